@@ -1,0 +1,47 @@
+# gort_programs(<folder>): the programs of examples/ and bench/, left in <build>/<folder>/.
+#
+#   <folder>/x.c         is the program x
+#   <folder>/x/*.c       is the program x, from all the files of that folder
+#   <folder>/x/CMakeLists.txt   says for itself, by gort_program(<folder> <name> <sources>...)
+#
+# SPDX-License-Identifier: BSD-3-Clause
+function(gort_program folder name)
+  if(folder STREQUAL "bench")
+    set(target bench_${name})
+  else()
+    set(target ${name})
+  endif()
+  add_executable(${target} ${ARGN})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${folder}")
+  target_link_libraries(${target} PRIVATE gort_user_flags gort_static)
+  add_dependencies(${folder} ${target})
+endfunction()
+
+function(gort_programs folder)
+  add_custom_target(${folder})
+  set(root "${PROJECT_SOURCE_DIR}/${folder}")
+  file(GLOB sources CONFIGURE_DEPENDS "${root}/*.c")
+  foreach(source IN LISTS sources)
+    get_filename_component(name "${source}" NAME_WE)
+    gort_program(${folder} ${name} "${source}")
+  endforeach()
+  file(GLOB lists CONFIGURE_DEPENDS "${root}/*/CMakeLists.txt")
+  file(GLOB sources CONFIGURE_DEPENDS "${root}/*/*.c")
+  set(folders)
+  foreach(file IN LISTS lists sources)
+    get_filename_component(dir "${file}" DIRECTORY)
+    list(APPEND folders "${dir}")
+  endforeach()
+  list(REMOVE_DUPLICATES folders)
+  foreach(dir IN LISTS folders)
+    get_filename_component(name "${dir}" NAME)
+    if(EXISTS "${dir}/CMakeLists.txt")
+      # The binary folder must not take the place of the program of the same name.
+      add_subdirectory("${dir}" "${PROJECT_BINARY_DIR}/programs/${folder}/${name}")
+    else()
+      file(GLOB sources CONFIGURE_DEPENDS "${dir}/*.c")
+      gort_program(${folder} ${name} ${sources})
+    endif()
+  endforeach()
+endfunction()
