@@ -1,0 +1,42 @@
+/* What higher floors put into the scheduler: one constant table.
+ *
+ * Boot (floor 8) calls sched_hooks_install before the second thread exists; afterwards the table is
+ * read-only.  Each entry has a no-op default, so floor 4 runs and is tested without a collector.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_SCHED_HOOKS_H
+#define GORT_SCHED_HOOKS_H
+
+#include "sched/sched_data.h"
+
+struct sched_hooks {
+    /* A P comes to life or goes (world stopped): allocate or hand over its cache and buffers. */
+    void (*p_init)(struct p *p);
+    void (*p_destroy)(struct p *p, struct p *heir);
+    /* Mark work for this P, NULL: none.  Later: a worker goroutine. */
+    struct g *(*find_mark_work)(struct p *p);
+    /* The P is about to be idle. */
+    void (*p_idle)(struct p *p);
+    /* A goroutine of the program ended, on its own M, before its record is reused. */
+    void (*g_dead)(struct g *g);
+    /* Before a goroutine runs: scan its stack if it is grey.  Later. */
+    void (*g_switch_in)(struct g *g);
+    /* On a thread of the runtime or an attached one, before it runs user code: note its
+     * thread-local storage in m->tls. */
+    void (*thread_start)(struct m *m);
+    /* The world is stopped / is about to go on. */
+    void (*world_stopped)(void);
+    void (*world_starting)(void);
+    /* Nothing can ever run again: prints its report and does not return. */
+    void (*deadlock)(void);
+    /* A thread did not stop within a second. */
+    void (*stop_slow)(struct m *m, uintptr_t pc);
+    /* A stack's guard was hit or a fault happened: floor 8's reporter; from the fault handler. */
+    void (*fault)(int sig, void *info, void *ucontext);
+};
+
+extern struct sched_hooks sched_hooks; /* constant after boot */
+void sched_hooks_install(const struct sched_hooks *h);
+
+#endif

@@ -1,0 +1,170 @@
+/* The scheduler's contract with the floors above: goroutines, critical sections, park and ready.
+ *
+ * Note [Critical sections].  Runtime code that other threads must not see half-done runs between
+ * crit_enter and crit_exit: the stop signal's handler then only leaves a mark, and crit_exit stops
+ * the thread instead.  Sections nest, are counted per thread, may not contain a wait for anything
+ * but a runtime lock, and belong to the thread: a goroutine parks inside one section on one thread
+ * and returns inside one section on perhaps another.  A runtime lock is held only inside one.
+ *
+ * Answers to: proc.go (gopark, goready, newproc, schedule).
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_SCHED_SCHED_H
+#define GORT_SCHED_SCHED_H
+
+#include "sched/sched_data.h"
+
+/* ---- who am I ------------------------------------------------------------------------------ */
+
+static force_inline struct m *m_self(void) /* NULL on a thread the runtime does not know */
+{
+    return (struct m *)arch_tls_m();
+}
+static force_inline struct g *g_self(void) /* NULL on a system stack */
+{
+    return (struct g *)arch_tls_g();
+}
+/* Throws, naming the call, when not on a goroutine (before gort_run, on an unattached thread, on a
+ * system stack, in a blocking region).  Every public call that needs a goroutine begins with it. */
+struct g *g_require(const char *call);
+
+/* ---- critical sections --------------------------------------------------------------------- */
+
+static force_inline void crit_enter(void)
+{
+    arch_crit_enter();
+}
+void crit_exit_slow(void);
+static force_inline void crit_exit(void)
+{
+    if (unlikely(!arch_crit_leave()) && arch_crit_word() == GORT_CRIT_PENDING) crit_exit_slow();
+}
+static force_inline uint32_t crit_depth(void)
+{
+    return arch_crit_word() & ~GORT_CRIT_PENDING;
+}
+
+/* Critical section with a P: p_pin enters a section and returns this thread's P, taking one first
+ * when the thread has none (attached threads; later: threads that computed for too long).  May
+ * wait for a P on its own thread; never switches goroutines. */
+struct p *p_pin_slow(void);
+static force_inline struct p *p_pin(void)
+{
+    arch_crit_enter();
+    struct p *p = m_self()->p;
+    return likely(p != NULL) ? p : p_pin_slow();
+}
+void p_unpin_slow(void);
+static force_inline void p_unpin(void)
+{
+    if (unlikely(m_self()->attached)) p_unpin_slow();
+    crit_exit();
+}
+
+/* ---- goroutines ----------------------------------------------------------------------------- */
+
+struct g_options {
+    const char *name;      /* must outlive the goroutine */
+    size_t stack_size;     /* 0: the default */
+    const void *copy;      /* when not NULL: `size` bytes copied to the goroutine, arg points there */
+    size_t copy_size;
+    bool is_system;
+    bool on_new_thread;    /* unused */
+};
+/* A new goroutine that will run fn(arg), ready to run.  Throws when no stack can be had. */
+struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc);
+/* Ends the running goroutine.  Floor 7 has run its defers.  Must not hold locks. */
+_Noreturn void g_exit(void);
+/* Lets others run; the goroutine goes to the global queue's end. */
+void g_yield(void);
+
+/* Parks the running goroutine.  Called in exactly one critical section (crit_depth() == 1) with a P
+ * (p_pin), returns in one, perhaps on another thread and P: reload m_self(), p.
+ * commit runs after the context is saved, on another stack, on this thread, in a critical section:
+ * it releases the lock that protects the waker's view.  commit returning false, or a g_ready
+ * before it, makes the goroutine run on.  commit may be NULL. */
+void g_park(bool (*commit)(struct g *g, void *arg), void *arg, enum wait_reason reason);
+/* Parks after releasing lock l: the common commit. */
+void g_park_unlock(struct lock *l, enum wait_reason reason);
+/* Makes a waiting goroutine runnable: next on this P.  In a critical section, on a thread with a P
+ * (p_pin) or without (then the global queue). */
+void g_ready(struct g *g);
+/* The same for many, given as a chain through sched_link. */
+void g_ready_list(struct g *chain);
+/* Marks it as one of the runtime's own: not counted as alive for deadlock. */
+void g_set_system(struct g *g);
+
+uint64_t g_count(void);          /* user goroutines alive */
+const char *wait_reason_name(enum wait_reason r);
+const char *g_status_name(uint32_t s);
+/* All records ever made, by index; NULL past the end or not yet published.  Records are never
+ * freed; check g->status. */
+struct g *g_at(uint32_t index);
+uint32_t g_table_size(void);
+
+/* Waiter records: off-heap, cached per P. */
+struct sudog *sudog_acquire(struct g *g); /* crit, with P */
+void sudog_release(struct sudog *s);      /* crit, with P; all pointers already cleared */
+
+/* ---- the machine ---------------------------------------------------------------------------- */
+
+/* Sets up Ps and the scheduler's tables on the first thread; hooks are installed before. */
+void sched_init(int nprocs);
+/* Starts threads and runs fn(arg) as the main goroutine; the calling thread sleeps until
+ * sched_main_done. */
+void sched_run(void (*fn)(void *), void *arg, size_t stack_size);
+void sched_main_done(void); /* called by the main goroutine's end: releases sched_run, parks self */
+
+struct m *m_all(void); /* first of the list of all threads; next by m->all_next */
+int m_count(void);
+int m_count_idle(void);
+void sched_set_max_threads(int n);
+/* Ps: the table and how many are in use. */
+struct p *p_at(int i);
+int p_count(void);
+/* World stopped by the caller: changes the number of Ps. */
+void p_resize_stw(int n);
+
+/* Calls fn(arg) on this thread's system stack, the goroutine's registers spilled and its stack
+ * scannable.  Not a switch: the same goroutine goes on.  In a critical section throughout (entered
+ * here). */
+void call_on_system_stack(void (*fn)(void *), void *arg);
+
+/* ---- blocking ------------------------------------------------------------------------------- */
+
+/* gort_enter_blocking: frame is the caller's frame address. */
+void blocking_enter(void *frame);
+void blocking_exit(void);
+/* Runs fn on the system stack without a P, the caller's frame frozen. */
+void blocking_call(void (*fn)(void *), void *arg);
+
+/* A runtime wait that may be long (the world lock, a stop in progress, a P): the thread counts as
+ * stopped meanwhile.  Keeps its P.  fn waits and touches no collected memory.  In a critical
+ * section, no lock held; the goroutine's registers are spilled for scanning. */
+void m_wait_stoppable(void (*fn)(void *), void *arg);
+
+/* ---- foreign threads, locking --------------------------------------------------------------- */
+
+int m_attach(void);   /* 0 or errno */
+void m_detach(void);
+void g_lock_thread(void);
+void g_unlock_thread(void);
+
+/* ---- test modes (constant after boot) -------------------------------------------------------- */
+
+struct sched_debug {
+    uint32_t rand_yield;  /* > 0: yield at one in n gort calls that may block */
+    uint32_t migrate;     /* 1: every ready goes to the global queue, next slot unused */
+    uint32_t tiny_runq;   /* 1: run queues of 4 */
+    uint32_t sched_trace; /* ms */
+};
+extern struct sched_debug sched_debug;
+extern uint64_t sched_debug_yields, sched_debug_migrations; /* atomic: how often they fired */
+/* Called by upper floors at the start of calls that may block: rand_yield.  Not in a section. */
+void sched_maybe_yield_slow(void);
+static inline void sched_maybe_yield(void)
+{
+    if (unlikely(sched_debug.rand_yield != 0)) sched_maybe_yield_slow();
+}
+
+#endif

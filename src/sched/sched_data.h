@@ -1,0 +1,241 @@
+/* Data of the scheduler floor: goroutines (G), threads (M), processors (P), waiters (sudog).
+ * No prototypes.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_SCHED_SCHED_DATA_H
+#define GORT_SCHED_SCHED_DATA_H
+
+#include "arch/arch.h"
+#include "base/barrier_data.h"
+#include "base/config.h"
+#include "base/list.h"
+#include "base/random.h"
+#include "gc/gc_data.h"
+#include "heap/heap_data.h"
+#include "sync/lock.h"
+#include "sync/note.h"
+
+struct g;
+struct m;
+struct p;
+struct hchan;
+
+/* Why a goroutine waits; printed by reports (names in g.c, the order is the same). */
+enum wait_reason {
+    WAIT_NONE,
+    WAIT_CHAN_SEND,
+    WAIT_CHAN_RECV,
+    WAIT_CHAN_SEND_NIL,
+    WAIT_CHAN_RECV_NIL,
+    WAIT_SELECT,
+    WAIT_SELECT_NO_CASES,
+    WAIT_SLEEP,
+    WAIT_MUTEX,
+    WAIT_RWMUTEX_R,
+    WAIT_RWMUTEX_W,
+    WAIT_COND,
+    WAIT_WAITGROUP,
+    WAIT_SEMA,
+    WAIT_ONCE,
+    WAIT_IO,
+    WAIT_GC_SWEEP,
+    WAIT_FINALIZER,
+    WAIT_IDLE_SYSTEM,
+    WAIT_REASONS
+};
+
+/* State machine of a goroutine.  The one setter is g_set_status (g.c); it asserts these edges:
+ *
+ *            g_start                 execute (M)              g_exit (M, itself)
+ *   DEAD ------------> RUNNABLE ------------------> RUNNING ------------------> DEAD
+ *                        ^  ^                        |  |  ^
+ *        g_ready (any M) |  | g_yield (M, itself)    |  |  | blocking_exit (M, itself)
+ *                        |  +------------------------+  |  |
+ *                        |                              |  v
+ *                        +---- WAITING <-- g_park ------+  BLOCKING  (blocking_enter)
+ *                                                             | no P was free (M)
+ *                              RUNNABLE <---------------------+
+ *
+ * RUNNABLE: on exactly one run queue, or in the hands of one M that will run it; context saved.
+ * RUNNING: current on one M.  WAITING: its waker will find it; context saved once the waker can.
+ * BLOCKING: current on an M without a P, its stack frozen above blocking_sp.
+ */
+enum g_status { G_DEAD, G_RUNNABLE, G_RUNNING, G_WAITING, G_BLOCKING };
+
+/* One goroutine waiting on one object.  Off-heap: elem is a root while it waits.
+ * Protected by: the lock of the object waited on, while queued; else the goroutine. */
+struct sudog {
+    struct g *g;
+    struct sudog *next, *prev; /* on the object's queue */
+    void *elem;                /* data to send from or receive into: often on g's stack */
+    void *object;              /* channel or address waited on */
+    struct sudog *wait_link;   /* g's list: cases of one select; free list link */
+    uint32_t ticket;           /* semaphores and conditions */
+    int32_t case_index;        /* select */
+    bool is_select;            /* others may win: g->select_done decides */
+    bool success;              /* woken by a partner, not by close */
+    int64_t acquire_time;
+};
+
+/* A goroutine.  The record lies at the top of its own stack slot, in the page that the goroutine
+ * touches anyway.  Records are never unmapped and are reused, so a stale pointer stays readable.
+ * "own": only the M that runs it, or whoever holds it while it is not running. */
+struct g {
+    struct arch_context ctx; /* valid unless RUNNING; own */
+    uintptr_t stack_lo;      /* lowest usable byte, above the guard; constant */
+    uintptr_t stack_hi;      /* the first frame starts here; constant */
+    uint32_t status;         /* enum g_status; atomic, see the diagram */
+    uint8_t wait_reason;     /* enum wait_reason; own */
+    bool is_system;          /* one of the runtime's own: not counted, not a deadlock's victim */
+    bool is_attached;        /* stands for a foreign thread */
+    bool in_blocking;        /* BLOCKING through gort_enter_blocking, for misuse reports */
+    uint64_t goid;           /* never reused; own */
+    struct m *m;             /* runs it now; own */
+    struct g *sched_link;    /* on a run queue or free list; that list's lock */
+    void *wake_param;        /* the waker's message, e.g. the sudog chosen; set before g_ready */
+
+    /* Collector: Note [No grey stack runs].  The last cycle whose scan of this stack is complete, and
+     * the claim of whoever scans now.  atomic; unused while marking stops the world. */
+    uint32_t scanned_cycle;
+    uint32_t scan_claim;
+
+    void (*fn)(void *);
+    void *arg;
+    const char *name;        /* NULL: none */
+    uintptr_t created_pc;    /* return address of the gort_go call */
+    uint64_t created_by;     /* goid */
+    int64_t wait_since;      /* os_now when it parked for long; 0: not recorded */
+
+    struct sudog sudog0;     /* its first waiter record */
+    bool sudog0_used;
+    struct sudog *waiting;   /* records it is queued with: roots, and reports name the objects */
+    uint32_t select_done;    /* atomic: compare-and-swap 0 -> 1 decides which case of a select won */
+
+    /* Floor 7: scoped defers and tries; the innermost first.  Opaque here. */
+    void *defers;
+    void *tries;
+
+    int saved_errno;         /* while not running */
+    uint32_t locked;         /* gort_lock_thread depth */
+    struct m *locked_m;      /* NULL: any M may run it */
+    uintptr_t cxa_globals[2]; /* C++: __cxa_get_globals of this goroutine, while not running */
+
+    /* Blocking region: what the collector scans instead of the live registers and frame. */
+    uintptr_t blocking_sp;                   /* stack above it is frozen ... */
+    uintptr_t blocking_regs[8];              /* callee-saved registers at entry */
+    void *blocking_frame;                    /* ... but for the youngest frame: a copy, off-heap */
+    size_t blocking_frame_size, blocking_frame_capacity;
+
+    uintptr_t extra_lo, extra_hi; /* a registered coroutine stack inside this goroutine, 0: none */
+    void *asan_fake_stack;
+    uint32_t index;          /* place in the table of all goroutines; constant */
+    uint32_t slot_class;     /* stack size class; constant */
+    uint64_t run_ticks;      /* how often it was scheduled */
+};
+
+/* State word of a thread: Note [Thread states] in stw.c. */
+enum m_state {
+    M_BLOCKING, /* touches no collected memory, no P's data: idle, or inside a blocking region */
+    M_RUNTIME,  /* scheduler code on the system stack, a critical section throughout */
+    M_USER,     /* runs a goroutine; outside critical sections it may be stopped anywhere */
+    M_STOPPED,  /* waits for the end of the stop whose epoch it acknowledged */
+};
+
+#define M_TLS_RANGES 32
+
+struct m {
+    uint32_t state;        /* enum m_state; atomic: own thread, by m_set_state */
+    uint32_t stop_ack;     /* epoch of the last stop it acknowledged; atomic, own thread */
+    int tid;               /* kernel's number; constant after start */
+    uint32_t id;
+    struct g *curg;        /* own; read by others while stopped */
+    struct p *p;           /* NULL: none.  own; by others while stopped */
+    struct p *next_p;      /* handed over by the waker before note_wake */
+    struct arch_context sched_ctx; /* the scheduler loop on the system stack, while curg runs */
+    uintptr_t sys_lo, sys_hi;      /* system stack */
+    struct note park;      /* idle sleep */
+    struct m *all_next;    /* list of all Ms; constant once published */
+    struct m *idle_next;   /* SCHED */
+    bool spinning;         /* counted in sched.nspinning; own */
+    bool attached;         /* a foreign thread: releases its P at the end of each call */
+    bool parked_idle;      /* on the idle list; SCHED */
+    struct g *locked_g;    /* the only goroutine it may run */
+
+    /* What to do for the goroutine that has just been switched away from. */
+    struct g *prev_g;
+    bool (*commit)(struct g *g, void *arg);
+    void *commit_arg;
+
+    /* While stopped: where its goroutine's live data is. */
+    void *stop_frame;      /* ucontext when stopped in the handler, else NULL */
+    uintptr_t stop_sp;     /* its goroutine's stack pointer */
+    uintptr_t stop_pc;     /* diagnostics */
+
+    uint32_t unpin_depth;
+    struct random random;
+    void *sigstack;
+    size_t sigstack_size;
+    uint64_t stops_deferred; /* counters for tests: a stop met a critical section ... */
+    uint64_t ranges_rolled;  /* ... or a restartable range */
+    struct barrier_buffer barrier; /* used by barriers without a P; own */
+
+    /* Thread-local storage of this thread that may hold collected pointers: found by the
+     * thread_start hook on the thread itself; roots. */
+    struct thread_range {
+        uintptr_t lo, hi;
+    } tls[M_TLS_RANGES];
+    uint32_t ntls;
+};
+
+#define RUNQ_SIZE 256
+
+enum p_status { P_IDLE, P_RUNNING, P_STOPPED, P_DEAD };
+
+struct ready_list;
+
+struct timer {
+    int64_t when;
+    /* Appends goroutines to wake; calls nobody else.  The heap's lock is held. */
+    void (*fn)(struct timer *t, struct ready_list *ready);
+    void *arg;
+    struct p *p;      /* whose heap it is in, NULL: none; that heap's lock */
+    uint32_t index;   /* place in the heap */
+    uint32_t state;   /* timer.c */
+};
+
+struct timer_heap {
+    struct lock lock;
+    struct timer **a; /* 4-ary heap, off-heap memory; lock */
+    uint32_t n, capacity;
+    int64_t first;    /* when of a[0], 0: empty; atomic: written under lock, read by any M */
+};
+
+/* A processor: the right to run goroutines, and what that needs without locks.
+ * "owner": the M whose m->p it is, in a critical section; the stopper while the world is stopped. */
+struct p {
+    uint32_t id;
+    uint32_t status;      /* enum p_status; owner or SCHED */
+    struct m *m;          /* owner */
+    struct p *idle_next;  /* SCHED */
+    uint32_t sched_tick;  /* owner; rises with each goroutine run */
+    struct random random; /* owner */
+
+    /* Run queue: Note [Run queue] in runq.c. */
+    uint32_t runq_head cache_aligned; /* atomic; consumers, thieves included */
+    uint32_t runq_tail;               /* atomic; owner writes */
+    struct g *run_next;               /* atomic; runs before the queue; may be stolen */
+    struct g *runq[RUNQ_SIZE];
+
+    struct mcache *mcache cache_aligned; /* owner */
+    struct gcwork gcwork;                /* owner */
+    struct g *gfree;                     /* dead goroutines with their stacks; owner */
+    uint32_t ngfree;
+    struct sudog *sudog_free;            /* owner */
+    uint32_t nsudog_free;
+    struct timer_heap timers;
+    uint64_t steals, steal_tries, gs_run; /* counters; owner */
+    struct barrier_buffer barrier;       /* owner */
+};
+
+#endif

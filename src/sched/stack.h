@@ -1,0 +1,34 @@
+/* Goroutine stacks: slots of one reserved region per size class, guards below, coloured tops.
+ *
+ * Answers to: stack.go (which copies stacks; C stacks can not move).
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_SCHED_STACK_H
+#define GORT_SCHED_STACK_H
+
+#include "sched/sched_data.h"
+
+#define STACK_CLASSES 8          /* 64 KB << class: 64 KB .. 8 MB; larger ones by single mapping */
+#define STACK_DEFAULT (256 * KB) /* slot size, guard included */
+
+/* Reserves what can be reserved.  Throws when not even the smallest region can be had. */
+void stack_init(void);
+/* A dead g with a stack of at least `size` bytes of slot (0: default), its record at the top of the
+ * slot: fields stack_lo, stack_hi, slot_class, index are set, the rest zero on first use and
+ * as g_exit left them on reuse.  NULL: no memory, no address space or no more guards; *error is
+ * the errno.  Registers new records in the table of goroutines. */
+struct g *stack_alloc(size_t size, int *error);
+/* Gives a dead g back (LIFO per class). */
+void stack_free(struct g *g);
+/* Bytes of address space and of guards in use; resident estimate for stack_sys. */
+struct stack_stats {
+    uint64_t slots, slots_free, bytes_reserved, bytes_sys, guards_by_mprotect;
+};
+void stack_read_stats(struct stack_stats *out);
+/* Is addr in the guard of some slot: which goroutine, NULL otherwise.  Signal-safe. */
+struct g *stack_guard_owner(uintptr_t addr);
+/* Is addr within some slot (guard included): its goroutine.  Signal-safe. */
+struct g *stack_owner(uintptr_t addr);
+size_t stack_slot_bytes(const struct g *g);
+
+#endif

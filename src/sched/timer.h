@@ -1,0 +1,49 @@
+/* Timers: a 4-ary heap per P.
+ *
+ * Timer records are off-heap memory of their owner (a sleeping goroutine's stack, or a fixed-size
+ * record of a higher floor).  Firing appends goroutines to a list of ready ones and calls nobody
+ * else (DESIGN section 1, circle 5).
+ *
+ * Answers to: time.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_SCHED_TIMER_H
+#define GORT_SCHED_TIMER_H
+
+#include "sched/sched_data.h"
+
+struct ready_list { /* chain through g->sched_link */
+    struct g *first, *last;
+    uint32_t n;
+};
+static inline void ready_list_append(struct ready_list *l, struct g *g)
+{
+    g->sched_link = NULL;
+    if (l->last != NULL)
+        l->last->sched_link = g;
+    else
+        l->first = g;
+    l->last = g;
+    l->n++;
+}
+
+void timer_heap_init(struct timer_heap *h);
+/* t->when, fn and arg are set; adds it to p's heap.  Returns true when it became the earliest of
+ * that heap (the caller wakes the poller).  crit. */
+bool timer_add(struct p *p, struct timer *t);
+/* Takes it out of whichever heap it is in.  true: it was waiting and will not fire; false: it has
+ * fired, or was never added.  After it returns nobody touches *t.  crit. */
+bool timer_remove(struct timer *t);
+/* Fires what is due in p's heap at `now`, appending to ready.  Any M may call it for any P.  crit. */
+void timer_run_due(struct p *p, int64_t now, struct ready_list *ready);
+/* Earliest `when` of p's heap, 0: none.  Racy. */
+static inline int64_t timer_first(struct p *p)
+{
+    return __atomic_load_n(&p->timers.first, __ATOMIC_RELAXED);
+}
+/* P goes away (world stopped): all its timers to heir. */
+void timer_move_all_stw(struct p *from, struct p *heir);
+/* gort_sleep: parks the goroutine for ns (<= 0: yields).  Not in a section. */
+void g_sleep(int64_t ns);
+
+#endif
