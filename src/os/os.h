@@ -1,0 +1,103 @@
+/* The contract with the operating system (floor 1).
+ *
+ * What it is: everything the runtime asks of the kernel, one prototype each, implemented by
+ * src/os/linux/.  Policy above is tested with fakes of these where it matters.
+ *
+ * Conventions: functions that can fail return 0 or a positive errno value, or NULL for addresses;
+ * they never print and never exit.  "Raw" functions make one system call and touch nothing of
+ * libc's state but errno, which they preserve; they are the only ones allowed while the world is
+ * stopped or in a signal handler.
+ *
+ * Answers to: os_linux.go, mem_linux.go, signal_unix.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_OS_OS_H
+#define GORT_OS_OS_H
+
+#include <signal.h>
+
+#include "base/config.h"
+
+/* ---- memory (raw) ------------------------------------------------------------------------- */
+
+/* Address space without memory: not accessible.  hint may be NULL; the result may lie elsewhere.
+ * size is a multiple of the system page.  NULL when refused. */
+void *os_mem_reserve(void *hint, size_t size);
+/* Readable and writable at once, zero on first touch, not charged (MAP_NORESERVE). */
+void *os_mem_map(void *hint, size_t size);
+/* As os_mem_map but exactly at addr, or NULL: never replaces what is mapped there. */
+void *os_mem_map_at(void *addr, size_t size);
+/* Makes part of a reservation readable and writable.  0 or errno. */
+int os_mem_commit(void *addr, size_t size);
+/* Gives the pages back to the kernel; they read as zero afterwards.  0 or errno. */
+int os_mem_release(void *addr, size_t size);
+void os_mem_unmap(void *addr, size_t size);
+/* Advice; failure is ignored. */
+void os_mem_hugepage(void *addr, size_t size);
+void os_mem_nohugepage(void *addr, size_t size);
+void os_mem_populate(void *addr, size_t size);
+/* An access to these pages faults; by MADV_GUARD_INSTALL, else mprotect.  0 or errno. */
+int os_mem_guard(void *addr, size_t size);
+/* Names the mapping in /proc/PID/maps where the kernel can; failure is ignored. */
+void os_mem_name(void *addr, size_t size, const char *name);
+/* Test mode: the k-th mapping call from now fails with ENOMEM (once, or that one and all later
+ * ones); 0 turns it off. */
+void os_mem_fail_at(uint64_t k, bool persistent);
+uint64_t os_mem_failures(void); /* how often the mode fired */
+
+size_t os_page_size(void);
+size_t os_huge_page_size(void); /* 0 when the kernel has none */
+
+/* ---- futex (raw) -------------------------------------------------------------------------- */
+
+/* Sleeps while *addr == value, until woken or timeout_ns passed (< 0: no limit).  Wakes also
+ * without reason.  true unless the time ran out. */
+bool os_futex_wait(uint32_t *addr, uint32_t value, int64_t timeout_ns);
+/* Wakes at most n; returns how many. */
+int os_futex_wake(uint32_t *addr, int n);
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+/* A detached thread with all signals blocked until it unblocks them, on a stack of stack_size
+ * bytes (0: the system's default).  0 or errno (EAGAIN: limit reached).  Not raw. */
+int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size);
+int os_thread_id(void);                /* kernel's number of the calling thread; raw */
+int os_thread_kill(int tid, int sig);  /* signal to one thread of this process; raw */
+/* Extent [*lo, *hi) of the calling thread's stack.  Not raw. */
+void os_thread_stack(uintptr_t *lo, uintptr_t *hi);
+void os_thread_yield(void); /* raw */
+/* A full memory barrier on every running thread of the process.  false: not supported.  raw */
+bool os_membarrier(void);
+void os_cpu_relax_thread(unsigned rounds); /* busy wait of about `rounds` pauses */
+
+/* ---- signals (raw) ------------------------------------------------------------------------ */
+
+typedef void (*os_signal_handler)(int sig, siginfo_t *info, void *ucontext);
+/* Installs on the alternate stack, with SA_RESTART.  By raw system call, so that sanitizers do
+ * not delay delivery.  old, when not NULL, receives the former action (for chaining). */
+int os_signal_install(int sig, os_signal_handler fn, struct sigaction *old);
+int os_signal_restore_default(int sig);
+void os_signal_unblock(int sig);
+void os_signal_block_all(sigset_t *old);
+void os_signal_set_mask(const sigset_t *mask);
+/* Bytes that an alternate stack of this machine needs: AT_MINSIGSTKSZ + 64 KB, page-rounded. */
+size_t os_sigstack_size(void);
+int os_sigstack_set(void *lo, size_t size); /* NULL: none */
+
+/* ---- clock (raw, vDSO) -------------------------------------------------------------------- */
+
+int64_t os_now(void);          /* monotonic nanoseconds */
+int64_t os_thread_cpu(void);   /* CPU time of the calling thread, ns */
+int64_t os_process_cpu(void);  /* CPU time of the process, ns */
+
+/* ---- machine ------------------------------------------------------------------------------ */
+
+int os_cpu_count(void);   /* CPUs in the affinity mask, at least 1 */
+int os_cpu_quota(void);   /* CPUs the container's quota allows (rounded up, at least 2), 0: none */
+uint64_t os_stack_limit(void);          /* RLIMIT_STACK in bytes, UINT64_MAX: none */
+uint64_t os_address_space_limit(void);  /* RLIMIT_AS in bytes, UINT64_MAX: none */
+void os_random_bytes(void *buf, size_t n);
+void os_write(int fd, const void *buf, size_t n); /* all of it, errors ignored; raw */
+_Noreturn void os_exit(int status);               /* _exit: no handlers; raw */
+
+#endif

@@ -1,0 +1,30 @@
+/* Lock-free stack of records that are never returned to the kernel (Treiber's, tagged).
+ *
+ * The head packs the node's address (47 bits, 8-byte aligned: 44 significant) with a 20-bit count
+ * of pushes of that node, so a node popped and pushed again between a reader's load and its
+ * compare-and-swap changes the word (ABA).  Nodes must stay readable for ever: a loser of the race
+ * may read `next` of a node that others popped.
+ *
+ * Memory order: push's release pairs with pop's acquire.
+ * Answers to: lfstack.go, tagptr_64bit.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_SYNC_LFSTACK_H
+#define GORT_SYNC_LFSTACK_H
+
+#include "base/config.h"
+
+struct lfnode {
+    uint64_t next;  /* packed; written by the pusher that owns the node */
+    uint64_t pushes; /* count, owner only */
+};
+
+struct lfstack {
+    uint64_t head; /* packed, 0: empty; atomic */
+};
+
+void lfstack_push(struct lfstack *s, struct lfnode *n);
+struct lfnode *lfstack_pop(struct lfstack *s); /* NULL: empty */
+bool lfstack_empty(const struct lfstack *s);
+
+#endif
