@@ -60,13 +60,24 @@ endfunction()
 
 # Internal names carry no prefix, because they are hidden. An archive of plain objects would still
 # offer hidden symbols to the program's link, where a user's own gc_start would collide with ours.
-# So the objects are first joined into one, and its hidden symbols made local.
+# So the objects are first joined into one, and its hidden symbols made local. Section groups are
+# dissolved on the way: the program's link could drop one of ours for its own of the same name, and
+# with it a symbol that is local by then.
+# Joining is GNU ld's: another linker lacks the option, whichever the programs are linked with.
+function(gort_binutils var name)
+  execute_process(COMMAND ${CMAKE_C_COMPILER} -print-prog-name=${name}
+    OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)
+  find_program(${var} NAMES "${path}" ${name} REQUIRED)
+endfunction()
+
 function(gort_libraries)
+  gort_binutils(GORT_LD ld.bfd)
+  gort_binutils(GORT_OBJCOPY objcopy)
   gort_floor_objects(objects diag)
   set(one "${PROJECT_BINARY_DIR}/gort.o")
   add_custom_command(OUTPUT "${one}"
-    COMMAND ${CMAKE_LINKER} -r -o "${one}" ${objects}
-    COMMAND ${CMAKE_OBJCOPY} --localize-hidden "${one}"
+    COMMAND ${GORT_LD} -r --force-group-allocation -o "${one}" ${objects}
+    COMMAND ${GORT_OBJCOPY} --localize-hidden "${one}"
     DEPENDS ${objects}
     COMMENT "Joining the floors into gort.o" COMMAND_EXPAND_LISTS VERBATIM)
   set_source_files_properties("${one}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)

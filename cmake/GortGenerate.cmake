@@ -1,7 +1,7 @@
 # gort_generate(OUT <file under the build tree> SCRIPT <tools/x.py or tools/x.c> [IN <file>...])
 #
 # Makes a source file by a tool. The tool is called with the inputs, then the path of the output as
-# its last argument; what it prints is shown. A tool that does not exist (yet) is passed over.
+# its last argument; what it prints is shown. A tool or input that does not exist (yet) is passed over.
 # Outputs go below generated/, which is in the include path; every floor depends on them.
 #
 # SPDX-License-Identifier: BSD-3-Clause
@@ -18,6 +18,12 @@ function(gort_generate)
   if(NOT found)
     return()
   endif()
+  foreach(input IN LISTS arg_IN)
+    file(GLOB found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${input}")
+    if(NOT found)
+      return()
+    endif()
+  endforeach()
 
   set(out "${PROJECT_BINARY_DIR}/${arg_OUT}")
   get_filename_component(out_dir "${out}" DIRECTORY)

@@ -243,6 +243,8 @@ def read_symbols(objects):
         if len(words) < 2 or len(words[1]) != 1:
             continue
         name, kind = words[0], words[1]
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            continue    # made by the compiler in every object that needs it, as DW.ref.x
         if kind == "U" or kind in "wv":
             undefined.add(name)
         else:
