@@ -11,7 +11,7 @@
 #include "base/config.h"
 #include "base/list.h"
 #include "gort/inline.h"
-#include "gort/type.h"
+#include "sync/lfstack.h"
 #include "sync/lock.h"
 
 #define SIZE_CLASSES 68          /* 0 is "large" */
@@ -19,6 +19,8 @@
 #define SMALL_MAX ((size_t)32768) /* largest small object, slot overhead included */
 #define TINY_BYTES 16             /* block into which tiny pointer-free objects are packed */
 #define TINY_SPAN_CLASS 5         /* class of 16 bytes, noscan: 2 * 2 + 1 */
+#define LARGE_SCAN_CLASS 0        /* span classes of large objects */
+#define LARGE_NOSCAN_CLASS 1
 #define BITMAP_MAX ((size_t)512)  /* objects up to this size have their pointer bits in the span */
 #define ARENA_SHIFT 26
 #define ARENA_BYTES ((size_t)1 << ARENA_SHIFT) /* 64 MB */
@@ -30,7 +32,8 @@ _Static_assert(SPAN_CLASSES == GORT_SPAN_CLASSES, "gort/inline.h agrees");
 /* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page.  The last
  * SPAN_MARK_TAIL bytes of that page are reserved for mark and scan bits kept beside the objects
  * (the page-wise marking engine); before them, in scan classes, lies the pointer bitmap: one bit
- * for each word of the page.  Both are outside the last slot (span->limit). */
+ * for each word of the page, at span_pointer_bitmap(s).  Both are outside the last slot
+ * (span->limit).  A span handed out has its pointer bitmap zeroed. */
 #define SPAN_MARK_TAIL 128
 #define SPAN_POINTER_BITMAP (PAGE_BYTES / 8 / 8)
 
@@ -48,73 +51,107 @@ enum span_layout {
     LAYOUT_LARGE,        /* span->large_type */
 };
 
-struct special; /* heap/special.h */
+struct special;   /* heap/special.h */
+struct gort_type; /* gort/type.h */
 
-/* Note [Sweep generation].  heap.sweepgen rises by 2 at each cycle.  For span s:
+/* Note [Sweep generation].  heap.sweepgen rises by 2 at each cycle.  For span s and g = sweepgen:
  *   s->sweepgen == g - 2   needs sweeping
  *   s->sweepgen == g - 1   is being swept by whoever moved it here (compare-and-swap)
  *   s->sweepgen == g       swept, ready to use
  *   s->sweepgen == g + 1   was cached by a P before the sweep began, needs sweeping when returned
  *   s->sweepgen == g + 3   swept, then cached by a P
- */
+ * Edges:
+ *   g-2 -> g-1   span_sweep_claim                 (sweeper, allocating P, ensure_swept, reclaim)
+ *   g-1 -> g     end of span_sweep, release       (the same thread)
+ *   g   -> g+3   mcentral_cache_span              (allocating P)
+ *   g+3 -> g     mcentral_uncache_span            (the P that holds it)
+ *   g+1 -> g-1   mcentral_uncache_span, then swept (the P that holds it)
+ *
+ * Note [Slots and windows].  A P allocates from its cached span in windows of 64 slots, always the
+ * lowest free slot of the window first.  So slot i is allocated exactly when
+ *     i < free_index, or alloc_bits has bit i,
+ * where free_index, for a cached span, is brought up to date by mcache_publish from the window's
+ * lowest free bit.  Between two publications the stored free_index is an older, lower value:
+ * it errs towards "not allocated".  That is sound for conservative words while marking: every
+ * cache is published at STW 1, and slots taken later are black.
+ *
+ * Note [Whose bits].  mark_bits and alloc_bits belong to the span for its life and change roles at
+ * each sweep (the old allocation bits, cleared, are the next mark bits).  Up to 64 slots they are
+ * inline_bits; above, a pair from gcbits.h, which stays with the record.  Sweeping thus needs no
+ * memory and can not fail. */
 struct span {
     /* Set when the span is allocated, constant until it is freed. */
-    uintptr_t base;  /* first byte */
-    uintptr_t limit; /* end of the last slot */
-    size_t npages;
-    uint32_t elem_size; /* slot size; large spans: 0 when it does not fit, see large_size */
-    uint32_t div_magic; /* index = (offset * div_magic) >> 32 */
-    uint16_t nelems;
+    uintptr_t base;     /* first byte */
+    uintptr_t limit;    /* end of the last slot; large: end of the pages */
+    uint32_t elem_size; /* slot size; 0 for large spans: use span_elem_size */
+    uint32_t div_magic; /* index = (offset * div_magic) >> 32; 0 for large spans */
+    uint16_t nelems;    /* slots; 1 for large spans, 0 for manual ones */
     uint8_t span_class;
     uint8_t layout; /* enum span_layout */
-    uint8_t state;  /* enum span_state; atomic: written under HEAP, release; read by markers, acquire */
+    uint8_t state;  /* enum span_state; atomic: release by whoever allocates or frees the span;
+                     * read by markers, acquire */
     uint8_t need_zero;    /* memory may hold old bytes; owner of the span */
     uint8_t large_zeroed; /* large object readable by the marker; atomic, release after zeroing */
-    uint8_t reserved0;
-    uint32_t sweepgen; /* atomic; Note [Sweep generation] */
-
-    /* Allocation state: owned by the P that caches the span, else by the sweeper that claimed it. */
-    uint16_t free_index;  /* slots below it are allocated, or were found so by the cache's window */
-    uint16_t alloc_count; /* slots allocated, exact when the span is not cached */
-    uint32_t reserved1;
-    uint64_t *alloc_bits; /* bit set: slot was live at the last sweep; off-heap, nelems bits */
+    uint8_t in_set;       /* linked in a central set: whoever pushes and pops it */
     uint64_t *mark_bits;  /* this cycle's marks; bits set with relaxed atomic or */
+    uint64_t *alloc_bits; /* bit set: slot was live at the last sweep; Note [Whose bits] */
+    size_t npages;
+    /* Allocation state: owned by the P that caches the span, else by the sweeper that claimed it;
+     * free_index is read by markers (relaxed: Note [Slots and windows]). */
+    uint32_t sweepgen;    /* atomic; Note [Sweep generation] */
+    uint16_t free_index;  /* Note [Slots and windows] */
+    uint16_t alloc_count; /* slots allocated: exact when not cached; cached: at the last publication */
 
-    size_t large_size;                   /* object bytes of a large span as asked for */
-    const struct gort_type *large_type;  /* repeated every type->size bytes; NULL: noscan/conservative */
-
+    /* Second line. */
+    uint64_t inline_bits[2];
+    uint64_t *bits;      /* pair of bit arrays kept by the record, NULL: none; gcbits.h */
+    uint32_t bits_words; /* words in each of the two arrays */
+    uint32_t reserved1;
+    size_t large_size;                  /* object bytes of a large span as asked for */
+    const struct gort_type *large_type; /* repeated every type->size bytes; NULL: noscan/conservative */
+    struct special *specials;           /* sorted by offset; special_lock */
     struct lock special_lock;
-    struct special *specials; /* sorted by offset; special_lock */
-    struct list link;         /* on whichever list the state implies; the list's lock */
-    uint64_t alloc_cycle;     /* number of the collection in which the span was made: diagnostics */
-    uint64_t reserved2[2];
-};
+
+    /* Third line. */
+    struct lfnode set_node;   /* in a central set, when in_set */
+    struct span *next_free;   /* list of free records; HEAP */
+    uint64_t *manual_counter; /* manual spans: where their bytes are counted */
+    uint64_t alloc_cycle;     /* sweepgen / 2 when the span was made: diagnostics */
+    uint64_t reserved2[3];
+} cache_aligned;
+
+_Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span record is three lines");
+_Static_assert(offsetof(struct span, inline_bits) == CACHE_LINE, "marking dirties the second line only");
+_Static_assert(offsetof(struct span, set_node) == 2 * CACHE_LINE, "list links come last");
 
 /* Per-P cache of free pages: a 64-page aligned window and which of them are free and scavenged. */
 struct page_cache {
     uintptr_t base;      /* 0: empty */
     uint64_t free;       /* bit i: page i of the window is free and ours */
-    uint64_t scavenged;  /* bit i: that page was given back to the kernel */
+    uint64_t scavenged;  /* bit i: that page was given back to the kernel; subset of free */
 };
+
+#define MCACHE_SPAN_RECORDS 64
 
 /* Per-P allocation cache.  Protected by: the thread that owns the P, in a critical section; while the
  * world is stopped, by the stopper. */
 struct mcache {
     struct gort_cache fast; /* must be first: inline allocation reads it (gort/inline.h) */
-    struct span *spans[SPAN_CLASSES]; /* current span of each class; the empty sentinel, never NULL */
+    struct span *spans[SPAN_CLASSES];  /* current span of each class; the empty sentinel, never NULL */
+    uint8_t next_window[SPAN_CLASSES]; /* window of spans[i] to load after the current one */
     uintptr_t tiny;                   /* current tiny block, 0: none */
     uint32_t tiny_offset;             /* first free byte in it */
     uint32_t flush_gen;               /* heap.sweepgen at the last flush; atomic */
     struct page_cache pages;
-    struct span *span_records[64]; /* free span records, so that most spans need no lock */
+    struct span *span_records[MCACHE_SPAN_RECORDS]; /* free records: most spans need no lock */
     uint32_t nspan_records;
-    /* Statistics since the last flush, moved to the heap's totals by refill and flush. */
+    /* Statistics since they were last moved to the heap's totals (mcache_flush_stats). */
     uint64_t tiny_allocs;
-    uint64_t small_alloc_count[SIZE_CLASSES]; /* objects */
+    uint64_t small_alloc_count[SIZE_CLASSES]; /* objects; counted by refill and publish, not by malloc */
     uint64_t large_alloc_count, large_alloc_bytes;
     uint64_t scan_alloc_bytes; /* bytes allocated in scan classes, for the pacer */
-    uint64_t small_free_count[SIZE_CLASSES];
-    uint64_t large_free_count, large_free_bytes;
+    uint64_t refills;          /* spans taken from the central lists */
+    uint64_t windows;          /* windows loaded from a span already cached */
 };
 
 _Static_assert(offsetof(struct mcache, fast) == 0, "the inline prefix comes first");

@@ -1,0 +1,137 @@
+/* The heap: its state, its counters, growth, and what proves it whole.
+ *
+ * Everything lives in one record outside the collected heap and outside the program's data (which
+ * is scanned for pointers): static variables of this floor hold off-heap addresses only.
+ *
+ * Answers to: mheap in mheap.go, mstats.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_HEAP_HEAP_H
+#define GORT_HEAP_HEAP_H
+
+#include "base/atomic.h"
+#include "heap/fixalloc.h"
+#include "heap/mcentral.h"
+#include "heap/pagealloc.h"
+#include "heap/sweep.h"
+
+struct heap_params {
+    uintptr_t arena_hint; /* 0: default, ARENA_ANYWHERE: none */
+    bool huge_pages;      /* ask for them in arenas */
+    bool clobber_free;    /* fill freed slots with HEAP_CLOBBER */
+    bool trace_frees;     /* call heap_hooks.freed */
+};
+#define HEAP_CLOBBER 0xdeadbeefdeadbeefull
+
+/* Totals since the start, by class.  Atomic adds, relaxed: statistics, no order needed. */
+struct heap_class_totals {
+    uint64_t allocs; /* slots */
+    uint64_t frees;
+};
+
+struct heap {
+    struct lock lock; /* HEAP: pages, free_records, growth */
+    struct heap_params params;
+    struct heap_hooks hooks;
+    struct page_alloc pages;
+    struct fixalloc span_records;
+    struct span *free_records;  /* through next_free */
+    struct span *held_records;  /* freed while reuse was held */
+    uint32_t hold_reuse;        /* atomic; heap_hold_records */
+    uint32_t sweepgen cache_aligned; /* changed with the world stopped only */
+    uint32_t sweepers;          /* atomic: sweepers at work, and SWEEP_DRAINED */
+    uint32_t sweep_cursor;      /* atomic: next span class to look at for heap_sweep_one */
+    uint64_t reclaim_cursor;    /* atomic: next page word to look at for heap_sweep_reclaim */
+    /* Counters, bytes; atomic, relaxed unless said otherwise. */
+    uint64_t live cache_aligned; /* marked by the last cycle, plus allocated since; see heap_live_add */
+    uint64_t mapped;            /* arenas: heap_sys */
+    uint64_t in_use;            /* pages of in-use spans */
+    uint64_t manual;            /* pages of manual spans */
+    uint64_t released;          /* pages that the kernel has (scavenged), page caches included */
+    uint64_t meta;              /* the runtime's own records and tables: meta_sys */
+    uint64_t released_total;    /* ever given back by heap_release_free */
+    uint64_t pages_swept;       /* since the generation rose */
+    uint64_t span_allocs, span_frees; /* the cost ladder: page heap */
+    uint64_t arena_grows;       /* ... kernel */
+    uint64_t refills, windows;  /* ... central, window */
+    uint64_t tiny_allocs;
+    uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
+    uint64_t scan_alloc_bytes;
+    struct heap_class_totals classes[SIZE_CLASSES];
+    struct mcentral central[SPAN_CLASSES];
+};
+#define SWEEP_DRAINED 0x80000000u
+
+extern struct heap *heap; /* NULL before heap_init; constant after */
+
+/* Once, at boot.  p NULL: defaults.  false: the kernel refused; nothing is left mapped that matters. */
+bool heap_init(const struct heap_params *p);
+
+/* ---- generations --------------------------------------------------------------------------- */
+
+static inline uint32_t heap_sweepgen(void)
+{
+    return atomic_load_relaxed(&heap->sweepgen); /* changes with the world stopped only */
+}
+/* Starts a sweep: every span in a set needs sweeping from now on.  All was swept before
+ * (heap_sweep_done) and all caches published; caches are flushed by their owners before they
+ * allocate again (mcache_prepare_for_sweep) or by the stopper.  World stopped. */
+void heap_sweepgen_advance_stw(void);
+/* While held, freed span records are not reused (no record changes its meaning under a marker):
+ * on at STW 1, off at STW 2. */
+void heap_hold_records_stw(bool hold);
+
+/* ---- live bytes ----------------------------------------------------------------------------- */
+
+static inline uint64_t heap_live(void)
+{
+    return atomic_load_relaxed(&heap->live);
+}
+static inline void heap_live_add(int64_t bytes)
+{
+    atomic_fetch_add_relaxed(&heap->live, (uint64_t)bytes);
+}
+/* At the end of marking: what was marked.  World stopped; caches published. */
+void heap_live_set_stw(uint64_t bytes);
+
+/* ---- statistics ----------------------------------------------------------------------------- */
+
+struct heap_stats {
+    uint64_t live;       /* heap_live */
+    uint64_t sys;        /* arenas */
+    uint64_t in_use;     /* spans of objects */
+    uint64_t manual;     /* spans freed by hand */
+    uint64_t released;   /* given back, or never touched */
+    uint64_t idle;       /* free and not released: sys - in_use - manual - released */
+    uint64_t meta;       /* records and tables of this floor and of its off-heap allocators */
+    uint64_t alloc;      /* bytes in objects, unswept garbage included */
+    uint64_t total_alloc, total_free; /* bytes of slots */
+    uint64_t mallocs, frees;          /* objects; tiny ones count in both */
+    uint64_t objects;                 /* slots allocated now */
+    uint64_t tiny_allocs;
+    uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
+    uint64_t refills, windows, span_allocs, span_frees, arena_grows, released_total;
+    struct heap_class_totals classes[SIZE_CLASSES];
+};
+/* Exact when the world is stopped and all caches are published; else each figure is as of some
+ * moment, and sums agree only roughly. */
+void heap_read_stats(struct heap_stats *out);
+
+/* ---- spans ------------------------------------------------------------------------------------ */
+
+/* All span records ever made, free ones included: span_state_of tells.  Stable indices. */
+uint32_t heap_span_count(void);
+struct span *heap_span_at(uint32_t i);
+/* In-use spans; fn must not make or free spans.  World stopped. */
+void heap_each_span_stw(void (*fn)(struct span *s, void *arg), void *arg);
+
+/* Proves the sums and the invariants of pages, spans, sets and caches.  NULL: whole.  caches: those
+ * that hold spans or pages.  World stopped; publishes the caches. */
+const char *heap_validate_stw(struct mcache **caches, size_t ncaches);
+
+/* ---- returning memory -------------------------------------------------------------------------- */
+
+/* Gives up to `bytes` of free pages back to the kernel, from the top; returns how many. */
+size_t heap_release_free(size_t bytes);
+
+#endif

@@ -1,0 +1,64 @@
+/* A P's allocation cache: one span per class, of which a window of 64 slots is open.
+ *
+ * All calls: by the thread that owns the P, in a critical section, or with the world stopped.
+ * Failure always means that memory could not be had, and changes nothing that matters.
+ *
+ * Answers to: mcache.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_HEAP_MCACHE_H
+#define GORT_HEAP_MCACHE_H
+
+#include "base/bits.h"
+#include "heap/sizeclass.h"
+#include "heap/span.h"
+
+void mcache_init(struct mcache *c);
+
+/* The fast path: a free slot of the open window, 0 when it has none.  size is the class's slot
+ * size.  Memory is as it was (see mcache_need_zero); the pointer bits of the slot are stale. */
+static inline uintptr_t mcache_take(struct mcache *c, unsigned spc, size_t size)
+{
+    struct gort_cache_class *w = &c->fast.classes[spc];
+    uint64_t free = w->free;
+    if (unlikely(free == 0)) return 0;
+    w->free = free & (free - 1);
+    return (uintptr_t)w->base + bits_ctz64(free) * size;
+}
+/* May a slot just taken from spc hold old bytes? */
+static inline bool mcache_need_zero(const struct mcache *c, unsigned spc)
+{
+    return c->spans[spc]->need_zero != 0;
+}
+/* Index, in its span, of a slot that mcache_take returned. */
+static inline uint32_t mcache_slot_index(const struct mcache *c, unsigned spc, uintptr_t p)
+{
+    return span_index_of(c->spans[spc], p);
+}
+
+/* Opens the next window with a free slot of the current span.  false: the span is used up. */
+bool mcache_next_window(struct mcache *c, unsigned spc);
+/* Exchanges the used-up span for one with free slots, and opens a window.  Adds the bytes of all its free
+ * slots to heap_live.  false: no memory. */
+bool mcache_refill_span(struct mcache *c, unsigned spc);
+/* Either of the two; *new_span, when not NULL, tells that heap_live rose. */
+bool mcache_refill(struct mcache *c, unsigned spc, bool *new_span);
+/* mcache_take that refills when needed; 0: no memory. */
+uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, bool *new_span);
+
+/* Writes the windows' state to the spans (free_index, alloc_count), so that every slot can be classified
+ * (Note [Slots and windows]), and the statistics to the heap's totals.  The cache stays usable. */
+void mcache_publish(struct mcache *c);
+/* Only the statistics. */
+void mcache_flush_stats(struct mcache *c);
+/* Gives all spans back, resets the tiny block, and notes the sweep generation.  At STW 2 or, after
+ * the generation rose, before the P allocates again. */
+void mcache_flush(struct mcache *c);
+/* mcache_flush when the generation rose since the last one; the test is one load. */
+void mcache_prepare_for_sweep(struct mcache *c);
+/* Gives back free pages and span records too: the P goes away, or memory is wanted. */
+void mcache_release(struct mcache *c);
+/* NULL: holds its invariants. */
+const char *mcache_validate_stw(const struct mcache *c);
+
+#endif

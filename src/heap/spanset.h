@@ -1,0 +1,26 @@
+/* A lock-free set of spans on its own cache line: last in, first out, linked through the records.
+ *
+ * Invariant: a span is in at most one set (span->in_set), and only the one who popped it may push it.
+ * Push allocates nothing and can not fail; spanset.c says what that replaced.
+ *
+ * Memory order: push's release pairs with pop's acquire (lfstack.h).
+ * Answers to: mspanset.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_HEAP_SPANSET_H
+#define GORT_HEAP_SPANSET_H
+
+#include "heap/heap_data.h"
+
+struct span_set {
+    struct lfstack stack;
+} cache_aligned;
+_Static_assert(sizeof(struct span_set) == CACHE_LINE, "a set fills its line");
+
+void spanset_push(struct span_set *set, struct span *s);
+struct span *spanset_pop(struct span_set *set); /* NULL: empty */
+bool spanset_empty(const struct span_set *set);
+/* Calls fn for each span; nobody may push or pop meanwhile. */
+void spanset_each_stw(const struct span_set *set, void (*fn)(struct span *s, void *arg), void *arg);
+
+#endif
