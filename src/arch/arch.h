@@ -28,6 +28,10 @@ void arch_call_on_stack(void (*fn)(void *), void *arg, uintptr_t top, uintptr_t 
 /* Calls fn(arg) on the present stack after pushing the callee-saved registers, with *saved_sp set as
  * above: how a thread makes itself scannable before it waits. */
 void arch_call_spilled(void (*fn)(void *), void *arg, uintptr_t *saved_sp);
+/* Calls fn(arg) on the present stack, described by CFI as if *ctx, which stays suspended, had called
+ * it: an unwinder that starts in fn walks on into the suspended context's frames, and never meets
+ * the real caller.  How a report prints the trace of a parked goroutine. */
+void arch_call_behind(void (*fn)(void *), void *arg, const struct arch_context *ctx);
 
 static force_inline uintptr_t arch_stack_pointer(void)
 {
@@ -71,13 +75,13 @@ int arch_frame_registers(const void *ucontext, struct arch_range out[2]);
  * goroutine may continue on another thread after any switch, and compilers keep the address of a
  * thread-local across calls.  No C expression takes its address. */
 
-#define ARCH_TLS_LOAD(type, offset)                                                              \
-    __extension__({                                                                              \
-        type tls_value_;                                                                         \
-        __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tmovq %%fs:%c1(%0), %0"            \
-                         : "=&r"(tls_value_)                                                     \
-                         : "i"(offset));                                                         \
-        tls_value_;                                                                              \
+#define ARCH_TLS_LOAD(type, offset)                                                                \
+    __extension__({                                                                                \
+        type tls_value_;                                                                           \
+        __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tmovq %%fs:%c1(%0), %0"              \
+                         : "=&r"(tls_value_)                                                       \
+                         : "i"(offset));                                                           \
+        tls_value_;                                                                                \
     })
 
 static force_inline void *arch_tls_m(void)
@@ -92,13 +96,13 @@ static force_inline void *arch_tls_cache(void)
 {
     return ARCH_TLS_LOAD(void *, GORT_TLS_CACHE);
 }
-#define ARCH_TLS_STORE(value, offset)                                                            \
-    do {                                                                                         \
-        uintptr_t tls_off_;                                                                      \
-        __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tmovq %1, %%fs:%c2(%0)"            \
-                         : "=&r"(tls_off_)                                                       \
-                         : "r"(value), "i"(offset)                                               \
-                         : "memory");                                                            \
+#define ARCH_TLS_STORE(value, offset)                                                              \
+    do {                                                                                           \
+        uintptr_t tls_off_;                                                                        \
+        __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tmovq %1, %%fs:%c2(%0)"              \
+                         : "=&r"(tls_off_)                                                         \
+                         : "r"(value), "i"(offset)                                                 \
+                         : "memory");                                                              \
     } while (0)
 static force_inline void arch_tls_set_m(void *m)
 {

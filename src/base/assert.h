@@ -16,9 +16,9 @@
 #define GORT_ASSERT_LEVEL 0
 #endif
 
-#define check(c)                                                                                 \
-    do {                                                                                         \
-        if (unlikely(!(c))) throw_fmt("%s:%d: check failed: %s", __FILE__, __LINE__, #c);        \
+#define check(c)                                                                                   \
+    do {                                                                                           \
+        if (unlikely(!(c))) throw_fmt("%s:%d: check failed: %s", __FILE__, __LINE__, #c);          \
     } while (0)
 
 #if GORT_ASSERT_LEVEL >= 1

@@ -29,15 +29,15 @@
 
 /* Compare and swap: true when *(p) was *(e) and became v, else *(e) holds what was there.
  * The failure order is the strongest that the success order allows for a load. */
-#define atomic_cas_relaxed(p, e, v)                                                              \
+#define atomic_cas_relaxed(p, e, v)                                                                \
     __atomic_compare_exchange_n((p), (e), (v), 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
-#define atomic_cas_acquire(p, e, v)                                                              \
+#define atomic_cas_acquire(p, e, v)                                                                \
     __atomic_compare_exchange_n((p), (e), (v), 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)
-#define atomic_cas_release(p, e, v)                                                              \
+#define atomic_cas_release(p, e, v)                                                                \
     __atomic_compare_exchange_n((p), (e), (v), 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
-#define atomic_cas_acqrel(p, e, v)                                                               \
+#define atomic_cas_acqrel(p, e, v)                                                                 \
     __atomic_compare_exchange_n((p), (e), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
-#define atomic_cas_seq(p, e, v)                                                                  \
+#define atomic_cas_seq(p, e, v)                                                                    \
     __atomic_compare_exchange_n((p), (e), (v), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 
 /* Each returns the value before the operation. */

@@ -61,8 +61,8 @@ int os_futex_wake(uint32_t *addr, int n);
 /* A detached thread with all signals blocked until it unblocks them, on a stack of stack_size
  * bytes (0: the system's default).  0 or errno (EAGAIN: limit reached).  Not raw. */
 int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size);
-int os_thread_id(void);                /* kernel's number of the calling thread; raw */
-int os_thread_kill(int tid, int sig);  /* signal to one thread of this process; raw */
+int os_thread_id(void);               /* kernel's number of the calling thread; raw */
+int os_thread_kill(int tid, int sig); /* signal to one thread of this process; raw */
 /* Extent [*lo, *hi) of the calling thread's stack.  Not raw. */
 void os_thread_stack(uintptr_t *lo, uintptr_t *hi);
 void os_thread_yield(void); /* raw */
@@ -86,16 +86,16 @@ int os_sigstack_set(void *lo, size_t size); /* NULL: none */
 
 /* ---- clock (raw, vDSO) -------------------------------------------------------------------- */
 
-int64_t os_now(void);          /* monotonic nanoseconds */
-int64_t os_thread_cpu(void);   /* CPU time of the calling thread, ns */
-int64_t os_process_cpu(void);  /* CPU time of the process, ns */
+int64_t os_now(void);         /* monotonic nanoseconds */
+int64_t os_thread_cpu(void);  /* CPU time of the calling thread, ns */
+int64_t os_process_cpu(void); /* CPU time of the process, ns */
 
 /* ---- machine ------------------------------------------------------------------------------ */
 
-int os_cpu_count(void);   /* CPUs in the affinity mask, at least 1 */
-int os_cpu_quota(void);   /* CPUs the container's quota allows (rounded up, at least 2), 0: none */
-uint64_t os_stack_limit(void);          /* RLIMIT_STACK in bytes, UINT64_MAX: none */
-uint64_t os_address_space_limit(void);  /* RLIMIT_AS in bytes, UINT64_MAX: none */
+int os_cpu_count(void); /* CPUs in the affinity mask, at least 1 */
+int os_cpu_quota(void); /* CPUs the container's quota allows (rounded up, at least 2), 0: none */
+uint64_t os_stack_limit(void);         /* RLIMIT_STACK in bytes, UINT64_MAX: none */
+uint64_t os_address_space_limit(void); /* RLIMIT_AS in bytes, UINT64_MAX: none */
 void os_random_bytes(void *buf, size_t n);
 void os_write(int fd, const void *buf, size_t n); /* all of it, errors ignored; raw */
 _Noreturn void os_exit(int status);               /* _exit: no handlers; raw */

@@ -15,7 +15,7 @@
 #include "base/config.h"
 
 struct lfnode {
-    uint64_t next;  /* packed; written by the pusher that owns the node */
+    uint64_t next;   /* packed; written by the pusher that owns the node */
     uint64_t pushes; /* count, owner only */
 };
 

@@ -21,9 +21,9 @@ struct lock {
     uint32_t rank; /* enum lock_rank, constant after lock_init */
 };
 
-#define LOCK_INIT(r)                                                                             \
-    {                                                                                            \
-        0, (r)                                                                                   \
+#define LOCK_INIT(r)                                                                               \
+    {                                                                                              \
+        0, (r)                                                                                     \
     }
 void lock_init(struct lock *l, enum lock_rank rank);
 void lock_acquire(struct lock *l);
@@ -35,5 +35,7 @@ bool lock_is_held(const struct lock *l);
 bool lock_none_held(void);
 /* Checker: how many locks the thread holds, 0 without checking. */
 int lock_held_count(void);
+/* The name in lockrank.txt. */
+const char *lock_rank_name(enum lock_rank rank);
 
 #endif

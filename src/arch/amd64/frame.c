@@ -1,0 +1,110 @@
+/* Building contexts, and reading the signal frame, amd64.
+ *
+ * Answers to: gostartcall in sys_x86.go, signal_linux_amd64.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <string.h>
+#include <ucontext.h>
+
+#include "arch/arch.h"
+#include "base/bits.h"
+#include "base/throw.h"
+
+/* ---- contexts ----------------------------------------------------------------------------- */
+
+/* What switch.S pops, in this order: see its head. */
+struct saved_frame {
+    uint32_t mxcsr;
+    uint16_t x87_control;
+    uint16_t unused;
+    uintptr_t r15, r14, r13, r12, rbx, rbp;
+    uintptr_t rip;
+    uintptr_t end[2]; /* zero words that end a chain of frame pointers */
+};
+
+_Static_assert(offsetof(struct saved_frame, r15) == 8, "switch.S pops r15 first");
+_Static_assert(offsetof(struct saved_frame, rip) == 56, "switch.S: RETURN_OFFSET");
+_Static_assert(offsetof(struct saved_frame, end) == 64, "switch.S: FRAME_BYTES");
+_Static_assert(sizeof(struct saved_frame) % 16 == 0, "aligned at entry: the end is at a top");
+
+#define MXCSR_EXCEPTIONS 0x3fu /* flags that were raised, as opposed to controls */
+
+__attribute__((__visibility__("hidden"))) void arch_entry(void);
+__attribute__((__visibility__("hidden"))) _Noreturn void arch_entry_returned(void);
+
+_Noreturn void arch_entry_returned(void)
+{
+    throw_msg("entry function of a context returned");
+}
+
+void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg)
+{
+    struct saved_frame *f = (struct saved_frame *)align_down(top, 16) - 1;
+    *f = (struct saved_frame){ .r12 = (uintptr_t)entry, .r13 = (uintptr_t)arg };
+    f->rip = (uintptr_t)arch_entry;
+    /* The floating-point controls are inherited, as a new thread's are from its creator. */
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(f->mxcsr), "=m"(f->x87_control));
+    f->mxcsr &= ~MXCSR_EXCEPTIONS;
+    ctx->sp = (uintptr_t)f;
+}
+
+/* ---- the signal frame --------------------------------------------------------------------- */
+
+static const greg_t *registers_of(const void *ucontext)
+{
+    return ((const ucontext_t *)ucontext)->uc_mcontext.gregs;
+}
+
+uintptr_t arch_frame_pc(const void *ucontext)
+{
+    return (uintptr_t)registers_of(ucontext)[REG_RIP];
+}
+
+void arch_frame_set_pc(void *ucontext, uintptr_t pc)
+{
+    ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
+}
+
+uintptr_t arch_frame_sp(const void *ucontext)
+{
+    return (uintptr_t)registers_of(ucontext)[REG_RSP];
+}
+
+uintptr_t arch_frame_fp(const void *ucontext)
+{
+    return (uintptr_t)registers_of(ucontext)[REG_RBP];
+}
+
+/* The kernel's words at the end of the legacy area of an fpstate: they tell whether an extended
+ * area follows, and how large the whole is. */
+struct fpstate_software {
+    uint32_t magic;
+    uint32_t extended_bytes;
+    uint64_t features;
+    uint32_t state_bytes;
+};
+#define FPSTATE_LEGACY_BYTES 512
+#define FPSTATE_SOFTWARE_OFFSET 464
+#define FPSTATE_MAGIC 0x46505853u
+
+static size_t fpstate_bytes(const char *fpstate)
+{
+    struct fpstate_software sw;
+    memcpy(&sw, fpstate + FPSTATE_SOFTWARE_OFFSET, sizeof(sw));
+    bool extended = sw.magic == FPSTATE_MAGIC && sw.extended_bytes >= FPSTATE_LEGACY_BYTES;
+    return extended ? sw.extended_bytes : FPSTATE_LEGACY_BYTES;
+}
+
+int arch_frame_registers(const void *ucontext, struct arch_range out[2])
+{
+    const mcontext_t *m = &((const ucontext_t *)ucontext)->uc_mcontext;
+    out[0].lo = (uintptr_t)m->gregs;
+    out[0].hi = out[0].lo + sizeof(m->gregs);
+    if (m->fpregs == NULL) return 1;
+    out[1].lo = (uintptr_t)m->fpregs;
+    out[1].hi = out[1].lo + fpstate_bytes((const char *)m->fpregs);
+    return 2;
+}

@@ -1,0 +1,36 @@
+/* Clocks.  libc's clock_gettime reads the monotonic clock through the vDSO in about 20 ns, takes no
+ * lock and sets errno only on failure, which these clocks do not have.
+ *
+ * Answers to: nanotime1 in sys_linux_amd64.s.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <time.h>
+
+#include "os/os.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+static int64_t clock_read(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * NS_PER_SECOND + t.tv_nsec;
+}
+
+int64_t os_now(void)
+{
+    return clock_read(CLOCK_MONOTONIC);
+}
+
+int64_t os_thread_cpu(void)
+{
+    return clock_read(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t os_process_cpu(void)
+{
+    return clock_read(CLOCK_PROCESS_CPUTIME_ID);
+}

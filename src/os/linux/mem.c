@@ -1,0 +1,197 @@
+/* Memory from the Linux kernel.
+ *
+ * All by raw system calls, so that they work in a signal handler and while the world is stopped,
+ * and preserve errno.  The kernel may lack the newer advices; each of them is advice or has a
+ * fallback.
+ *
+ * State here: the switch of the failing mode, and what was learned about guards.  Both are single
+ * words changed by atomic operations that order nothing else: relaxed throughout.
+ *
+ * Answers to: mem_linux.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "os/linux/syscall.h"
+#include "os/os.h"
+
+/* Newer than the headers that we may be built with. */
+enum {
+    ADVICE_POPULATE_WRITE = 23,  /* Linux 5.14 */
+    ADVICE_GUARD_INSTALL = 102,  /* Linux 6.13 */
+    MAP_AT_NOREPLACE = 0x100000, /* Linux 4.17; older ones take the address as a hint */
+    PRCTL_SET_VMA = 0x53564d41,  /* Linux 5.17 */
+    PRCTL_SET_VMA_NAME = 0,
+};
+
+/* ---- the failing mode --------------------------------------------------------------------- */
+
+#define FAIL_PERSISTENT (UINT64_C(1) << 63)
+
+/* Low bits: mapping calls until one fails, that one included; 0: mode off. */
+static uint64_t fail_countdown;
+static uint64_t fail_fired;
+
+void os_mem_fail_at(uint64_t k, bool persistent)
+{
+    atomic_store_relaxed(&fail_countdown, k == 0 ? 0 : persistent ? k | FAIL_PERSISTENT : k);
+}
+
+uint64_t os_mem_failures(void)
+{
+    return atomic_load_relaxed(&fail_fired);
+}
+
+/* Counts one mapping call: is it the one that fails? */
+static bool mapping_fails(void)
+{
+    uint64_t now = atomic_load_relaxed(&fail_countdown);
+    uint64_t next;
+    do {
+        if (likely(now == 0)) return false;
+        next = now == (FAIL_PERSISTENT | 1) ? now : now - 1;
+    } while (!atomic_cas_relaxed(&fail_countdown, &now, next));
+    if ((now & ~FAIL_PERSISTENT) != 1) return false;
+    atomic_fetch_add_relaxed(&fail_fired, 1);
+    return true;
+}
+
+/* ---- mapping ------------------------------------------------------------------------------ */
+
+static void *map(void *hint, size_t size, int protection, int flags)
+{
+    if (mapping_fails()) return NULL;
+    long r = syscall_raw6(SYS_mmap, (long)hint, (long)size, protection,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    return syscall_error(r) != 0 ? NULL : (void *)r;
+}
+
+static int advise(void *addr, size_t size, int advice)
+{
+    return syscall_error(syscall_raw3(SYS_madvise, addr, size, advice));
+}
+
+static int protect(void *addr, size_t size, int protection)
+{
+    return syscall_error(syscall_raw3(SYS_mprotect, addr, size, protection));
+}
+
+void *os_mem_reserve(void *hint, size_t size)
+{
+    return map(hint, size, PROT_NONE, 0);
+}
+
+void *os_mem_map(void *hint, size_t size)
+{
+    return map(hint, size, PROT_READ | PROT_WRITE, 0);
+}
+
+void *os_mem_map_at(void *addr, size_t size)
+{
+    void *got = map(addr, size, PROT_READ | PROT_WRITE, MAP_AT_NOREPLACE);
+    if (got == NULL || got == addr) return got;
+    os_mem_unmap(got, size); /* an old kernel went elsewhere */
+    return NULL;
+}
+
+int os_mem_commit(void *addr, size_t size)
+{
+    return mapping_fails() ? ENOMEM : protect(addr, size, PROT_READ | PROT_WRITE);
+}
+
+int os_mem_release(void *addr, size_t size)
+{
+    return advise(addr, size, MADV_DONTNEED);
+}
+
+void os_mem_unmap(void *addr, size_t size)
+{
+    syscall_raw2(SYS_munmap, addr, size);
+}
+
+void os_mem_hugepage(void *addr, size_t size)
+{
+    advise(addr, size, MADV_HUGEPAGE);
+}
+
+void os_mem_nohugepage(void *addr, size_t size)
+{
+    advise(addr, size, MADV_NOHUGEPAGE);
+}
+
+void os_mem_populate(void *addr, size_t size)
+{
+    advise(addr, size, ADVICE_POPULATE_WRITE);
+}
+
+void os_mem_name(void *addr, size_t size, const char *name)
+{
+    syscall_raw6(SYS_prctl, PRCTL_SET_VMA, PRCTL_SET_VMA_NAME, (long)addr, (long)size, (long)name,
+                 0);
+}
+
+/* ---- guards ------------------------------------------------------------------------------- */
+
+/* What the first os_mem_guard found out; several threads may find out at once, and agree. */
+enum { GUARD_UNKNOWN, GUARD_ADVICE, GUARD_PROTECT };
+static int guard_kind;
+
+int os_mem_guard(void *addr, size_t size)
+{
+    int kind = atomic_load_relaxed(&guard_kind);
+    if (kind != GUARD_PROTECT) {
+        int error = advise(addr, size, ADVICE_GUARD_INSTALL);
+        if (kind == GUARD_UNKNOWN)
+            atomic_store_relaxed(&guard_kind, error == EINVAL ? GUARD_PROTECT : GUARD_ADVICE);
+        if (error != EINVAL) return error;
+        /* Unknown to the kernel, or this mapping can not have it (locked pages). */
+    }
+    return protect(addr, size, PROT_NONE);
+}
+
+/* ---- sizes -------------------------------------------------------------------------------- */
+
+size_t os_page_size(void)
+{
+    static size_t cached; /* every thread would store the same */
+    size_t size = atomic_load_relaxed(&cached);
+    if (size == 0) {
+        size = getauxval(AT_PAGESZ);
+        atomic_store_relaxed(&cached, size);
+    }
+    return size;
+}
+
+static size_t huge_page_size_read(void)
+{
+    static const char path[] = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
+    char text[32];
+    long fd = syscall_raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) return 0;
+    long n = syscall_raw3(SYS_read, fd, text, sizeof(text));
+    syscall_raw1(SYS_close, fd);
+    size_t size = 0;
+    for (long i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+        size = size * 10 + (size_t)(text[i] - '0');
+    return is_pow2(size) ? size : 0;
+}
+
+size_t os_huge_page_size(void)
+{
+    static size_t cached; /* size + 1, 0: not asked yet; every thread would store the same */
+    size_t size = atomic_load_relaxed(&cached);
+    if (size == 0) {
+        size = huge_page_size_read() + 1;
+        atomic_store_relaxed(&cached, size);
+    }
+    return size - 1;
+}

@@ -1,0 +1,131 @@
+/* Signals by raw system calls.
+ *
+ * Why not libc's sigaction: ThreadSanitizer replaces it and delivers to the program at a later
+ * point of its choosing, whereas the stop of the world needs the handler where the thread was
+ * interrupted.
+ *
+ * A handler runs on the alternate stack with every signal blocked but the four that faults raise:
+ * a fault inside a handler must be reported, not end the process silently.
+ *
+ * Masks: the two signals that libc uses among its threads (cancellation, set-id) are left alone by
+ * os_signal_block_all, as by libc itself: a thread that blocked them for good would hang setuid.
+ *
+ * Answers to: signal_unix.go, os_linux.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "base/bits.h"
+#include "os/linux/syscall.h"
+#include "os/os.h"
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+#define KERNEL_MASK_BYTES 8
+#define SIGNALS 64
+#define ALTERNATE_STACK_ROOM (64 * KB)
+#define ALTERNATE_FRAME_LEAST ((size_t)2048) /* where the kernel does not say */
+
+SYSCALL_DEFINE_SIGRETURN;
+
+static uint64_t signal_bit(int sig)
+{
+    return UINT64_C(1) << (sig - 1);
+}
+
+static uint64_t fault_signals(void)
+{
+    return signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGFPE) | signal_bit(SIGILL);
+}
+
+static uint64_t libc_signals(void)
+{
+    return signal_bit(32) | signal_bit(33);
+}
+
+/* ---- actions ------------------------------------------------------------------------------ */
+
+static int kernel_action(int sig, const struct kernel_sigaction *act, struct kernel_sigaction *old)
+{
+    return syscall_error(syscall_raw4(SYS_rt_sigaction, sig, act, old, KERNEL_MASK_BYTES));
+}
+
+static void action_to_libc(struct sigaction *out, const struct kernel_sigaction *in)
+{
+    memset(out, 0, sizeof(*out));
+    out->sa_sigaction = (void (*)(int, siginfo_t *, void *))(uintptr_t)in->handler;
+    out->sa_flags = (int)(in->flags & ~KERNEL_SA_RESTORER);
+    memcpy(&out->sa_mask, &in->mask, sizeof(in->mask));
+}
+
+int os_signal_install(int sig, os_signal_handler fn, struct sigaction *old)
+{
+    struct kernel_sigaction before;
+    struct kernel_sigaction act = {
+        .handler = (void (*)(int, void *, void *))(uintptr_t)fn,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | KERNEL_SA_RESTORER,
+        .restorer = syscall_sigreturn,
+        .mask = ~fault_signals(),
+    };
+    if (sig < 1 || sig > SIGNALS) return EINVAL;
+    int error = kernel_action(sig, &act, &before);
+    if (error == 0 && old != NULL) action_to_libc(old, &before);
+    return error;
+}
+
+int os_signal_restore_default(int sig)
+{
+    struct kernel_sigaction act = { .handler = NULL }; /* SIG_DFL */
+    return sig < 1 || sig > SIGNALS ? EINVAL : kernel_action(sig, &act, NULL);
+}
+
+/* ---- masks -------------------------------------------------------------------------------- */
+
+static void kernel_mask(int how, const uint64_t *set, uint64_t *old)
+{
+    syscall_raw4(SYS_rt_sigprocmask, how, set, old, KERNEL_MASK_BYTES);
+}
+
+void os_signal_unblock(int sig)
+{
+    uint64_t set = signal_bit(sig);
+    kernel_mask(SIG_UNBLOCK, &set, NULL);
+}
+
+void os_signal_block_all(sigset_t *old)
+{
+    uint64_t all = ~libc_signals(), before = 0;
+    kernel_mask(SIG_BLOCK, &all, &before);
+    if (old == NULL) return;
+    memset(old, 0, sizeof(*old));
+    memcpy(old, &before, sizeof(before));
+}
+
+void os_signal_set_mask(const sigset_t *mask)
+{
+    uint64_t set;
+    memcpy(&set, mask, sizeof(set));
+    kernel_mask(SIG_SETMASK, &set, NULL);
+}
+
+/* ---- alternate stack ---------------------------------------------------------------------- */
+
+size_t os_sigstack_size(void)
+{
+    size_t frame = getauxval(AT_MINSIGSTKSZ);
+    if (frame < ALTERNATE_FRAME_LEAST) frame = ALTERNATE_FRAME_LEAST;
+    return align_up(frame + ALTERNATE_STACK_ROOM, os_page_size());
+}
+
+int os_sigstack_set(void *lo, size_t size)
+{
+    stack_t stack = { .ss_sp = lo, .ss_size = size, .ss_flags = lo == NULL ? SS_DISABLE : 0 };
+    return syscall_error(syscall_raw2(SYS_sigaltstack, &stack, NULL));
+}

@@ -1,0 +1,145 @@
+/* Threads, and what threads do to each other.
+ *
+ * Threads come from pthread_create: the program's libraries expect their thread-locals, and
+ * debuggers and sanitizers know such threads.  (Rejected: clone by hand, as Go does, which breaks
+ * all three.)
+ *
+ * Answers to: newosproc in os_linux.go, _cgo_sys_thread_start.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "arch/arch.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "os/linux/syscall.h"
+#include "os/os.h"
+
+/* ---- creation ----------------------------------------------------------------------------- */
+
+/* From the creator to the new thread, which frees it. */
+struct thread_start {
+    void (*fn)(void *);
+    void *arg;
+};
+
+static void *thread_main(void *p)
+{
+    struct thread_start start = *(struct thread_start *)p;
+    free(p);
+    start.fn(start.arg);
+    return NULL;
+}
+
+static int attr_prepare(pthread_attr_t *attr, size_t stack_size)
+{
+    int error = pthread_attr_setdetachstate(attr, PTHREAD_CREATE_DETACHED);
+    if (error != 0 || stack_size == 0) return error;
+    long smallest = sysconf(_SC_THREAD_STACK_MIN); /* counts the program's thread-locals */
+    if (smallest > 0 && stack_size < (size_t)smallest) stack_size = (size_t)smallest;
+    return pthread_attr_setstacksize(attr, align_up(stack_size, os_page_size()));
+}
+
+int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t mask;
+    int saved = errno;
+    struct thread_start *start = malloc(sizeof(*start));
+    if (start == NULL) return ENOMEM;
+    *start = (struct thread_start){ fn, arg };
+
+    int error = pthread_attr_init(&attr);
+    if (error == 0) {
+        error = attr_prepare(&attr, stack_size);
+        if (error == 0) {
+            os_signal_block_all(&mask); /* the thread inherits it */
+            error = pthread_create(&thread, &attr, thread_main, start);
+            os_signal_set_mask(&mask);
+        }
+        pthread_attr_destroy(&attr);
+    }
+    if (error != 0) free(start);
+    errno = saved;
+    return error;
+}
+
+/* ---- identity ----------------------------------------------------------------------------- */
+
+int os_thread_id(void)
+{
+    return (int)syscall_raw0(SYS_gettid);
+}
+
+int os_thread_kill(int tid, int sig)
+{
+    long process = syscall_raw0(SYS_getpid);
+    return syscall_error(syscall_raw3(SYS_tgkill, process, tid, sig));
+}
+
+void os_thread_stack(uintptr_t *lo, uintptr_t *hi)
+{
+    pthread_attr_t attr;
+    void *base = NULL;
+    size_t size = 0;
+    int saved = errno;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        pthread_attr_getstack(&attr, &base, &size);
+        pthread_attr_destroy(&attr);
+    }
+    errno = saved;
+    *lo = (uintptr_t)base;
+    *hi = (uintptr_t)base + size;
+}
+
+/* ---- running and waiting ------------------------------------------------------------------ */
+
+void os_thread_yield(void)
+{
+    syscall_raw0(SYS_sched_yield);
+}
+
+void os_cpu_relax_thread(unsigned rounds)
+{
+    while (rounds-- > 0)
+        arch_pause();
+}
+
+/* What registering with the kernel gave.  Several threads may register at once, harmlessly. */
+enum { MEMBARRIER_UNKNOWN, MEMBARRIER_READY, MEMBARRIER_ABSENT };
+static int membarrier_state; /* atomic; relaxed: the kernel orders what matters */
+
+static long membarrier(int command)
+{
+    return syscall_raw3(SYS_membarrier, command, 0, 0);
+}
+
+static int membarrier_register(void)
+{
+    long r = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+    int state = r == 0 ? MEMBARRIER_READY : MEMBARRIER_ABSENT;
+    atomic_store_relaxed(&membarrier_state, state);
+    return state;
+}
+
+/* Registering waits for a grace period when threads exist already: done while loading. */
+__attribute__((constructor)) static void membarrier_init(void)
+{
+    membarrier_register();
+}
+
+bool os_membarrier(void)
+{
+    int state = atomic_load_relaxed(&membarrier_state);
+    if (state == MEMBARRIER_UNKNOWN) /* called before the constructor ran */
+        state = membarrier_register();
+    return state == MEMBARRIER_READY && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
+}

@@ -1,0 +1,66 @@
+/* The tagged lock-free stack.
+ *
+ * Invariants:
+ *  (1) head is 0, or the packing of a node that was pushed and not popped; following `next` from it
+ *      meets every node of the stack, once, and ends with 0.
+ *  (2) A node's `next` is written by its pusher only, before the push takes effect.
+ *  (3) Two pushes of one node differ in the count within 2^20 pushes of it.  So a pop whose
+ *      compare-and-swap succeeds saw `next` as it was when that head was pushed, unless the same
+ *      node was pushed a multiple of 2^20 times between its two instructions.
+ *
+ * A pop may read `next` of a node that another thread popped meanwhile and is rewriting: the value
+ * is then discarded, because by (3) the head has changed.  Therefore the field is atomic, and nodes
+ * are never unmapped.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "sync/lfstack.h"
+
+#include "base/assert.h"
+#include "base/atomic.h"
+
+#define TAG_BITS 20
+#define ADDRESS_BITS_USED 47
+#define ADDRESS_SHIFT (64 - ADDRESS_BITS_USED)
+#define TAG_MASK ((UINT64_C(1) << TAG_BITS) - 1)
+
+/* The three zero bits of an aligned address leave the tag 20 bits where the shift leaves 17. */
+_Static_assert(TAG_BITS == ADDRESS_SHIFT + 3, "tag fills what the address leaves");
+_Static_assert(_Alignof(struct lfnode) == 8, "a node's address ends in three zero bits");
+
+static uint64_t pack(const struct lfnode *n, uint64_t count)
+{
+    return (uint64_t)(uintptr_t)n << ADDRESS_SHIFT | (count & TAG_MASK);
+}
+
+static struct lfnode *unpack(uint64_t word)
+{
+    return (struct lfnode *)(uintptr_t)((word & ~TAG_MASK) >> ADDRESS_SHIFT);
+}
+
+void lfstack_push(struct lfstack *s, struct lfnode *n)
+{
+    uint64_t word = pack(n, ++n->pushes);
+    check(unpack(word) == n);
+    uint64_t head = atomic_load_relaxed(&s->head); /* confirmed by the swap */
+    do {
+        atomic_store_relaxed(&n->next, head);             /* published by the swap */
+    } while (!atomic_cas_release(&s->head, &head, word)); /* pairs with lfstack_pop */
+}
+
+struct lfnode *lfstack_pop(struct lfstack *s)
+{
+    uint64_t head = atomic_load_acquire(&s->head); /* pairs with lfstack_push */
+    while (head != 0) {
+        struct lfnode *n = unpack(head);
+        uint64_t next = atomic_load_relaxed(&n->next); /* may be stale: then the swap fails */
+        /* Acquire pairs with lfstack_push; a failure loads the head anew, acquiring too. */
+        if (atomic_cas_acquire(&s->head, &head, next)) return n;
+    }
+    return NULL;
+}
+
+bool lfstack_empty(const struct lfstack *s)
+{
+    return atomic_load_relaxed(&s->head) == 0; /* a hint, stale at once */
+}
