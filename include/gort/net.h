@@ -1,0 +1,52 @@
+/* Network: POSIX descriptors and errno; only the goroutine waits.
+ *
+ * Calls return -1 and set errno on error.  Descriptors from elsewhere (pipes, sockets of other
+ * libraries) work too; gort makes them non-blocking when it first waits on them.  One goroutine may
+ * read while another writes; several at once on one side are served one after the other.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_NET_H
+#define GORT_NET_H
+
+#include <sys/types.h>
+
+#include <gort/base.h>
+
+GORT_BEGIN_DECLS
+
+/* A socket that listens: network "tcp", "tcp4" or "tcp6" with address "host:port" ("127.0.0.1:0",
+ * "[::1]:80", ":80" for all addresses; port 0: any free one), or "unix" with a path.  Hosts are
+ * numeric.  Returns the descriptor, closed on exec.  errno: EINVAL for what can not be parsed, and
+ * what socket, bind and listen report.  Does not block. */
+GORT_API int gort_listen(const char *network, const char *address) GORT_NONNULL(1, 2);
+
+/* The next connection to fd, closed on exec; parks until there is one.  errno: ECANCELED when fd was
+ * closed meanwhile, EMFILE and others as of accept4. */
+GORT_API int gort_accept(int fd);
+
+/* A connection to address, written as for gort_listen with a host; parks until it stands.  deadline:
+ * the time of gort_now at which to give up with ETIMEDOUT; 0: none.  Hosts are numeric.  errno: EINVAL
+ * for what can not be parsed, and what socket and connect report. */
+GORT_API int gort_dial(const char *network, const char *address, int64_t deadline)
+    GORT_NONNULL(1, 2);
+
+/* Reads up to n bytes; parks until there is at least one, the end, or an error.  Returns how many,
+ * 0 at the end.  errno: ECANCELED when fd was closed meanwhile, and others as of read. */
+GORT_API ssize_t gort_read(int fd, void *buf, size_t n);
+
+/* Writes all n bytes, parking as often as it takes, and returns n; or fails, with an unknown part
+ * written.  No SIGPIPE is raised for a socket.  errno: EPIPE, ECONNRESET, ECANCELED when fd was closed
+ * meanwhile, and others as of write. */
+GORT_API ssize_t gort_write(int fd, const void *buf, size_t n);
+
+/* Closes fd; those that wait on it fail with ECANCELED.  Returns 0.  errno: EBADF.  Does not park. */
+GORT_API int gort_close_fd(int fd);
+
+/* Writes the local address of socket fd, as gort_dial takes it, to buf with a zero byte at the end.
+ * Returns its length.  errno: ENOSPC when n is too small, and others as of getsockname. */
+GORT_API int gort_local_addr(int fd, char *buf, size_t n) GORT_NONNULL(2);
+
+GORT_END_DECLS
+
+#endif
