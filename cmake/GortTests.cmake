@@ -12,7 +12,9 @@
 # repeated as x@mode, label "modes", in every environment of test/modes.txt; a rotating few of these
 # are also labelled "modes-ci". A line near the top of a source may say more:
 #
-#   // TEST timeout=60 serial skip=asan,tsan modes=p1,p16     (or modes=none; # in scripts)
+#   // TEST timeout=60 serial skip=asan,tsan modes=p1,p16     (or modes=none)
+#
+# The mark of the comment is //, or # in scripts, or a star inside a comment of several lines.
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set(GORT_TEST_TIMEOUT 60)
@@ -38,9 +40,9 @@ function(gort_test_directives prefix source)
   set(serial OFF)
   set(skip OFF)
   set(modes all)
-  file(STRINGS "${source}" lines REGEX "^(//|#) TEST " LIMIT_INPUT 16384)
+  file(STRINGS "${source}" lines REGEX "^(//|#| \\*) TEST " LIMIT_INPUT 16384)
   foreach(line IN LISTS lines)
-    string(REGEX REPLACE "^(//|#) TEST +" "" line "${line}")
+    string(REGEX REPLACE "^(//|#| \\*) TEST +" "" line "${line}")
     string(REGEX REPLACE " +" ";" words "${line}")
     foreach(word IN LISTS words)
       if(word MATCHES "^timeout=([0-9]+)$")
@@ -202,10 +204,10 @@ function(gort_fatal_tests)
     math(EXPR inner "${limit} * ${GORT_TIMEOUT_FACTOR}")
     math(EXPR outer "${limit} + 10")
     file(READ "${source}" text)
-    string(REGEX MATCHALL "// EXPECT [A-Za-z0-9_.-]+" heads "${text}")
+    string(REGEX MATCHALL "\n(//| \\*) EXPECT [A-Za-z0-9_.-]+" heads "\n${text}")
     set(cases)
     foreach(head IN LISTS heads)
-      string(REPLACE "// EXPECT " "" case "${head}")
+      string(REGEX REPLACE "^.* EXPECT " "" case "${head}")
       list(APPEND cases ${case})
     endforeach()
     list(REMOVE_DUPLICATES cases)

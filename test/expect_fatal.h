@@ -43,10 +43,8 @@ static inline void expect_fatal(void (*fn)(void *), void *arg, const char *part)
         bool full = used == sizeof text - 1;
         ssize_t n =
             read(ends[0], full ? rest : text + used, full ? sizeof rest : sizeof text - 1 - used);
-        if (n <= 0)
-            break;
-        if (!full)
-            used += (size_t)n;
+        if (n <= 0) break;
+        if (!full) used += (size_t)n;
     }
     text[used] = '\0';
     close(ends[0]);

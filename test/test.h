@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 #define TEST_SKIPPED 77
-#define TEST_COLD_   __attribute__((noreturn, noinline, cold, unused)) static
+#define TEST_COLD_ __attribute__((noreturn, noinline, cold, unused)) static
 
 // Checks compare whatever integers they are given.
 #pragma GCC diagnostic ignored "-Wsign-compare"
@@ -48,8 +48,7 @@ static inline void test_print(const char *text)
     size_t left = strlen(text);
     while (left > 0) {
         ssize_t n = write(2, text, left);
-        if (n <= 0)
-            return;
+        if (n <= 0) return;
         text += n;
         left -= (size_t)n;
     }
@@ -84,56 +83,55 @@ TEST_COLD_ void test_fail_str(const char *file, int line, const char *expression
     test_fail(file, line, expression, values);
 }
 
-#define CHECK(condition)                                     \
-    do {                                                     \
-        if (!(condition))                                    \
-            test_fail(__FILE__, __LINE__, #condition, NULL); \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) test_fail(__FILE__, __LINE__, #condition, NULL);                         \
     } while (0)
 
 // Compares two integers (or, by CHECK_PTR_EQ, pointers) and prints both.
-#define CHECK_OP_(a, op, b)                                                         \
-    do {                                                                            \
-        __typeof__(a) test_a_ = (a);                                                \
-        __typeof__(b) test_b_ = (b);                                                \
-        if (!(test_a_ op test_b_))                                                  \
-            test_fail_int(__FILE__, __LINE__, #a " " #op " " #b, (intmax_t)test_a_, \
-                          (intmax_t)test_b_);                                       \
+#define CHECK_OP_(a, op, b)                                                                        \
+    do {                                                                                           \
+        __typeof__(a) test_a_ = (a);                                                               \
+        __typeof__(b) test_b_ = (b);                                                               \
+        if (!(test_a_ op test_b_))                                                                 \
+            test_fail_int(__FILE__, __LINE__, #a " " #op " " #b, (intmax_t)test_a_,                \
+                          (intmax_t)test_b_);                                                      \
     } while (0)
 
-#define CHECK_EQ(a, b)     CHECK_OP_(a, ==, b)
-#define CHECK_NE(a, b)     CHECK_OP_(a, !=, b)
-#define CHECK_LT(a, b)     CHECK_OP_(a, <, b)
-#define CHECK_LE(a, b)     CHECK_OP_(a, <=, b)
-#define CHECK_GT(a, b)     CHECK_OP_(a, >, b)
-#define CHECK_GE(a, b)     CHECK_OP_(a, >=, b)
+#define CHECK_EQ(a, b) CHECK_OP_(a, ==, b)
+#define CHECK_NE(a, b) CHECK_OP_(a, !=, b)
+#define CHECK_LT(a, b) CHECK_OP_(a, <, b)
+#define CHECK_LE(a, b) CHECK_OP_(a, <=, b)
+#define CHECK_GT(a, b) CHECK_OP_(a, >, b)
+#define CHECK_GE(a, b) CHECK_OP_(a, >=, b)
 #define CHECK_PTR_EQ(a, b) CHECK_OP_((uintptr_t)(a), ==, (uintptr_t)(b))
 #define CHECK_PTR_NE(a, b) CHECK_OP_((uintptr_t)(a), !=, (uintptr_t)(b))
 
-#define CHECK_STR_EQ(a, b)                                                         \
-    do {                                                                           \
-        const char *test_a_ = (a);                                                 \
-        const char *test_b_ = (b);                                                 \
-        if (!test_a_ || !test_b_ || strcmp(test_a_, test_b_) != 0)                 \
-            test_fail_str(__FILE__, __LINE__, #a " equals " #b, test_a_, test_b_); \
+#define CHECK_STR_EQ(a, b)                                                                         \
+    do {                                                                                           \
+        const char *test_a_ = (a);                                                                 \
+        const char *test_b_ = (b);                                                                 \
+        if (!test_a_ || !test_b_ || strcmp(test_a_, test_b_) != 0)                                 \
+            test_fail_str(__FILE__, __LINE__, #a " equals " #b, test_a_, test_b_);                 \
     } while (0)
 
 // The text contains the part.
-#define CHECK_STR_HAS(text, part)                                                          \
-    do {                                                                                   \
-        const char *test_a_ = (text);                                                      \
-        const char *test_b_ = (part);                                                      \
-        if (!test_a_ || !test_b_ || !strstr(test_a_, test_b_))                             \
-            test_fail_str(__FILE__, __LINE__, #text " contains " #part, test_a_, test_b_); \
+#define CHECK_STR_HAS(text, part)                                                                  \
+    do {                                                                                           \
+        const char *test_a_ = (text);                                                              \
+        const char *test_b_ = (part);                                                              \
+        if (!test_a_ || !test_b_ || !strstr(test_a_, test_b_))                                     \
+            test_fail_str(__FILE__, __LINE__, #text " contains " #part, test_a_, test_b_);         \
     } while (0)
 
 #define TEST(name) static void name(void)
-#define RUN(name)  (test_current = #name, name())
+#define RUN(name) (test_current = #name, name())
 
 // Ends the test as skipped; the reason is for the log.
-#define SKIP(reason)                         \
-    do {                                     \
-        test_print("skipped: " reason "\n"); \
-        _exit(TEST_SKIPPED);                 \
+#define SKIP(reason)                                                                               \
+    do {                                                                                           \
+        test_print("skipped: " reason "\n");                                                       \
+        _exit(TEST_SKIPPED);                                                                       \
     } while (0)
 
 static inline int64_t test_now_ns(void)
@@ -168,8 +166,7 @@ static inline int64_t test_count(int64_t n)
 {
     int64_t percent = 100;
     const char *text = getenv("TEST_SCALE");
-    if (text)
-        percent = strtoll(text, NULL, 10);
+    if (text) percent = strtoll(text, NULL, 10);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     percent = (percent + 3) / 4;
 #endif

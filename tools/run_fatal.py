@@ -61,7 +61,7 @@ def read_expectation(source, case):
     found = False
     with open(source, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
-            match = re.match(r"// EXPECT (\S+)\s*(.*)$", line)
+            match = re.match(r"(?://| \*) EXPECT (\S+)\s*(.*)$", line)
             if match and match.group(1) == case:
                 found = True
                 expectation.add(match.group(2), f"{source}:{number}")

@@ -36,8 +36,8 @@ done < <(cd include && find . -name '*.h' | sed 's,^\./,,')
 # Headers of another machine or system compile on theirs.
 other='^$'
 case $(uname -m) in
-x86_64) other='^arch/arm64/' ;;
-aarch64) other='^arch/amd64/' ;;
+x86_64) other='^arch/arm64/|_arm64\.h$' ;;
+aarch64) other='^arch/amd64/|_amd64\.h$' ;;
 esac
 while read -r header; do
     alone "$header" gcc -x c -std=gnu11 -D_GNU_SOURCE -DGORT_ASSERT_LEVEL=2 \
