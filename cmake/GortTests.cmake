@@ -122,7 +122,7 @@ function(gort_unit_tests)
     set(target unit_${folder}_${name})
     gort_test_directives(t "${source}")
     gort_test_executable(${target} unit/${folder}/${name} "${source}" ${objects})
-    target_link_libraries(${target} PRIVATE gort_internal_flags pthread m)
+    target_link_libraries(${target} PRIVATE gort_internal_flags -lpthread -lm)
     add_dependencies(${target} gort_generated)
     gort_test(NAME unit/${folder}/${name} KIND unit COMMAND ${target}
       TIMEOUT ${t_TIMEOUT} SERIAL ${t_SERIAL} SKIP ${t_SKIP})
