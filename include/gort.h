@@ -1,6 +1,7 @@
 /* gort: Go's runtime as a C library.  This header is the whole public interface.
  *
- *     cc -O2 -fstack-clash-protection prog.c -Iinclude build/release/libgort.a -lpthread -lm -o prog
+ *     cc -O2 -fstack-clash-protection prog.c -Iinclude build/release/libgort.a -lpthread -lm -o
+ * prog
  *
  * C11 with GNU extensions, or C++17; gcc or clang.  Names that end in an underscore, and functions
  * that end in _raw, belong to the macros and are not called by hand.

@@ -55,16 +55,16 @@
 
 #ifndef __cplusplus
 #ifdef __clang__
-#define GORT_STRICT_COMPILER_                                                                     \
-    _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types-discards-qualifiers\"")          \
+#define GORT_STRICT_COMPILER_                                                                      \
+    _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types-discards-qualifiers\"")           \
         _Pragma("GCC diagnostic error \"-Wincompatible-function-pointer-types\"")
 #else
 #define GORT_STRICT_COMPILER_ _Pragma("GCC diagnostic error \"-Wdiscarded-qualifiers\"")
 #endif
-#define GORT_STRICT_BEGIN_                                                                        \
-    _Pragma("GCC diagnostic push")                                                                \
-        _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types\"")                          \
-            _Pragma("GCC diagnostic error \"-Wint-conversion\"")                                  \
+#define GORT_STRICT_BEGIN_                                                                         \
+    _Pragma("GCC diagnostic push")                                                                 \
+        _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types\"")                           \
+            _Pragma("GCC diagnostic error \"-Wint-conversion\"")                                   \
                 _Pragma("GCC diagnostic error \"-Wpointer-sign\"") GORT_STRICT_COMPILER_
 #define GORT_STRICT_END_ _Pragma("GCC diagnostic pop")
 #endif
@@ -72,7 +72,7 @@
 /* 1 when the expression's type is arithmetic (integer, character, enumeration, boolean, floating,
  * complex), 0 otherwise; constant; the expression is not evaluated.  The bits are the compilers'
  * type classes 1, 2, 3, 4, 8 and 9. */
-#define GORT_IS_ARITHMETIC_(expression)                                                           \
+#define GORT_IS_ARITHMETIC_(expression)                                                            \
     ((0x31eu >> ((unsigned)__builtin_classify_type(expression) & 31u)) & 1u)
 /* 1 when the expression's type is a pointer, to an object or a function. */
 #define GORT_IS_POINTER_(expression) (__builtin_classify_type(expression) == 5)

@@ -24,13 +24,15 @@ template <typename T> struct gort_given {
     typedef T type;
 };
 /* The element type of a channel type; nothing else has one. */
-template <typename C> struct gort_chan_element {};
+template <typename C> struct gort_chan_element {
+};
 template <typename T> struct gort_chan_element<T *const volatile *> {
     static_assert(__is_trivially_copyable(T), "elements of a channel are copied as bytes");
     typedef T type;
 };
 /* The element type of an array. */
-template <typename A> struct gort_element {};
+template <typename A> struct gort_element {
+};
 template <typename T> struct gort_element<T[]> {
     typedef T type;
 };
@@ -47,8 +49,7 @@ template <typename P> inline void *gort_untyped(P *p)
     return reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(p));
 }
 
-template <typename C>
-inline void gort_send(C ch, const typename gort_chan_element<C>::type &value)
+template <typename C> inline void gort_send(C ch, const typename gort_chan_element<C>::type &value)
 {
     gort_send_raw(gort_chan_untyped(ch), &value);
 }
@@ -79,15 +80,14 @@ inline size_t gort_chan_cap(C ch)
 {
     return gort_chan_cap_raw(gort_chan_untyped(ch));
 }
-template <typename C>
-inline gort_case gort_on_recv(C ch, typename gort_chan_element<C>::type *out)
+template <typename C> inline gort_case gort_on_recv(C ch, typename gort_chan_element<C>::type *out)
 {
-    return gort_case{gort_chan_untyped(ch), out, GORT_CASE_RECV, false};
+    return gort_case{ gort_chan_untyped(ch), out, GORT_CASE_RECV, false };
 }
 template <typename C>
 inline gort_case gort_on_send(C ch, const typename gort_chan_element<C>::type *value)
 {
-    return gort_case{gort_chan_untyped(ch), gort_untyped(value), GORT_CASE_SEND, false};
+    return gort_case{ gort_chan_untyped(ch), gort_untyped(value), GORT_CASE_SEND, false };
 }
 
 template <typename T> inline void gort_set(T **slot, typename gort_given<T *>::type value)

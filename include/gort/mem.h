@@ -2,11 +2,11 @@
  *
  * No call here switches goroutines except gort_gc.  Sizes that overflow and memory that can not be
  * had are fatal with a report; nothing returns NULL.  Memory is reclaimed when nothing points to it
- * from stacks, the program's writable data, registered ranges, or live objects; pointers to inside an
- * object keep it too.
+ * from stacks, the program's writable data, registered ranges, or live objects; pointers to inside
+ * an object keep it too.
  *
- * In C what is documented here as a function may be a macro (base.h, Note [Macros]); in C++, where it
- * does not take a type, a template (cxx.h).
+ * In C what is documented here as a function may be a macro (base.h, Note [Macros]); in C++, where
+ * it does not take a type, a template (cxx.h).
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -40,8 +40,8 @@ GORT_API int gort_set_gc_percent(int percent);
 /* Has fn(obj) called once, in a goroutine of the runtime, some time after obj, the start of a
  * collected object, became unreachable; obj is kept until then, and is reclaimed by a later
  * collection unless fn made it reachable.  fn replaces a former one; NULL removes it.  Order among
- * objects: one that points to another comes first; objects in a circle are never finalized.  Not run
- * at exit.  An obj that is not the start of a collected object is fatal. */
+ * objects: one that points to another comes first; objects in a circle are never finalized.  Not
+ * run at exit.  An obj that is not the start of a collected object is fatal. */
 GORT_API void gort_set_finalizer(void *obj, void (*fn)(void *obj)) GORT_NONNULL(1);
 
 /* Keeps what p points to reachable up to this call. */
@@ -52,23 +52,23 @@ static inline void gort_keep_alive(const void *p)
 
 /* Sums since the start, or present sizes in bytes; taken together at one moment. */
 typedef struct {
-    uint64_t num_gc;          /* collections finished */
-    uint64_t num_forced_gc;   /* those of them that gort_gc asked for */
-    uint64_t heap_marked;     /* bytes marked by the last cycle */
-    uint64_t heap_live;       /* what the trigger compares: marked + allocated since */
-    uint64_t heap_alloc;      /* bytes in objects now, unswept garbage included */
-    uint64_t total_alloc;     /* bytes allocated ever */
-    uint64_t mallocs;         /* objects allocated ever */
-    uint64_t frees;           /* objects freed ever */
-    uint64_t heap_goal;       /* heap_live at which the next collection is to end */
-    uint64_t heap_sys;        /* bytes mapped for the heap, heap_released included */
-    uint64_t heap_released;   /* bytes of those given back to the system */
-    uint64_t stack_sys;       /* bytes of goroutine stacks */
-    uint64_t meta_sys;        /* bytes of the runtime's own records */
-    uint64_t pause_total_ns;  /* the world stopped, all collections */
-    uint64_t pause_max_ns;    /* the longest stop */
-    uint64_t pause_last_ns;   /* the latest stop */
-    double gc_cpu_fraction;   /* CPU time used by collections / CPU time available, since start */
+    uint64_t num_gc;         /* collections finished */
+    uint64_t num_forced_gc;  /* those of them that gort_gc asked for */
+    uint64_t heap_marked;    /* bytes marked by the last cycle */
+    uint64_t heap_live;      /* what the trigger compares: marked + allocated since */
+    uint64_t heap_alloc;     /* bytes in objects now, unswept garbage included */
+    uint64_t total_alloc;    /* bytes allocated ever */
+    uint64_t mallocs;        /* objects allocated ever */
+    uint64_t frees;          /* objects freed ever */
+    uint64_t heap_goal;      /* heap_live at which the next collection is to end */
+    uint64_t heap_sys;       /* bytes mapped for the heap, heap_released included */
+    uint64_t heap_released;  /* bytes of those given back to the system */
+    uint64_t stack_sys;      /* bytes of goroutine stacks */
+    uint64_t meta_sys;       /* bytes of the runtime's own records */
+    uint64_t pause_total_ns; /* the world stopped, all collections */
+    uint64_t pause_max_ns;   /* the longest stop */
+    uint64_t pause_last_ns;  /* the latest stop */
+    double gc_cpu_fraction;  /* CPU time used by collections / CPU time available, since start */
 } gort_stats;
 
 /* Fills in *out.  Stops the world briefly; does not park. */
@@ -82,8 +82,8 @@ GORT_API void *gort_new_raw(const struct gort_type *type) GORT_NONNULL(1) GORT_A
 GORT_API void *gort_new_array_raw(const struct gort_type *type, size_t n)
     GORT_NONNULL(1) GORT_ALLOCATES;
 /* One zeroed object with n elements of elem_size bytes from offset on: max(type->size, offset + n *
- * elem_size) bytes.  Up to offset scanned as type says, from there not at all when elem_noscan, else
- * conservatively. */
+ * elem_size) bytes.  Up to offset scanned as type says, from there not at all when elem_noscan,
+ * else conservatively. */
 GORT_API void *gort_new_flex_raw(const struct gort_type *type, size_t offset, size_t elem_size,
                                  bool elem_noscan, size_t n) GORT_NONNULL(1) GORT_ALLOCATES;
 /* memmove of n objects with barriers; the ranges may overlap. */
@@ -100,8 +100,8 @@ GORT_API bool gort_compare_exchange_raw(void **slot, void **expected, void *valu
 
 GORT_END_DECLS
 
-/* T *gort_new(T): a new zeroed T, aligned to _Alignof(T) up to 8 KB; T is one identifier.  Scanned as
- * GORT_TYPE(T, ...) says; without it conservatively, or not at all when T is arithmetic. */
+/* T *gort_new(T): a new zeroed T, aligned to _Alignof(T) up to 8 KB; T is one identifier.  Scanned
+ * as GORT_TYPE(T, ...) says; without it conservatively, or not at all when T is arithmetic. */
 #define gort_new(T) GORT_APPLY_(GORT_NEW_, __COUNTER__, T, gort_type_##T, #T)
 
 /* T *gort_new_array(T, size_t n): n zeroed Ts in a row; n may be 0. */
@@ -109,49 +109,49 @@ GORT_END_DECLS
 
 /* T *gort_new_flex(T, field, size_t n): a zeroed T whose last field is a flexible array of n.  The
  * array is scanned by its element type: arithmetic not at all, else conservatively. */
-#define gort_new_flex(T, field, n)                                                                \
+#define gort_new_flex(T, field, n)                                                                 \
     GORT_APPLY_(GORT_NEW_FLEX_, __COUNTER__, T, gort_type_##T, #T, field, n)
 
-/* void gort_copy(T, T *dst, const T *src, size_t n): memmove of n Ts with barriers; also for assigning
- * whole structs into collected memory. */
-#define gort_copy(T, dst, src, n)                                                                 \
+/* void gort_copy(T, T *dst, const T *src, size_t n): memmove of n Ts with barriers; also for
+ * assigning whole structs into collected memory. */
+#define gort_copy(T, dst, src, n)                                                                  \
     GORT_APPLY_(GORT_COPY_, __COUNTER__, T, gort_type_##T, #T, dst, src, n)
 
 /* void gort_clear(T, T *dst, size_t n): zeroes n Ts with barriers. */
 #define gort_clear(T, dst, n) GORT_APPLY_(GORT_CLEAR_, __COUNTER__, T, gort_type_##T, #T, dst, n)
 
-#define GORT_NEW_(id, T, symbol, name)                                                            \
-    __extension__({                                                                               \
-        GORT_TYPE_FIND_(id, T, symbol, name);                                                     \
-        (T *)gort_new_raw(gort_desc_##id);                                                        \
+#define GORT_NEW_(id, T, symbol, name)                                                             \
+    __extension__({                                                                                \
+        GORT_TYPE_FIND_(id, T, symbol, name);                                                      \
+        (T *)gort_new_raw(gort_desc_##id);                                                         \
     })
-#define GORT_NEW_ARRAY_(id, T, symbol, name, n)                                                   \
-    __extension__({                                                                               \
-        GORT_TYPE_FIND_(id, T, symbol, name);                                                     \
-        (T *)gort_new_array_raw(gort_desc_##id, (n));                                             \
+#define GORT_NEW_ARRAY_(id, T, symbol, name, n)                                                    \
+    __extension__({                                                                                \
+        GORT_TYPE_FIND_(id, T, symbol, name);                                                      \
+        (T *)gort_new_array_raw(gort_desc_##id, (n));                                              \
     })
-#define GORT_NEW_FLEX_(id, T, symbol, name, field, n)                                             \
-    __extension__({                                                                               \
-        GORT_TYPE_FIND_(id, T, symbol, name);                                                     \
-        (T *)gort_new_flex_raw(gort_desc_##id, offsetof(T, field), sizeof(((T *)0)->field[0]),    \
-                               GORT_TYPE_IS_ARITHMETIC_(GORT_ELEMENT_(T, field)), (n));           \
+#define GORT_NEW_FLEX_(id, T, symbol, name, field, n)                                              \
+    __extension__({                                                                                \
+        GORT_TYPE_FIND_(id, T, symbol, name);                                                      \
+        (T *)gort_new_flex_raw(gort_desc_##id, offsetof(T, field), sizeof(((T *)0)->field[0]),     \
+                               GORT_TYPE_IS_ARITHMETIC_(GORT_ELEMENT_(T, field)), (n));            \
     })
-#define GORT_COPY_(id, T, symbol, name, dst, src, n)                                              \
-    __extension__({                                                                               \
-        GORT_TYPE_FIND_(id, T, symbol, name);                                                     \
-        GORT_STRICT_BEGIN_                                                                        \
-        T *const gort_dst_##id = (dst);                                                           \
-        const T *const gort_src_##id = (src);                                                     \
-        GORT_STRICT_END_                                                                          \
-        gort_copy_raw(gort_desc_##id, gort_dst_##id, gort_src_##id, (n));                         \
+#define GORT_COPY_(id, T, symbol, name, dst, src, n)                                               \
+    __extension__({                                                                                \
+        GORT_TYPE_FIND_(id, T, symbol, name);                                                      \
+        GORT_STRICT_BEGIN_                                                                         \
+        T *const gort_dst_##id = (dst);                                                            \
+        const T *const gort_src_##id = (src);                                                      \
+        GORT_STRICT_END_                                                                           \
+        gort_copy_raw(gort_desc_##id, gort_dst_##id, gort_src_##id, (n));                          \
     })
-#define GORT_CLEAR_(id, T, symbol, name, dst, n)                                                  \
-    __extension__({                                                                               \
-        GORT_TYPE_FIND_(id, T, symbol, name);                                                     \
-        GORT_STRICT_BEGIN_                                                                        \
-        T *const gort_dst_##id = (dst);                                                           \
-        GORT_STRICT_END_                                                                          \
-        gort_clear_raw(gort_desc_##id, gort_dst_##id, (n));                                       \
+#define GORT_CLEAR_(id, T, symbol, name, dst, n)                                                   \
+    __extension__({                                                                                \
+        GORT_TYPE_FIND_(id, T, symbol, name);                                                      \
+        GORT_STRICT_BEGIN_                                                                         \
+        T *const gort_dst_##id = (dst);                                                            \
+        GORT_STRICT_END_                                                                           \
+        gort_clear_raw(gort_desc_##id, gort_dst_##id, (n));                                        \
     })
 
 #ifdef __cplusplus
@@ -160,74 +160,74 @@ GORT_END_DECLS
 
 #define GORT_ELEMENT_(T, field) ((T *)0)->field[0]
 
-/* void gort_set(T **slot, T *value): *slot = value with the write barrier.  Every store of a collected
- * pointer into memory that is not a local variable of the running function goes through this: globals
- * and fields reached through pointers too.  Slots may hold const, void and function pointers, and
- * channels.  Never blocks, never switches goroutines. */
+/* void gort_set(T **slot, T *value): *slot = value with the write barrier.  Every store of a
+ * collected pointer into memory that is not a local variable of the running function goes through
+ * this: globals and fields reached through pointers too.  Slots may hold const, void and function
+ * pointers, and channels.  Never blocks, never switches goroutines. */
 #define gort_set(slot, ...) GORT_APPLY_(GORT_SET_, __COUNTER__, slot, __VA_ARGS__)
 
 /* void gort_init(T **slot, T *value): the first store into a slot of a new object: no barrier. */
 #define gort_init(slot, ...) GORT_APPLY_(GORT_INIT_, __COUNTER__, slot, __VA_ARGS__)
 
-/* T *gort_load(T **slot): *slot, as an acquire: what the goroutine that stored it by gort_exchange or
- * gort_compare_exchange did before is visible. */
+/* T *gort_load(T **slot): *slot, as an acquire: what the goroutine that stored it by gort_exchange
+ * or gort_compare_exchange did before is visible. */
 #define gort_load(slot) GORT_APPLY_(GORT_LOAD_, __COUNTER__, slot)
 
-/* T *gort_exchange(T **slot, T *value): *slot = value; returns what was there.  Atomic, sequentially
- * consistent, with barrier. */
+/* T *gort_exchange(T **slot, T *value): *slot = value; returns what was there.  Atomic,
+ * sequentially consistent, with barrier. */
 #define gort_exchange(slot, ...) GORT_APPLY_(GORT_EXCHANGE_, __COUNTER__, slot, __VA_ARGS__)
 
-/* bool gort_compare_exchange(T **slot, T **expected, T *value): if *slot is *expected, *slot = value and
- * true; else *expected = *slot and false.  Atomic, sequentially consistent, with barrier for *slot;
- * expected is a local variable. */
-#define gort_compare_exchange(slot, expected, ...)                                                \
+/* bool gort_compare_exchange(T **slot, T **expected, T *value): if *slot is *expected, *slot =
+ * value and true; else *expected = *slot and false.  Atomic, sequentially consistent, with barrier
+ * for *slot; expected is a local variable. */
+#define gort_compare_exchange(slot, expected, ...)                                                 \
     GORT_APPLY_(GORT_COMPARE_EXCHANGE_, __COUNTER__, slot, expected, __VA_ARGS__)
 
 /* Defines gort_slot_<id>, the slot's address, evaluated once. */
-#define GORT_SLOT_(id, slot)                                                                      \
-    __auto_type const gort_slot_##id = (slot);                                                    \
+#define GORT_SLOT_(id, slot)                                                                       \
+    __auto_type const gort_slot_##id = (slot);                                                     \
     GORT_STATIC_ASSERT_(GORT_IS_POINTER_(*gort_slot_##id), "the slot does not hold a pointer")
 /* Defines gort_value_<id>: value, converted to what the slot holds. */
-#define GORT_SLOT_VALUE_(id, ...)                                                                 \
-    GORT_STRICT_BEGIN_                                                                            \
-    __typeof__(*gort_slot_##id) gort_value_##id = (__VA_ARGS__);                                  \
+#define GORT_SLOT_VALUE_(id, ...)                                                                  \
+    GORT_STRICT_BEGIN_                                                                             \
+    __typeof__(*gort_slot_##id) gort_value_##id = (__VA_ARGS__);                                   \
     GORT_STRICT_END_
-#define GORT_SET_(id, slot, ...)                                                                  \
-    __extension__({                                                                               \
-        GORT_SLOT_(id, slot);                                                                     \
-        GORT_SLOT_VALUE_(id, __VA_ARGS__)                                                         \
-        gort_store_pointer((void **)GORT_UNTYPED_(gort_slot_##id),                                \
-                           GORT_UNTYPED_(gort_value_##id));                                       \
+#define GORT_SET_(id, slot, ...)                                                                   \
+    __extension__({                                                                                \
+        GORT_SLOT_(id, slot);                                                                      \
+        GORT_SLOT_VALUE_(id, __VA_ARGS__)                                                          \
+        gort_store_pointer((void **)GORT_UNTYPED_(gort_slot_##id),                                 \
+                           GORT_UNTYPED_(gort_value_##id));                                        \
     })
-#define GORT_INIT_(id, slot, ...)                                                                 \
-    __extension__({                                                                               \
-        GORT_SLOT_(id, slot);                                                                     \
-        GORT_SLOT_VALUE_(id, __VA_ARGS__)                                                         \
-        *gort_slot_##id = gort_value_##id;                                                        \
-        (void)0;                                                                                  \
+#define GORT_INIT_(id, slot, ...)                                                                  \
+    __extension__({                                                                                \
+        GORT_SLOT_(id, slot);                                                                      \
+        GORT_SLOT_VALUE_(id, __VA_ARGS__)                                                          \
+        *gort_slot_##id = gort_value_##id;                                                         \
+        (void)0;                                                                                   \
     })
-#define GORT_LOAD_(id, slot)                                                                      \
-    __extension__({                                                                               \
-        GORT_SLOT_(id, slot);                                                                     \
-        __atomic_load_n(gort_slot_##id, __ATOMIC_ACQUIRE);                                        \
+#define GORT_LOAD_(id, slot)                                                                       \
+    __extension__({                                                                                \
+        GORT_SLOT_(id, slot);                                                                      \
+        __atomic_load_n(gort_slot_##id, __ATOMIC_ACQUIRE);                                         \
     })
-#define GORT_EXCHANGE_(id, slot, ...)                                                             \
-    __extension__({                                                                               \
-        GORT_SLOT_(id, slot);                                                                     \
-        GORT_SLOT_VALUE_(id, __VA_ARGS__)                                                         \
-        (__typeof__(*gort_slot_##id))gort_exchange_raw((void **)GORT_UNTYPED_(gort_slot_##id),    \
-                                                       GORT_UNTYPED_(gort_value_##id));           \
+#define GORT_EXCHANGE_(id, slot, ...)                                                              \
+    __extension__({                                                                                \
+        GORT_SLOT_(id, slot);                                                                      \
+        GORT_SLOT_VALUE_(id, __VA_ARGS__)                                                          \
+        (__typeof__(*gort_slot_##id))gort_exchange_raw((void **)GORT_UNTYPED_(gort_slot_##id),     \
+                                                       GORT_UNTYPED_(gort_value_##id));            \
     })
-#define GORT_COMPARE_EXCHANGE_(id, slot, expected, ...)                                           \
-    __extension__({                                                                               \
-        GORT_SLOT_(id, slot);                                                                     \
-        GORT_STRICT_BEGIN_                                                                        \
-        __typeof__(*gort_slot_##id) *const gort_expected_##id = (expected);                       \
-        GORT_STRICT_END_                                                                          \
-        GORT_SLOT_VALUE_(id, __VA_ARGS__)                                                         \
-        gort_compare_exchange_raw((void **)GORT_UNTYPED_(gort_slot_##id),                         \
-                                  (void **)GORT_UNTYPED_(gort_expected_##id),                     \
-                                  GORT_UNTYPED_(gort_value_##id));                                \
+#define GORT_COMPARE_EXCHANGE_(id, slot, expected, ...)                                            \
+    __extension__({                                                                                \
+        GORT_SLOT_(id, slot);                                                                      \
+        GORT_STRICT_BEGIN_                                                                         \
+        __typeof__(*gort_slot_##id) *const gort_expected_##id = (expected);                        \
+        GORT_STRICT_END_                                                                           \
+        GORT_SLOT_VALUE_(id, __VA_ARGS__)                                                          \
+        gort_compare_exchange_raw((void **)GORT_UNTYPED_(gort_slot_##id),                          \
+                                  (void **)GORT_UNTYPED_(gort_expected_##id),                      \
+                                  GORT_UNTYPED_(gort_value_##id));                                 \
     })
 #endif
 

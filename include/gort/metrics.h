@@ -1,5 +1,5 @@
-/* Metrics: everything the runtime measures, by name, with Go's runtime/metrics names where the thing
- * is the same (such as /gc/cycles/total:gc-cycles).
+/* Metrics: everything the runtime measures, by name, with Go's runtime/metrics names where the
+ * thing is the same (such as /gc/cycles/total:gc-cycles).
  *
  * All calls work in any goroutine and do not park.
  *
@@ -31,8 +31,8 @@ typedef struct gort_metric {
  * of one entry may be newer than the call.  all may be NULL: only counts. */
 GORT_API size_t gort_metrics(const gort_metric **all);
 
-/* *value = the present value of the metric; of a histogram, how many samples it has.  Returns 0, or -1
- * when there is no such name, with *value untouched. */
+/* *value = the present value of the metric; of a histogram, how many samples it has.  Returns 0,
+ * or -1 when there is no such name, with *value untouched. */
 GORT_API int gort_metric_read(const char *name, double *value) GORT_NONNULL(1, 2);
 
 /* The present distribution: *n buckets, bucket i counting in (*counts)[i] the samples from

@@ -21,13 +21,13 @@ GORT_BEGIN_DECLS
  * what socket, bind and listen report.  Does not block. */
 GORT_API int gort_listen(const char *network, const char *address) GORT_NONNULL(1, 2);
 
-/* The next connection to fd, closed on exec; parks until there is one.  errno: ECANCELED when fd was
- * closed meanwhile, EMFILE and others as of accept4. */
+/* The next connection to fd, closed on exec; parks until there is one.  errno: ECANCELED when fd
+ * was closed meanwhile, EMFILE and others as of accept4. */
 GORT_API int gort_accept(int fd);
 
-/* A connection to address, written as for gort_listen with a host; parks until it stands.  deadline:
- * the time of gort_now at which to give up with ETIMEDOUT; 0: none.  Hosts are numeric.  errno: EINVAL
- * for what can not be parsed, and what socket and connect report. */
+/* A connection to address, written as for gort_listen with a host; parks until it stands.
+ * deadline: the time of gort_now at which to give up with ETIMEDOUT; 0: none.  Hosts are numeric.
+ * errno: EINVAL for what can not be parsed, and what socket and connect report. */
 GORT_API int gort_dial(const char *network, const char *address, int64_t deadline)
     GORT_NONNULL(1, 2);
 
@@ -36,11 +36,12 @@ GORT_API int gort_dial(const char *network, const char *address, int64_t deadlin
 GORT_API ssize_t gort_read(int fd, void *buf, size_t n);
 
 /* Writes all n bytes, parking as often as it takes, and returns n; or fails, with an unknown part
- * written.  No SIGPIPE is raised for a socket.  errno: EPIPE, ECONNRESET, ECANCELED when fd was closed
- * meanwhile, and others as of write. */
+ * written.  No SIGPIPE is raised for a socket.  errno: EPIPE, ECONNRESET, ECANCELED when fd was
+ * closed meanwhile, and others as of write. */
 GORT_API ssize_t gort_write(int fd, const void *buf, size_t n);
 
-/* Closes fd; those that wait on it fail with ECANCELED.  Returns 0.  errno: EBADF.  Does not park. */
+/* Closes fd; those that wait on it fail with ECANCELED.  Returns 0.  errno: EBADF.  Does not
+ * park. */
 GORT_API int gort_close_fd(int fd);
 
 /* Writes the local address of socket fd, as gort_dial takes it, to buf with a zero byte at the end.

@@ -1,7 +1,8 @@
 /* Panics: a goroutine gives up what it does, and somebody above may catch that.
  *
- * A panic nobody catches prints `panic: MESSAGE` and the goroutine's trace on stderr, and the process
- * exits with 2.  Frames between gort_panic and the gort_try that catches it are left as by longjmp.
+ * A panic nobody catches prints `panic: MESSAGE` and the goroutine's trace on stderr, and the
+ * process exits with 2.  Frames between gort_panic and the gort_try that catches it are left as by
+ * longjmp.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -27,8 +28,8 @@ GORT_API void gort_panic(const char *format, ...) GORT_PRINTF(1, 2) GORT_NORETUR
 GORT_API bool gort_try(void (*fn)(void *arg), void *arg, gort_panic_info *out) GORT_NONNULL(1);
 
 /* Has fn(arg) called when the innermost function started by gort_try, or else the goroutine's
- * function, ends, panics or exits the goroutine: last deferred, first called.  arg is scanned by the
- * collector.  Never blocks. */
+ * function, ends, panics or exits the goroutine: last deferred, first called.  arg is scanned by
+ * the collector.  Never blocks. */
 GORT_API void gort_defer(void (*fn)(void *arg), void *arg) GORT_NONNULL(1);
 
 GORT_END_DECLS

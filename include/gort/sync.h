@@ -36,8 +36,8 @@ typedef struct {
     gort_mutex writers;   /* held by the writer */
     uint32_t writer_sema; /* atomic: a writer waits here for readers to leave */
     uint32_t reader_sema; /* atomic: readers wait here for the writer to leave */
-    int32_t readers;      /* atomic: readers inside; far below zero while a writer waits or writes */
-    int32_t departing;    /* atomic: readers that the waiting writer still waits for */
+    int32_t readers;   /* atomic: readers inside; far below zero while a writer waits or writes */
+    int32_t departing; /* atomic: readers that the waiting writer still waits for */
 } gort_rwmutex;
 
 /* Locks rw for writing; blocks while others hold it. */
@@ -70,9 +70,9 @@ typedef struct {
     gort_mutex m;  /* held while fn runs */
 } gort_once;
 
-/* Calls fn(arg) if this is the first call for once, and returns when fn has returned, whoever called
- * it: later calls block meanwhile.  fn that panics or exits its goroutine counts as done.  A call for
- * the same once from within fn never returns. */
+/* Calls fn(arg) if this is the first call for once, and returns when fn has returned, whoever
+ * called it: later calls block meanwhile.  fn that panics or exits its goroutine counts as done.
+ * A call for the same once from within fn never returns. */
 GORT_API void gort_once_do(gort_once *once, void (*fn)(void *arg), void *arg) GORT_NONNULL(1, 2);
 
 /* A count of things to wait for. */

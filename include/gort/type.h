@@ -36,15 +36,15 @@ struct gort_pointer_run {
 /* One type.  Constant, so it lies in read-only data; lives as long as the program or library that
  * holds it.  Exactly one of NOSCAN, CONSERVATIVE, and "runs are valid" (neither flag) applies. */
 struct gort_type {
-    const char *name;            /* as the program spells it, for reports */
-    size_t size;                 /* bytes of one object */
-    size_t ptrdata;              /* bytes up to the end of the last word that may be a pointer */
-    uint64_t mask;               /* bit i: word i may be a pointer.  0 when size > 64 words */
-    const struct gort_pointer_run *runs; /* as listed: in no order, may repeat.  NULL when nruns is 0 */
-    uint32_t nruns;              /* entries of runs */
-    uint32_t align;              /* bytes, a power of two */
-    uint32_t flags;              /* GORT_TYPE_NOSCAN, GORT_TYPE_CONSERVATIVE, or 0 */
-    uint32_t reserved;           /* 0 */
+    const char *name; /* as the program spells it, for reports */
+    size_t size;      /* bytes of one object */
+    size_t ptrdata;   /* bytes up to the end of the last word that may be a pointer */
+    uint64_t mask;    /* bit i: word i may be a pointer; 0 when size > 64 words */
+    const struct gort_pointer_run *runs; /* in no order, may overlap; nruns of them */
+    uint32_t nruns;
+    uint32_t align; /* bytes, a power of two */
+    uint32_t flags; /* GORT_TYPE_NOSCAN, GORT_TYPE_CONSERVATIVE, or 0 */
+    uint32_t reserved;
 };
 
 GORT_END_DECLS
@@ -54,59 +54,60 @@ GORT_END_DECLS
  * words are ambiguous, so unions may be listed.  At file scope (in C++ in the global namespace),
  * before the first use, with a semicolon.  Internal linkage.  Does not compile: a field that is not
  * pointer-aligned or is smaller than a pointer, a packed type, a flexible array, a bit-field. */
-#define GORT_TYPE(...)                                                                            \
-    GORT_APPLY_(GORT_TYPE_, GORT_COUNT_(__VA_ARGS__), GORT_FIRST_(gort_type_##__VA_ARGS__, 0),    \
-                GORT_FIRST_(gort_runs_##__VA_ARGS__, 0),                                          \
-                GORT_FIRST_(gort_extent_##__VA_ARGS__, 0), GORT_FIRST_(__VA_ARGS__, 0),           \
+#define GORT_TYPE(...)                                                                             \
+    GORT_APPLY_(GORT_TYPE_, GORT_COUNT_(__VA_ARGS__), GORT_FIRST_(gort_type_##__VA_ARGS__, 0),     \
+                GORT_FIRST_(gort_runs_##__VA_ARGS__, 0),                                           \
+                GORT_FIRST_(gort_extent_##__VA_ARGS__, 0), GORT_FIRST_(__VA_ARGS__, 0),            \
                 __VA_ARGS__)
 
 /* The union is as long as the last listed field's end; runs end with an empty one, which is not
  * counted, because an array can not be empty. */
-#define GORT_TYPE_(count, desc, all, extent, T, ...)                                              \
-    GORT_EACH_(GORT_TYPE_CHECK_, __VA_ARGS__)                                                     \
-    GORT_STATIC_ASSERT_((count) == 0 || GORT_ALIGNOF_(T) % sizeof(void *) == 0,                   \
-                        "GORT_TYPE: a packed type can not hold collected pointers");              \
-    union extent {                                                                                \
-        char gort_end_0[1];                                                                       \
-        GORT_EACH_(GORT_TYPE_EXTENT_, __VA_ARGS__)                                                \
-    };                                                                                            \
-    static const struct gort_pointer_run all[] = {GORT_EACH_(GORT_TYPE_RUN_, __VA_ARGS__){0, 0}};         \
-    static const struct gort_type desc[1] __attribute__((__unused__)) = {                             \
-        {GORT_STRING_(T), sizeof(T), (count) == 0 ? 0 : sizeof(union extent),                     \
-         0 GORT_EACH_(GORT_TYPE_MASK_, __VA_ARGS__), all, (count), GORT_ALIGNOF_(T),              \
-         (count) == 0 ? GORT_TYPE_NOSCAN : 0u, 0}};                                               \
-    GORT_TYPE_DECLARED_(T, desc)                                                                  \
+#define GORT_TYPE_(count, desc, all, extent, T, ...)                                               \
+    GORT_EACH_(GORT_TYPE_CHECK_, __VA_ARGS__)                                                      \
+    GORT_STATIC_ASSERT_((count) == 0 || GORT_ALIGNOF_(T) % sizeof(void *) == 0,                    \
+                        "GORT_TYPE: a packed type can not hold collected pointers");               \
+    union extent {                                                                                 \
+        char gort_end_0[1];                                                                        \
+        GORT_EACH_(GORT_TYPE_EXTENT_, __VA_ARGS__)                                                 \
+    };                                                                                             \
+    static const struct gort_pointer_run all[] = { GORT_EACH_(GORT_TYPE_RUN_, __VA_ARGS__){ 0,     \
+                                                                                            0 } }; \
+    static const struct gort_type desc[1] __attribute__((                                          \
+        __unused__)) = { { GORT_STRING_(T), sizeof(T), (count) == 0 ? 0 : sizeof(union extent),    \
+                           0 GORT_EACH_(GORT_TYPE_MASK_, __VA_ARGS__), all, (count),               \
+                           GORT_ALIGNOF_(T), (count) == 0 ? GORT_TYPE_NOSCAN : 0u, 0 } };          \
+    GORT_TYPE_DECLARED_(T, desc)                                                                   \
     GORT_STATIC_ASSERT_(sizeof(desc[0]) != 0, "")
 
-#define GORT_TYPE_CHECK_(T, field, index)                                                         \
-    GORT_STATIC_ASSERT_(offsetof(T, field) % sizeof(void *) == 0,                                 \
-                        "GORT_TYPE: " #T "." #field " is not pointer-aligned");                   \
-    GORT_STATIC_ASSERT_(GORT_FIELD_BYTES_(T, field) != 0,                                         \
+#define GORT_TYPE_CHECK_(T, field, index)                                                          \
+    GORT_STATIC_ASSERT_(offsetof(T, field) % sizeof(void *) == 0,                                  \
+                        "GORT_TYPE: " #T "." #field " is not pointer-aligned");                    \
+    GORT_STATIC_ASSERT_(GORT_FIELD_BYTES_(T, field) != 0,                                          \
                         "GORT_TYPE: " #T "." #field " is smaller than a pointer");
-#define GORT_TYPE_EXTENT_(T, field, index)                                                        \
+#define GORT_TYPE_EXTENT_(T, field, index)                                                         \
     char gort_end_##index[offsetof(T, field) + GORT_FIELD_BYTES_(T, field)];
-#define GORT_TYPE_RUN_(T, field, index) {offsetof(T, field), GORT_FIELD_BYTES_(T, field)},
-#define GORT_TYPE_MASK_(T, field, index)                                                          \
-    | GORT_MASK_(sizeof(T), offsetof(T, field) / sizeof(void *),                                  \
+#define GORT_TYPE_RUN_(T, field, index) { offsetof(T, field), GORT_FIELD_BYTES_(T, field) },
+#define GORT_TYPE_MASK_(T, field, index)                                                           \
+    | GORT_MASK_(sizeof(T), offsetof(T, field) / sizeof(void *),                                   \
                  GORT_FIELD_BYTES_(T, field) / sizeof(void *))
 
-/* The bytes of a field that are whole words. */
-#define GORT_FIELD_BYTES_(T, field)                                                               \
-    (sizeof(((T *)0)->field) / sizeof(void *) * sizeof(void *))
+/* Bytes, cut to whole words; the bytes of a field that are whole words. */
+#define GORT_WORDS_(bytes) ((bytes) / sizeof(void *) * sizeof(void *))
+#define GORT_FIELD_BYTES_(T, field) GORT_WORDS_(sizeof(((T *)0)->field))
 /* `count` ones from bit `first`; 0 when the type does not fit a mask.  No shift is out of range,
  * whatever the arguments. */
-#define GORT_MASK_(size, first, count)                                                            \
-    ((size) > 64 * sizeof(void *)                                                                 \
-         ? (uint64_t)0                                                                            \
+#define GORT_MASK_(size, first, count)                                                             \
+    ((size) > 64 * sizeof(void *)                                                                  \
+         ? (uint64_t)0                                                                             \
          : ((count) >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << ((count)&63)) - 1) << ((first)&63))
 
 /* A descriptor of a type that was not described: pointer-free when arithmetic, else conservative.
  * T is any type that is complete, and may be several tokens. */
-#define GORT_TYPE_PLAIN_(T, name)                                                                 \
-    {                                                                                             \
-        name, sizeof(T), GORT_TYPE_IS_ARITHMETIC_(T) ? 0 : sizeof(T) / sizeof(void *) * sizeof(void *), \
-            0, 0, 0, GORT_ALIGNOF_(T),                                                            \
-            GORT_TYPE_IS_ARITHMETIC_(T) ? GORT_TYPE_NOSCAN : GORT_TYPE_CONSERVATIVE, 0            \
+#define GORT_TYPE_PLAIN_(T, name)                                                                  \
+    {                                                                                              \
+        name, sizeof(T), GORT_TYPE_IS_ARITHMETIC_(T) ? 0 : GORT_WORDS_(sizeof(T)), 0, 0, 0,        \
+            GORT_ALIGNOF_(T),                                                                      \
+            GORT_TYPE_IS_ARITHMETIC_(T) ? GORT_TYPE_NOSCAN : GORT_TYPE_CONSERVATIVE, 0             \
     }
 
 /* GORT_TYPE_FIND_(id, T, symbol, name): inside a statement expression, defines gort_desc_<id>, the
@@ -114,15 +115,18 @@ GORT_END_DECLS
  * GORT_TYPE_FIND_PLAIN_(id, T, name): the same for a T of several tokens. */
 #ifdef __cplusplus
 #define GORT_TYPE_IS_ARITHMETIC_(T) (::gort_is_arithmetic<T>::value)
-#define GORT_TYPE_DECLARED_(T, desc)                                                              \
-    template <> struct gort_descriptor_of<T> {                                                          \
-        static constexpr bool declared = true;                                                    \
-        __attribute__((__always_inline__)) static const struct gort_type *get() { return desc; }      \
+#define GORT_TYPE_DECLARED_(T, desc)                                                               \
+    template <> struct gort_descriptor_of<T> {                                                     \
+        static constexpr bool declared = true;                                                     \
+        __attribute__((__always_inline__)) static const struct gort_type *get()                    \
+        {                                                                                          \
+            return desc;                                                                           \
+        }                                                                                          \
     };
-#define GORT_TYPE_FIND_PLAIN_(id, T, name)                                                        \
-    static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                       \
-        GORT_TYPE_PLAIN_(T, name);                                                                \
-    const struct gort_type *const gort_desc_##id =                                                \
+#define GORT_TYPE_FIND_PLAIN_(id, T, name)                                                         \
+    static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                    \
+        GORT_TYPE_PLAIN_(T, name);                                                                 \
+    const struct gort_type *const gort_desc_##id =                                                 \
         ::gort_descriptor_of<T>::declared ? ::gort_descriptor_of<T>::get() : &gort_plain_##id
 #define GORT_TYPE_FIND_(id, T, symbol, name) GORT_TYPE_FIND_PLAIN_(id, T, name)
 
@@ -130,18 +134,24 @@ extern "C++" {
 /* Specialised by GORT_TYPE. */
 template <typename T> struct gort_descriptor_of {
     static constexpr bool declared = false;
-    static const struct gort_type *get() { return nullptr; }
+    static const struct gort_type *get()
+    {
+        return nullptr;
+    }
 };
 
 template <typename T> struct gort_is_arithmetic {
     static constexpr bool value = __is_enum(T);
 };
-template <typename T> struct gort_is_arithmetic<const T> : gort_is_arithmetic<T> {};
-template <typename T> struct gort_is_arithmetic<volatile T> : gort_is_arithmetic<T> {};
-template <typename T> struct gort_is_arithmetic<const volatile T> : gort_is_arithmetic<T> {};
-#define GORT_ARITHMETIC_TYPE_(T)                                                                  \
-    template <> struct gort_is_arithmetic<T> {                                                    \
-        static constexpr bool value = true;                                                       \
+template <typename T> struct gort_is_arithmetic<const T> : gort_is_arithmetic<T> {
+};
+template <typename T> struct gort_is_arithmetic<volatile T> : gort_is_arithmetic<T> {
+};
+template <typename T> struct gort_is_arithmetic<const volatile T> : gort_is_arithmetic<T> {
+};
+#define GORT_ARITHMETIC_TYPE_(T)                                                                   \
+    template <> struct gort_is_arithmetic<T> {                                                     \
+        static constexpr bool value = true;                                                        \
     };
 GORT_ARITHMETIC_TYPE_(bool)
 GORT_ARITHMETIC_TYPE_(char)
@@ -166,16 +176,16 @@ GORT_ARITHMETIC_TYPE_(long double)
 #else
 #define GORT_TYPE_IS_ARITHMETIC_(T) GORT_IS_ARITHMETIC_(*(__typeof__(T) *)0)
 #define GORT_TYPE_DECLARED_(T, desc)
-#define GORT_TYPE_FIND_PLAIN_(id, T, name)                                                        \
-    static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                       \
-        GORT_TYPE_PLAIN_(T, name);                                                                \
+#define GORT_TYPE_FIND_PLAIN_(id, T, name)                                                         \
+    static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                    \
+        GORT_TYPE_PLAIN_(T, name);                                                                 \
     const struct gort_type *const gort_desc_##id = &gort_plain_##id
-#define GORT_TYPE_FIND_(id, T, symbol, name)                                                      \
-    extern const struct gort_type symbol[];                                                       \
-    static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                       \
-        GORT_TYPE_PLAIN_(T, name);                                                                \
-    const struct gort_type *const gort_desc_##id = __builtin_choose_expr(                         \
-        _Generic((__typeof__(&symbol))0, const struct gort_type(*)[2] : 0, default : 1), symbol,  \
+#define GORT_TYPE_FIND_(id, T, symbol, name)                                                       \
+    extern const struct gort_type symbol[];                                                        \
+    static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                    \
+        GORT_TYPE_PLAIN_(T, name);                                                                 \
+    const struct gort_type *const gort_desc_##id = __builtin_choose_expr(                          \
+        _Generic((__typeof__(&symbol))0, const struct gort_type(*)[2] : 0, default : 1), symbol,   \
         &gort_plain_##id)
 #endif
 
