@@ -64,18 +64,17 @@ static force_inline void p_unpin(void)
 /* ---- goroutines ----------------------------------------------------------------------------- */
 
 struct g_options {
-    const char *name;      /* must outlive the goroutine */
+    const char *name;      /* copied, at most 31 bytes; NULL: none */
     size_t stack_size;     /* 0: the default */
     const void *copy;      /* when not NULL: `size` bytes copied to the goroutine, arg points there */
     size_t copy_size;
-    bool is_system;
-    bool on_new_thread;    /* unused */
+    bool is_system;        /* one of the runtime's own */
 };
 /* A new goroutine that will run fn(arg), ready to run.  Throws when no stack can be had. */
 struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc);
 /* Ends the running goroutine.  Floor 7 has run its defers.  Must not hold locks. */
 _Noreturn void g_exit(void);
-/* Lets others run; the goroutine goes to the global queue's end. */
+/* Lets others run; the goroutine goes to the end of this P's queue. */
 void g_yield(void);
 
 /* Parks the running goroutine.  Called in exactly one critical section (crit_depth() == 1) with a P
@@ -95,6 +94,7 @@ void g_ready_list(struct g *chain);
 void g_set_system(struct g *g);
 
 uint64_t g_count(void);          /* user goroutines alive */
+uint64_t sched_meta_bytes(void); /* off-heap memory of this floor's records */
 const char *wait_reason_name(enum wait_reason r);
 const char *g_status_name(uint32_t s);
 /* All records ever made, by index; NULL past the end or not yet published.  Records are never

@@ -102,7 +102,7 @@ struct g {
 
     void (*fn)(void *);
     void *arg;
-    const char *name;        /* NULL: none */
+    char name[32];           /* empty: none */
     uintptr_t created_pc;    /* return address of the gort_go call */
     uint64_t created_by;     /* goid */
     int64_t wait_since;      /* os_now when it parked for long; 0: not recorded */
@@ -154,25 +154,26 @@ struct m {
     struct p *next_p;      /* handed over by the waker before note_wake */
     struct arch_context sched_ctx; /* the scheduler loop on the system stack, while curg runs */
     uintptr_t sys_lo, sys_hi;      /* system stack */
-    struct note park;      /* idle sleep */
+    struct note park;      /* idle sleep, or a locked thread's wait for its goroutine */
     struct m *all_next;    /* list of all Ms; constant once published */
     struct m *idle_next;   /* SCHED */
     bool spinning;         /* counted in sched.nspinning; own */
     bool attached;         /* a foreign thread: releases its P at the end of each call */
-    bool parked_idle;      /* on the idle list; SCHED */
-    struct g *locked_g;    /* the only goroutine it may run */
+    bool dead;             /* detached: the record waits for reuse; SCHED */
+    struct g *locked_g;    /* the only goroutine it may run; own */
+    void *asan_fake_stack; /* of the system stack, while curg runs */
 
     /* What to do for the goroutine that has just been switched away from. */
     struct g *prev_g;
     bool (*commit)(struct g *g, void *arg);
     void *commit_arg;
 
-    /* While stopped: where its goroutine's live data is. */
+    /* Where curg's live data is while this thread is not executing it: read by a stopper. */
     void *stop_frame;      /* ucontext when stopped in the handler, else NULL */
-    uintptr_t stop_sp;     /* its goroutine's stack pointer */
+    uintptr_t stop_sp;     /* else curg's stack pointer, its registers spilled above it */
     uintptr_t stop_pc;     /* diagnostics */
+    uint32_t on_system;    /* depth of call_on_system_stack; own */
 
-    uint32_t unpin_depth;
     struct random random;
     void *sigstack;
     size_t sigstack_size;
@@ -190,7 +191,8 @@ struct m {
 
 #define RUNQ_SIZE 256
 
-enum p_status { P_IDLE, P_RUNNING, P_STOPPED, P_DEAD };
+/* IDLE: on the idle list.  RUNNING: some M's p.  HANDED: some M's next_p, that M is waking. */
+enum p_status { P_IDLE, P_RUNNING, P_HANDED, P_DEAD };
 
 struct ready_list;
 
@@ -219,6 +221,8 @@ struct p {
     struct m *m;          /* owner */
     struct p *idle_next;  /* SCHED */
     uint32_t sched_tick;  /* owner; rises with each goroutine run */
+    uint32_t next_streak; /* owner; goroutines taken from run_next in a row */
+    uint64_t goid_next, goid_end; /* owner; a batch of goroutine numbers */
     struct random random; /* owner */
 
     /* Run queue: Note [Run queue] in runq.c. */

@@ -10,6 +10,7 @@
 
 #define STACK_CLASSES 8          /* 64 KB << class: 64 KB .. 8 MB; larger ones by single mapping */
 #define STACK_DEFAULT (256 * KB) /* slot size, guard included */
+#define STACK_DEFAULT_CLASS 2    /* 64 KB << 2 */
 
 /* Reserves what can be reserved.  Throws when not even the smallest region can be had. */
 void stack_init(void);

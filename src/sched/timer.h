@@ -41,6 +41,8 @@ static inline int64_t timer_first(struct p *p)
 {
     return __atomic_load_n(&p->timers.first, __ATOMIC_RELAXED);
 }
+/* A timer became the earliest of its heap: whoever sleeps in the poller learns of it (proc.c). */
+void sched_timer_added(int64_t when);
 /* P goes away (world stopped): all its timers to heir. */
 void timer_move_all_stw(struct p *from, struct p *heir);
 /* gort_sleep: parks the goroutine for ns (<= 0: yields).  Not in a section. */

@@ -1,0 +1,297 @@
+/* Goroutines: life and states.
+ *
+ * The record lies on top of its own stack (stack.h).  Dead goroutines keep their stack: a P caches
+ * up to GFREE_MAX of them, last in first out, so that the next goroutine's page is in cache.
+ *
+ * Answers to: newproc1, goexit0, gfget, gfput in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "heap/persistent.h"
+#include "sched/asan.h"
+#include "sched/sched_internal.h"
+
+#define GFREE_MAX 64
+#define GOID_BATCH 16
+
+static const char *const wait_names[WAIT_REASONS] = {
+    [WAIT_NONE] = "running",
+    [WAIT_CHAN_SEND] = "chan send",
+    [WAIT_CHAN_RECV] = "chan receive",
+    [WAIT_CHAN_SEND_NIL] = "chan send (NULL chan)",
+    [WAIT_CHAN_RECV_NIL] = "chan receive (NULL chan)",
+    [WAIT_SELECT] = "select",
+    [WAIT_SELECT_NO_CASES] = "select (no cases)",
+    [WAIT_SLEEP] = "sleep",
+    [WAIT_MUTEX] = "mutex lock",
+    [WAIT_RWMUTEX_R] = "rwmutex read lock",
+    [WAIT_RWMUTEX_W] = "rwmutex lock",
+    [WAIT_COND] = "cond wait",
+    [WAIT_WAITGROUP] = "waitgroup wait",
+    [WAIT_SEMA] = "semaphore acquire",
+    [WAIT_ONCE] = "once",
+    [WAIT_IO] = "IO wait",
+    [WAIT_GC_SWEEP] = "GC sweep wait",
+    [WAIT_FINALIZER] = "finalizer wait",
+    [WAIT_IDLE_SYSTEM] = "idle",
+};
+
+const char *wait_reason_name(enum wait_reason r)
+{
+    return r < WAIT_REASONS ? wait_names[r] : "unknown";
+}
+
+const char *g_status_name(uint32_t s)
+{
+    static const char *const names[] = {"dead", "runnable", "running", "waiting", "blocking"};
+    return s < array_len(names) ? names[s] : "unknown";
+}
+
+static bool edge_is_legal(uint32_t from, uint32_t to)
+{
+    switch (from) {
+        case G_DEAD: return to == G_RUNNABLE || to == G_RUNNING; /* RUNNING: an attached thread's */
+        case G_RUNNABLE: return to == G_RUNNING;
+        case G_RUNNING: return to != G_RUNNING;
+        case G_WAITING: return to == G_RUNNABLE;
+        case G_BLOCKING: return to == G_RUNNING || to == G_RUNNABLE;
+        default: return false;
+    }
+}
+
+/* The one setter: see the diagram in sched_data.h.  The holder of the goroutine calls it; others
+ * read the word while the world is stopped, or for reports. */
+void g_set_status(struct g *g, enum g_status s)
+{
+    assert_that(edge_is_legal(g->status, s));
+    (void)edge_is_legal;
+    atomic_store_relaxed(&g->status, (uint32_t)s);
+}
+
+uint64_t g_count(void)
+{
+    return atomic_load_relaxed(&sched.ng); /* a statistic */
+}
+
+struct g *g_require(const char *call)
+{
+    struct m *m = m_self();
+    struct g *g = g_self();
+    if (likely(g != NULL && crit_depth() == 0)) return g;
+    if (m == NULL)
+        throw_fmt("%s called on a thread that gort does not know: use gort_run, or "
+                  "gort_thread_attach on threads of your own",
+                  call);
+    if (m->curg != NULL && m->curg->status == G_BLOCKING)
+        throw_fmt("%s called inside a blocking region", call);
+    if (g == NULL) throw_fmt("%s called on a system stack", call);
+    throw_fmt("%s called from a signal handler or inside the runtime", call);
+}
+
+/* ---- making and ending ---------------------------------------------------------------------- */
+
+static uint64_t goid_take(struct p *p)
+{
+    if (p->goid_next == p->goid_end) {
+        /* Relaxed: only uniqueness matters. */
+        p->goid_next = atomic_fetch_add_relaxed(&sched.next_goid, GOID_BATCH) + 2;
+        p->goid_end = p->goid_next + GOID_BATCH;
+    }
+    return p->goid_next++;
+}
+
+static struct g *g_take_dead(struct p *p, size_t stack_size)
+{
+    if (stack_size == 0 && p->gfree != NULL) {
+        struct g *g = p->gfree;
+        p->gfree = g->sched_link;
+        p->ngfree--;
+        return g;
+    }
+    int error = 0;
+    struct g *g = stack_alloc(stack_size, &error);
+    if (g == NULL)
+        throw_fmt("can not make a goroutine's stack of %zu bytes (%u goroutines so far): %s%s",
+                  stack_size == 0 ? STACK_DEFAULT : stack_size, g_table_size(), strerror(error),
+                  error == ENOMEM ? "; see ulimit -v and vm.max_map_count" : "");
+    return g;
+}
+
+/* Everything that a former life left behind. */
+void g_init_common(struct g *g)
+{
+    g->wait_reason = WAIT_NONE;
+    g->is_system = g->is_attached = g->in_blocking = false;
+    g->m = NULL;
+    g->sched_link = NULL;
+    g->wake_param = NULL;
+    g->fn = NULL;
+    g->arg = NULL;
+    g->name[0] = 0;
+    g->wait_since = 0;
+    g->waiting = NULL;
+    g->select_done = 0;
+    g->defers = g->tries = NULL;
+    g->saved_errno = 0;
+    g->locked = 0;
+    g->locked_m = NULL;
+    g->cxa_globals[0] = g->cxa_globals[1] = 0;
+    g->extra_lo = g->extra_hi = 0;
+    g->asan_fake_stack = NULL;
+    g->run_ticks = 0;
+}
+
+static void g_main(void *arg)
+{
+    struct g *g = arg;
+    switch_finish();
+    asan_arrived(g);
+    crit_exit();
+    g->fn(g->arg);
+    g_exit();
+}
+
+/* Copies the arguments to the stack's top; returns where the first frame begins. */
+static uintptr_t g_place_args(struct g *g, const struct g_options *o)
+{
+    uintptr_t top = g->stack_hi;
+    if (o == NULL || o->copy_size == 0) return top;
+    if (o->copy_size > (g->stack_hi - g->stack_lo) / 2)
+        throw_fmt("gort_go_copy: %zu bytes of arguments do not fit a stack of %zu bytes",
+                  o->copy_size, (size_t)(g->stack_hi - g->stack_lo));
+    top = align_down(top - o->copy_size, 16);
+    memcpy((void *)top, o->copy, o->copy_size);
+    g->arg = (void *)top;
+    return top;
+}
+
+/* The main goroutine: runnable, on no queue yet. */
+void g_prepare(struct g *g, void (*fn)(void *), void *arg, uint64_t goid, const char *name)
+{
+    g_init_common(g);
+    g->fn = fn;
+    g->arg = arg;
+    g->goid = goid;
+    format_into(g->name, sizeof g->name, "%s", name);
+    arch_context_make(&g->ctx, g->stack_hi, g_main, g);
+    atomic_fetch_add_relaxed(&sched.ng, 1);
+    g_set_status(g, G_RUNNABLE);
+}
+
+struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc)
+{
+    struct p *p = p_pin();
+    struct g *creator = m_self()->curg;
+    struct g *g = g_take_dead(p, o != NULL ? o->stack_size : 0);
+    g_init_common(g);
+    g->fn = fn;
+    g->arg = arg;
+    g->goid = goid_take(p);
+    g->created_pc = created_pc;
+    g->created_by = creator != NULL ? creator->goid : 0;
+    if (o != NULL) {
+        if (o->name != NULL) format_into(g->name, sizeof g->name, "%.31s", o->name);
+        g->is_system = o->is_system;
+    }
+    arch_context_make(&g->ctx, g_place_args(g, o), g_main, g);
+    if (!g->is_system) atomic_fetch_add_relaxed(&sched.ng, 1);
+    g_set_status(g, G_RUNNABLE);
+    if (unlikely(sched_debug.migrate)) {
+        lock_acquire(&sched.lock);
+        global_put_locked(g);
+        lock_release(&sched.lock);
+    } else {
+        runq_put(p, g, true);
+    }
+    m_wake_for_work();
+    p_unpin();
+    return g;
+}
+
+void g_set_system(struct g *g)
+{
+    if (g->is_system) return;
+    g->is_system = true;
+    atomic_fetch_sub_relaxed(&sched.ng, 1);
+}
+
+/* On the next stack, after the last instruction on g's own. */
+static bool g_bury(struct g *g, void *arg)
+{
+    (void)arg;
+    struct p *p = m_self()->p;
+    g->fn = NULL;
+    g->arg = NULL;
+    g->wake_param = NULL;
+    if (g->slot_class == STACK_DEFAULT_CLASS && p != NULL && p->ngfree < GFREE_MAX) {
+        g->sched_link = p->gfree;
+        p->gfree = g;
+        p->ngfree++;
+    } else {
+        stack_free(g);
+    }
+    return true;
+}
+
+_Noreturn void g_exit(void)
+{
+    p_pin();
+    struct m *m = m_self();
+    struct g *g = m->curg;
+    assert_that(crit_depth() == 1 && lock_none_held());
+    if (g->locked_m != NULL) {
+        g->locked_m->locked_g = NULL;
+        g->locked_m = NULL;
+        g->locked = 0;
+    }
+    sched_hooks.g_dead(g);
+    if (!g->is_system) atomic_fetch_sub_relaxed(&sched.ng, 1);
+    g_set_status(g, G_DEAD);
+    m->prev_g = g;
+    m->commit = g_bury;
+    m->commit_arg = NULL;
+    switch_from(m, g);
+    throw_msg("a dead goroutine runs");
+}
+
+/* ---- waiter records ------------------------------------------------------------------------- */
+
+struct sudog *sudog_acquire(struct g *g)
+{
+    if (!g->sudog0_used) {
+        g->sudog0_used = true;
+        return &g->sudog0;
+    }
+    struct p *p = m_self()->p;
+    struct sudog *s = p->sudog_free;
+    if (s != NULL) {
+        p->sudog_free = s->wait_link;
+        p->nsudog_free--;
+        s->wait_link = NULL;
+        return s;
+    }
+    s = persistent_alloc(sizeof(struct sudog), 8, &sched.meta_bytes);
+    if (s == NULL) throw_msg("out of memory: no waiter record");
+    return s;
+}
+
+void sudog_release(struct sudog *s)
+{
+    assert_that(s->elem == NULL && s->next == NULL && s->prev == NULL);
+    struct g *g = s->g;
+    s->g = NULL;
+    s->object = NULL;
+    s->wait_link = NULL;
+    s->is_select = s->success = false;
+    if (g != NULL && s == &g->sudog0) {
+        g->sudog0_used = false;
+        return;
+    }
+    struct p *p = m_self()->p;
+    s->wait_link = p->sudog_free;
+    p->sudog_free = s;
+    p->nsudog_free++;
+}

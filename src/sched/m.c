@@ -1,0 +1,250 @@
+/* Threads (M): states, starting, sleeping, waking.
+ *
+ * A record is made once and never freed, so a stopper may walk the list of all Ms without a lock;
+ * records of detached threads are reused.
+ *
+ * Note [Thread states] (stw.c) explains the state word.
+ *
+ * Answers to: newm, startm, stopm, mstart, wakep in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "heap/persistent.h"
+#include "os/os.h"
+#include "sched/sched_internal.h"
+
+#define SYSTEM_STACK_BYTES ((size_t)1 << 20) /* gort_blocking runs foreign code on it */
+
+struct m *m_all(void)
+{
+    return atomic_load_acquire(&sched.all_m); /* pairs with the release in m_publish */
+}
+
+int m_count(void)
+{
+    return (int)atomic_load_relaxed(&sched.nm); /* a statistic */
+}
+
+int m_count_idle(void)
+{
+    return (int)atomic_load_relaxed(&sched.nidle_m); /* a statistic */
+}
+
+void sched_set_max_threads(int n)
+{
+    atomic_store_relaxed(&sched.max_threads, (uint32_t)n); /* read under SCHED */
+}
+
+/* ---- states: Note [Thread states] ----------------------------------------------------------- */
+
+/* RUNTIME and USER only: neither side of these edges lets a stopper pass without waiting. */
+void m_set_state(struct m *m, enum m_state s)
+{
+    assert_that(m == m_self());
+    atomic_store_relaxed(&m->state, (uint32_t)s);
+}
+
+void m_enter_blocking_state(struct m *m)
+{
+    /* A full barrier: either the stopper sees BLOCKING, or this thread sees its request and tells
+     * it to look again. */
+    atomic_exchange_seq(&m->state, (uint32_t)M_BLOCKING);
+    if (atomic_load_seq(&world_stopping) != 0) world_note_progress();
+}
+
+void m_leave_blocking_state(struct m *m, enum m_state s)
+{
+    for (;;) {
+        atomic_exchange_seq(&m->state, (uint32_t)s); /* full barrier: Note [Thread states] */
+        uint32_t epoch = atomic_load_seq(&world_stopping);
+        if (likely(epoch == 0)) break;
+        m_enter_blocking_state(m);
+        os_futex_wait(&world_stopping, epoch, -1);
+    }
+    /* A stop may have taken the P away. */
+    arch_tls_set_cache(m->p != NULL && m->p->mcache != NULL ? &m->p->mcache->fast : NULL);
+}
+
+/* ---- making threads ------------------------------------------------------------------------- */
+
+static struct m *m_reuse_dead(void)
+{
+    lock_acquire(&sched.lock);
+    struct m *m = m_all();
+    while (m != NULL && !m->dead)
+        m = m->all_next;
+    if (m != NULL) {
+        m->dead = false;
+        atomic_store_relaxed(&sched.nm, sched.nm + 1);
+    }
+    lock_release(&sched.lock);
+    return m;
+}
+
+/* A record in state BLOCKING, counted as a thread.  Records of detached threads are reused for
+ * attached ones only: their system stack is not a thread's own.  NULL: no memory. */
+struct m *m_alloc(bool attached)
+{
+    struct m *m = attached ? m_reuse_dead() : NULL;
+    if (m != NULL) return m;
+    m = persistent_alloc(sizeof(struct m), CACHE_LINE, &sched.meta_bytes);
+    if (m == NULL) return NULL;
+    m->state = M_BLOCKING;
+    lock_acquire(&sched.lock);
+    m->id = sched.next_m_id++;
+    atomic_store_relaxed(&sched.nm, sched.nm + 1);
+    m->all_next = sched.all_m;
+    random_init(&m->random, 2000 + m->id);
+    atomic_store_release(&sched.all_m, m); /* pairs with m_all */
+    lock_release(&sched.lock);
+    return m;
+}
+
+/* Back to the records that wait for reuse. */
+void m_discard(struct m *m)
+{
+    lock_acquire(&sched.lock);
+    atomic_store_relaxed(&sched.nm, sched.nm - 1);
+    m->dead = true;
+    lock_release(&sched.lock);
+}
+
+/* On the thread itself, all signals blocked. */
+void m_setup_thread(struct m *m)
+{
+    m->tid = os_thread_id();
+    arch_tls_set_m(m);
+    arch_tls_set_g(NULL);
+    arch_tls_set_cache(NULL);
+    if (m->sigstack == NULL) {
+        m->sigstack_size = os_sigstack_size();
+        char *lo = os_mem_map(NULL, m->sigstack_size + os_page_size());
+        if (lo == NULL) throw_msg("out of memory: no signal stack for a thread");
+        (void)os_mem_guard(lo, os_page_size()); /* best effort: overflow is unlikely there */
+        m->sigstack = lo + os_page_size();
+    }
+    os_sigstack_set(m->sigstack, m->sigstack_size);
+    sched_hooks.thread_start(m);
+}
+
+static void m_entry(void *arg)
+{
+    struct m *m = arg;
+    os_thread_stack(&m->sys_lo, &m->sys_hi);
+    m_setup_thread(m);
+    arch_crit_enter(); /* the scheduler is one critical section */
+    os_signal_set_mask(&sched.mask);
+    m_leave_blocking_state(m, M_RUNTIME);
+    struct p *p = m->next_p;
+    m->next_p = NULL;
+    if (p != NULL) p_acquire(m, p);
+    m_loop(m);
+}
+
+static void m_create(struct p *p, bool spinning)
+{
+    struct m *m = m_alloc(false);
+    if (m == NULL) throw_msg("out of memory: no record for a thread");
+    m->next_p = p;
+    m->spinning = spinning;
+    note_clear(&m->park);
+    int err = os_thread_create(m_entry, m, SYSTEM_STACK_BYTES);
+    if (err != 0)
+        throw_fmt("can not create a thread (have %d already): %s%s", m_count() - 1, strerror(err),
+                  err == EAGAIN ? "; see ulimit -u" : "");
+}
+
+/* Gives p (NULL: any idle P) to an idle M or a new one.  spinning: the caller has counted it in
+ * nspinning already. */
+void m_start(struct p *p, bool spinning)
+{
+    lock_acquire(&sched.lock);
+    if (p == NULL) p = p_idle_get_locked();
+    if (p == NULL) {
+        lock_release(&sched.lock);
+        if (spinning) atomic_fetch_sub_seq(&sched.nspinning, 1);
+        return;
+    }
+    p->status = P_HANDED;
+    struct m *m = sched.idle_m;
+    if (m == NULL) {
+        uint32_t n = sched.nm, max = atomic_load_relaxed(&sched.max_threads);
+        sched.nactive++;
+        lock_release(&sched.lock);
+        if (n >= max) throw_fmt("program exceeds the limit of %u threads", max);
+        m_create(p, spinning);
+        return;
+    }
+    sched.idle_m = m->idle_next;
+    m->idle_next = NULL;
+    sched.nidle_m--;
+    sched.nactive++;
+    lock_release(&sched.lock);
+    m->spinning = spinning;
+    m->next_p = p;
+    note_wake(&m->park);
+}
+
+/* Note [Work and sleepers]: the right-hand barrier and step 3 of who makes work. */
+void m_wake_for_work(void)
+{
+    if (sched.nprocs == 1 && m_self()->p != NULL) return; /* the only P is running: us */
+    atomic_fence_seq();
+    if (atomic_load_relaxed(&sched.nidle_p) == 0) return; /* ordered by the fence */
+    uint32_t none = 0;
+    if (atomic_load_relaxed(&sched.nspinning) != 0 ||
+        !atomic_cas_seq(&sched.nspinning, &none, 1))
+        return;
+    m_start(NULL, true);
+}
+
+/* ---- sleeping ------------------------------------------------------------------------------- */
+
+/* Nothing runs, nothing waits for the outside: nothing can ever run again. */
+bool m_deadlocked_locked(void)
+{
+    if (sched.nactive != 0 || sched.nattached != 0) return false;
+    if (atomic_load_relaxed(&sched.exiting)) return false;
+    if (atomic_load_relaxed(&sched.nrunq) != 0 || netpoll_waiters() != 0) return false;
+    for (int i = 0; i < sched.nprocs; i++)
+        if (timer_first(sched.all_p[i]) != 0 || !runq_empty(sched.all_p[i])) return false;
+    return atomic_load_relaxed(&sched.ng) != 0;
+}
+
+/* Sleeps on the idle list until m_start hands a P over.  RUNTIME state before and after. */
+void m_stop(struct m *m)
+{
+    assert_that(m->p == NULL && !m->spinning && m->locked_g == NULL);
+    while (m->p == NULL) {
+        note_clear(&m->park);
+        lock_acquire(&sched.lock);
+        m->idle_next = sched.idle_m;
+        sched.idle_m = m;
+        sched.nidle_m++;
+        sched.nactive--;
+        bool dead = m_deadlocked_locked();
+        lock_release(&sched.lock);
+        if (dead) sched_hooks.deadlock();
+        m_enter_blocking_state(m);
+        note_wait(&m->park);
+        m_leave_blocking_state(m, M_RUNTIME);
+        struct p *p = m->next_p;
+        m->next_p = NULL;
+        if (p != NULL) p_acquire(m, p);
+        if (p == NULL && m->spinning) { /* a change of the number of Ps took it back */
+            m->spinning = false;
+            atomic_fetch_sub_seq(&sched.nspinning, 1);
+        }
+    }
+}
+
+/* The process is ending, or this thread has nothing left to do. */
+_Noreturn void m_sleep_for_ever(struct m *m)
+{
+    static uint32_t never; /* nobody changes it */
+    m_enter_blocking_state(m);
+    for (;;)
+        os_futex_wait(&never, 0, -1);
+}

@@ -1,0 +1,195 @@
+/* Processors: acquiring, releasing, handing over, and changing their number.
+ *
+ * A P's record is made once and kept for ever; "dead" ones beyond GORTMAXPROCS hold nothing.  A P
+ * belongs to one M (m->p), or is on the idle list, or is in the hands of the code that moves it
+ * between the two.
+ *
+ * Answers to: acquirep, releasep, handoffp, procresize in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "heap/persistent.h"
+#include "sched/sched_internal.h"
+
+struct p *p_at(int i)
+{
+    return sched.all_p[i];
+}
+
+int p_count(void)
+{
+    return sched.nprocs;
+}
+
+void p_acquire(struct m *m, struct p *p)
+{
+    assert_that(m->p == NULL && p->m == NULL);
+    m->p = p;
+    p->m = m;
+    p->status = P_RUNNING;
+    if (m == m_self()) arch_tls_set_cache(p->mcache != NULL ? &p->mcache->fast : NULL);
+}
+
+struct p *p_release(struct m *m)
+{
+    struct p *p = m->p;
+    assert_that(p != NULL && p->m == m && m == m_self());
+    arch_tls_set_cache(NULL);
+    m->p = NULL;
+    p->m = NULL;
+    p->status = P_IDLE;
+    return p;
+}
+
+void p_idle_put_locked(struct p *p)
+{
+    p->status = P_IDLE;
+    p->idle_next = sched.idle_p;
+    sched.idle_p = p;
+    atomic_store_seq(&sched.nidle_p, sched.nidle_p + 1);
+}
+
+struct p *p_idle_get_locked(void)
+{
+    struct p *p = sched.idle_p;
+    if (p == NULL) return NULL;
+    sched.idle_p = p->idle_next;
+    p->idle_next = NULL;
+    atomic_store_seq(&sched.nidle_p, sched.nidle_p - 1);
+    return p;
+}
+
+bool p_take_idle(struct m *m)
+{
+    if (atomic_load_relaxed(&sched.nidle_p) == 0) return false; /* hint: the caller waits then */
+    lock_acquire(&sched.lock);
+    struct p *p = p_idle_get_locked();
+    lock_release(&sched.lock);
+    if (p == NULL) return false;
+    p_acquire(m, p);
+    return true;
+}
+
+static bool timers_due_soon(struct p *p)
+{
+    return timer_first(p) != 0;
+}
+
+/* p has just lost its M to a blocking region: start another M if there is work for it, else let it
+ * be idle.  Step 3 of Note [Work and sleepers] for the work that p itself holds. */
+void p_handoff(struct p *p)
+{
+    bool work = !runq_empty(p) || atomic_load_relaxed(&sched.nrunq) != 0;
+    if (!work && atomic_load_seq(&sched.nspinning) + atomic_load_seq(&sched.nidle_p) == 0) {
+        uint32_t none = 0;
+        if (atomic_cas_seq(&sched.nspinning, &none, 1)) {
+            m_start(p, true); /* everybody else is busy: somebody must look for work */
+            return;
+        }
+    }
+    if (work) {
+        m_start(p, false);
+        return;
+    }
+    lock_acquire(&sched.lock);
+    if (sched.nrunq != 0) {
+        lock_release(&sched.lock);
+        m_start(p, false);
+        return;
+    }
+    p_idle_put_locked(p);
+    /* The last P to become idle leaves somebody to watch the network and the timers. */
+    bool watch = sched.nidle_p == (uint32_t)sched.nprocs && atomic_load_seq(&sched.polling) == 0 &&
+                 (netpoll_waiters() != 0 || timers_due_soon(p));
+    lock_release(&sched.lock);
+    if (watch) m_wake_for_work();
+}
+
+/* ---- the number of Ps ----------------------------------------------------------------------- */
+
+static struct p *p_make(uint32_t id)
+{
+    struct p *p = persistent_alloc(sizeof(struct p), CACHE_LINE, &sched.meta_bytes);
+    if (p == NULL) throw_fmt("out of memory: no record for P %u", id);
+    p->id = id;
+    random_init(&p->random, 1000 + id);
+    timer_heap_init(&p->timers);
+    return p;
+}
+
+static void p_revive(struct p *p)
+{
+    p->status = P_IDLE;
+    p->m = NULL;
+    sched_hooks.p_init(p);
+}
+
+static void p_retire(struct p *p, struct p *heir)
+{
+    runq_drain_locked(p);
+    timer_move_all_stw(p, heir);
+    sched_hooks.p_destroy(p, heir);
+    while (p->gfree != NULL) {
+        struct g *g = p->gfree;
+        p->gfree = g->sched_link;
+        stack_free(g);
+    }
+    p->ngfree = 0;
+    while (p->sudog_free != NULL) {
+        struct sudog *s = p->sudog_free;
+        p->sudog_free = s->wait_link;
+        s->wait_link = heir->sudog_free;
+        heir->sudog_free = s;
+        heir->nsudog_free++;
+    }
+    p->nsudog_free = 0;
+    p->status = P_DEAD;
+}
+
+/* Takes p from whoever has it: a stopped M, or an M that was woken with it. */
+static void p_reclaim_stw(struct p *p)
+{
+    if (p->m != NULL) {
+        p->m->p = NULL; /* empties its cache pointer itself: m_stop_wait */
+        p->m = NULL;
+    }
+    for (struct m *m = m_all(); p->status == P_HANDED && m != NULL; m = m->all_next)
+        if (m->next_p == p) {
+            m->next_p = NULL;
+            p->status = P_IDLE;
+        }
+    p->status = P_IDLE;
+}
+
+static void idle_list_rebuild_locked(void)
+{
+    sched.idle_p = NULL;
+    atomic_store_seq(&sched.nidle_p, 0);
+    for (int i = sched.nprocs - 1; i >= 0; i--)
+        if (sched.all_p[i]->status == P_IDLE) p_idle_put_locked(sched.all_p[i]);
+}
+
+/* The caller keeps a P: if its number is too high it takes over P 0. */
+void p_resize_stw(int n)
+{
+    assert_that(n >= 1 && n <= MAX_PROCS);
+    struct m *self = m_self();
+    int old = sched.nprocs;
+    for (int i = 0; i < n; i++)
+        if (sched.all_p[i] == NULL) sched.all_p[i] = p_make((uint32_t)i);
+    sched.nprocs = n;
+    for (int i = old; i < n; i++)
+        p_revive(sched.all_p[i]);
+    if (self != NULL && self->p != NULL && self->p->id >= (uint32_t)n) {
+        p_reclaim_stw(sched.all_p[0]);
+        p_release(self);
+        p_acquire(self, sched.all_p[0]);
+    }
+    struct p *heir = self != NULL && self->p != NULL ? self->p : sched.all_p[0];
+    lock_acquire(&sched.lock);
+    for (int i = n; i < old; i++) {
+        p_reclaim_stw(sched.all_p[i]);
+        p_retire(sched.all_p[i], heir);
+    }
+    idle_list_rebuild_locked();
+    lock_release(&sched.lock);
+}

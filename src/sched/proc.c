@@ -1,0 +1,536 @@
+/* The scheduler: parking, readying, switching, and looking for work.
+ *
+ * What it is: each M alternates between goroutines' stacks and its own system stack, where m_loop
+ * looks for work.  A goroutine that parks switches straight to the next one of its P's queue when
+ * there is one; only without local work, and every 64th time (to look at the global queue, timers
+ * and the network), does it pass through the system stack.
+ *
+ * Note [Commit after the switch].  A goroutine that parks must not be run by another M before its
+ * registers are saved.  So it does not release the lock that its waker needs: it leaves that to
+ * `commit`, which whoever runs next on this thread calls first thing (switch_finish), on another
+ * stack.  Rejected: releasing before the switch with an on-CPU flag that the next M spins on; the
+ * spin is unbounded when the kernel takes the first M off its CPU.
+ *
+ * Invariants: (1) scheduler code runs inside one critical section; a switch happens at depth 1;
+ * (2) an M in m_loop holds no lock; (3) m->curg is NULL exactly when no goroutine is current.
+ *
+ * Answers to: schedule, findRunnable, gopark, goready, Gosched in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include <errno.h>
+
+#include "os/os.h"
+#include "sched/asan.h"
+#include "sched/sched_internal.h"
+
+#define LOOK_AROUND 64 /* runs between looks at the global queue, timers and the network */
+
+struct sched sched;
+struct sched_debug sched_debug;
+uint64_t sched_debug_yields, sched_debug_migrations;
+
+/* ---- what belongs to a goroutine but lives in the thread ------------------------------------- */
+
+/* Out of line: compilers may keep errno's address across a switch to another thread. */
+static never_inline int errno_take(void)
+{
+    return errno;
+}
+static never_inline void errno_put(int e)
+{
+    errno = e;
+}
+
+extern uintptr_t *__cxa_get_globals(void) __attribute__((weak));
+
+static never_inline void thread_state_save(struct g *g)
+{
+    g->saved_errno = errno_take();
+    if (__cxa_get_globals != NULL) {
+        uintptr_t *x = __cxa_get_globals();
+        g->cxa_globals[0] = x[0];
+        g->cxa_globals[1] = x[1];
+    }
+}
+
+static never_inline void thread_state_restore(const struct g *g)
+{
+    errno_put(g->saved_errno);
+    if (__cxa_get_globals != NULL) {
+        uintptr_t *x = __cxa_get_globals();
+        x[0] = g->cxa_globals[0];
+        x[1] = g->cxa_globals[1];
+    }
+}
+
+/* ---- switching ------------------------------------------------------------------------------ */
+
+static void g_make_current(struct m *m, struct g *g)
+{
+    g->m = m;
+    m->curg = g;
+    g_set_status(g, G_RUNNING);
+    g->run_ticks++;
+    sched_hooks.g_switch_in(g);
+    arch_tls_set_g(g);
+}
+
+/* First thing on the stack switched to: Note [Commit after the switch]. */
+void switch_finish(void)
+{
+    struct m *m = m_self();
+    struct g *prev = m->prev_g;
+    if (prev == NULL) return;
+    m->prev_g = NULL;
+    bool (*commit)(struct g *, void *) = m->commit;
+    m->commit = NULL;
+    if (commit != NULL && !commit(prev, m->commit_arg)) g_ready(prev);
+}
+
+/* The next goroutine of this P if it may be switched to directly, else NULL: then m_loop decides. */
+static struct g *next_local(struct m *m)
+{
+    struct p *p = m->p;
+    if (unlikely(p == NULL || m->locked_g != NULL || world_wants_stop())) return NULL;
+    if (unlikely(atomic_load_relaxed(&sched.exiting))) return NULL;
+    if (unlikely(++p->sched_tick % LOOK_AROUND == 0)) return NULL;
+    struct g *next = runq_get(p);
+    if (next != NULL && unlikely(next->locked_m != NULL)) {
+        runq_put(p, next, true);
+        return NULL;
+    }
+    return next;
+}
+
+/* Leaves g (whose prev_g and commit are set) for the next goroutine or the system stack; returns when
+ * g runs again, perhaps on another thread. */
+void switch_from(struct m *m, struct g *g)
+{
+    assert_that(crit_depth() == 1 && lock_none_held());
+    bool dying = g->status == G_DEAD;
+    thread_state_save(g);
+    struct g *next = next_local(m);
+    void **fake = dying ? NULL : &g->asan_fake_stack;
+    if (next != NULL) {
+        g_make_current(m, next);
+        asan_to_g(fake, next);
+        arch_switch(&g->ctx, &next->ctx);
+    } else {
+        m->curg = NULL;
+        arch_tls_set_g(NULL);
+        m_set_state(m, M_RUNTIME);
+        asan_to_system(fake, m);
+        arch_switch(&g->ctx, &m->sched_ctx);
+    }
+    asan_arrived(g);
+    switch_finish();
+    thread_state_restore(g);
+}
+
+/* From the system stack to g; returns when some goroutine of this M comes back. */
+static void execute(struct m *m, struct g *g)
+{
+    g_make_current(m, g);
+    /* USER before the look at world_stopping: Note [Thread states]. */
+    m_set_state(m, M_USER);
+    atomic_fence_signal();
+    if (world_wants_stop()) arch_crit_set_pending();
+    asan_to_g(&m->asan_fake_stack, g);
+    arch_switch(&m->sched_ctx, &g->ctx);
+    asan_arrived_system(m);
+    switch_finish();
+}
+
+/* ---- park, ready, yield ---------------------------------------------------------------------- */
+
+void g_park(bool (*commit)(struct g *g, void *arg), void *arg, enum wait_reason reason)
+{
+    struct m *m = m_self();
+    struct g *g = m->curg;
+    assert_that(g != NULL && g == g_self());
+    g->wait_reason = (uint8_t)reason;
+    g_set_status(g, G_WAITING);
+    m->prev_g = g;
+    m->commit = commit;
+    m->commit_arg = arg;
+    switch_from(m, g);
+    g->wait_reason = WAIT_NONE;
+}
+
+static bool commit_unlock(struct g *g, void *lock)
+{
+    (void)g;
+    lock_release(lock);
+    return true;
+}
+
+void g_park_unlock(struct lock *l, enum wait_reason reason)
+{
+    struct m *m = m_self();
+    struct g *g = m->curg;
+    g->wait_reason = (uint8_t)reason;
+    g_set_status(g, G_WAITING);
+    m->prev_g = g;
+    m->commit = commit_unlock;
+    m->commit_arg = l;
+    switch_from(m, g);
+    g->wait_reason = WAIT_NONE;
+}
+
+void global_put(struct g *g)
+{
+    lock_acquire(&sched.lock);
+    global_put_locked(g);
+    lock_release(&sched.lock);
+}
+
+void g_ready(struct g *g)
+{
+    struct p *p = m_self()->p;
+    g_set_status(g, G_RUNNABLE);
+    if (unlikely(p == NULL || sched_debug.migrate)) {
+        if (sched_debug.migrate) atomic_fetch_add_relaxed(&sched_debug_migrations, 1);
+        global_put(g);
+    } else {
+        runq_put(p, g, true);
+    }
+    m_wake_for_work();
+}
+
+void g_ready_list(struct g *chain)
+{
+    while (chain != NULL) {
+        struct g *g = chain;
+        chain = g->sched_link;
+        g_ready(g);
+    }
+}
+
+/* Waiting goroutines that the poller or the timers found. */
+void ready_inject(struct ready_list *l)
+{
+    if (l->first == NULL) return;
+    struct p *p = m_self()->p;
+    bool was_empty = p != NULL && runq_empty(p);
+    uint32_t n = 0;
+    struct g *g = l->first, *following;
+    if (p == NULL) lock_acquire(&sched.lock);
+    for (; g != NULL; g = following, n++) {
+        following = g->sched_link;
+        g_set_status(g, G_RUNNABLE);
+        if (p == NULL)
+            global_put_locked(g);
+        else
+            runq_put(p, g, false);
+    }
+    if (p == NULL) lock_release(&sched.lock);
+    l->first = l->last = NULL;
+    l->n = 0;
+    /* A single one, alone in the queue, is what this M runs next. */
+    if (n > 1 || !was_empty) m_wake_for_work();
+}
+
+static bool commit_yield(struct g *g, void *arg)
+{
+    (void)arg;
+    struct p *p = m_self()->p;
+    g_set_status(g, G_RUNNABLE);
+    if (p == NULL || sched_debug.migrate)
+        global_put(g);
+    else
+        runq_put(p, g, false);
+    return true;
+}
+
+void g_yield(void)
+{
+    p_pin();
+    struct m *m = m_self();
+    struct g *g = m->curg;
+    g_set_status(g, G_WAITING); /* commit_yield makes it runnable once its context is saved */
+    m->prev_g = g;
+    m->commit = commit_yield;
+    m->commit_arg = NULL;
+    switch_from(m, g);
+    p_unpin();
+}
+
+void sched_maybe_yield_slow(void)
+{
+    crit_enter();
+    bool yes = random_below(&m_self()->random, sched_debug.rand_yield) == 0;
+    crit_exit();
+    if (!yes) return;
+    atomic_fetch_add_relaxed(&sched_debug_yields, 1);
+    g_yield();
+}
+
+/* ---- looking for work ------------------------------------------------------------------------ */
+
+static void run_timers(struct p *p, int64_t now)
+{
+    int64_t first = timer_first(p);
+    if (first == 0 || first > now) return;
+    struct ready_list ready = {NULL, NULL, 0};
+    timer_run_due(p, now, &ready);
+    ready_inject(&ready);
+}
+
+static void run_own_timers(struct m *m)
+{
+    if (timer_first(m->p) != 0) run_timers(m->p, os_now());
+}
+
+static void poll_now(void)
+{
+    if (netpoll_waiters() == 0 || atomic_load_relaxed(&sched.polling)) return;
+    struct ready_list ready = {NULL, NULL, 0};
+    netpoll_poll(0, &ready);
+    ready_inject(&ready);
+}
+
+/* Work without leaving this P: what is due, then the queues. */
+static struct g *find_near(struct m *m)
+{
+    struct p *p = m->p;
+    run_own_timers(m);
+    if (p->sched_tick % LOOK_AROUND == 0) {
+        p->sched_tick++;
+        poll_now();
+        struct g *g = global_get(p);
+        if (g != NULL) return g;
+    }
+    struct g *g = sched_hooks.find_mark_work(p);
+    if (g == NULL) g = runq_get(p);
+    if (g == NULL) g = global_get(p);
+    if (g == NULL) {
+        poll_now();
+        g = runq_get(p);
+    }
+    return g;
+}
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+    while (b != 0) {
+        uint32_t t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+/* Four rounds over the other Ps, each in a random order (a start and a step coprime to their
+ * number); the last one also takes their next slots and fires their timers. */
+static struct g *steal_round(struct m *m, bool last)
+{
+    struct p *p = m->p;
+    uint32_t n = (uint32_t)sched.nprocs, i = random_below(&p->random, n);
+    uint32_t step = 1 + random_below(&p->random, n);
+    while (gcd(step, n) != 1)
+        step++;
+    for (uint32_t k = 0; k < n; k++, i = (i + step) % n) {
+        struct p *victim = sched.all_p[i];
+        if (victim == p) continue;
+        if (last && timer_first(victim) != 0) {
+            run_timers(victim, os_now());
+            struct g *g = runq_get(p);
+            if (g != NULL) return g;
+        }
+        p->steal_tries++;
+        struct g *g = NULL;
+        if (runq_steal(victim, p, last, &g) != 0) {
+            p->steals++;
+            return g;
+        }
+    }
+    return NULL;
+}
+
+static struct g *find_far(struct m *m)
+{
+    if (sched.nprocs == 1) return NULL;
+    if (!m->spinning) {
+        /* At most half of the busy Ps look around: the rest would only burn CPU. */
+        uint32_t busy = (uint32_t)sched.nprocs - atomic_load_relaxed(&sched.nidle_p);
+        if (2 * atomic_load_relaxed(&sched.nspinning) >= busy) return NULL;
+        m->spinning = true;
+        atomic_fetch_add_seq(&sched.nspinning, 1);
+    }
+    for (int round = 0; round < 4; round++) {
+        struct g *g = steal_round(m, round == 3);
+        if (g != NULL) return g;
+        if (world_wants_stop()) return NULL;
+    }
+    return NULL;
+}
+
+/* After the decrement of nspinning: Note [Work and sleepers], step 3 of who stops looking. */
+static bool work_somewhere(void)
+{
+    if (atomic_load_seq(&sched.nrunq) != 0) return true;
+    for (int i = 0; i < sched.nprocs; i++)
+        if (!runq_empty(sched.all_p[i])) return true;
+    return false;
+}
+
+static int64_t earliest_timer(void)
+{
+    int64_t first = 0;
+    for (int i = 0; i < sched.nprocs; i++) {
+        int64_t t = timer_first(sched.all_p[i]);
+        if (t != 0 && (first == 0 || t < first)) first = t;
+    }
+    return first;
+}
+
+/* Gives the P up.  false: there is work after all, and the M has a P again. */
+static bool retire_p(struct m *m)
+{
+    sched_hooks.p_idle(m->p);
+    lock_acquire(&sched.lock);
+    if (sched.nrunq != 0) {
+        lock_release(&sched.lock);
+        return false;
+    }
+    p_idle_put_locked(p_release(m));
+    lock_release(&sched.lock);
+    bool was_spinning = m->spinning;
+    if (was_spinning) {
+        m->spinning = false;
+        atomic_fetch_sub_seq(&sched.nspinning, 1);
+    } else {
+        atomic_fence_seq();
+    }
+    if (!work_somewhere() || !p_take_idle(m)) return true;
+    if (was_spinning) {
+        m->spinning = true;
+        atomic_fetch_add_seq(&sched.nspinning, 1);
+    }
+    return false;
+}
+
+static void poll_delay_and_wait(struct m *m, struct ready_list *ready)
+{
+    int64_t until = earliest_timer();
+    atomic_store_seq(&sched.poll_until, until);
+    /* A timer added meanwhile saw polling == 1 and an older poll_until: it breaks the wait. */
+    until = earliest_timer();
+    int64_t delay = -1;
+    if (until != 0) {
+        delay = until - os_now();
+        if (delay < 0) delay = 0;
+    }
+    m_enter_blocking_state(m);
+    netpoll_poll(delay, ready);
+    m_leave_blocking_state(m, M_RUNTIME);
+}
+
+/* Waits in the poller if nobody else does and there is something to wait for.  true: the M has a P
+ * again. */
+static bool wait_in_poller(struct m *m)
+{
+    if (netpoll_waiters() == 0 && earliest_timer() == 0) return false;
+    uint32_t nobody = 0;
+    if (!atomic_cas_seq(&sched.polling, &nobody, 1)) return false;
+    struct ready_list ready = {NULL, NULL, 0};
+    poll_delay_and_wait(m, &ready);
+    atomic_store_seq(&sched.polling, 0);
+    int64_t now = os_now();
+    for (int i = 0; i < sched.nprocs; i++) {
+        int64_t first = timer_first(sched.all_p[i]);
+        if (first != 0 && first <= now) timer_run_due(sched.all_p[i], now, &ready);
+    }
+    bool got = p_take_idle(m);
+    ready_inject(&ready);
+    return got;
+}
+
+/* This M is about to run something: somebody else looks for more. */
+static void stop_spinning(struct m *m)
+{
+    if (!m->spinning) return;
+    m->spinning = false;
+    atomic_fetch_sub_seq(&sched.nspinning, 1);
+    m_wake_for_work();
+}
+
+/* Returns a goroutine to run; the M has a P then.  Sleeps until there is one. */
+static struct g *find_runnable(struct m *m)
+{
+    for (;;) {
+        if (world_wants_stop()) m_stop_point(m);
+        if (unlikely(atomic_load_relaxed(&sched.exiting))) m_sleep_for_ever(m);
+        if (m->p != NULL) {
+            struct g *g = find_near(m);
+            if (g == NULL) g = find_far(m);
+            if (g != NULL) {
+                stop_spinning(m);
+                return g;
+            }
+            if (world_wants_stop()) continue;
+            if (!retire_p(m)) continue;
+        }
+        if (wait_in_poller(m)) continue;
+        if (m->p == NULL) m_stop(m);
+    }
+}
+
+/* ---- goroutines locked to a thread ----------------------------------------------------------- */
+
+/* g may run only on its own M: hand that one our P. */
+static void start_locked(struct m *m, struct g *g)
+{
+    struct m *owner = g->locked_m;
+    struct p *p = p_release(m);
+    p->status = P_HANDED;
+    lock_acquire(&sched.lock);
+    sched.nactive++;
+    lock_release(&sched.lock);
+    owner->next_p = p;
+    note_wake(&owner->park);
+}
+
+/* This M may run only locked_g, which is not running: sleep until some M brings a P for it.  The note
+ * is clear at the start: it is cleared after each use, and nobody else wakes a locked M. */
+static void stop_locked(struct m *m)
+{
+    if (m->p != NULL) p_handoff(p_release(m));
+    while (m->p == NULL) {
+        lock_acquire(&sched.lock);
+        sched.nactive--;
+        bool dead = m_deadlocked_locked();
+        lock_release(&sched.lock);
+        if (dead) sched_hooks.deadlock();
+        m_enter_blocking_state(m);
+        note_wait(&m->park);
+        note_clear(&m->park);
+        m_leave_blocking_state(m, M_RUNTIME);
+        struct p *p = m->next_p;
+        m->next_p = NULL;
+        if (p != NULL)
+            p_acquire(m, p);
+        else /* a change of the number of Ps took it back */
+            global_put(m->locked_g);
+    }
+}
+
+/* The loop of every M, on its system stack, inside one critical section. */
+_Noreturn void m_loop(void *arg)
+{
+    struct m *m = arg;
+    for (;;) {
+        struct g *g = m->locked_g;
+        if (g != NULL) {
+            stop_locked(m);
+        } else {
+            g = find_runnable(m);
+            if (unlikely(g->locked_m != NULL && g->locked_m != m)) {
+                start_locked(m, g);
+                continue;
+            }
+        }
+        m->p->gs_run++;
+        execute(m, g);
+    }
+}

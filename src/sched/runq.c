@@ -1,0 +1,238 @@
+/* Run queues: one ring per P with a next slot, and the global queue.
+ *
+ * Note [Run queue].  The ring holds goroutines [head, tail).  Only the owner moves tail; owner and
+ * thieves move head by compare-and-swap.  Indices grow without bound; 32 bits wrap harmlessly
+ * because a thief's compare-and-swap succeeds only on the very value it read, and the ring would
+ * have to turn 2^32 / 256 times in between.
+ *
+ * Memory order: the owner's release of tail (A) pairs with a thief's acquire of tail: the slots
+ * below it are visible.  A consumer's release by compare-and-swap of head (B) pairs with the
+ * owner's acquire of head in runq_put: the slot may be written again only after it was read.
+ *
+ * run_next is one more goroutine that runs before the ring: the one just made ready, whose data is in
+ * cache.  It is exchanged atomically because thieves take it too.  A pair of goroutines that ready
+ * each other through it would starve the ring, so the owner counts its uses in a row.
+ *
+ * With one P there are no thieves, and the exchanges are plain (p_count changes only while the
+ * world is stopped).
+ *
+ * Answers to: runqput, runqget, runqgrab, globrunqget in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "sched/sched_internal.h"
+
+#define NEXT_STREAK_MAX 32 /* uses of run_next in a row while the ring waits */
+
+static uint32_t runq_limit(void)
+{
+    return unlikely(sched_debug.tiny_runq) ? 4 : RUNQ_SIZE;
+}
+
+/* ---- global queue: SCHED held --------------------------------------------------------------- */
+
+void global_put_locked(struct g *g)
+{
+    g->sched_link = NULL;
+    if (sched.runq_last != NULL)
+        sched.runq_last->sched_link = g;
+    else
+        sched.runq_first = g;
+    sched.runq_last = g;
+    atomic_store_relaxed(&sched.nrunq, sched.nrunq + 1);
+}
+
+void global_put_head_locked(struct g *g)
+{
+    g->sched_link = sched.runq_first;
+    sched.runq_first = g;
+    if (sched.runq_last == NULL) sched.runq_last = g;
+    atomic_store_relaxed(&sched.nrunq, sched.nrunq + 1);
+}
+
+void global_put_chain_locked(struct g *first, struct g *last, uint32_t n)
+{
+    last->sched_link = NULL;
+    if (sched.runq_last != NULL)
+        sched.runq_last->sched_link = first;
+    else
+        sched.runq_first = first;
+    sched.runq_last = last;
+    atomic_store_relaxed(&sched.nrunq, sched.nrunq + n);
+}
+
+static struct g *global_pop_locked(void)
+{
+    struct g *g = sched.runq_first;
+    if (g == NULL) return NULL;
+    sched.runq_first = g->sched_link;
+    if (sched.runq_first == NULL) sched.runq_last = NULL;
+    g->sched_link = NULL;
+    atomic_store_relaxed(&sched.nrunq, sched.nrunq - 1);
+    return g;
+}
+
+/* One goroutine to run and a fair share of the others into p's ring. */
+struct g *global_get_batch_locked(struct p *p, uint32_t max)
+{
+    uint32_t n = sched.nrunq / (uint32_t)sched.nprocs + 1;
+    if (n > max) n = max;
+    if (n > runq_limit() / 2) n = runq_limit() / 2;
+    struct g *first = global_pop_locked();
+    for (uint32_t i = 1; first != NULL && i < n; i++) {
+        uint32_t head = atomic_load_acquire(&p->runq_head); /* pairs with B */
+        if (p->runq_tail - head >= runq_limit()) break;
+        struct g *g = global_pop_locked();
+        if (g == NULL) break;
+        atomic_store_relaxed(&p->runq[p->runq_tail % RUNQ_SIZE], g);
+        atomic_store_release(&p->runq_tail, p->runq_tail + 1); /* A */
+    }
+    return first;
+}
+
+struct g *global_get(struct p *p)
+{
+    if (atomic_load_relaxed(&sched.nrunq) == 0) return NULL; /* hint; sleepers look again */
+    lock_acquire(&sched.lock);
+    struct g *g = global_get_batch_locked(p, UINT32_MAX);
+    lock_release(&sched.lock);
+    return g;
+}
+
+/* ---- the ring ------------------------------------------------------------------------------- */
+
+/* The ring is full: g and half of the ring go to the global queue. */
+static bool runq_overflow(struct p *p, struct g *g, uint32_t head, uint32_t tail)
+{
+    struct g *batch[RUNQ_SIZE / 2];
+    uint32_t n = (tail - head) / 2;
+    if (n == 0) n = 1;
+    for (uint32_t i = 0; i < n; i++)
+        batch[i] = atomic_load_relaxed(&p->runq[(head + i) % RUNQ_SIZE]);
+    if (!atomic_cas_acqrel(&p->runq_head, &head, head + n)) return false; /* B */
+    for (uint32_t i = 0; i + 1 < n; i++)
+        batch[i]->sched_link = batch[i + 1];
+    batch[n - 1]->sched_link = g;
+    lock_acquire(&sched.lock);
+    global_put_chain_locked(batch[0], g, n + 1);
+    lock_release(&sched.lock);
+    return true;
+}
+
+static void ring_put(struct p *p, struct g *g)
+{
+    for (;;) {
+        uint32_t head = atomic_load_acquire(&p->runq_head); /* pairs with B */
+        uint32_t tail = p->runq_tail;
+        if (likely(tail - head < runq_limit())) {
+            atomic_store_relaxed(&p->runq[tail % RUNQ_SIZE], g);
+            atomic_store_release(&p->runq_tail, tail + 1); /* A */
+            return;
+        }
+        if (runq_overflow(p, g, head, tail)) return;
+    }
+}
+
+/* Owner only.  next: runs before the others, and pushes the former next one into the ring. */
+void runq_put(struct p *p, struct g *g, bool next)
+{
+    if (next) {
+        struct g *old;
+        if (sched.nprocs == 1) {
+            old = p->run_next;
+            p->run_next = g;
+        } else {
+            old = atomic_exchange_seq(&p->run_next, g);
+        }
+        if (old == NULL) return;
+        g = old;
+    }
+    ring_put(p, g);
+}
+
+static struct g *next_take(struct p *p)
+{
+    struct g *g = atomic_load_relaxed(&p->run_next); /* confirmed by the exchange */
+    if (g == NULL) return NULL;
+    if (sched.nprocs == 1) {
+        p->run_next = NULL;
+        return g;
+    }
+    /* Acquire is not needed (the owner put it there), but a thief may have taken it. */
+    return atomic_exchange_acqrel(&p->run_next, (struct g *)NULL);
+}
+
+static struct g *ring_get(struct p *p)
+{
+    uint32_t head = atomic_load_acquire(&p->runq_head);
+    for (;;) {
+        if (p->runq_tail == head) return NULL;
+        struct g *g = atomic_load_relaxed(&p->runq[head % RUNQ_SIZE]);
+        if (sched.nprocs == 1) {
+            p->runq_head = head + 1;
+            return g;
+        }
+        if (atomic_cas_acqrel(&p->runq_head, &head, head + 1)) return g; /* B */
+    }
+}
+
+/* Owner only. */
+struct g *runq_get(struct p *p)
+{
+    if (p->next_streak < NEXT_STREAK_MAX) {
+        struct g *g = next_take(p);
+        if (g != NULL) {
+            p->next_streak++;
+            return g;
+        }
+    }
+    p->next_streak = 0;
+    struct g *g = ring_get(p);
+    return g != NULL ? g : next_take(p);
+}
+
+/* Racy for others than the owner: a hint, confirmed by whoever acts on it. */
+bool runq_empty(struct p *p)
+{
+    return atomic_load_acquire(&p->runq_head) == atomic_load_acquire(&p->runq_tail) &&
+           atomic_load_relaxed(&p->run_next) == NULL;
+}
+
+/* Takes half of from's goroutines: the last of them into *out, the others into to's ring (empty,
+ * `to` belongs to the caller).  Returns how many. */
+uint32_t runq_steal(struct p *from, struct p *to, bool steal_next, struct g **out)
+{
+    uint32_t base = to->runq_tail, n;
+    for (;;) {
+        uint32_t head = atomic_load_acquire(&from->runq_head);
+        uint32_t tail = atomic_load_acquire(&from->runq_tail); /* pairs with A */
+        n = tail - head;
+        n -= n / 2;
+        if (n == 0) break;
+        if (n > RUNQ_SIZE / 2) continue; /* head and tail were read apart in time */
+        for (uint32_t i = 0; i < n; i++) {
+            struct g *g = atomic_load_relaxed(&from->runq[(head + i) % RUNQ_SIZE]);
+            atomic_store_relaxed(&to->runq[(base + i) % RUNQ_SIZE], g);
+        }
+        if (atomic_cas_acqrel(&from->runq_head, &head, head + n)) break; /* B */
+    }
+    if (n == 0) {
+        if (!steal_next) return 0;
+        struct g *g = atomic_load_relaxed(&from->run_next);
+        if (g == NULL) return 0;
+        g = atomic_exchange_acqrel(&from->run_next, (struct g *)NULL);
+        if (g == NULL) return 0;
+        *out = g;
+        return 1;
+    }
+    *out = atomic_load_relaxed(&to->runq[(base + n - 1) % RUNQ_SIZE]);
+    if (n > 1) atomic_store_release(&to->runq_tail, base + n - 1); /* A */
+    return n;
+}
+
+void runq_drain_locked(struct p *p)
+{
+    struct g *g;
+    while ((g = ring_get(p)) != NULL)
+        global_put_locked(g);
+    if ((g = next_take(p)) != NULL) global_put_head_locked(g);
+}

@@ -1,0 +1,129 @@
+/* What the files of the scheduler floor share: the one `sched` record and the calls between them.
+ *
+ * Note [Work and sleepers].  No ready goroutine may wait while a P is idle and nobody looks for
+ * work.  Two sides, written as matching recipes, each with a full barrier in the middle:
+ *
+ *   who makes work (g_ready, g_start):        who stops looking (find_runnable):
+ *     1. publish g on a queue                   1. put the P on the idle list, nspinning -= 1
+ *     2. full barrier                           2. full barrier (the decrement)
+ *     3. idle Ps and nobody spinning?           3. look at every queue once more;
+ *        start a spinning M                        something there: take a P back, look again
+ *
+ * In any order of the four steps one of the two sees the other.  Only one M is started at a time (the
+ * compare-and-swap of nspinning from 0 to 1), and a spinning M that finds work starts the next if
+ * it was the last one spinning: waking is a chain, never a herd.
+ *
+ * Note [Who sleeps where].  Of the Ms without work at most one blocks in the poller (sched.polling),
+ * bounded by the earliest timer of all Ps; the others sleep on their note, on the idle list.
+ *
+ * Answers to: the comment at the head of proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_SCHED_SCHED_INTERNAL_H
+#define GORT_SCHED_SCHED_INTERNAL_H
+
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "base/print.h"
+#include "os/os.h"
+#include "sched/hooks.h"
+#include "sched/netpoll.h"
+#include "sched/sched.h"
+#include "sched/stack.h"
+#include "sched/stw.h"
+#include "sched/timer.h"
+
+struct sched {
+    struct lock lock; /* RANK_SCHED: everything marked SCHED here and in sched_data.h */
+
+    /* Global run queue.  SCHED; nrunq is also read without it as a hint. */
+    struct g *runq_first, *runq_last;
+    uint32_t nrunq;
+
+    struct m *idle_m;  /* SCHED */
+    struct p *idle_p;  /* SCHED */
+    uint32_t nidle_m;  /* SCHED */
+    uint32_t nidle_p;  /* atomic; written under SCHED: Note [Work and sleepers] */
+    uint32_t nspinning cache_aligned; /* atomic; Ms that look for work */
+
+    uint32_t nm cache_aligned; /* SCHED; threads ever made and not detached */
+    uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
+    uint32_t nattached;        /* SCHED */
+    uint32_t max_threads;
+    uint32_t next_m_id;  /* SCHED */
+    struct m *all_m;     /* atomic; list of all, pushed at the head under SCHED, never removed */
+    struct p *all_p[MAX_PROCS]; /* filled by p_resize; records are never freed */
+    int nprocs;          /* changed while the world is stopped */
+
+    uint32_t polling;    /* atomic; 1: some M blocks (or is about to) in the poller */
+    int64_t poll_until;  /* atomic; when it returns by itself; 0: only by an event */
+
+    uint32_t exiting;    /* atomic; set once by sched_main_done */
+    struct note main_note;
+
+    uint64_t next_goid;  /* atomic */
+    uint64_t ng;         /* atomic; user goroutines alive */
+    uint64_t meta_bytes; /* atomic; records of this floor */
+    sigset_t mask;       /* signals blocked in threads of the runtime; constant after boot */
+};
+extern struct sched sched;
+
+/* ---- runq.c --------------------------------------------------------------------------------- */
+void runq_put(struct p *p, struct g *g, bool next);
+struct g *runq_get(struct p *p);
+bool runq_empty(struct p *p);
+uint32_t runq_steal(struct p *from, struct p *to, bool steal_next, struct g **out);
+void global_put_locked(struct g *g);
+void global_put_head_locked(struct g *g);
+void global_put_chain_locked(struct g *first, struct g *last, uint32_t n);
+struct g *global_get_batch_locked(struct p *p, uint32_t max);
+struct g *global_get(struct p *p);
+void runq_drain_locked(struct p *p); /* all of p's goroutines to the global queue */
+
+/* ---- p.c ------------------------------------------------------------------------------------ */
+void p_acquire(struct m *m, struct p *p); /* m has none */
+struct p *p_release(struct m *m);
+void p_idle_put_locked(struct p *p);
+struct p *p_idle_get_locked(void);
+bool p_take_idle(struct m *m); /* takes any idle P */
+void p_handoff(struct p *p);   /* a P without an M: to whoever has use for it */
+
+/* ---- m.c ------------------------------------------------------------------------------------ */
+void m_set_state(struct m *m, enum m_state s);
+void m_enter_blocking_state(struct m *m);
+void m_leave_blocking_state(struct m *m, enum m_state s);
+void m_start(struct p *p, bool spinning); /* crit; p NULL: any idle one */
+void m_wake_for_work(void);               /* crit: Note [Work and sleepers], step 3 */
+void m_stop(struct m *m);                 /* sleeps without a P until one is handed over */
+struct m *m_alloc(bool attached);
+void m_discard(struct m *m);
+void m_setup_thread(struct m *m);
+bool m_deadlocked_locked(void);
+_Noreturn void m_sleep_for_ever(struct m *m);
+
+/* ---- proc.c --------------------------------------------------------------------------------- */
+_Noreturn void m_loop(void *m);
+void switch_finish(void);
+void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
+void global_put(struct g *g);
+void ready_inject(struct ready_list *l);    /* makes all runnable; with or without a P */
+
+/* ---- g.c ------------------------------------------------------------------------------------ */
+void g_set_status(struct g *g, enum g_status s);
+void g_init_common(struct g *g);
+void g_prepare(struct g *g, void (*fn)(void *), void *arg, uint64_t goid, const char *name);
+
+/* ---- stw.c, preempt.c ----------------------------------------------------------------------- */
+/* Nonzero: the epoch of a stop that is on.  Note [Thread states]. */
+extern uint32_t world_stopping;
+static inline bool world_wants_stop(void)
+{
+    /* Acquire pairs with world_start's release; the store side is Note [Thread states]. */
+    return unlikely(atomic_load_acquire(&world_stopping) != 0);
+}
+/* Scheduler code without locks: stops here while a stop is on. */
+void m_stop_point(struct m *m);
+void m_stop_wait(struct m *m, enum m_state then);
+void world_note_progress(void);
+
+#endif

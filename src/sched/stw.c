@@ -1,0 +1,307 @@
+/* Stop-the-world.
+ *
+ * Note [Thread states].  What must stop is not Ps but threads: every thread that may touch collected
+ * memory, with or without a P.  Each has one atomic state:
+ *
+ *                     execute (itself)                  handler, crit_exit (itself)
+ *       RUNTIME ------------------------->  USER  ------------------------------> STOPPED
+ *        ^   |  <-------------------------   |  <------------------------------     |
+ *        |   |     switch_from (itself)      |      end of the stop (itself)        |
+ *        |   |                               | blocking_enter,                      |
+ *        |   | m_stop, poller                | m_wait_stoppable                     |
+ *        |   v                               v                                      |
+ *        +- BLOCKING <-----------------------+         m_stop_point: RUNTIME -------+
+ *
+ *   USER: runs a goroutine; a signal stops it at any instruction outside critical sections, and a
+ *     section's end stops it otherwise.
+ *   RUNTIME: scheduler code; stops itself at m_stop_point, or blocks; not signalled.
+ *   BLOCKING: touches no collected memory and no P's data; need not stop.
+ *   STOPPED: waits on world_stopping; has acknowledged its epoch.
+ *
+ * The stopper stores the epoch into world_stopping, executes a membarrier, and then looks at each
+ * state.  The threads' sides:
+ *
+ *   entering USER from RUNTIME:    1. state = USER (plain)     2. world_stopping set? mark pending
+ *   leaving BLOCKING:              1. exchange state           2. world_stopping set? back, sleep
+ *   entering BLOCKING:             1. exchange state           2. world_stopping set? tell stopper
+ *
+ * The membarrier is the full barrier between 1 and 2 of the first recipe, run by the stopper on the
+ * thread's behalf: either the thread's look sees the epoch, or the stopper's look sees USER and
+ * signals.  Without membarrier the stopper signals RUNTIME threads too: their handler marks the stop
+ * as pending, and the section that follows ends with it.  The exchanges of the other two are full
+ * barriers themselves.
+ *
+ * A stopper must not wait for a thread that waits for it: stoppers are serialised by a futex word
+ * that they wait for in state BLOCKING (m_wait_stoppable), and hold no runtime lock.
+ *
+ * While the world is stopped a stopped thread may hold any lock of libc: the stopper makes raw
+ * system calls only (DESIGN 4, rule 8).
+ *
+ * Memory order: world_start's release of world_stopping pairs with the acquire in m_stop_wait: a
+ * thread that goes on sees all that was done meanwhile.  The release of m->state = STOPPED pairs
+ * with the stopper's acquire: it sees all that the thread did before.
+ *
+ * Rejected: counting Ps as Go does (a C thread can run user code without a P); a safepoint poll in
+ * user code (there is no compiler to insert it).
+ *
+ * Answers to: stopTheWorldWithSema, startTheWorldWithSema in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "os/os.h"
+#include "sched/sched_internal.h"
+
+#define SPIN_ROUNDS 200                      /* pauses before sleeping for acknowledgements */
+#define SLOW_STOP_NS ((int64_t)1000000000)   /* a thread that takes longer is reported */
+
+uint32_t world_stopping cache_aligned; /* atomic; the stopper; a futex word */
+
+static struct {
+    uint32_t sema;     /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
+    uint32_t epoch;    /* number of the last stop; the holder of sema */
+    uint32_t progress; /* futex: rises when a thread stopped or blocked; atomic */
+    uint32_t sleeping; /* the stopper sleeps on progress; atomic */
+    struct m *stopper; /* the holder of sema, while the world is stopped */
+    uint64_t counts[STOP_REASONS];
+} world;
+
+const char *stop_reason_name(enum stop_reason r)
+{
+    static const char *const names[STOP_REASONS] = {"gc mark", "gc termination",
+                                                    "change of the number of Ps", "statistics",
+                                                    "test"};
+    return r < STOP_REASONS ? names[r] : "unknown";
+}
+
+bool world_is_stopped(void)
+{
+    return atomic_load_relaxed(&world.stopper) != NULL; /* racy but for the stopper itself */
+}
+
+uint64_t world_stop_count(enum stop_reason r)
+{
+    return atomic_load_relaxed(&world.counts[r]); /* a statistic */
+}
+
+/* ---- the stopped side ------------------------------------------------------------------------ */
+
+/* A state changed in a way that a stopper may be waiting for. */
+void world_note_progress(void)
+{
+    atomic_fetch_add_seq(&world.progress, 1);
+    if (atomic_load_seq(&world.sleeping)) os_futex_wake(&world.progress, 1);
+}
+
+/* Waits until no stop is on, then is in state `then`.  Where curg's data is has been recorded. */
+void m_stop_wait(struct m *m, enum m_state then)
+{
+    uint32_t epoch;
+    while ((epoch = atomic_load_acquire(&world_stopping)) != 0) { /* pairs with world_start */
+        atomic_store_relaxed(&m->stop_ack, epoch);
+        atomic_exchange_seq(&m->state, (uint32_t)M_STOPPED); /* releases: Memory order above */
+        world_note_progress();
+        while (atomic_load_acquire(&world_stopping) == epoch)
+            os_futex_wait(&world_stopping, epoch, -1);
+        atomic_exchange_seq(&m->state, (uint32_t)then);
+    }
+    /* The stop may have taken the P away. */
+    arch_tls_set_cache(m->p != NULL && m->p->mcache != NULL ? &m->p->mcache->fast : NULL);
+}
+
+void m_stop_point(struct m *m)
+{
+    m_stop_wait(m, M_RUNTIME);
+}
+
+static void stop_here(void *arg)
+{
+    m_stop_wait(arg, M_USER);
+}
+
+/* The outermost section ended and a stop arrived meanwhile. */
+never_inline void crit_exit_slow(void)
+{
+    arch_crit_enter();
+    arch_crit_clear_pending();
+    struct m *m = m_self();
+    if (m != NULL && m->curg != NULL && world_wants_stop()) {
+        m->stop_frame = NULL;
+        m->stop_pc = (uintptr_t)__builtin_return_address(0);
+        arch_call_spilled(stop_here, m, &m->stop_sp);
+    }
+    crit_exit(); /* a new stop may have come: not deep, each round waits for one stop */
+}
+
+/* ---- the stopper's side ---------------------------------------------------------------------- */
+
+static void sema_wait(void *arg)
+{
+    (void)arg;
+    while (atomic_exchange_acqrel(&world.sema, 2u) != 0)
+        os_futex_wait(&world.sema, 2, -1);
+}
+
+static void sema_take(void)
+{
+    uint32_t free_word = 0;
+    if (!atomic_cas_acqrel(&world.sema, &free_word, 1)) m_wait_stoppable(sema_wait, NULL);
+}
+
+static void sema_give(void)
+{
+    if (atomic_exchange_acqrel(&world.sema, 0u) == 2) os_futex_wake(&world.sema, 1);
+}
+
+static bool m_is_stopped(struct m *m)
+{
+    uint32_t s = atomic_load_seq(&m->state);
+    return s == M_BLOCKING ||
+           (s == M_STOPPED && atomic_load_relaxed(&m->stop_ack) == world.epoch);
+}
+
+static uint32_t signal_all(struct m *self, bool barrier)
+{
+    uint32_t n = 0;
+    for (struct m *m = m_all(); m != NULL; m = m->all_next) {
+        if (m == self) continue;
+        uint32_t s = atomic_load_seq(&m->state);
+        if (s != M_USER && (barrier || s != M_RUNTIME)) continue;
+        os_thread_kill(m->tid, preempt_signal());
+        n++;
+    }
+    return n;
+}
+
+static struct m *first_running(struct m *self)
+{
+    for (struct m *m = m_all(); m != NULL; m = m->all_next)
+        if (m != self && !m_is_stopped(m)) return m;
+    return NULL;
+}
+
+static void wait_for_all(struct m *self)
+{
+    int64_t deadline = os_now() + SLOW_STOP_NS;
+    bool reported = false;
+    for (unsigned round = 0;; round++) {
+        uint32_t seen = atomic_load_seq(&world.progress);
+        struct m *m = first_running(self);
+        if (m == NULL) return;
+        if (round < SPIN_ROUNDS) {
+            arch_pause();
+            continue;
+        }
+        if (!reported && os_now() > deadline) {
+            reported = true;
+            sched_hooks.stop_slow(m, m->stop_pc);
+        }
+        atomic_store_seq(&world.sleeping, 1u);
+        os_futex_wait(&world.progress, seen, SLOW_STOP_NS);
+        atomic_store_seq(&world.sleeping, 0u);
+    }
+}
+
+void world_stop(enum stop_reason r, struct stop_result *out)
+{
+    struct m *self = m_self();
+    if (!lock_none_held()) throw_msg("stop-the-world with a lock held");
+    if (self != NULL && self->curg != NULL && self->on_system == 0)
+        throw_msg("stop-the-world on a goroutine's stack");
+    struct stop_result ignored;
+    if (out == NULL) out = &ignored;
+    sema_take();
+    out->begin = os_now();
+    world.epoch++;
+    if (world.epoch == 0) world.epoch = 1;
+    atomic_store_seq(&world_stopping, world.epoch);
+    out->signals = signal_all(self, os_membarrier());
+    wait_for_all(self);
+    atomic_store_relaxed(&world.stopper, self);
+    world.counts[r]++;
+    out->stopped = os_now();
+    if (first_running(self) != NULL) throw_msg("stop-the-world: a thread runs");
+    sched_hooks.world_stopped();
+}
+
+void world_start(void)
+{
+    assert_that(world_is_stopped());
+    sched_hooks.world_starting();
+    atomic_store_relaxed(&world.stopper, NULL);
+    atomic_store_release(&world_stopping, 0u); /* pairs with m_stop_wait */
+    os_futex_wake(&world_stopping, INT32_MAX);
+    sema_give();
+    /* Threads may have blocked with work left to look for. */
+    if (m_self() != NULL) m_wake_for_work();
+}
+
+/* ---- what stopped goroutines hold ------------------------------------------------------------- */
+
+static int add_range(struct scan_range out[G_RANGES], int n, uintptr_t lo, uintptr_t hi)
+{
+    lo &= ~(uintptr_t)(WORD_SIZE - 1);
+    if (hi <= lo) return n;
+    assert_that(n < G_RANGES);
+    out[n].lo = lo;
+    out[n].hi = hi & ~(uintptr_t)(WORD_SIZE - 1);
+    return n + 1;
+}
+
+/* The live part of the stack, or all of it when sp lies elsewhere (another stack is in use). */
+static int add_stack(struct g *g, struct scan_range out[G_RANGES], int n, uintptr_t sp)
+{
+    uintptr_t lo = g->stack_lo;
+    if (sp >= g->stack_lo && sp < g->stack_hi && sp - ARCH_RED_ZONE > lo) lo = sp - ARCH_RED_ZONE;
+    return add_range(out, n, lo, g->stack_hi);
+}
+
+static int add_running(struct g *g, struct scan_range out[G_RANGES], int n)
+{
+    struct m *m = g->m;
+    if (m->stop_frame == NULL) return add_stack(g, out, n, m->stop_sp);
+    struct arch_range regs[2];
+    int k = arch_frame_registers(m->stop_frame, regs);
+    for (int i = 0; i < k; i++)
+        n = add_range(out, n, regs[i].lo, regs[i].hi);
+    return add_stack(g, out, n, arch_frame_sp(m->stop_frame));
+}
+
+int g_scan_ranges_stw(struct g *g, struct scan_range out[G_RANGES])
+{
+    int n = 0;
+    switch (g->status) {
+        case G_DEAD: return 0;
+        case G_RUNNABLE:
+        case G_WAITING: n = add_stack(g, out, n, g->ctx.sp); break;
+        case G_RUNNING: n = add_running(g, out, n); break;
+        case G_BLOCKING:
+            n = add_stack(g, out, n, g->blocking_sp);
+            n = add_range(out, n, (uintptr_t)g->blocking_frame,
+                          (uintptr_t)g->blocking_frame + g->blocking_frame_size);
+            break;
+        default: throw_fmt("goroutine %lu has status %u", (unsigned long)g->goid, g->status);
+    }
+    if (g->extra_lo != 0) n = add_range(out, n, g->extra_lo, g->extra_hi);
+    return n;
+}
+
+bool g_resume_point_stw(struct g *g, struct g_resume_point *out)
+{
+    out->ucontext = NULL;
+    out->pc = out->fp = 0;
+    switch (g->status) {
+        case G_RUNNABLE:
+        case G_WAITING: out->sp = g->ctx.sp; return true;
+        case G_RUNNING:
+            out->ucontext = g->m->stop_frame;
+            if (out->ucontext != NULL) {
+                out->pc = arch_frame_pc(out->ucontext);
+                out->sp = arch_frame_sp(out->ucontext);
+                out->fp = arch_frame_fp(out->ucontext);
+            } else {
+                out->sp = g->m->stop_sp;
+            }
+            return true;
+        case G_BLOCKING: out->sp = g->blocking_sp; return true;
+        default: return false;
+    }
+}
