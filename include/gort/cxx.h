@@ -27,7 +27,6 @@ template <typename T> struct gort_given {
 template <typename C> struct gort_chan_element {
 };
 template <typename T> struct gort_chan_element<T *const volatile *> {
-    static_assert(__is_trivially_copyable(T), "elements of a channel are copied as bytes");
     typedef T type;
 };
 /* The element type of an array. */
@@ -40,6 +39,11 @@ template <typename T, size_t n> struct gort_element<T[n]> {
     typedef T type;
 };
 
+/* Where an element goes through the channel; it may be incomplete elsewhere. */
+template <typename T> inline void gort_check_element()
+{
+    static_assert(__is_trivially_copyable(T), "elements of a channel are copied as bytes");
+}
 template <typename C> inline void *gort_chan_untyped(C ch)
 {
     return const_cast<void *>(static_cast<const volatile void *>(ch));
@@ -51,19 +55,23 @@ template <typename P> inline void *gort_untyped(P *p)
 
 template <typename C> inline void gort_send(C ch, const typename gort_chan_element<C>::type &value)
 {
+    gort_check_element<typename gort_chan_element<C>::type>();
     gort_send_raw(gort_chan_untyped(ch), &value);
 }
 template <typename C>
 inline bool gort_try_send(C ch, const typename gort_chan_element<C>::type &value)
 {
+    gort_check_element<typename gort_chan_element<C>::type>();
     return gort_try_send_raw(gort_chan_untyped(ch), &value);
 }
 template <typename C> inline bool gort_recv(C ch, typename gort_chan_element<C>::type *out)
 {
+    gort_check_element<typename gort_chan_element<C>::type>();
     return gort_recv_raw(gort_chan_untyped(ch), out);
 }
 template <typename C> inline int gort_try_recv(C ch, typename gort_chan_element<C>::type *out)
 {
+    gort_check_element<typename gort_chan_element<C>::type>();
     return gort_try_recv_raw(gort_chan_untyped(ch), out);
 }
 template <typename C, typename T = typename gort_chan_element<C>::type> inline void gort_close(C ch)
@@ -82,11 +90,13 @@ inline size_t gort_chan_cap(C ch)
 }
 template <typename C> inline gort_case gort_on_recv(C ch, typename gort_chan_element<C>::type *out)
 {
+    gort_check_element<typename gort_chan_element<C>::type>();
     return gort_case{ gort_chan_untyped(ch), out, GORT_CASE_RECV, false };
 }
 template <typename C>
 inline gort_case gort_on_send(C ch, const typename gort_chan_element<C>::type *value)
 {
+    gort_check_element<typename gort_chan_element<C>::type>();
     return gort_case{ gort_chan_untyped(ch), gort_untyped(value), GORT_CASE_SEND, false };
 }
 

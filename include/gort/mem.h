@@ -187,11 +187,12 @@ GORT_END_DECLS
 #define GORT_SLOT_(id, slot)                                                                       \
     __auto_type const gort_slot_##id = (slot);                                                     \
     GORT_STATIC_ASSERT_(GORT_IS_POINTER_(*gort_slot_##id), "the slot does not hold a pointer")
-/* Defines gort_value_<id>: value, converted to what the slot holds. */
+/* Defines gort_value_<id>: value, converted to what the slot holds, which must not be const. */
 #define GORT_SLOT_VALUE_(id, ...)                                                                  \
     GORT_STRICT_BEGIN_                                                                             \
     __typeof__(*gort_slot_##id) gort_value_##id = (__VA_ARGS__);                                   \
-    GORT_STRICT_END_
+    GORT_STRICT_END_                                                                               \
+    if (0) *gort_slot_##id = gort_value_##id;
 #define GORT_SET_(id, slot, ...)                                                                   \
     __extension__({                                                                                \
         GORT_SLOT_(id, slot);                                                                      \

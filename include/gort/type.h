@@ -180,8 +180,15 @@ GORT_ARITHMETIC_TYPE_(long double)
     static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                    \
         GORT_TYPE_PLAIN_(T, name);                                                                 \
     const struct gort_type *const gort_desc_##id = &gort_plain_##id
+/* The declaration in a block is meant: not for -Wnested-externs and -Wredundant-decls. */
+#define GORT_EXTERN_QUIET_                                                                         \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wnested-externs\"")          \
+        _Pragma("GCC diagnostic ignored \"-Wredundant-decls\"")
+#define GORT_EXTERN_LOUD_ _Pragma("GCC diagnostic pop")
 #define GORT_TYPE_FIND_(id, T, symbol, name)                                                       \
+    GORT_EXTERN_QUIET_                                                                             \
     extern const struct gort_type symbol[];                                                        \
+    GORT_EXTERN_LOUD_                                                                              \
     static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                    \
         GORT_TYPE_PLAIN_(T, name);                                                                 \
     const struct gort_type *const gort_desc_##id = __builtin_choose_expr(                          \

@@ -1,0 +1,576 @@
+// Uses every public declaration once, as C (api_surface.c) and as C++ (api_surface.cc), and checks
+// lightly that it does what its comment says; the tests beside it go deep. It keeps to what the two
+// languages share. test/prog/api_compile.sh checks that no declaration is left out.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gort.h>
+
+#include <pthread.h>
+
+#include "test.h"
+
+// ---- types
+
+typedef struct leaf {
+    int a, b;
+} leaf;
+GORT_TYPE(leaf);
+
+typedef struct node {
+    struct node *next;
+    const char *text;
+    int n;
+    union {
+        void *p;
+        long l;
+    } word[2];
+} node;
+GORT_TYPE(node, next, text, word);
+
+// Not described: scanned conservatively.
+typedef struct plain {
+    node *first;
+} plain;
+
+typedef struct header {
+    node *owner;
+    size_t n;
+    __extension__ int numbers[];
+} header;
+GORT_TYPE(header, owner);
+
+typedef struct table {
+    size_t n;
+    __extension__ node *nodes[];
+} table;
+GORT_TYPE(table);
+
+typedef struct page {
+    char bytes[4096];
+} __attribute__((aligned(4096))) page;
+GORT_TYPE(page);
+
+struct incomplete;
+
+// ---- globals that hold collected pointers
+
+static node *global_node;
+static const char *global_text;
+static void *global_any;
+static void (*global_function)(void *);
+static gort_chan(int) global_chan;
+static gort_chan(struct incomplete) global_incomplete;
+
+static int calls;
+
+static void count_call(void *arg)
+{
+    (void)arg;
+    __atomic_fetch_add(&calls, 1, __ATOMIC_SEQ_CST);
+}
+
+static int calls_made(void)
+{
+    return __atomic_load_n(&calls, __ATOMIC_SEQ_CST);
+}
+
+// Waits, for up to ten seconds, until count_call has run n times.
+static void wait_calls(int n)
+{
+    int64_t deadline = gort_now() + 10 * GORT_S;
+    while (calls_made() < n && gort_now() < deadline)
+        gort_sleep(GORT_MS);
+    CHECK_EQ(calls_made(), n);
+}
+
+// ---- memory
+
+TEST(descriptors)
+{
+    CHECK_STR_EQ(gort_type_node[0].name, "node");
+    CHECK_EQ(gort_type_node[0].size, sizeof(node));
+    CHECK_EQ(gort_type_node[0].align, sizeof(void *));
+    CHECK_EQ(gort_type_node[0].ptrdata, sizeof(node));
+    CHECK_EQ(gort_type_node[0].mask, 0x1b);
+    CHECK_EQ(gort_type_node[0].flags, 0);
+    CHECK_EQ(gort_type_node[0].nruns, 3);
+    const struct gort_pointer_run *run = gort_type_node[0].runs;
+    CHECK_EQ(run[2].offset, offsetof(node, word));
+    CHECK_EQ(run[2].size, 2 * sizeof(void *));
+    CHECK_EQ(gort_type_leaf[0].flags, GORT_TYPE_NOSCAN);
+    CHECK_EQ(gort_type_leaf[0].nruns, 0);
+    CHECK_EQ(gort_type_leaf[0].ptrdata, 0);
+}
+
+TEST(allocation)
+{
+    node *a = gort_new(node);
+    CHECK(a->next == NULL && a->text == NULL && a->n == 0);
+    leaf *l = gort_new_array(leaf, 100);
+    CHECK_EQ(l[99].b, 0);
+    plain *p = gort_new(plain);
+    gort_init(&p->first, a);
+    CHECK(p->first == a);
+    CHECK_EQ((uintptr_t)gort_new(page) % 4096, 0);
+    *gort_new(int) = 1;
+
+    header *h = gort_new_flex(header, numbers, 1000);
+    h->n = 1000;
+    CHECK_EQ(h->numbers[999], 0);
+    table *t = gort_new_flex(table, nodes, 1000);
+    gort_set(&t->nodes[999], a);
+    CHECK(t->nodes[999] == a);
+
+    char *bytes = (char *)gort_alloc_noscan(33);
+    CHECK_EQ(bytes[32], 0);
+    void **words = (void **)gort_alloc(8 * sizeof(void *));
+    gort_set(&words[7], bytes);
+    CHECK(words[7] == bytes);
+}
+
+TEST(stores)
+{
+    node *a = gort_new(node), *b = gort_new(node);
+    gort_set(&global_node, a);
+    CHECK(gort_load(&global_node) == a);
+    gort_set(&a->next, b);
+    CHECK(a->next == b);
+    gort_set(&a->text, "text");
+    gort_set(&global_text, a->text);
+    CHECK_STR_EQ(global_text, "text");
+    gort_set(&global_any, b);
+    CHECK(global_any == b);
+    gort_set(&global_any, 0);
+    gort_set(&global_function, count_call);
+    CHECK(global_function == count_call);
+    gort_set(&global_function, NULL);
+    gort_set(&global_chan, gort_chan_make(int, 1));
+    gort_set(&global_chan, NULL);
+    CHECK(global_chan == NULL && global_incomplete == NULL);
+
+    CHECK(gort_exchange(&global_node, b) == a);
+    node *expected = a;
+    CHECK(!gort_compare_exchange(&global_node, &expected, a));
+    CHECK(expected == b);
+    CHECK(gort_compare_exchange(&global_node, &expected, NULL));
+    CHECK(global_node == NULL);
+
+    node two[2] = { { b, "x", 7, { { NULL }, { NULL } } }, { NULL, "y", 8, { { a }, { NULL } } } };
+    node *copy = gort_new_array(node, 3);
+    gort_copy(node, copy, two, 2);
+    gort_copy(node, copy + 1, copy, 2);
+    CHECK(copy[1].n == 7 && copy[2].n == 8 && copy[2].word[0].p == a);
+    gort_clear(node, copy, 2);
+    CHECK(copy[1].next == NULL && copy[1].n == 0 && copy[2].n == 8);
+    gort_copy(plain, gort_new(plain), gort_new(plain), 1);
+    gort_clear(plain, gort_new(plain), 1);
+}
+
+// Each argument is evaluated once, and calls nest in one another's arguments.
+TEST(arguments)
+{
+    node *slots[3] = { NULL, NULL, NULL };
+    int i = 0;
+    gort_set(&slots[i++], gort_new(node));
+    CHECK_EQ(i, 1);
+    gort_set(&slots[i++], gort_exchange(&slots[2], gort_exchange(&slots[0], gort_load(&slots[1]))));
+    CHECK_EQ(i, 2);
+    CHECK(slots[0] == NULL && slots[1] == NULL && slots[2] != NULL);
+    gort_chan(int) c = gort_chan_make(int, (size_t)i++);
+    CHECK_EQ(i, 3);
+    gort_send(c, i++);
+    CHECK_EQ(i, 4);
+    int v = 0;
+    gort_send(c, gort_recv(c, gort_try_recv(c, NULL) == GORT_GOT ? (gort_send(c, 5), &v) : NULL));
+    CHECK_EQ(v, 5);
+    CHECK(gort_recv(c, &v) && v == 1);
+}
+
+static void collect(void *arg)
+{
+    node *first = gort_new(node);
+    for (int i = 0; i < 1000; i++) {
+        node *n = gort_new(node);
+        n->n = i;
+        gort_set(&n->next, first->next);
+        gort_set(&first->next, n);
+    }
+    gort_gc();
+    int n = 0;
+    for (node *at = first->next; at; at = at->next)
+        CHECK_EQ(at->n, 999 - n++);
+    CHECK_EQ(n, 1000);
+    gort_keep_alive(first);
+    (void)arg;
+}
+
+static __attribute__((noinline)) void drop_finalized(void)
+{
+    for (int i = 0; i < 10; i++)
+        gort_set_finalizer(gort_new(node), i == 0 ? NULL : count_call);
+}
+
+TEST(collector)
+{
+    gort_stats before, after;
+    gort_read_stats(&before);
+    collect(NULL);
+    gort_read_stats(&after);
+    CHECK_GT(after.num_gc, before.num_gc);
+    CHECK_GT(after.num_forced_gc, before.num_forced_gc);
+    CHECK_GT(after.mallocs, before.mallocs);
+    CHECK_GT(after.total_alloc, before.total_alloc);
+    CHECK_GE(after.frees, before.frees);
+    CHECK(after.heap_sys >= after.heap_alloc && after.heap_goal > 0 && after.stack_sys > 0);
+    CHECK(after.heap_live >= after.heap_marked && after.heap_released <= after.heap_sys);
+    CHECK(after.meta_sys > 0 && after.gc_cpu_fraction >= 0);
+    CHECK(after.pause_total_ns >= after.pause_max_ns && after.pause_max_ns >= after.pause_last_ns);
+
+    int percent = gort_set_gc_percent(50);
+    CHECK_EQ(gort_set_gc_percent(percent), 50);
+
+    void **outside = (void **)calloc(4, sizeof(void *));
+    gort_root_add(outside, 4 * sizeof(void *));
+    gort_set(&outside[3], (void *)gort_new(node));
+    gort_gc();
+    CHECK_EQ(((node *)outside[3])->n, 0);
+    gort_root_remove(outside);
+    free(outside);
+
+    // An address left behind on the stack may keep an object, but not nearly all.
+    __atomic_store_n(&calls, 0, __ATOMIC_SEQ_CST);
+    drop_finalized();
+    for (int i = 0; i < 100 && calls_made() < 5; i++) {
+        gort_gc();
+        gort_sleep(GORT_MS);
+    }
+    CHECK_GE(calls_made(), 5);
+    CHECK_LE(calls_made(), 9);
+}
+
+// ---- goroutines, threads, time
+
+static void add_copied(void *args)
+{
+    leaf *l = (leaf *)args;
+    __atomic_fetch_add(&calls, l->a, __ATOMIC_SEQ_CST);
+}
+
+static void exits(void *arg)
+{
+    gort_defer(count_call, NULL);
+    (void)arg;
+    gort_goexit();
+}
+
+static void *foreign(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(gort_goid(), 0);
+    CHECK_EQ(gort_thread_attach(), 0);
+    CHECK_NE(gort_goid(), 0);
+    CHECK_EQ(gort_new(node)->n, 0);
+    gort_thread_detach();
+    return NULL;
+}
+
+TEST(goroutines)
+{
+    __atomic_store_n(&calls, 0, __ATOMIC_SEQ_CST);
+    CHECK_NE(gort_goid(), 0);
+    gort_go(count_call, NULL);
+    leaf args = { 10, 0 };
+    gort_go_copy(add_copied, &args, sizeof args);
+    args.a = 1000;
+    gort_go_options options = { "named", 1 << 20 };
+    gort_go_opt(&options, count_call, NULL);
+    gort_go(exits, NULL);
+    gort_yield();
+    CHECK_GE(gort_num_goroutines(), 1);
+    wait_calls(13);
+
+    int procs = gort_max_procs(0);
+    CHECK_GE(procs, 1);
+    CHECK_EQ(gort_max_procs(procs + 1), procs);
+    CHECK_EQ(gort_max_procs(procs), procs + 1);
+
+    gort_lock_thread();
+    pthread_t self = pthread_self();
+    gort_sleep(GORT_MS);
+    CHECK(pthread_equal(self, pthread_self()));
+    gort_unlock_thread();
+
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, foreign, NULL), 0);
+    gort_enter_blocking();
+    pthread_join(thread, NULL);
+    gort_exit_blocking();
+    gort_blocking(count_call, NULL);
+    wait_calls(14);
+}
+
+TEST(time_and_errno)
+{
+    CHECK(GORT_US * 1000 == GORT_MS && GORT_MS * 1000 == GORT_S);
+    int64_t start = gort_now();
+    errno = E2BIG;
+    gort_sleep(5 * GORT_MS);
+    CHECK_EQ(errno, E2BIG);
+    CHECK_GE(gort_now() - start, 5 * GORT_MS);
+}
+
+// ---- channels
+
+static void send_ten(void *arg)
+{
+    gort_chan(int) c = (gort_chan(int))arg;
+    for (int i = 0; i < 10; i++)
+        gort_send(c, i);
+    gort_close(c);
+}
+
+TEST(channels)
+{
+    gort_chan(int) c = gort_chan_make(int, 0);
+    gort_go(send_ten, (void *)c);
+    int v, n = 0;
+    while (gort_recv(c, &v))
+        CHECK_EQ(v, n++);
+    CHECK_EQ(n, 10);
+    CHECK_EQ(v, 0);
+    CHECK_EQ(gort_try_recv(c, &v), GORT_CLOSED);
+
+    gort_chan(node *) nodes = gort_chan_make(node *, 2);
+    gort_send(nodes, gort_new(node));
+    CHECK(gort_try_send(nodes, NULL));
+    CHECK(!gort_try_send(nodes, gort_new(node)));
+    CHECK_EQ(gort_chan_len(nodes), 2);
+    CHECK_EQ(gort_chan_cap(nodes), 2);
+    node *got;
+    CHECK(gort_recv(nodes, &got) && got->n == 0);
+    CHECK(gort_recv(nodes, NULL));
+    CHECK_EQ(gort_try_recv(nodes, &got), GORT_EMPTY);
+
+    gort_chan(leaf) leaves = gort_chan_make(leaf, 1);
+#ifdef __cplusplus
+    gort_send(leaves, { 1, 2 });
+#else
+    gort_send(leaves, (leaf){ 1, 2 });
+#endif
+    leaf *out = gort_new(leaf);
+    CHECK(gort_recv(leaves, out) && out->b == 2);
+    gort_chan(void (*)(void *)) functions = gort_chan_make(void (*)(void *), 1);
+    gort_send(functions, count_call);
+    gort_chan(const char *) texts = gort_chan_make(const char *, 1);
+    gort_send(texts, "text");
+
+    gort_chan(int) none = NULL;
+    CHECK_EQ(gort_chan_len(none) + gort_chan_cap(none), 0);
+    CHECK(!gort_try_send(none, 1));
+    CHECK_EQ(gort_try_recv(none, NULL), GORT_EMPTY);
+}
+
+TEST(selecting)
+{
+    gort_chan(int) in = gort_chan_make(int, 1);
+    gort_chan(node *) out = gort_chan_make(node *, 1);
+    gort_chan(int) none = NULL;
+    int v = -1;
+    node *n = gort_new(node);
+    gort_case cases[] = { gort_on_recv(in, &v), gort_on_send(out, &n), gort_on_recv(none, NULL) };
+    CHECK_EQ(gort_select(cases, 3), 1);
+    CHECK_EQ(gort_select_try(cases, 3), -1);
+    CHECK_EQ(gort_select_until(cases, 3, gort_now() + GORT_MS), -1);
+    CHECK_EQ(v, -1);
+    gort_send(in, 3);
+    CHECK_EQ(gort_select(cases, 3), 0);
+    CHECK(cases[0].ok && v == 3);
+    gort_close(in);
+    CHECK_EQ(gort_select_until(cases, 3, gort_now() + GORT_S), 0);
+    CHECK(!cases[0].ok && v == 0);
+    cases[0] = gort_on_recv(out, &n);
+    CHECK_EQ(gort_select_try(cases, 1), 0);
+}
+
+// ---- sync
+
+static struct {
+    gort_mutex mutex;
+    gort_rwmutex rwmutex;
+    gort_cond cond;
+    gort_once once;
+    gort_waitgroup group;
+    gort_sema sema;
+    int value;         // under mutex
+    int written, read; // under rwmutex
+} shared;
+
+static void locks(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 100; i++) {
+        gort_mutex_lock(&shared.mutex);
+        shared.value++;
+        gort_mutex_unlock(&shared.mutex);
+        gort_rwmutex_rlock(&shared.rwmutex);
+        CHECK_EQ(shared.written, shared.read);
+        gort_rwmutex_runlock(&shared.rwmutex);
+        gort_rwmutex_lock(&shared.rwmutex);
+        shared.written++;
+        gort_yield();
+        shared.read++;
+        gort_rwmutex_unlock(&shared.rwmutex);
+    }
+    gort_once_do(&shared.once, count_call, NULL);
+    gort_waitgroup_done(&shared.group);
+}
+
+static void waits(void *arg)
+{
+    (void)arg;
+    gort_mutex_lock(&shared.mutex);
+    while (shared.value >= 0)
+        gort_cond_wait(&shared.cond, &shared.mutex);
+    gort_mutex_unlock(&shared.mutex);
+    gort_sema_release(&shared.sema);
+}
+
+TEST(synchronization)
+{
+    __atomic_store_n(&calls, 0, __ATOMIC_SEQ_CST);
+    gort_waitgroup_add(&shared.group, 4);
+    for (int i = 0; i < 4; i++)
+        gort_go(locks, NULL);
+    gort_waitgroup_wait(&shared.group);
+    CHECK_EQ(shared.value, 400);
+    CHECK_EQ(shared.written, 400);
+    CHECK_EQ(calls_made(), 1);
+
+    CHECK(gort_mutex_trylock(&shared.mutex));
+    CHECK(!gort_mutex_trylock(&shared.mutex));
+    gort_mutex_unlock(&shared.mutex);
+
+    gort_sema_init(&shared.sema, 1);
+    gort_sema_acquire(&shared.sema);
+    for (int i = 0; i < 3; i++)
+        gort_go(waits, NULL);
+    gort_sleep(GORT_MS);
+    gort_mutex_lock(&shared.mutex);
+    shared.value = -1;
+    gort_cond_signal(&shared.cond);
+    gort_mutex_unlock(&shared.mutex);
+    gort_cond_broadcast(&shared.cond);
+    for (int i = 0; i < 3; i++)
+        gort_sema_acquire(&shared.sema);
+}
+
+// ---- panics
+
+static void panics(void *arg)
+{
+    gort_defer(count_call, NULL);
+    gort_panic("no %s, %d", (const char *)arg, 7);
+}
+
+TEST(panic_and_defer)
+{
+    __atomic_store_n(&calls, 0, __ATOMIC_SEQ_CST);
+    gort_panic_info info;
+    char word[] = "luck";
+    CHECK(gort_try(panics, word, &info));
+    CHECK_STR_EQ(info.message, "no luck, 7");
+    CHECK_EQ(calls_made(), 1);
+    CHECK(!gort_try(count_call, NULL, NULL));
+    CHECK_EQ(calls_made(), 2);
+}
+
+// ---- network
+
+static void echo_once(void *arg)
+{
+    int fd = gort_accept(*(int *)arg);
+    CHECK_GE(fd, 0);
+    char buf[16];
+    ssize_t n;
+    while ((n = gort_read(fd, buf, sizeof buf)) > 0)
+        CHECK_EQ(gort_write(fd, buf, (size_t)n), n);
+    CHECK_EQ(n, 0);
+    CHECK_EQ(gort_close_fd(fd), 0);
+    gort_sema_release(&shared.sema);
+}
+
+TEST(network)
+{
+    int listener = gort_listen("tcp", "127.0.0.1:0");
+    CHECK_GE(listener, 0);
+    char address[64];
+    CHECK_GT(gort_local_addr(listener, address, sizeof address), 0);
+    gort_go(echo_once, &listener);
+    int fd = gort_dial("tcp", address, gort_now() + 10 * GORT_S);
+    CHECK_GE(fd, 0);
+    CHECK_EQ(gort_write(fd, "hello", 5), 5);
+    char buf[8];
+    size_t got = 0;
+    while (got < 5) {
+        ssize_t n = gort_read(fd, buf + got, sizeof buf - got);
+        CHECK_GT(n, 0);
+        got += (size_t)n;
+    }
+    CHECK_EQ(memcmp(buf, "hello", 5), 0);
+    CHECK_EQ(gort_close_fd(fd), 0);
+    gort_sema_acquire(&shared.sema);
+    CHECK_EQ(gort_close_fd(listener), 0);
+    CHECK_EQ(gort_close_fd(-1), -1);
+    CHECK_EQ(errno, EBADF);
+}
+
+// ---- metrics
+
+TEST(metrics)
+{
+    const gort_metric *all;
+    size_t n = gort_metrics(&all);
+    CHECK_GT(n, 0);
+    int histograms = 0;
+    for (size_t i = 0; i < n; i++) {
+        CHECK(all[i].name[0] == '/' && all[i].unit[0] && all[i].description[0]);
+        double value = -1;
+        CHECK_EQ(gort_metric_read(all[i].name, &value), 0);
+        const double *bounds;
+        const uint64_t *counts;
+        size_t buckets;
+        int is_histogram = gort_metric_histogram(all[i].name, &bounds, &counts, &buckets) == 0;
+        CHECK_EQ(is_histogram, all[i].kind == GORT_METRIC_HISTOGRAM);
+        histograms += is_histogram;
+        for (size_t b = 0; is_histogram && b < buckets; b++)
+            CHECK(bounds[b] < bounds[b + 1] && counts[b] <= UINT64_MAX / 2);
+    }
+    CHECK_GT(histograms, 0);
+    double untouched = 3;
+    CHECK_EQ(gort_metric_read("/no/such:thing", &untouched), -1);
+    CHECK(untouched > 2);
+}
+
+static int gort_main(int argc, char **argv)
+{
+    CHECK(argc >= 1 && argv[0] != NULL);
+    RUN(allocation);
+    RUN(stores);
+    RUN(arguments);
+    RUN(time_and_errno);
+    RUN(goroutines);
+    RUN(channels);
+    RUN(selecting);
+    RUN(synchronization);
+    RUN(panic_and_defer);
+    RUN(network);
+    RUN(metrics);
+    RUN(collector);
+    return 42;
+}
+
+int main(int argc, char **argv)
+{
+    RUN(descriptors);
+    return gort_run(gort_main, argc, argv) == 42 ? 0 : 1;
+}
