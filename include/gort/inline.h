@@ -75,14 +75,12 @@ GORT_API void gort_ranges_register(const struct gort_range *first, const struct 
  * that tests the flag again.  Never blocks, never switches goroutines. */
 GORT_API void gort_store_pointer_slow(void **slot, void *value);
 
-extern const struct gort_range __start_gort_ranges[]
-    __attribute__((weak, visibility("hidden")));
+extern const struct gort_range __start_gort_ranges[] __attribute__((weak, visibility("hidden")));
 extern const struct gort_range __stop_gort_ranges[] __attribute__((weak, visibility("hidden")));
 
 __attribute__((constructor, unused)) static void gort_ranges_constructor(void)
 {
-    if (__start_gort_ranges != NULL)
-        gort_ranges_register(__start_gort_ranges, __stop_gort_ranges);
+    if (__start_gort_ranges != NULL) gort_ranges_register(__start_gort_ranges, __stop_gort_ranges);
 }
 
 /* *slot = value with the barrier: one restartable range. */

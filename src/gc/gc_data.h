@@ -9,7 +9,8 @@
 #include "sync/lfstack.h"
 
 #define WORKBUF_BYTES ((size_t)2048)
-#define WORKBUF_ENTRIES ((WORKBUF_BYTES - sizeof(struct lfnode) - sizeof(size_t)) / sizeof(uintptr_t))
+#define WORKBUF_ENTRIES                                                                            \
+    ((WORKBUF_BYTES - sizeof(struct lfnode) - sizeof(size_t)) / sizeof(uintptr_t))
 
 /* A buffer of grey objects.  Owned by one gcwork, or on the global full or empty list. */
 struct workbuf {

@@ -120,8 +120,8 @@ static struct g *attached_g(struct m *m)
 
 int m_attach(void)
 {
-    if (sched.nprocs == 0 || atomic_load_relaxed(&sched.exiting)) return EINVAL;
-    if (m_self() != NULL) return EBUSY;
+    if (sched.nprocs == 0 || atomic_load_relaxed(&sched.exiting)) return EPERM;
+    if (m_self() != NULL) return EALREADY;
     pthread_once(&exit_key_once, make_exit_key);
     struct m *m = m_alloc(true);
     if (m == NULL) return ENOMEM;

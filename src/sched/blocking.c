@@ -46,7 +46,7 @@ void m_wait_stoppable(void (*fn)(void *), void *arg)
         return;
     }
     assert_that(crit_depth() != 0 && lock_none_held());
-    struct wait_call c = {fn, arg, m};
+    struct wait_call c = { fn, arg, m };
     uintptr_t sp;
     /* On the system stack the goroutine's stack pointer has been recorded already. */
     arch_call_spilled(wait_spilled, &c, m->on_system != 0 ? &sp : &m->stop_sp);
@@ -72,12 +72,12 @@ void call_on_system_stack(void (*fn)(void *), void *arg)
 
 /* ---- entering and leaving without a P --------------------------------------------------------- */
 
+/* The P is handed over before the state says BLOCKING: a stopper must find every P somewhere. */
 static void leave_p(struct m *m, struct g *g)
 {
     g_set_status(g, G_BLOCKING);
-    struct p *p = m->p != NULL ? p_release(m) : NULL;
+    if (m->p != NULL) p_handoff(p_release(m));
     m_enter_blocking_state(m);
-    if (p != NULL) p_handoff(p);
 }
 
 static bool commit_requeue(struct g *g, void *arg)
@@ -141,7 +141,7 @@ void blocking_enter(void *frame)
 {
     struct g *g = g_require("gort_enter_blocking");
     crit_enter();
-    struct enter_call c = {g, (uintptr_t)frame + CALLER_FRAME_TAIL, 0};
+    struct enter_call c = { g, (uintptr_t)frame + CALLER_FRAME_TAIL, 0 };
     if (c.frame_end <= arch_stack_pointer() || c.frame_end > g->stack_hi)
         throw_msg("gort_enter_blocking: the caller's frame is not on the goroutine's stack");
     g->in_blocking = true;
@@ -153,8 +153,7 @@ void blocking_exit(void)
 {
     struct m *m = m_self();
     struct g *g = m != NULL ? m->curg : NULL;
-    if (g == NULL || !g->in_blocking)
-        throw_msg("gort_exit_blocking without gort_enter_blocking");
+    if (g == NULL || !g->in_blocking) throw_msg("gort_exit_blocking without gort_enter_blocking");
     g->in_blocking = false;
     arch_tls_set_g(g);
     come_back(m, g);
@@ -184,7 +183,7 @@ void blocking_call(void (*fn)(void *), void *arg)
     struct g *g = g_require("gort_blocking");
     crit_enter();
     struct m *m = m_self();
-    struct blocking_fn b = {fn, arg, g};
+    struct blocking_fn b = { fn, arg, g };
     arch_tls_set_g(NULL);
     arch_call_on_stack(blocking_fn_run, &b, (m->sched_ctx.sp - ARCH_RED_ZONE) & ~(uintptr_t)15,
                        &m->stop_sp);

@@ -46,19 +46,25 @@ const char *wait_reason_name(enum wait_reason r)
 
 const char *g_status_name(uint32_t s)
 {
-    static const char *const names[] = {"dead", "runnable", "running", "waiting", "blocking"};
+    static const char *const names[] = { "dead", "runnable", "running", "waiting", "blocking" };
     return s < array_len(names) ? names[s] : "unknown";
 }
 
 static bool edge_is_legal(uint32_t from, uint32_t to)
 {
     switch (from) {
-        case G_DEAD: return to == G_RUNNABLE || to == G_RUNNING; /* RUNNING: an attached thread's */
-        case G_RUNNABLE: return to == G_RUNNING;
-        case G_RUNNING: return to != G_RUNNING;
-        case G_WAITING: return to == G_RUNNABLE;
-        case G_BLOCKING: return to == G_RUNNING || to == G_RUNNABLE;
-        default: return false;
+    case G_DEAD:
+        return to == G_RUNNABLE || to == G_RUNNING; /* RUNNING: an attached thread's */
+    case G_RUNNABLE:
+        return to == G_RUNNING;
+    case G_RUNNING:
+        return to != G_RUNNING;
+    case G_WAITING:
+        return to == G_RUNNABLE;
+    case G_BLOCKING:
+        return to == G_RUNNING || to == G_RUNNABLE;
+    default:
+        return false;
     }
 }
 

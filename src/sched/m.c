@@ -194,8 +194,7 @@ void m_wake_for_work(void)
     atomic_fence_seq();
     if (atomic_load_relaxed(&sched.nidle_p) == 0) return; /* ordered by the fence */
     uint32_t none = 0;
-    if (atomic_load_relaxed(&sched.nspinning) != 0 ||
-        !atomic_cas_seq(&sched.nspinning, &none, 1))
+    if (atomic_load_relaxed(&sched.nspinning) != 0 || !atomic_cas_seq(&sched.nspinning, &none, 1))
         return;
     m_start(NULL, true);
 }
@@ -205,11 +204,17 @@ void m_wake_for_work(void)
 /* Nothing runs, nothing waits for the outside: nothing can ever run again. */
 bool m_deadlocked_locked(void)
 {
-    if (sched.nactive != 0 || sched.nattached != 0) return false;
+    if (sched.nactive > 1 || sched.nattached != 0) return false;
     if (atomic_load_relaxed(&sched.exiting)) return false;
     if (atomic_load_relaxed(&sched.nrunq) != 0 || netpoll_waiters() != 0) return false;
     for (int i = 0; i < sched.nprocs; i++)
         if (timer_first(sched.all_p[i]) != 0 || !runq_empty(sched.all_p[i])) return false;
+    if (sched.nactive == 1) {
+        /* Perhaps the one in the poller, waiting for descriptors that are closed by now: it comes
+         * here itself when it finds nothing to wait for. */
+        if (atomic_load_seq(&sched.polling)) netpoll_break();
+        return false;
+    }
     return atomic_load_relaxed(&sched.ng) != 0;
 }
 

@@ -123,11 +123,9 @@ static void p_revive(struct p *p)
     sched_hooks.p_init(p);
 }
 
-static void p_retire(struct p *p, struct p *heir)
+static void p_retire_locked(struct p *p, struct p *heir)
 {
     runq_drain_locked(p);
-    timer_move_all_stw(p, heir);
-    sched_hooks.p_destroy(p, heir);
     while (p->gfree != NULL) {
         struct g *g = p->gfree;
         p->gfree = g->sched_link;
@@ -185,11 +183,14 @@ void p_resize_stw(int n)
         p_acquire(self, sched.all_p[0]);
     }
     struct p *heir = self != NULL && self->p != NULL ? self->p : sched.all_p[0];
-    lock_acquire(&sched.lock);
     for (int i = n; i < old; i++) {
         p_reclaim_stw(sched.all_p[i]);
-        p_retire(sched.all_p[i], heir);
+        timer_move_all_stw(sched.all_p[i], heir);
+        sched_hooks.p_destroy(sched.all_p[i], heir);
     }
+    lock_acquire(&sched.lock);
+    for (int i = n; i < old; i++)
+        p_retire_locked(sched.all_p[i], heir);
     idle_list_rebuild_locked();
     lock_release(&sched.lock);
 }

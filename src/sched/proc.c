@@ -271,7 +271,7 @@ static void run_timers(struct p *p, int64_t now)
 {
     int64_t first = timer_first(p);
     if (first == 0 || first > now) return;
-    struct ready_list ready = {NULL, NULL, 0};
+    struct ready_list ready = { NULL, NULL, 0 };
     timer_run_due(p, now, &ready);
     ready_inject(&ready);
 }
@@ -284,7 +284,7 @@ static void run_own_timers(struct m *m)
 static void poll_now(void)
 {
     if (netpoll_waiters() == 0 || atomic_load_relaxed(&sched.polling)) return;
-    struct ready_list ready = {NULL, NULL, 0};
+    struct ready_list ready = { NULL, NULL, 0 };
     netpoll_poll(0, &ready);
     ready_inject(&ready);
 }
@@ -433,7 +433,7 @@ static bool wait_in_poller(struct m *m)
     if (netpoll_waiters() == 0 && earliest_timer() == 0) return false;
     uint32_t nobody = 0;
     if (!atomic_cas_seq(&sched.polling, &nobody, 1)) return false;
-    struct ready_list ready = {NULL, NULL, 0};
+    struct ready_list ready = { NULL, NULL, 0 };
     poll_delay_and_wait(m, &ready);
     atomic_store_seq(&sched.polling, 0);
     int64_t now = os_now();

@@ -64,11 +64,11 @@ static force_inline void p_unpin(void)
 /* ---- goroutines ----------------------------------------------------------------------------- */
 
 struct g_options {
-    const char *name;      /* copied, at most 31 bytes; NULL: none */
-    size_t stack_size;     /* 0: the default */
-    const void *copy;      /* when not NULL: `size` bytes copied to the goroutine, arg points there */
+    const char *name;  /* copied, at most 31 bytes; NULL: none */
+    size_t stack_size; /* 0: the default */
+    const void *copy;  /* when not NULL: `size` bytes copied to the goroutine, arg points there */
     size_t copy_size;
-    bool is_system;        /* one of the runtime's own */
+    bool is_system; /* one of the runtime's own */
 };
 /* A new goroutine that will run fn(arg), ready to run.  Throws when no stack can be had. */
 struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc);
@@ -145,7 +145,7 @@ void m_wait_stoppable(void (*fn)(void *), void *arg);
 
 /* ---- foreign threads, locking --------------------------------------------------------------- */
 
-int m_attach(void);   /* 0 or errno */
+int m_attach(void); /* 0 or errno */
 void m_detach(void);
 void g_lock_thread(void);
 void g_unlock_thread(void);

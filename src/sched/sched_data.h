@@ -102,36 +102,36 @@ struct g {
 
     void (*fn)(void *);
     void *arg;
-    char name[32];           /* empty: none */
-    uintptr_t created_pc;    /* return address of the gort_go call */
-    uint64_t created_by;     /* goid */
-    int64_t wait_since;      /* os_now when it parked for long; 0: not recorded */
+    char name[32];        /* empty: none */
+    uintptr_t created_pc; /* return address of the gort_go call */
+    uint64_t created_by;  /* goid */
+    int64_t wait_since;   /* os_now when it parked for long; 0: not recorded */
 
-    struct sudog sudog0;     /* its first waiter record */
+    struct sudog sudog0; /* its first waiter record */
     bool sudog0_used;
-    struct sudog *waiting;   /* records it is queued with: roots, and reports name the objects */
-    uint32_t select_done;    /* atomic: compare-and-swap 0 -> 1 decides which case of a select won */
+    struct sudog *waiting; /* records it is queued with: roots, and reports name the objects */
+    uint32_t select_done;  /* atomic: compare-and-swap 0 -> 1 decides which case of a select won */
 
     /* Floor 7: scoped defers and tries; the innermost first.  Opaque here. */
     void *defers;
     void *tries;
 
-    int saved_errno;         /* while not running */
-    uint32_t locked;         /* gort_lock_thread depth */
-    struct m *locked_m;      /* NULL: any M may run it */
+    int saved_errno;          /* while not running */
+    uint32_t locked;          /* gort_lock_thread depth */
+    struct m *locked_m;       /* NULL: any M may run it */
     uintptr_t cxa_globals[2]; /* C++: __cxa_get_globals of this goroutine, while not running */
 
     /* Blocking region: what the collector scans instead of the live registers and frame. */
-    uintptr_t blocking_sp;                   /* stack above it is frozen ... */
-    uintptr_t blocking_regs[8];              /* callee-saved registers at entry */
-    void *blocking_frame;                    /* ... but for the youngest frame: a copy, off-heap */
+    uintptr_t blocking_sp;      /* stack above it is frozen ... */
+    uintptr_t blocking_regs[8]; /* callee-saved registers at entry */
+    void *blocking_frame;       /* ... but for the youngest frame: a copy, off-heap */
     size_t blocking_frame_size, blocking_frame_capacity;
 
     uintptr_t extra_lo, extra_hi; /* a registered coroutine stack inside this goroutine, 0: none */
     void *asan_fake_stack;
-    uint32_t index;          /* place in the table of all goroutines; constant */
-    uint32_t slot_class;     /* stack size class; constant */
-    uint64_t run_ticks;      /* how often it was scheduled */
+    uint32_t index;      /* place in the table of all goroutines; constant */
+    uint32_t slot_class; /* stack size class; constant */
+    uint64_t run_ticks;  /* how often it was scheduled */
 };
 
 /* State word of a thread: Note [Thread states] in stw.c. */
@@ -145,23 +145,23 @@ enum m_state {
 #define M_TLS_RANGES 32
 
 struct m {
-    uint32_t state;        /* enum m_state; atomic: own thread, by m_set_state */
-    uint32_t stop_ack;     /* epoch of the last stop it acknowledged; atomic, own thread */
-    int tid;               /* kernel's number; constant after start */
+    uint32_t state;    /* enum m_state; atomic: own thread, by m_set_state */
+    uint32_t stop_ack; /* epoch of the last stop it acknowledged; atomic, own thread */
+    int tid;           /* kernel's number; constant after start */
     uint32_t id;
-    struct g *curg;        /* own; read by others while stopped */
-    struct p *p;           /* NULL: none.  own; by others while stopped */
-    struct p *next_p;      /* handed over by the waker before note_wake */
+    struct g *curg;                /* own; read by others while stopped */
+    struct p *p;                   /* NULL: none.  own; by others while stopped */
+    struct p *next_p;              /* handed over by the waker before note_wake */
     struct arch_context sched_ctx; /* the scheduler loop on the system stack, while curg runs */
     uintptr_t sys_lo, sys_hi;      /* system stack */
-    struct note park;      /* idle sleep, or a locked thread's wait for its goroutine */
-    struct m *all_next;    /* list of all Ms; constant once published */
-    struct m *idle_next;   /* SCHED */
-    bool spinning;         /* counted in sched.nspinning; own */
-    bool attached;         /* a foreign thread: releases its P at the end of each call */
-    bool dead;             /* detached: the record waits for reuse; SCHED */
-    struct g *locked_g;    /* the only goroutine it may run; own */
-    void *asan_fake_stack; /* of the system stack, while curg runs */
+    struct note park;              /* idle sleep, or a locked thread's wait for its goroutine */
+    struct m *all_next;            /* list of all Ms; constant once published */
+    struct m *idle_next;           /* SCHED */
+    bool spinning;                 /* counted in sched.nspinning; own */
+    bool attached;                 /* a foreign thread: releases its P at the end of each call */
+    bool dead;                     /* detached: the record waits for reuse; SCHED */
+    struct g *locked_g;            /* the only goroutine it may run; own */
+    void *asan_fake_stack;         /* of the system stack, while curg runs */
 
     /* What to do for the goroutine that has just been switched away from. */
     struct g *prev_g;
@@ -169,16 +169,16 @@ struct m {
     void *commit_arg;
 
     /* Where curg's live data is while this thread is not executing it: read by a stopper. */
-    void *stop_frame;      /* ucontext when stopped in the handler, else NULL */
-    uintptr_t stop_sp;     /* else curg's stack pointer, its registers spilled above it */
-    uintptr_t stop_pc;     /* diagnostics */
-    uint32_t on_system;    /* depth of call_on_system_stack; own */
+    void *stop_frame;   /* ucontext when stopped in the handler, else NULL */
+    uintptr_t stop_sp;  /* else curg's stack pointer, its registers spilled above it */
+    uintptr_t stop_pc;  /* diagnostics */
+    uint32_t on_system; /* depth of call_on_system_stack; own */
 
     struct random random;
     void *sigstack;
     size_t sigstack_size;
-    uint64_t stops_deferred; /* counters for tests: a stop met a critical section ... */
-    uint64_t ranges_rolled;  /* ... or a restartable range */
+    uint64_t stops_deferred;       /* counters for tests: a stop met a critical section ... */
+    uint64_t ranges_rolled;        /* ... or a restartable range */
     struct barrier_buffer barrier; /* used by barriers without a P; own */
 
     /* Thread-local storage of this thread that may hold collected pointers: found by the
@@ -201,29 +201,29 @@ struct timer {
     /* Appends goroutines to wake; calls nobody else.  The heap's lock is held. */
     void (*fn)(struct timer *t, struct ready_list *ready);
     void *arg;
-    struct p *p;      /* whose heap it is in, NULL: none; that heap's lock */
-    uint32_t index;   /* place in the heap */
-    uint32_t state;   /* timer.c */
+    struct p *p;    /* whose heap it is in, NULL: none; that heap's lock */
+    uint32_t index; /* place in the heap */
+    uint32_t state; /* timer.c */
 };
 
 struct timer_heap {
     struct lock lock;
     struct timer **a; /* 4-ary heap, off-heap memory; lock */
     uint32_t n, capacity;
-    int64_t first;    /* when of a[0], 0: empty; atomic: written under lock, read by any M */
+    int64_t first; /* when of a[0], 0: empty; atomic: written under lock, read by any M */
 };
 
 /* A processor: the right to run goroutines, and what that needs without locks.
  * "owner": the M whose m->p it is, in a critical section; the stopper while the world is stopped. */
 struct p {
     uint32_t id;
-    uint32_t status;      /* enum p_status; owner or SCHED */
-    struct m *m;          /* owner */
-    struct p *idle_next;  /* SCHED */
-    uint32_t sched_tick;  /* owner; rises with each goroutine run */
-    uint32_t next_streak; /* owner; goroutines taken from run_next in a row */
+    uint32_t status;              /* enum p_status; owner or SCHED */
+    struct m *m;                  /* owner */
+    struct p *idle_next;          /* SCHED */
+    uint32_t sched_tick;          /* owner; rises with each goroutine run */
+    uint32_t next_streak;         /* owner; goroutines taken from run_next in a row */
     uint64_t goid_next, goid_end; /* owner; a batch of goroutine numbers */
-    struct random random; /* owner */
+    struct random random;         /* owner */
 
     /* Run queue: Note [Run queue] in runq.c. */
     uint32_t runq_head cache_aligned; /* atomic; consumers, thieves included */
@@ -235,11 +235,11 @@ struct p {
     struct gcwork gcwork;                /* owner */
     struct g *gfree;                     /* dead goroutines with their stacks; owner */
     uint32_t ngfree;
-    struct sudog *sudog_free;            /* owner */
+    struct sudog *sudog_free; /* owner */
     uint32_t nsudog_free;
     struct timer_heap timers;
     uint64_t steals, steal_tries, gs_run; /* counters; owner */
-    struct barrier_buffer barrier;       /* owner */
+    struct barrier_buffer barrier;        /* owner */
 };
 
 #endif

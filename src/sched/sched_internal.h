@@ -40,25 +40,25 @@ struct sched {
     struct g *runq_first, *runq_last;
     uint32_t nrunq;
 
-    struct m *idle_m;  /* SCHED */
-    struct p *idle_p;  /* SCHED */
-    uint32_t nidle_m;  /* SCHED */
-    uint32_t nidle_p;  /* atomic; written under SCHED: Note [Work and sleepers] */
+    struct m *idle_m;                 /* SCHED */
+    struct p *idle_p;                 /* SCHED */
+    uint32_t nidle_m;                 /* SCHED */
+    uint32_t nidle_p;                 /* atomic; written under SCHED: Note [Work and sleepers] */
     uint32_t nspinning cache_aligned; /* atomic; Ms that look for work */
 
     uint32_t nm cache_aligned; /* SCHED; threads ever made and not detached */
     uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
     uint32_t nattached;        /* SCHED */
     uint32_t max_threads;
-    uint32_t next_m_id;  /* SCHED */
-    struct m *all_m;     /* atomic; list of all, pushed at the head under SCHED, never removed */
+    uint32_t next_m_id; /* SCHED */
+    struct m *all_m;    /* atomic; list of all, pushed at the head under SCHED, never removed */
     struct p *all_p[MAX_PROCS]; /* filled by p_resize; records are never freed */
-    int nprocs;          /* changed while the world is stopped */
+    int nprocs;                 /* changed while the world is stopped */
 
-    uint32_t polling;    /* atomic; 1: some M blocks (or is about to) in the poller */
-    int64_t poll_until;  /* atomic; when it returns by itself; 0: only by an event */
+    uint32_t polling;   /* atomic; 1: some M blocks (or is about to) in the poller */
+    int64_t poll_until; /* atomic; when it returns by itself; 0: only by an event */
 
-    uint32_t exiting;    /* atomic; set once by sched_main_done */
+    uint32_t exiting; /* atomic; set once by sched_main_done */
     struct note main_note;
 
     uint64_t next_goid;  /* atomic */
@@ -106,7 +106,7 @@ _Noreturn void m_loop(void *m);
 void switch_finish(void);
 void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
 void global_put(struct g *g);
-void ready_inject(struct ready_list *l);    /* makes all runnable; with or without a P */
+void ready_inject(struct ready_list *l); /* makes all runnable; with or without a P */
 
 /* ---- g.c ------------------------------------------------------------------------------------ */
 void g_set_status(struct g *g, enum g_status s);

@@ -62,7 +62,7 @@ struct sched_hooks sched_hooks = {
     .stop_slow = default_stop_slow,
 };
 
-#define TAKE(field)                                                                              \
+#define TAKE(field)                                                                                \
     if (h->field != NULL) sched_hooks.field = h->field
 
 /* NULL entries keep what is there: several floors may each bring theirs. */
@@ -111,7 +111,6 @@ void sched_init(int nprocs)
     p_resize_stw(nprocs); /* no other thread yet */
     arch_crit_leave();
 }
-
 
 /* The first goroutine is made without an M: on the calling thread, by hand, with P 0. */
 void sched_run(void (*fn)(void *), void *arg, size_t stack_size)

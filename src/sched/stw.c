@@ -50,8 +50,8 @@
 #include "os/os.h"
 #include "sched/sched_internal.h"
 
-#define SPIN_ROUNDS 200                      /* pauses before sleeping for acknowledgements */
-#define SLOW_STOP_NS ((int64_t)1000000000)   /* a thread that takes longer is reported */
+#define SPIN_ROUNDS 200                    /* pauses before sleeping for acknowledgements */
+#define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
 
 uint32_t world_stopping cache_aligned; /* atomic; the stopper; a futex word */
 
@@ -66,9 +66,9 @@ static struct {
 
 const char *stop_reason_name(enum stop_reason r)
 {
-    static const char *const names[STOP_REASONS] = {"gc mark", "gc termination",
-                                                    "change of the number of Ps", "statistics",
-                                                    "test"};
+    static const char *const names[STOP_REASONS] = { "gc mark", "gc termination",
+                                                     "change of the number of Ps", "statistics",
+                                                     "test" };
     return r < STOP_REASONS ? names[r] : "unknown";
 }
 
@@ -154,8 +154,7 @@ static void sema_give(void)
 static bool m_is_stopped(struct m *m)
 {
     uint32_t s = atomic_load_seq(&m->state);
-    return s == M_BLOCKING ||
-           (s == M_STOPPED && atomic_load_relaxed(&m->stop_ack) == world.epoch);
+    return s == M_BLOCKING || (s == M_STOPPED && atomic_load_relaxed(&m->stop_ack) == world.epoch);
 }
 
 static uint32_t signal_all(struct m *self, bool barrier)
@@ -269,16 +268,22 @@ int g_scan_ranges_stw(struct g *g, struct scan_range out[G_RANGES])
 {
     int n = 0;
     switch (g->status) {
-        case G_DEAD: return 0;
-        case G_RUNNABLE:
-        case G_WAITING: n = add_stack(g, out, n, g->ctx.sp); break;
-        case G_RUNNING: n = add_running(g, out, n); break;
-        case G_BLOCKING:
-            n = add_stack(g, out, n, g->blocking_sp);
-            n = add_range(out, n, (uintptr_t)g->blocking_frame,
-                          (uintptr_t)g->blocking_frame + g->blocking_frame_size);
-            break;
-        default: throw_fmt("goroutine %lu has status %u", (unsigned long)g->goid, g->status);
+    case G_DEAD:
+        return 0;
+    case G_RUNNABLE:
+    case G_WAITING:
+        n = add_stack(g, out, n, g->ctx.sp);
+        break;
+    case G_RUNNING:
+        n = add_running(g, out, n);
+        break;
+    case G_BLOCKING:
+        n = add_stack(g, out, n, g->blocking_sp);
+        n = add_range(out, n, (uintptr_t)g->blocking_frame,
+                      (uintptr_t)g->blocking_frame + g->blocking_frame_size);
+        break;
+    default:
+        throw_fmt("goroutine %lu has status %u", (unsigned long)g->goid, g->status);
     }
     if (g->extra_lo != 0) n = add_range(out, n, g->extra_lo, g->extra_hi);
     return n;
@@ -289,19 +294,24 @@ bool g_resume_point_stw(struct g *g, struct g_resume_point *out)
     out->ucontext = NULL;
     out->pc = out->fp = 0;
     switch (g->status) {
-        case G_RUNNABLE:
-        case G_WAITING: out->sp = g->ctx.sp; return true;
-        case G_RUNNING:
-            out->ucontext = g->m->stop_frame;
-            if (out->ucontext != NULL) {
-                out->pc = arch_frame_pc(out->ucontext);
-                out->sp = arch_frame_sp(out->ucontext);
-                out->fp = arch_frame_fp(out->ucontext);
-            } else {
-                out->sp = g->m->stop_sp;
-            }
-            return true;
-        case G_BLOCKING: out->sp = g->blocking_sp; return true;
-        default: return false;
+    case G_RUNNABLE:
+    case G_WAITING:
+        out->sp = g->ctx.sp;
+        return true;
+    case G_RUNNING:
+        out->ucontext = g->m->stop_frame;
+        if (out->ucontext != NULL) {
+            out->pc = arch_frame_pc(out->ucontext);
+            out->sp = arch_frame_sp(out->ucontext);
+            out->fp = arch_frame_fp(out->ucontext);
+        } else {
+            out->sp = g->m->stop_sp;
+        }
+        return true;
+    case G_BLOCKING:
+        out->sp = g->blocking_sp;
+        return true;
+    default:
+        return false;
     }
 }

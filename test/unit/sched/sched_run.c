@@ -1,0 +1,213 @@
+// Goroutines run, park, wake, yield, spread over threads, and end.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <sched.h>
+
+#include "sched_test.h"
+
+static struct group group;
+static uint64_t sum;
+
+static void add_one(void *arg)
+{
+    if ((uintptr_t)arg % 3 == 0) g_yield();
+    atomic_fetch_add_relaxed(&sum, (uint64_t)(uintptr_t)arg);
+    group_done(&group);
+}
+
+static void spawn_many(void)
+{
+    uint64_t want = 0;
+    uint32_t n = (uint32_t)test_count(20000);
+    group.left = n;
+    for (uintptr_t i = 0; i < n; i++) {
+        want += i;
+        g_start(add_one, (void *)i, NULL, 0);
+    }
+    group_wait(&group);
+    CHECK_EQ(sum, want);
+    while (g_count() != 1)
+        g_yield();
+}
+
+static void spawner(void *arg)
+{
+    uintptr_t depth = (uintptr_t)arg;
+    for (int i = 0; i < 2 && depth > 0; i++)
+        g_start(spawner, (void *)(depth - 1), NULL, 0);
+    atomic_fetch_add_relaxed(&sum, 1);
+    group_done(&group);
+}
+
+static void spawn_tree(void)
+{
+    group.left = (2u << 13) - 1;
+    g_start(spawner, (void *)13, NULL, 0);
+    group_wait(&group);
+    CHECK_EQ(sum, (2u << 13) - 1);
+}
+
+// Copied arguments are the goroutine's own.
+struct args {
+    uint64_t value[13];
+};
+static void check_args(void *arg)
+{
+    struct args *a = arg;
+    CHECK_EQ((uintptr_t)a % 16, 0);
+    for (unsigned i = 0; i < 13; i++)
+        CHECK_EQ(a->value[i], a->value[0] + i);
+    atomic_fetch_add_relaxed(&sum, a->value[0]);
+    group_done(&group);
+}
+
+static void copied_arguments(void)
+{
+    group.left = 1000;
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct args a;
+        for (unsigned k = 0; k < 13; k++)
+            a.value[k] = i + k;
+        struct g_options o = { .copy = &a, .copy_size = sizeof a };
+        g_start(check_args, NULL, &o, 0);
+        memset(&a, 0xff, sizeof a);
+    }
+    group_wait(&group);
+    CHECK_EQ(sum, 999 * 1000 / 2);
+}
+
+// A token handed round a ring of parked goroutines: each wakes the next.
+#define RING 50
+static struct lock ring_lock;
+static struct g *ring[RING];
+static uint32_t token, rounds;
+static uint32_t holder; // whose turn it is
+
+static void ring_member(void *arg)
+{
+    uint32_t me = (uint32_t)(uintptr_t)arg;
+    for (;;) {
+        p_pin();
+        lock_acquire(&ring_lock);
+        while (holder != me && token < rounds) {
+            ring[me] = g_self();
+            g_park_unlock(&ring_lock, WAIT_CHAN_RECV);
+            lock_acquire(&ring_lock);
+        }
+        bool stop = token >= rounds;
+        token++;
+        holder = (me + 1) % RING;
+        struct g *next = ring[holder];
+        ring[holder] = NULL;
+        lock_release(&ring_lock);
+        if (next != NULL) g_ready(next);
+        p_unpin();
+        if (stop) break;
+    }
+    group_done(&group);
+}
+
+static void ring_of_parked(void)
+{
+    lock_init(&ring_lock, RANK_SEMATABLE);
+    rounds = (uint32_t)test_count(100000);
+    group.left = RING;
+    for (uintptr_t i = 0; i < RING; i++)
+        g_start(ring_member, (void *)i, NULL, 0);
+    group_wait(&group);
+    CHECK_GE(token, rounds);
+}
+
+// errno is a goroutine's own, whatever thread it continues on.
+static void errno_keeper(void *arg)
+{
+    int mine = (int)(uintptr_t)arg;
+    for (int i = 0; i < 200; i++) {
+        *__errno_location() = mine;
+        g_yield();
+        int now = *({
+            int *(*volatile where)(void) = (int *(*)(void))__errno_location;
+            where();
+        });
+        CHECK_EQ(now, mine);
+    }
+    group_done(&group);
+}
+
+static void errno_is_kept(void)
+{
+    group.left = 40;
+    for (uintptr_t i = 1; i <= 40; i++)
+        g_start(errno_keeper, (void *)i, NULL, 0);
+    group_wait(&group);
+}
+
+// Two goroutines that compute without calling anything run at the same time on two Ps.
+static uint32_t arrived;
+static void meet(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add_acqrel(&arrived, 1);
+    while (atomic_load_acquire(&arrived) < 2)
+        ;
+    group_done(&group);
+}
+static void parallel(void)
+{
+    if (p_count() < 2) return;
+    group.left = 2;
+    g_start(meet, NULL, NULL, 0);
+    g_start(meet, NULL, NULL, 0);
+    group_wait(&group);
+}
+
+static void idle_then_wake(void)
+{
+    for (int i = 0; i < test_count(300); i++) {
+        group.left = 8;
+        for (uintptr_t k = 0; k < 8; k++)
+            g_start(add_one, (void *)k, NULL, 0);
+        group_wait(&group);
+        struct timespec t = { 0, 50000 };
+        nanosleep(&t, NULL); // other Ms go to sleep meanwhile
+    }
+}
+
+static void park_for_ever(void)
+{
+    p_pin();
+    g_park(NULL, NULL, WAIT_CHAN_RECV);
+    p_unpin();
+}
+
+static void no_deadlock_report(void)
+{
+    // The child dies by the report: "fatal error", status 2.
+    int status = sched_test_child(park_for_ever, 2);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 2);
+}
+
+static void modes(void)
+{
+    sched_debug.migrate = 1;
+    sched_debug.tiny_runq = 1;
+    spawn_many();
+    ring_of_parked();
+    CHECK_GT(sched_debug_migrations, 0);
+}
+
+int main(void)
+{
+    RUN_ALL(spawn_many);
+    RUN_ALL(spawn_tree);
+    RUN_ALL(copied_arguments);
+    RUN_ALL(ring_of_parked);
+    RUN_ALL(errno_is_kept);
+    RUN_ALL(parallel);
+    RUN_ALL(idle_then_wake);
+    RUN_ALL(modes);
+    no_deadlock_report();
+    return 0;
+}

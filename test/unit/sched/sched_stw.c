@@ -1,0 +1,276 @@
+// Stop-the-world: nothing moves while it lasts, everything goes on after, whatever threads do.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include <pthread.h>
+
+#include "sched_test.h"
+
+#define SPINNERS 6
+static struct group group;
+static uint32_t quit;
+static struct {
+    volatile uint64_t n;
+    char pad[56];
+} counters[64];
+
+static void spin(void *arg)
+{
+    uintptr_t me = (uintptr_t)arg;
+    while (!atomic_load_relaxed(&quit))
+        counters[me].n++;
+    group_done(&group);
+}
+
+// Lives in critical sections.
+static void sections(void *arg)
+{
+    uintptr_t me = (uintptr_t)arg;
+    while (!atomic_load_relaxed(&quit)) {
+        crit_enter();
+        counters[me].n++;
+        crit_exit();
+    }
+    group_done(&group);
+}
+
+static void yielder(void *arg)
+{
+    uintptr_t me = (uintptr_t)arg;
+    while (!atomic_load_relaxed(&quit)) {
+        counters[me].n++;
+        g_yield();
+    }
+    group_done(&group);
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+static void blocker(void *arg)
+{
+    uintptr_t me = (uintptr_t)arg;
+    while (!atomic_load_relaxed(&quit)) {
+        counters[me].n++;
+        blocking_call(nothing, NULL);
+    }
+    group_done(&group);
+}
+
+struct look {
+    uint64_t a[64], b[64];
+    uint64_t ranges;
+};
+
+static void stop_and_look(void *arg)
+{
+    struct look *l = arg;
+    struct stop_result r;
+    world_stop(STOP_TEST, &r);
+    for (int i = 0; i < 64; i++)
+        l->a[i] = counters[i].n;
+    l->ranges = 0;
+    for (uint32_t i = 0; i < g_table_size(); i++) {
+        struct scan_range out[G_RANGES];
+        struct g *g = g_at(i);
+        if (g != NULL) l->ranges += (uint64_t)g_scan_ranges_stw(g, out);
+    }
+    int64_t end = os_now() + 20000;
+    while (os_now() < end)
+        ;
+    for (int i = 0; i < 64; i++)
+        l->b[i] = counters[i].n;
+    world_start();
+}
+
+static void nothing_moves(void)
+{
+    void (*kinds[])(void *) = { spin, sections, yielder, blocker };
+    // Spinners need Ps of their own: nothing takes a P from a computing goroutine yet.
+    uint32_t n = 0;
+    for (int i = 0; i < p_count() - 1 && i < SPINNERS; i++, n++)
+        g_start(kinds[i % 2], (void *)(uintptr_t)n, NULL, 0);
+    for (int i = 0; i < 6; i++, n++)
+        g_start(kinds[2 + i % 2], (void *)(uintptr_t)n, NULL, 0);
+    atomic_store_relaxed(&group.left, n);
+    struct look l;
+    for (int i = 0; i < test_count(500); i++) {
+        call_on_system_stack(stop_and_look, &l);
+        for (int k = 0; k < 64; k++)
+            CHECK_EQ(l.a[k], l.b[k]);
+        CHECK_GT(l.ranges, 0);
+        if (i % 4 == 0) g_yield();
+    }
+    atomic_store_relaxed(&quit, 1u);
+    group_wait(&group);
+    for (uint32_t k = 0; k < n; k++)
+        CHECK_GT(counters[k].n, 0);
+}
+
+// Several goroutines stop the world at once: each gets its turn.
+static uint32_t stops;
+static void stop_once(void *arg)
+{
+    (void)arg;
+    world_stop(STOP_TEST, NULL);
+    atomic_store_relaxed(&stops, atomic_load_relaxed(&stops) + 1); // exclusive by the stop
+    world_start();
+}
+static void stopper(void *arg)
+{
+    for (uintptr_t i = 0; i < (uintptr_t)arg; i++) {
+        call_on_system_stack(stop_once, NULL);
+        if (i % 8 == 0) g_yield();
+    }
+    group_done(&group);
+}
+static void racing_stoppers(void)
+{
+    uintptr_t each = (uintptr_t)test_count(200);
+    group.left = 8;
+    for (int i = 0; i < 8; i++)
+        g_start(stopper, (void *)each, NULL, 0);
+    group_wait(&group);
+    CHECK_EQ(stops, 8 * each);
+}
+
+// The number of Ps changes under load and nothing is lost.
+static void resize(void *arg)
+{
+    world_stop(STOP_PROCS, NULL);
+    p_resize_stw((int)(uintptr_t)arg);
+    world_start();
+}
+static void resizing(void)
+{
+    group.left = 40;
+    for (uintptr_t i = 0; i < 40; i++)
+        g_start(i % 2 ? yielder : blocker, (void *)i, NULL, 0);
+    static const int sizes[] = { 1, 16, 2, 7, 1, 3, 16, 4 };
+    for (int i = 0; i < test_count(400); i++) {
+        call_on_system_stack(resize, (void *)(uintptr_t)sizes[i % 8]);
+        for (int k = 0; k < 5; k++)
+            g_yield();
+    }
+    atomic_store_relaxed(&quit, 1u);
+    group_wait(&group);
+}
+
+// Foreign threads attach, park, and leave, while the world stops.
+static struct lock meet_lock;
+static struct g *waiting;
+static uint32_t handed, threads_left;
+
+static void *foreign(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 50; i++) {
+        CHECK_EQ(m_attach(), 0);
+        CHECK(g_self() != NULL);
+        for (int k = 0; k < 10; k++) {
+            p_pin();
+            lock_acquire(&meet_lock);
+            struct g *partner = waiting;
+            if (partner != NULL) {
+                waiting = NULL;
+                handed++;
+                lock_release(&meet_lock);
+                g_ready(partner);
+            } else {
+                waiting = g_self();
+                g_park_unlock(&meet_lock, WAIT_CHAN_RECV);
+            }
+            p_unpin();
+            counters[63].n++;
+        }
+        m_detach();
+    }
+    atomic_fetch_sub_acqrel(&threads_left, 1);
+    return NULL;
+}
+
+static void foreign_threads(void)
+{
+    lock_init(&meet_lock, RANK_SEMATABLE);
+    threads_left = 4;
+    pthread_t t[4];
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(pthread_create(&t[i], NULL, foreign, NULL), 0);
+    struct look l;
+    while (atomic_load_acquire(&threads_left) != 0) {
+        call_on_system_stack(stop_and_look, &l);
+        CHECK_EQ(l.a[63], l.b[63]);
+        // The last one may wait alone.
+        p_pin();
+        lock_acquire(&meet_lock);
+        struct g *g = waiting;
+        if (g != NULL && atomic_load_acquire(&threads_left) == 1) {
+            waiting = NULL;
+            g_ready(g);
+        }
+        lock_release(&meet_lock);
+        p_unpin();
+        g_yield();
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(t[i], NULL);
+}
+
+// A locked goroutine stays on its thread.
+static void locked(void *arg)
+{
+    (void)arg;
+    g_lock_thread();
+    int tid = os_thread_id();
+    for (int i = 0; i < 300; i++) {
+        g_yield();
+        CHECK_EQ(os_thread_id(), tid);
+        if (i % 10 == 0) blocking_call(nothing, NULL);
+        CHECK_EQ(os_thread_id(), tid);
+    }
+    g_unlock_thread();
+    g_yield();
+    group_done(&group);
+}
+static void locked_to_threads(void)
+{
+    group.left = 10;
+    for (int i = 0; i < 10; i++)
+        g_start(locked, NULL, NULL, 0);
+    group_wait(&group);
+}
+
+// Registers and frames of blocking regions are in the scanned ranges.
+static never_inline void region(uintptr_t secret)
+{
+    uintptr_t hidden = secret ^ 0x5555;
+    __asm__ volatile("" : "+r"(hidden));
+    blocking_enter(__builtin_frame_address(0));
+    struct g *g = m_self()->curg;
+    struct scan_range out[G_RANGES];
+    int n = g_scan_ranges_stw(g, out); // its own: frozen, so readable without a stop
+    bool found = false;
+    for (int i = 0; i < n; i++)
+        for (uintptr_t *w = (uintptr_t *)out[i].lo; w < (uintptr_t *)out[i].hi; w++)
+            if (*w == hidden) found = true;
+    CHECK(found);
+    blocking_exit();
+    __asm__ volatile("" : "+r"(hidden));
+    CHECK_EQ(hidden, secret ^ 0x5555);
+}
+static void frozen_frames(void)
+{
+    for (uintptr_t i = 0; i < 100; i++)
+        region(0x123456789abc0000 + i);
+}
+
+int main(void)
+{
+    RUN_ALL(nothing_moves);
+    RUN_ALL(racing_stoppers);
+    RUN_ALL(resizing);
+    RUN_ALL(foreign_threads);
+    RUN_ALL(locked_to_threads);
+    RUN_ALL(frozen_frames);
+    return 0;
+}
