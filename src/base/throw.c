@@ -63,7 +63,7 @@ _Noreturn static void end_with_core(void)
     abort();
 }
 
-_Noreturn void throw_finish(void)
+_Noreturn static void end_process(void)
 {
     if (atomic_load_relaxed(&crash)) /* see throw_set_crash */
         end_with_core();
@@ -87,21 +87,21 @@ void throw_begin(void)
         return;
     if (none != self) sleep_until_end();
     print_err("fatal error: another error while reporting one\n");
-    throw_finish();
+    end_process();
 }
 
-_Noreturn static void report_and_finish(void)
+_Noreturn never_inline void throw_finish(void)
 {
     throw_reporter fn = atomic_load_acquire(&reporter); /* pairs with throw_set_reporter */
     if (fn != NULL) fn();
-    throw_finish();
+    end_process();
 }
 
 _Noreturn cold_path void throw_msg(const char *msg)
 {
     throw_begin();
     print_err("fatal error: %s\n", msg);
-    report_and_finish();
+    throw_finish();
 }
 
 _Noreturn cold_path void throw_fmt(const char *fmt, ...)
@@ -117,5 +117,5 @@ _Noreturn cold_path void throw_fmt(const char *fmt, ...)
     va_end(ap);
     print_fmt(&p, "\n");
     print_flush(&p);
-    report_and_finish();
+    throw_finish();
 }

@@ -14,12 +14,12 @@
 
 #include "base/config.h"
 
-/* Prints traces after the message.  Floor 8 installs the real one at boot; until then nothing. */
+/* Prints traces after the message.  src/diag installs the real one; without it there is none. */
 typedef void (*throw_reporter)(void);
 void throw_set_reporter(throw_reporter fn);
 
-/* The same way out when the caller has printed its own message (panic, deadlock): begins the
- * exclusive report; then print; then throw_finish. */
+/* The same way out when the caller prints its own message (panic, deadlock): throw_begin takes the
+ * right to report; then print; then throw_finish, which calls the reporter and ends the process. */
 void throw_begin(void);
 _Noreturn void throw_finish(void);
 /* exit status 2 by default; crash: abort() so that a core is left. */

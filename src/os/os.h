@@ -61,6 +61,9 @@ int os_futex_wake(uint32_t *addr, int n);
 /* A detached thread with all signals blocked until it unblocks them, on a stack of stack_size
  * bytes (0: the system's default).  0 or errno (EAGAIN: limit reached).  Not raw. */
 int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size);
+/* Test mode: the k-th creation from now and all later ones fail with EAGAIN; 0 turns it off. */
+void os_thread_fail_at(uint64_t k);
+uint64_t os_thread_failures(void);    /* how often the mode fired */
 int os_thread_id(void);               /* kernel's number of the calling thread; raw */
 int os_thread_kill(int tid, int sig); /* signal to one thread of this process; raw */
 /* Extent [*lo, *hi) of the calling thread's stack.  Not raw. */

@@ -24,6 +24,32 @@
 
 /* ---- creation ----------------------------------------------------------------------------- */
 
+/* The failing mode.  Creations until they fail, that one included; 0: mode off. */
+static uint64_t fail_countdown; /* atomic; orders nothing else: relaxed throughout */
+static uint64_t fail_fired;
+
+void os_thread_fail_at(uint64_t k)
+{
+    atomic_store_relaxed(&fail_countdown, k);
+}
+
+uint64_t os_thread_failures(void)
+{
+    return atomic_load_relaxed(&fail_fired);
+}
+
+/* Counts one creation: does it fail? */
+static bool creation_fails(void)
+{
+    uint64_t now = atomic_load_relaxed(&fail_countdown);
+    do {
+        if (now == 0) return false;
+    } while (now != 1 && !atomic_cas_relaxed(&fail_countdown, &now, now - 1));
+    if (now != 1) return false;
+    atomic_fetch_add_relaxed(&fail_fired, 1);
+    return true;
+}
+
 /* From the creator to the new thread, which frees it. */
 struct thread_start {
     void (*fn)(void *);
@@ -53,6 +79,7 @@ int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size)
     pthread_t thread;
     sigset_t mask;
     int saved = errno;
+    if (creation_fails()) return EAGAIN;
     struct thread_start *start = malloc(sizeof(*start));
     if (start == NULL) return ENOMEM;
     *start = (struct thread_start){ fn, arg };
