@@ -1,0 +1,370 @@
+// The context switch: alignment, registers, floating-point controls, many contexts, two threads.
+//
+// TEST skip=tsan
+// (the sanitizer's own stack of calls does not follow ours)
+// SPDX-License-Identifier: BSD-3-Clause
+#include <fenv.h>
+#include <pthread.h>
+
+#include "arch/arch.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "expect_fatal.h"
+#include "os/os.h"
+#include "test.h"
+
+enum { STACK_BYTES = 64 * 1024 };
+
+static uintptr_t stack_make(void)
+{
+    char *lo = os_mem_map(NULL, STACK_BYTES);
+    CHECK(lo != NULL);
+    return (uintptr_t)lo + STACK_BYTES;
+}
+
+static void stack_free(uintptr_t top)
+{
+    os_mem_unmap((void *)(top - STACK_BYTES), STACK_BYTES);
+}
+
+// ---- entry -------------------------------------------------------------------------------------
+
+static struct arch_context main_context, other_context;
+
+// Called with the stack pointer that a C function has at its first instruction.
+__attribute__((used)) static void entry_seen(void *arg, uintptr_t sp, uintptr_t fp)
+{
+    uintptr_t *out = arg;
+    out[0] = sp;
+    out[1] = fp;
+    arch_switch(&other_context, &main_context);
+    CHECK(!"switched back to");
+}
+
+void entry_bare(void *arg);
+__asm__(".text\n"
+        "entry_bare:\n"
+        "\tmovq %rsp, %rsi\n"
+        "\tmovq %rbp, %rdx\n"
+        "\tjmp entry_seen\n");
+
+TEST(entry_is_aligned_whatever_the_top)
+{
+    uintptr_t top = stack_make(), seen[2];
+    for (uintptr_t off = 0; off < 64; off++) {
+        arch_context_make(&other_context, top - off, entry_bare, seen);
+        arch_switch(&main_context, &other_context);
+        CHECK_EQ(seen[0] % 16, 8u); // 16-byte aligned before the call pushed its return address
+        CHECK(seen[0] < top - off && top - off - seen[0] <= 64);
+        CHECK_EQ(seen[1], 0u); // chains of frame pointers end here
+    }
+    stack_free(top);
+}
+
+// ---- registers ---------------------------------------------------------------------------------
+
+// Loads the six callee-saved registers from in, switches, and stores what they hold then in out.
+void switch_with(struct arch_context *from, const struct arch_context *to, const uint64_t in[6],
+                 uint64_t out[6]);
+__asm__(".text\n"
+        "switch_with:\n"
+        "\tpushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n"
+        "\tpushq %rcx\n"
+        "\tmovq 0(%rdx), %rbx\n\tmovq 8(%rdx), %rbp\n\tmovq 16(%rdx), %r12\n"
+        "\tmovq 24(%rdx), %r13\n\tmovq 32(%rdx), %r14\n\tmovq 40(%rdx), %r15\n"
+        "\tcall arch_switch\n"
+        "\tpopq %rcx\n"
+        "\tmovq %rbx, 0(%rcx)\n\tmovq %rbp, 8(%rcx)\n\tmovq %r12, 16(%rcx)\n"
+        "\tmovq %r13, 24(%rcx)\n\tmovq %r14, 32(%rcx)\n\tmovq %r15, 40(%rcx)\n"
+        "\tpopq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbp\n\tpopq %rbx\n"
+        "\tret\n");
+
+static void values_make(uint64_t v[6], uint64_t seed)
+{
+    for (int i = 0; i < 6; i++)
+        v[i] = test_random(&seed);
+}
+
+static int register_rounds;
+
+static void register_partner(void *arg)
+{
+    uint64_t in[6], out[6];
+    (void)arg;
+    for (int i = 0;; i++) {
+        values_make(in, 1000 + (uint64_t)i);
+        switch_with(&other_context, &main_context, in, out);
+        CHECK(memcmp(in, out, sizeof in) == 0);
+        register_rounds++;
+    }
+}
+
+TEST(callee_saved_registers_survive)
+{
+    uintptr_t top = stack_make();
+    uint64_t in[6], out[6];
+    arch_context_make(&other_context, top, register_partner, NULL);
+    for (int i = 0; i < 1000; i++) {
+        values_make(in, (uint64_t)i);
+        switch_with(&main_context, &other_context, in, out);
+        CHECK(memcmp(in, out, sizeof in) == 0);
+    }
+    CHECK_EQ(register_rounds, 999);
+    stack_free(top);
+}
+
+// ---- floating point ----------------------------------------------------------------------------
+
+static uint32_t mxcsr_read(void)
+{
+    uint32_t v;
+    __asm__ volatile("stmxcsr %0" : "=m"(v));
+    return v;
+}
+
+static uint16_t x87_read(void)
+{
+    uint16_t v;
+    __asm__ volatile("fnstcw %0" : "=m"(v));
+    return v;
+}
+
+static int inherited_rounding;
+
+static void rounds_down(void *arg)
+{
+    (void)arg;
+    inherited_rounding = fegetround();
+    fesetround(FE_DOWNWARD);
+    feenableexcept(FE_OVERFLOW);
+    uint32_t mxcsr = mxcsr_read();
+    uint16_t x87 = x87_read();
+    for (;;) {
+        arch_switch(&other_context, &main_context);
+        CHECK_EQ(mxcsr_read(), mxcsr);
+        CHECK_EQ(x87_read(), x87);
+        CHECK_EQ(fegetround(), FE_DOWNWARD);
+    }
+}
+
+TEST(floating_point_controls_are_per_context)
+{
+    uintptr_t top = stack_make();
+    fesetround(FE_TOWARDZERO);
+    arch_context_make(&other_context, top, rounds_down, NULL);
+    fesetround(FE_UPWARD);
+    uint32_t mxcsr = mxcsr_read();
+    uint16_t x87 = x87_read();
+    for (int i = 0; i < 10; i++) {
+        arch_switch(&main_context, &other_context);
+        CHECK_EQ(mxcsr_read(), mxcsr);
+        CHECK_EQ(x87_read(), x87);
+        CHECK_EQ(fegetround(), FE_UPWARD);
+    }
+    CHECK_EQ(inherited_rounding, FE_TOWARDZERO); // of the creator at that time
+    fesetround(FE_TONEAREST);
+    stack_free(top);
+}
+
+// ---- many contexts -----------------------------------------------------------------------------
+
+enum { RING = 100 };
+static struct arch_context ring[RING];
+static int64_t ring_left, ring_steps;
+
+static void ring_member(void *arg)
+{
+    uintptr_t me = (uintptr_t)arg;
+    int64_t mine = 0;
+    volatile char frame[200];
+    memset((char *)frame, (int)me, sizeof frame);
+    for (;;) {
+        CHECK_EQ(frame[mine % 200], (char)me);
+        mine++;
+        ring_steps++;
+        bool done = --ring_left == 0;
+        arch_switch(&ring[me], done ? &main_context : &ring[(me + 1) % RING]);
+    }
+}
+
+TEST(a_ring_of_contexts)
+{
+    uintptr_t top[RING];
+    for (uintptr_t i = 0; i < RING; i++) {
+        top[i] = stack_make();
+        arch_context_make(&ring[i], top[i], ring_member, (void *)i);
+    }
+    ring_left = test_count(1000000);
+    int64_t wanted = ring_left;
+    arch_switch(&main_context, &ring[0]);
+    CHECK_EQ(ring_steps, wanted);
+    for (int i = 0; i < RING; i++)
+        stack_free(top[i]);
+}
+
+// ---- between threads ---------------------------------------------------------------------------
+
+// Two threads run one context in turns; it finds the block of the thread that runs it.
+static struct arch_context traveller, thread_context[2];
+static int travel_turn, travel_end; // turn: whose it is; atomic
+static int64_t travel_steps;
+
+static void travel(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        uintptr_t m = (uintptr_t)arch_tls_m();
+        CHECK(m == 1 || m == 2);
+        CHECK_EQ(m - 1, (uintptr_t)travel_turn);
+        CHECK_EQ((uintptr_t)arch_tls_g(), m * 10);
+        CHECK_EQ((uintptr_t)arch_tls_cache(), m * 100);
+        travel_steps++;
+        arch_switch(&traveller, &thread_context[m - 1]);
+    }
+}
+
+static void *travel_thread(void *arg)
+{
+    uintptr_t me = (uintptr_t)arg;
+    arch_tls_set_m((void *)(me + 1));
+    arch_tls_set_g((void *)((me + 1) * 10));
+    arch_tls_set_cache((struct gort_cache *)((me + 1) * 100));
+    while (!atomic_load_relaxed(&travel_end)) {
+        if (atomic_load_acquire(&travel_turn) != (int)me) { // pairs with the store below
+            os_thread_yield();
+            continue;
+        }
+        arch_switch(&thread_context[me], &traveller);
+        atomic_store_release(&travel_turn, !me); // pairs with the load above
+    }
+    return NULL;
+}
+
+TEST(a_context_moves_between_threads)
+{
+    pthread_t thread[2];
+    uintptr_t top = stack_make();
+    arch_context_make(&traveller, top, travel, NULL);
+    for (uintptr_t i = 0; i < 2; i++)
+        CHECK_EQ(pthread_create(&thread[i], NULL, travel_thread, (void *)i), 0);
+    usleep(200 * 1000);
+    atomic_store_relaxed(&travel_end, 1);
+    for (int i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    CHECK_GT(travel_steps, 10);
+    CHECK_PTR_EQ(arch_tls_m(), NULL); // the main thread's block was left alone
+    stack_free(top);
+}
+
+// ---- returning ---------------------------------------------------------------------------------
+
+static void returns(void *arg)
+{
+    (void)arg;
+}
+
+static void entry_that_returns(void *arg)
+{
+    arch_context_make(&other_context, stack_make(), returns, arg);
+    arch_switch(&main_context, &other_context);
+}
+
+TEST(an_entry_that_returns_is_fatal)
+{
+    expect_fatal(entry_that_returns, NULL, "fatal error: entry function of a context returned");
+}
+
+// ---- calls on another stack --------------------------------------------------------------------
+
+static uintptr_t call_sp, call_saved;
+static uint64_t *call_stack_word;
+
+static void called(void *arg)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    CHECK_EQ(here % 16, 0u);
+    call_sp = here;
+    (*(int *)arg)++;
+}
+
+// Whether a word lies between the saved stack pointer and the caller's frame: what a scan sees.
+__attribute__((used)) static void look_for(void *arg)
+{
+    uint64_t *words = arg;
+    for (int i = 0; i < 6; i++) {
+        bool found = false;
+        for (uintptr_t p = call_saved; p < call_saved + 64; p += 8)
+            found |= *(uint64_t *)p == words[i];
+        CHECK(found);
+    }
+    call_stack_word = words;
+}
+
+TEST(call_on_stack)
+{
+    uintptr_t top = stack_make(), saved = 0;
+    int calls = 0;
+    for (uintptr_t off = 0; off < 32; off++) {
+        arch_call_on_stack(called, &calls, top - off, &saved);
+        CHECK(call_sp < top - off && call_sp > top - off - 128);
+        CHECK(saved < (uintptr_t)__builtin_frame_address(0));
+        CHECK((uintptr_t)__builtin_frame_address(0) - saved < STACK_BYTES);
+    }
+    CHECK_EQ(calls, 32);
+    stack_free(top);
+}
+
+TEST(call_spilled)
+{
+    uintptr_t saved = 0;
+    int calls = 0;
+    arch_call_spilled(called, &calls, &saved);
+    CHECK_EQ(calls, 1);
+    CHECK(call_sp < saved && saved < (uintptr_t)__builtin_frame_address(0));
+}
+
+// Calls one of the two with known callee-saved registers.
+void call_with(uint64_t in[6], uintptr_t top, uintptr_t *saved, uint64_t out[6]);
+__asm__(".text\n"
+        "call_with:\n"
+        "\tpushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n"
+        "\tpushq %rcx\n"
+        "\tmovq 0(%rdi), %rbx\n\tmovq 8(%rdi), %rbp\n\tmovq 16(%rdi), %r12\n"
+        "\tmovq 24(%rdi), %r13\n\tmovq 32(%rdi), %r14\n\tmovq 40(%rdi), %r15\n"
+        "\tmovq %rsi, %rax\n\tmovq %rdi, %rsi\n\tleaq look_for(%rip), %rdi\n"
+        "\tmovq %rdx, %rcx\n\tmovq %rax, %rdx\n"
+        "\ttestq %rax, %rax\n\tjz 1f\n"
+        "\tcall arch_call_on_stack\n\tjmp 2f\n"
+        "1:\tmovq %rcx, %rdx\n\tcall arch_call_spilled\n"
+        "2:\tpopq %rcx\n"
+        "\tmovq %rbx, 0(%rcx)\n\tmovq %rbp, 8(%rcx)\n\tmovq %r12, 16(%rcx)\n"
+        "\tmovq %r13, 24(%rcx)\n\tmovq %r14, 32(%rcx)\n\tmovq %r15, 40(%rcx)\n"
+        "\tpopq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbp\n\tpopq %rbx\n"
+        "\tret\n");
+
+TEST(spilled_registers_lie_above_the_saved_stack_pointer)
+{
+    uintptr_t top = stack_make();
+    for (int i = 0; i < 2; i++) {
+        uint64_t in[6], out[6];
+        values_make(in, test_seed() + (uint64_t)i);
+        call_with(in, i == 0 ? 0 : top, &call_saved, out);
+        CHECK_PTR_EQ(call_stack_word, in);
+        CHECK(memcmp(in, out, sizeof in) == 0);
+    }
+    stack_free(top);
+}
+
+int main(void)
+{
+    RUN(an_entry_that_returns_is_fatal);
+    RUN(entry_is_aligned_whatever_the_top);
+    RUN(callee_saved_registers_survive);
+    RUN(floating_point_controls_are_per_context);
+    RUN(a_ring_of_contexts);
+    RUN(a_context_moves_between_threads);
+    RUN(call_on_stack);
+    RUN(call_spilled);
+    RUN(spilled_registers_lie_above_the_saved_stack_pointer);
+    return 0;
+}

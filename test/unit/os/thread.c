@@ -1,0 +1,185 @@
+// Threads: creation, masks, stacks, limits, membarrier.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/atomic.h"
+#include "os/os.h"
+#include "test.h"
+
+static uint32_t finished; // threads of the present test that are done
+
+static void finish(void)
+{
+    atomic_fetch_add_acqrel(&finished, 1); // pairs with wait_for
+    os_futex_wake(&finished, 1);
+}
+
+static void wait_for(uint32_t n)
+{
+    uint32_t now;
+    while ((now = atomic_load_acquire(&finished)) < n) // pairs with finish
+        os_futex_wait(&finished, now, -1);
+    atomic_store_relaxed(&finished, 0);
+}
+
+struct seen {
+    int tid;
+    sigset_t mask;
+    uintptr_t here, lo, hi;
+};
+
+static void look_around(void *arg)
+{
+    struct seen *s = arg;
+    s->tid = os_thread_id();
+    pthread_sigmask(SIG_SETMASK, NULL, &s->mask);
+    s->here = (uintptr_t)__builtin_frame_address(0);
+    os_thread_stack(&s->lo, &s->hi);
+    *(volatile char *)s->lo = 1; // the lowest byte is ours
+    finish();
+}
+
+TEST(a_new_thread)
+{
+    struct seen s;
+    sigset_t before, after;
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    errno = 99;
+    CHECK_EQ(os_thread_create(look_around, &s, 256 * KB), 0);
+    CHECK_EQ(errno, 99);
+    wait_for(1);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    CHECK(s.tid > 0 && s.tid != os_thread_id());
+    for (int sig = 1; sig <= 64; sig++) {
+        bool never = sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33;
+        if (!never) CHECK_EQ(sigismember(&s.mask, sig), 1);
+        CHECK_EQ(sigismember(&before, sig), sigismember(&after, sig));
+    }
+    CHECK(s.lo < s.here && s.here < s.hi);
+    CHECK(s.hi - s.lo >= 200 * KB && s.hi - s.lo <= 1 * MB);
+}
+
+TEST(the_main_threads_stack)
+{
+    uintptr_t lo, hi, here = (uintptr_t)__builtin_frame_address(0);
+    os_thread_stack(&lo, &hi);
+    CHECK(lo < here && here < hi);
+    CHECK_EQ(os_thread_id(), (int)getpid());
+}
+
+TEST(any_stack_size)
+{
+    static struct seen s[4];
+    CHECK_EQ(os_thread_create(look_around, &s[0], 0), 0);
+    wait_for(1);
+    CHECK_EQ(os_thread_create(look_around, &s[1], 1), 0); // raised to the least
+    wait_for(1);
+    CHECK_EQ(os_thread_create(look_around, &s[2], 64 * KB + 1), 0);
+    wait_for(1);
+    CHECK_EQ(os_thread_create(look_around, &s[3], 16 * MB), 0);
+    wait_for(1);
+    CHECK_GE(s[3].hi - s[3].lo, 16 * MB - 64 * KB);
+}
+
+static void count_only(void *arg)
+{
+    atomic_fetch_add_relaxed((int *)arg, 1);
+    finish();
+}
+
+TEST(many_short_threads)
+{
+    enum { BATCH = 20 };
+    int total = 0, batches = (int)test_count(20);
+    for (int b = 0; b < batches; b++) {
+        for (int i = 0; i < BATCH; i++)
+            CHECK_EQ(os_thread_create(count_only, &total, 64 * KB), 0);
+        wait_for(BATCH);
+    }
+    CHECK_EQ(total, batches * BATCH);
+}
+
+// A stack that does not fit the address space: an error, and signals are open again.
+TEST(failure_is_an_error)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    int status;
+    pid_t child = fork();
+    CHECK_GE(child, 0);
+    if (child == 0) {
+        struct rlimit limit = { 256 * MB, 256 * MB };
+        sigset_t mask;
+        setrlimit(RLIMIT_AS, &limit);
+        CHECK_EQ(os_address_space_limit(), 256 * MB);
+        CHECK_EQ(os_thread_create(count_only, NULL, 1 * GB), EAGAIN);
+        pthread_sigmask(SIG_SETMASK, NULL, &mask);
+        CHECK_EQ(sigismember(&mask, SIGTERM), 0);
+        _exit(0);
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+#endif
+}
+
+// The asymmetric handshake that a stop relies on: one side pays a compiler fence only, the other
+// one a membarrier; they never both miss the other's store.
+static int fast_flag, slow_flag, fast_saw, slow_saw;
+static uint32_t start_line; // round that may run; both sides spin on it
+
+static void arrive(uint32_t *line, uint32_t round)
+{
+    atomic_fetch_add_seq(line, 1);
+    while (atomic_load_seq(line) < 2 * round)
+        os_cpu_relax_thread(1);
+}
+
+static void *fast_side(void *arg)
+{
+    uint32_t n = (uint32_t)(uintptr_t)arg, round = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        arrive(&start_line, ++round);
+        atomic_store_relaxed(&fast_flag, 1);
+        atomic_fence_signal();
+        fast_saw = atomic_load_relaxed(&slow_flag);
+        arrive(&start_line, ++round);
+        arrive(&start_line, ++round); // the slow side has judged and reset
+    }
+    return NULL;
+}
+
+TEST(membarrier_orders_the_other_side)
+{
+    pthread_t thread;
+    uint32_t n = (uint32_t)test_count(2000), round = 0;
+    if (!os_membarrier()) SKIP("the kernel has no membarrier");
+    if (os_cpu_count() == 1) n = 20; // each round costs time slices
+    CHECK_EQ(pthread_create(&thread, NULL, fast_side, (void *)(uintptr_t)n), 0);
+    for (uint32_t i = 0; i < n; i++) {
+        arrive(&start_line, ++round);
+        atomic_store_relaxed(&slow_flag, 1);
+        CHECK(os_membarrier());
+        slow_saw = atomic_load_relaxed(&fast_flag);
+        arrive(&start_line, ++round);
+        CHECK(fast_saw || slow_saw);
+        fast_flag = slow_flag = 0;
+        arrive(&start_line, ++round);
+    }
+    pthread_join(thread, NULL);
+}
+
+int main(void)
+{
+    RUN(a_new_thread);
+    RUN(the_main_threads_stack);
+    RUN(any_stack_size);
+    RUN(many_short_threads);
+    RUN(failure_is_an_error);
+    RUN(membarrier_orders_the_other_side);
+    return 0;
+}
