@@ -23,11 +23,14 @@
 struct arena {
     struct span *spans[PAGES_PER_ARENA];       /* page -> span, NULL: free or not ours; atomic */
     uint64_t in_use_pages[ARENA_BITMAP_WORDS]; /* first page of each in-use span; atomic or/and */
-    uint64_t special_pages[ARENA_BITMAP_WORDS]; /* first page of in-use spans with specials; atomic */
-    uint64_t mark_pages[ARENA_BITMAP_WORDS];   /* the collector's: spans with marked objects; atomic */
-    uint64_t noscan_pages[ARENA_BITMAP_WORDS]; /* every page of a pointer-free in-use span; atomic */
+    uint64_t
+        special_pages[ARENA_BITMAP_WORDS]; /* first page of in-use spans with specials; atomic */
+    uint64_t
+        mark_pages[ARENA_BITMAP_WORDS]; /* the collector's: spans with marked objects; atomic */
+    uint64_t
+        noscan_pages[ARENA_BITMAP_WORDS]; /* every page of a pointer-free in-use span; atomic */
     uintptr_t base;
-    uint64_t mapped_pages; /* pages of it that are ours; HEAP */
+    uint64_t reserved;
 };
 
 /* The table; off-heap, constant after arena_init. */
@@ -53,8 +56,8 @@ static inline struct span *span_of(uintptr_t addr)
 }
 
 /* Maps the table.  false: the kernel refused.  hint: where the first arena is asked for, 0 for the
- * default, ARENA_ANYWHERE. */
-bool arena_init(uintptr_t hint);
+ * default, ARENA_ANYWHERE.  counter: bytes of records and tables are added to it. */
+bool arena_init(uintptr_t hint, uint64_t *counter);
 
 /* Maps at least bytes of new heap memory, zero, aligned to 4 MB; when the kernel refuses whole
  * arenas, just what is needed.  Registered and ready for span_of.  false: refused, nothing changed.

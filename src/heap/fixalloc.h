@@ -25,15 +25,14 @@ struct fixalloc {
     uint32_t first_count; /* records in chunk 0; chunk k has first_count << k; a power of two */
     uint32_t count;       /* records ever handed out: indices 0 .. count-1; atomic */
     bool zero;            /* every record handed out is zero, else only new ones are */
-    bool type_stable;     /* a free record keeps its contents (first word excepted) */
     void *free;           /* list of free records through their first word; lock */
     uint64_t in_use;      /* records handed out and not freed; lock */
     uint64_t *counter;    /* bytes handed out for the first time are added, atomic */
     char *chunks[FIXALLOC_CHUNKS]; /* set under lock; atomic */
 };
 
-/* size: a multiple of 8, at most 64 KB; records are aligned to the largest power of two that divides
- * size, up to a cache line. */
+/* size: a multiple of 8, at most 1 MB; records are aligned to the largest power of two that divides
+ * size, up to the system page. */
 void fixalloc_init(struct fixalloc *f, size_t size, bool zero, uint64_t *counter);
 /* NULL: no memory. */
 void *fixalloc_alloc(struct fixalloc *f);

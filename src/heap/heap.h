@@ -35,25 +35,26 @@ struct heap {
     struct heap_hooks hooks;
     struct page_alloc pages;
     struct fixalloc span_records;
-    struct span *free_records;  /* through next_free */
-    struct span *held_records;  /* freed while reuse was held */
-    uint32_t hold_reuse;        /* atomic; heap_hold_records */
+    struct span *free_records;       /* through next_free */
+    struct span *held_records;       /* freed while reuse was held */
+    uint32_t hold_reuse;             /* atomic; heap_hold_records */
     uint32_t sweepgen cache_aligned; /* changed with the world stopped only */
-    uint32_t sweepers;          /* atomic: sweepers at work, and SWEEP_DRAINED */
-    uint32_t sweep_cursor;      /* atomic: next span class to look at for heap_sweep_one */
-    uint64_t reclaim_cursor;    /* atomic: next page word to look at for heap_sweep_reclaim */
+    uint32_t sweepers;               /* atomic: sweepers at work, and SWEEP_DRAINED */
+    uint32_t sweep_cursor;           /* atomic: next span class to look at for heap_sweep_one */
+    uint64_t reclaim_cursor;         /* atomic: next page word to look at for heap_sweep_reclaim */
     /* Counters, bytes; atomic, relaxed unless said otherwise. */
-    uint64_t live cache_aligned; /* marked by the last cycle, plus allocated since; see heap_live_add */
-    uint64_t mapped;            /* arenas: heap_sys */
-    uint64_t in_use;            /* pages of in-use spans */
-    uint64_t manual;            /* pages of manual spans */
-    uint64_t released;          /* pages that the kernel has (scavenged), page caches included */
-    uint64_t meta;              /* the runtime's own records and tables: meta_sys */
-    uint64_t released_total;    /* ever given back by heap_release_free */
-    uint64_t pages_swept;       /* since the generation rose */
+    uint64_t live
+        cache_aligned;       /* marked by the last cycle, plus allocated since; see heap_live_add */
+    uint64_t mapped;         /* arenas: heap_sys */
+    uint64_t in_use;         /* pages of in-use spans */
+    uint64_t manual;         /* pages of manual spans */
+    uint64_t released;       /* pages that the kernel has (scavenged), page caches included */
+    uint64_t meta;           /* the runtime's own records and tables: meta_sys */
+    uint64_t released_total; /* ever given back by heap_release_free */
+    uint64_t pages_swept;    /* since the generation rose */
     uint64_t span_allocs, span_frees; /* the cost ladder: page heap */
-    uint64_t arena_grows;       /* ... kernel */
-    uint64_t refills, windows;  /* ... central, window */
+    uint64_t arena_grows;             /* ... kernel */
+    uint64_t refills, windows;        /* ... central, window */
     uint64_t tiny_allocs;
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
     uint64_t scan_alloc_bytes;
@@ -97,14 +98,14 @@ void heap_live_set_stw(uint64_t bytes);
 /* ---- statistics ----------------------------------------------------------------------------- */
 
 struct heap_stats {
-    uint64_t live;       /* heap_live */
-    uint64_t sys;        /* arenas */
-    uint64_t in_use;     /* spans of objects */
-    uint64_t manual;     /* spans freed by hand */
-    uint64_t released;   /* given back, or never touched */
-    uint64_t idle;       /* free and not released: sys - in_use - manual - released */
-    uint64_t meta;       /* records and tables of this floor and of its off-heap allocators */
-    uint64_t alloc;      /* bytes in objects, unswept garbage included */
+    uint64_t live;     /* heap_live */
+    uint64_t sys;      /* arenas */
+    uint64_t in_use;   /* spans of objects */
+    uint64_t manual;   /* spans freed by hand */
+    uint64_t released; /* given back, or never touched */
+    uint64_t idle;     /* free and not released: sys - in_use - manual - released */
+    uint64_t meta;     /* records and tables of this floor and of its off-heap allocators */
+    uint64_t alloc;    /* bytes in objects, unswept garbage included */
     uint64_t total_alloc, total_free; /* bytes of slots */
     uint64_t mallocs, frees;          /* objects; tiny ones count in both */
     uint64_t objects;                 /* slots allocated now */

@@ -14,14 +14,14 @@
 #include "sync/lfstack.h"
 #include "sync/lock.h"
 
-#define SIZE_CLASSES 68          /* 0 is "large" */
+#define SIZE_CLASSES 68 /* 0 is "large" */
 #define SPAN_CLASSES (SIZE_CLASSES * 2)
 #define SMALL_MAX ((size_t)32768) /* largest small object, slot overhead included */
 #define TINY_BYTES 16             /* block into which tiny pointer-free objects are packed */
 #define TINY_SPAN_CLASS 5         /* class of 16 bytes, noscan: 2 * 2 + 1 */
 #define LARGE_SCAN_CLASS 0        /* span classes of large objects */
 #define LARGE_NOSCAN_CLASS 1
-#define BITMAP_MAX ((size_t)512)  /* objects up to this size have their pointer bits in the span */
+#define BITMAP_MAX ((size_t)512) /* objects up to this size have their pointer bits in the span */
 #define ARENA_SHIFT 26
 #define ARENA_BYTES ((size_t)1 << ARENA_SHIFT) /* 64 MB */
 #define PAGES_PER_ARENA (ARENA_BYTES / PAGE_BYTES)
@@ -87,10 +87,10 @@ struct span {
     uint32_t div_magic; /* index = (offset * div_magic) >> 32; 0 for large spans */
     uint16_t nelems;    /* slots; 1 for large spans, 0 for manual ones */
     uint8_t span_class;
-    uint8_t layout; /* enum span_layout */
-    uint8_t state;  /* enum span_state; atomic: release by whoever allocates or frees the span;
+    uint8_t layout;    /* enum span_layout */
+    uint8_t state;     /* enum span_state; atomic: release by whoever allocates or frees the span;
                      * read by markers, acquire */
-    uint8_t need_zero;    /* memory may hold old bytes; owner of the span */
+    uint8_t need_zero; /* memory may hold old bytes; owner of the span */
     uint8_t large_zeroed; /* large object readable by the marker; atomic, release after zeroing */
     uint8_t in_set;       /* linked in a central set: whoever pushes and pops it */
     uint64_t *mark_bits;  /* this cycle's marks; bits set with relaxed atomic or */
@@ -98,18 +98,20 @@ struct span {
     size_t npages;
     /* Allocation state: owned by the P that caches the span, else by the sweeper that claimed it;
      * free_index is read by markers (relaxed: Note [Slots and windows]). */
-    uint32_t sweepgen;    /* atomic; Note [Sweep generation] */
-    uint16_t free_index;  /* Note [Slots and windows] */
-    uint16_t alloc_count; /* slots allocated: exact when not cached; cached: at the last publication */
+    uint32_t sweepgen;   /* atomic; Note [Sweep generation] */
+    uint16_t free_index; /* Note [Slots and windows] */
+    uint16_t
+        alloc_count; /* slots allocated: exact when not cached; cached: at the last publication */
 
     /* Second line. */
     uint64_t inline_bits[2];
     uint64_t *bits;      /* pair of bit arrays kept by the record, NULL: none; gcbits.h */
     uint32_t bits_words; /* words in each of the two arrays */
     uint32_t reserved1;
-    size_t large_size;                  /* object bytes of a large span as asked for */
-    const struct gort_type *large_type; /* repeated every type->size bytes; NULL: noscan/conservative */
-    struct special *specials;           /* sorted by offset; special_lock */
+    size_t large_size; /* object bytes of a large span as asked for */
+    const struct gort_type
+        *large_type;          /* repeated every type->size bytes; NULL: noscan/conservative */
+    struct special *specials; /* sorted by offset; special_lock */
     struct lock special_lock;
 
     /* Third line. */
@@ -121,14 +123,15 @@ struct span {
 } cache_aligned;
 
 _Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span record is three lines");
-_Static_assert(offsetof(struct span, inline_bits) == CACHE_LINE, "marking dirties the second line only");
+_Static_assert(offsetof(struct span, inline_bits) == CACHE_LINE,
+               "marking dirties the second line only");
 _Static_assert(offsetof(struct span, set_node) == 2 * CACHE_LINE, "list links come last");
 
 /* Per-P cache of free pages: a 64-page aligned window and which of them are free and scavenged. */
 struct page_cache {
-    uintptr_t base;      /* 0: empty */
-    uint64_t free;       /* bit i: page i of the window is free and ours */
-    uint64_t scavenged;  /* bit i: that page was given back to the kernel; subset of free */
+    uintptr_t base;     /* 0: empty */
+    uint64_t free;      /* bit i: page i of the window is free and ours */
+    uint64_t scavenged; /* bit i: that page was given back to the kernel; subset of free */
 };
 
 #define MCACHE_SPAN_RECORDS 64
@@ -137,21 +140,22 @@ struct page_cache {
  * world is stopped, by the stopper. */
 struct mcache {
     struct gort_cache fast; /* must be first: inline allocation reads it (gort/inline.h) */
-    struct span *spans[SPAN_CLASSES];  /* current span of each class; the empty sentinel, never NULL */
+    struct span
+        *spans[SPAN_CLASSES]; /* current span of each class; the empty sentinel, never NULL */
     uint8_t next_window[SPAN_CLASSES]; /* window of spans[i] to load after the current one */
-    uintptr_t tiny;                   /* current tiny block, 0: none */
-    uint32_t tiny_offset;             /* first free byte in it */
-    uint32_t flush_gen;               /* heap.sweepgen at the last flush; atomic */
+    uintptr_t tiny;                    /* current tiny block, 0: none */
+    uint32_t tiny_offset;              /* first free byte in it */
+    uint32_t flush_gen;                /* heap.sweepgen at the last flush; atomic */
     struct page_cache pages;
     struct span *span_records[MCACHE_SPAN_RECORDS]; /* free records: most spans need no lock */
     uint32_t nspan_records;
     /* Statistics since they were last moved to the heap's totals (mcache_flush_stats). */
     uint64_t tiny_allocs;
-    uint64_t small_alloc_count[SIZE_CLASSES]; /* objects; counted by refill and publish, not by malloc */
-    uint64_t large_alloc_count, large_alloc_bytes;
-    uint64_t scan_alloc_bytes; /* bytes allocated in scan classes, for the pacer */
-    uint64_t refills;          /* spans taken from the central lists */
-    uint64_t windows;          /* windows loaded from a span already cached */
+    uint64_t
+        small_alloc_count[SIZE_CLASSES]; /* objects; counted by refill and publish, not by malloc */
+    uint64_t scan_alloc_bytes;           /* bytes allocated in scan classes, for the pacer */
+    uint64_t refills;                    /* spans taken from the central lists */
+    uint64_t windows;                    /* windows loaded from a span already cached */
 };
 
 _Static_assert(offsetof(struct mcache, fast) == 0, "the inline prefix comes first");

@@ -1,5 +1,8 @@
 /* A P's allocation cache: one span per class, of which a window of 64 slots is open.
  *
+ * On heap_live: a span's free slots are charged when it is cached, the unused ones are given back when
+ * it is returned, unless the generation rose in between.
+ *
  * All calls: by the thread that owns the P, in a critical section, or with the world stopped.
  * Failure always means that memory could not be had, and changes nothing that matters.
  *
@@ -51,8 +54,13 @@ uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, bool *new_span);
 void mcache_publish(struct mcache *c);
 /* Only the statistics. */
 void mcache_flush_stats(struct mcache *c);
-/* Gives all spans back, resets the tiny block, and notes the sweep generation.  At STW 2 or, after
- * the generation rose, before the P allocates again. */
+/* Gives all spans back, resets the tiny block, and notes the sweep generation.
+ *
+ * Note [Flushing caches].  At the end of a cycle either the stopper flushes every cache before the
+ * generation rises: one push a span, nothing is swept, and no span is ever in state g + 1.  Or each owner
+ * flushes its own after the rise and before it allocates again (mcache_prepare_for_sweep): stops
+ * get shorter, but until then cached spans hold dead objects that look alive, which a lookup through
+ * a weak reference must not trust. */
 void mcache_flush(struct mcache *c);
 /* mcache_flush when the generation rose since the last one; the test is one load. */
 void mcache_prepare_for_sweep(struct mcache *c);

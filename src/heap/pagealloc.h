@@ -21,6 +21,8 @@
 #define PAGE_FANOUT_SHIFT 3
 #define REGION_SHIFT 31 /* 2 GB: one node of level 1, whose lower levels are mapped together */
 #define PAGE_ROOT_SHIFT (REGION_SHIFT + PAGE_FANOUT_SHIFT) /* 16 GB per node of level 0 */
+#define PAGE_ROOTS ((size_t)1 << (ADDRESS_BITS - PAGE_ROOT_SHIFT))
+#define PAGE_REGIONS ((size_t)1 << (ADDRESS_BITS - REGION_SHIFT))
 
 /* Note [Free bits].  free bit set: the page is mapped and in nobody's hands.  scavenged bit set: the
  * page is free and reads as zero because the kernel has it back, or never gave it.  So zero memory
@@ -42,11 +44,12 @@ struct page_alloc {
     uint64_t *level1;             /* one per 2 GB */
     struct page_region **regions; /* one per 2 GB, NULL: no heap there */
     uintptr_t search;             /* no page below it is free */
-    size_t root_lo, root_hi;      /* nodes of level 0 that ever had heap: [lo, hi) */
+    uint64_t *roots;              /* bit per node of level 0 that has heap */
+    uint64_t root_count;          /* bits set in it */
     uint64_t *meta_counter;
-    uint64_t free_pages;          /* free bits set */
-    uint64_t scavenged_pages;     /* scavenged bits set */
-    uint64_t nodes_visited;       /* summaries and bitmap words looked at by searches, for tests */
+    uint64_t free_pages;      /* free bits set */
+    uint64_t scavenged_pages; /* scavenged bits set */
+    uint64_t nodes_visited;   /* summaries and bitmap words looked at by searches, for tests */
     uint64_t searches;
 };
 
@@ -60,8 +63,8 @@ bool pagealloc_init(struct page_alloc *p, uint64_t *meta_counter);
 /* Adds [base, base + bytes), chunk-aligned, as free and scavenged.  false: no memory for the
  * bitmaps, nothing changed. */
 bool pagealloc_grow(struct page_alloc *p, uintptr_t base, size_t bytes);
-/* First fit.  Base 0: no such run. */
-struct page_run pagealloc_alloc(struct page_alloc *p, size_t npages);
+/* First fit, at a multiple of align_pages (a power of two).  Base 0: no such run. */
+struct page_run pagealloc_alloc(struct page_alloc *p, size_t npages, size_t align_pages);
 void pagealloc_free(struct page_alloc *p, uintptr_t base, size_t npages);
 /* Takes the first aligned 64-page window with a free page.  base 0: none. */
 struct page_cache pagealloc_take_window(struct page_alloc *p);
@@ -69,7 +72,8 @@ struct page_cache pagealloc_take_window(struct page_alloc *p);
 void pagealloc_return_window(struct page_alloc *p, struct page_cache *c);
 /* The highest run of free, unscavenged pages of one chunk, of at most max pages, below limit;
  * taken: neither free nor scavenged until pagealloc_put_scavenged.  Base 0: none. */
-uintptr_t pagealloc_take_unscavenged(struct page_alloc *p, uintptr_t limit, size_t max, size_t *npages);
+uintptr_t pagealloc_take_unscavenged(struct page_alloc *p, uintptr_t limit, size_t max,
+                                     size_t *npages);
 /* Gives such a run back, as scavenged or not. */
 void pagealloc_put_back(struct page_alloc *p, uintptr_t base, size_t npages, bool scavenged);
 /* State of one page. */

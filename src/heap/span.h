@@ -45,7 +45,8 @@ static inline uintptr_t span_slot(const struct span *s, uint32_t index)
 /* Where does addr, which may be any 64-bit value, point?  true: into slot *index of in-use span *s,
  * which starts at *base.  The slot may be free: see span_is_slot_allocated.  The tail of a span
  * belongs to no slot. */
-static inline bool span_find_object(uintptr_t addr, struct span **s, uint32_t *index, uintptr_t *base)
+static inline bool span_find_object(uintptr_t addr, struct span **s, uint32_t *index,
+                                    uintptr_t *base)
 {
     struct span *sp = span_of(addr);
     if (sp == NULL || span_state_of(sp) != SPAN_IN_USE) return false;
@@ -97,8 +98,21 @@ void span_free(struct span *s);
 /* Record of a span that died while linked in a set, met by whoever pops it (sweep.h). */
 void span_free_tombstone(struct span *s);
 
-/* Number of slots allocated by the bits alone, from free_index on. */
+/* Its pages only: the record stays, for whoever pops the span from its set (sweep.h). */
+void span_free_pages(struct span *s);
+
+/* Free slots of word w of the allocation bits, none below slot `first`. */
+static inline uint64_t span_free_slots(const struct span *s, uint32_t w, uint32_t first)
+{
+    uint64_t free = ~s->alloc_bits[w];
+    if (w == s->nelems / 64) free &= ((uint64_t)1 << (s->nelems % 64)) - 1;
+    if (w == first / 64) free &= ~(uint64_t)0 << (first % 64);
+    return w < first / 64 ? 0 : free;
+}
+/* How many, from slot `first` on. */
 uint32_t span_count_free_from(const struct span *s, uint32_t first);
+/* Gives a cache's free records back to the heap. */
+void span_records_return(struct mcache *c);
 /* One line about a span, for reports. */
 void span_print(const struct span *s);
 /* NULL: holds its invariants. */

@@ -30,8 +30,17 @@ bool span_sweep_claim(struct span *s);
 bool span_sweep(struct span *s, enum sweep_mode mode);
 /* Claims and sweeps.  *freed, when not NULL: as span_sweep.  false: not ours to sweep. */
 bool span_sweep_try(struct span *s, enum sweep_mode mode, bool *freed);
-/* On return the span is swept in this generation, by the caller or another. */
+/* On return the span is swept in this generation, by the caller or another; or a P has it cached, in
+ * which case it was swept before, unless Note [Flushing caches] in mcache.h says otherwise. */
 void span_ensure_swept(struct span *s);
+/* The caller popped s from an unswept set.  On return it is swept and the caller's, or (false) it
+ * was dead and its record is freed. */
+bool span_sweep_popped(struct span *s);
+
+/* Around sweeping of spans from sets: false when every unswept set was seen empty.  Between them the
+ * sweep is not done. */
+bool heap_sweeper_enter(void);
+void heap_sweeper_leave(void);
 
 /* Pops one span from the unswept sets and sweeps it.  Returns its pages, or -1 when no set holds one
  * (others may still be sweeping theirs: heap_sweep_done).  *freed_pages, when not NULL: pages that it gave

@@ -1,0 +1,187 @@
+/* The heap's record: boot, generations, statistics, returning memory.
+ *
+ * Boot order: the record itself, the arena table, the page allocator's tables, the span records; then
+ * the pointer `heap` is set.  A refusal on the way leaves `heap` NULL.
+ *
+ * The accounting equations, proved by heap_validate_stw (heap_validate.c):
+ *     mapped = in_use + manual + free;   free = what bitmaps and page caches hold;
+ *     released = scavenged bits of bitmaps and page caches;
+ *     per class: allocs - frees = slots allocated in its spans;
+ *     heap_live is the collector's: marked + charged since.
+ *
+ * Answers to: mheap.init in mheap.go, mstats.go, parts of mgcscavenge.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "heap/heap.h"
+
+#include "base/assert.h"
+#include "heap/mcache.h"
+#include "heap/persistent.h"
+#include "os/os.h"
+
+struct heap *heap;
+
+/* Spans in one critical section of the lock while memory is given back: bounds how long it is held. */
+#define RELEASE_MAX_PAGES 512
+
+bool heap_init(const struct heap_params *p)
+{
+    uint64_t meta = 0;
+    check(heap == NULL);
+    struct heap *h = persistent_map(sizeof(*h), &meta);
+    if (h == NULL) return false;
+    h->meta = meta;
+    if (p != NULL) h->params = *p;
+    lock_init(&h->lock, RANK_HEAP);
+    if (!arena_init(h->params.arena_hint, &h->meta) || !pagealloc_init(&h->pages, &h->meta)) {
+        os_mem_unmap(h, meta);
+        return false;
+    }
+    fixalloc_init(&h->span_records, sizeof(struct span), false, &h->meta);
+    h->sweepgen = 2;             /* even; g - 2 does not wrap */
+    h->sweepers = SWEEP_DRAINED; /* nothing to sweep in the first generation */
+    heap = h;
+    return true;
+}
+
+/* ---- generations --------------------------------------------------------------------------- */
+
+void heap_sweepgen_advance_stw(void)
+{
+    uint32_t g = heap->sweepgen;
+    check(heap_sweep_done());
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        struct mcentral *m = &heap->central[i];
+        check(spanset_empty(mcentral_partial_unswept(m, g)));
+        check(spanset_empty(mcentral_full_unswept(m, g)));
+    }
+    heap->sweep_cursor = 0;
+    heap->reclaim_cursor = 0;
+    heap->pages_swept = 0;
+    atomic_store_relaxed(&heap->sweepers, 0);
+    atomic_store_relaxed(&heap->sweepgen, g + 2); /* the world's restart publishes it */
+}
+
+void heap_hold_records_stw(bool hold)
+{
+    heap->hold_reuse = hold;
+    if (hold) return;
+    struct span *s;
+    while ((s = heap->held_records) != NULL) {
+        heap->held_records = s->next_free;
+        s->next_free = heap->free_records;
+        heap->free_records = s;
+    }
+}
+
+void heap_live_set_stw(uint64_t bytes)
+{
+    atomic_store_relaxed(&heap->live, bytes);
+}
+
+/* ---- statistics ----------------------------------------------------------------------------- */
+
+/* Every read is of a counter of its own: relaxed. */
+#define READ(field) atomic_load_relaxed(&heap->field)
+
+static void read_classes(struct heap_stats *out)
+{
+    for (unsigned i = 1; i < SIZE_CLASSES; i++) {
+        uint64_t size = size_class_table[i].size;
+        /* Frees first: what was freed was allocated before. */
+        uint64_t frees = READ(classes[i].frees), allocs = READ(classes[i].allocs);
+        out->classes[i] = (struct heap_class_totals){ allocs, frees };
+        out->mallocs += allocs;
+        out->frees += frees;
+        out->total_alloc += allocs * size;
+        out->total_free += frees * size;
+    }
+}
+
+void heap_read_stats(struct heap_stats *out)
+{
+    *out = (struct heap_stats){ .live = READ(live) };
+    out->in_use = READ(in_use);
+    out->manual = READ(manual);
+    out->released = READ(released);
+    out->sys = READ(mapped);
+    uint64_t busy = out->in_use + out->manual + out->released;
+    out->idle = out->sys > busy ? out->sys - busy : 0; /* read at different moments */
+    out->meta = READ(meta);
+    out->tiny_allocs = READ(tiny_allocs);
+    out->large_frees = READ(large_frees);
+    out->large_allocs = READ(large_allocs);
+    out->large_free_bytes = READ(large_free_bytes);
+    out->large_alloc_bytes = READ(large_alloc_bytes);
+    out->refills = READ(refills);
+    out->windows = READ(windows);
+    out->span_allocs = READ(span_allocs);
+    out->span_frees = READ(span_frees);
+    out->arena_grows = READ(arena_grows);
+    out->released_total = READ(released_total);
+    out->total_alloc = out->large_alloc_bytes;
+    out->total_free = out->large_free_bytes;
+    out->mallocs = out->large_allocs + out->tiny_allocs;
+    out->frees = out->large_frees + out->tiny_allocs;
+    read_classes(out);
+    out->alloc = out->total_alloc - out->total_free;
+    out->objects = out->mallocs - out->frees;
+}
+
+/* ---- spans ------------------------------------------------------------------------------------ */
+
+uint32_t heap_span_count(void)
+{
+    return fixalloc_count(&heap->span_records);
+}
+
+struct span *heap_span_at(uint32_t i)
+{
+    return fixalloc_at(&heap->span_records, i);
+}
+
+void heap_each_span_stw(void (*fn)(struct span *s, void *arg), void *arg)
+{
+    uint32_t n = heap_span_count();
+    for (uint32_t i = 0; i < n; i++) {
+        struct span *s = heap_span_at(i);
+        if (span_state_of(s) == SPAN_IN_USE) fn(s, arg);
+    }
+}
+
+/* ---- returning memory -------------------------------------------------------------------------- */
+
+/* Gives one run back.  The pages are in nobody's hands meanwhile, so that the system call needs no
+ * lock.  *limit: where to look below; moves down.  0: nothing is left, or the kernel refused. */
+static size_t release_run(uintptr_t *limit, size_t max_pages)
+{
+    size_t n;
+    lock_acquire(&heap->lock);
+    uintptr_t base = pagealloc_take_unscavenged(&heap->pages, *limit, max_pages, &n);
+    lock_release(&heap->lock);
+    if (base == 0) return 0;
+    bool gone = os_mem_release((void *)base, n << PAGE_SHIFT) == 0;
+    if (gone) {
+        /* Before the pages can be taken again, so that the counter never falls below zero. */
+        atomic_fetch_add_relaxed(&heap->released, n << PAGE_SHIFT);
+        atomic_fetch_add_relaxed(&heap->released_total, n << PAGE_SHIFT);
+    }
+    lock_acquire(&heap->lock);
+    pagealloc_put_back(&heap->pages, base, n, gone);
+    lock_release(&heap->lock);
+    *limit = base;
+    return gone ? n : 0;
+}
+
+size_t heap_release_free(size_t bytes)
+{
+    size_t want = bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0), done = 0;
+    uintptr_t limit = UINTPTR_MAX;
+    while (done < want) {
+        size_t left = want - done;
+        size_t n = release_run(&limit, left < RELEASE_MAX_PAGES ? left : RELEASE_MAX_PAGES);
+        if (n == 0) break;
+        done += n;
+    }
+    return done << PAGE_SHIFT;
+}

@@ -1,0 +1,460 @@
+/* Making and freeing spans.
+ *
+ * A span needs three things: a record, bit arrays when it has more than 64 slots, and pages.  They are
+ * taken in this order and given back on failure, so that running out of any of them leaves the heap
+ * as it was.  With a P's cache at hand records and single pages come from it without a lock.
+ *
+ * Publishing.  A record's fields are written while its state is SPAN_DEAD; then its pages point at it;
+ * then the state is stored with release.  Who finds the record through an address loads the state with
+ * acquire and sees the fields.  Freed: state first, then pages.
+ *
+ * Memory that reads as zero.  A page is marked scavenged exactly while it is free and the kernel has its
+ * memory, or never gave any.  A span whose pages were all scavenged thus needs no zeroing; there is no
+ * other bookkeeping of fresh memory.
+ *
+ * Invariant: records go to SPAN_DEAD lists only when nothing points at them (arena table, sets,
+ * caches).  Records freed while reuse is held wait in held_records (heap_hold_records_stw).
+ *
+ * Locking: HEAP around pages and record lists.  Counters are atomic, relaxed.
+ * Answers to: mheap.alloc, allocSpan, initSpan, freeSpan in mheap.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "heap/span.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/print.h"
+#include "heap/heap.h"
+#include "heap/pagebits.h"
+#include "os/os.h"
+
+/* The static bits keep marks and allocation tests of the sentinel harmless. */
+struct span span_empty = {
+    .mark_bits = span_empty.inline_bits,
+    .alloc_bits = span_empty.inline_bits + 1,
+};
+
+/* ---- records ---------------------------------------------------------------------------------- */
+
+static struct span *record_pop_locked(void)
+{
+    struct span *s = heap->free_records;
+    if (s != NULL) {
+        heap->free_records = s->next_free;
+        s->next_free = NULL;
+    }
+    return s;
+}
+
+static void record_push_locked(struct span *s)
+{
+    struct span **list = heap->hold_reuse ? &heap->held_records : &heap->free_records;
+    assert_that(s->state == SPAN_DEAD && !s->in_set);
+    s->next_free = *list;
+    *list = s;
+}
+
+/* New records, prepared once: locks and identity of a record last for ever. */
+static uint32_t record_make_many(struct span **out, uint32_t n)
+{
+    n = fixalloc_alloc_many(&heap->span_records, (void **)out, n);
+    for (uint32_t i = 0; i < n; i++)
+        lock_init(&out[i]->special_lock, RANK_SPAN_SPECIALS);
+    return n;
+}
+
+/* Fills half of the cache's records. */
+static void records_refill(struct mcache *c)
+{
+    const uint32_t half = MCACHE_SPAN_RECORDS / 2;
+    struct span *s;
+    lock_acquire(&heap->lock);
+    while (c->nspan_records < half && (s = record_pop_locked()) != NULL)
+        c->span_records[c->nspan_records++] = s;
+    lock_release(&heap->lock);
+    if (c->nspan_records < half)
+        c->nspan_records +=
+            record_make_many(c->span_records + c->nspan_records, half - c->nspan_records);
+}
+
+static struct span *record_take(struct mcache *c)
+{
+    struct span *s;
+    if (c != NULL) {
+        if (c->nspan_records == 0) records_refill(c);
+        return c->nspan_records == 0 ? NULL : c->span_records[--c->nspan_records];
+    }
+    lock_acquire(&heap->lock);
+    s = record_pop_locked();
+    lock_release(&heap->lock);
+    if (s == NULL && record_make_many(&s, 1) == 0) return NULL;
+    return s;
+}
+
+/* Undoes record_take. */
+static void record_untake(struct mcache *c, struct span *s)
+{
+    if (c != NULL && c->nspan_records < MCACHE_SPAN_RECORDS) {
+        c->span_records[c->nspan_records++] = s;
+        return;
+    }
+    lock_acquire(&heap->lock);
+    record_push_locked(s);
+    lock_release(&heap->lock);
+}
+
+void span_records_return(struct mcache *c)
+{
+    lock_acquire(&heap->lock);
+    while (c->nspan_records != 0)
+        record_push_locked(c->span_records[--c->nspan_records]);
+    lock_release(&heap->lock);
+}
+
+/* Gives the record bit arrays for nelems slots, all zero. */
+static bool record_fit_bits(struct span *s, uint32_t nelems)
+{
+    uint32_t words = gcbits_words(nelems);
+    if (words <= 1) {
+        s->mark_bits = &s->inline_bits[0];
+        s->alloc_bits = &s->inline_bits[1];
+        s->inline_bits[0] = s->inline_bits[1] = 0;
+        return true;
+    }
+    if (s->bits_words >= words)
+        memset(s->bits, 0, (size_t)s->bits_words * 2 * sizeof(uint64_t));
+    else {
+        uint64_t *bits = gcbits_alloc(words, &heap->meta);
+        if (bits == NULL) return false;
+        if (s->bits != NULL) gcbits_free(s->bits, s->bits_words);
+        s->bits = bits;
+        s->bits_words = words;
+    }
+    s->mark_bits = s->bits;
+    s->alloc_bits = s->bits + s->bits_words;
+    return true;
+}
+
+/* ---- pages ------------------------------------------------------------------------------------- */
+
+static bool heap_grow_locked(size_t npages)
+{
+    uintptr_t base;
+    size_t size;
+    if (npages > ((size_t)1 << ADDRESS_BITS) >> PAGE_SHIFT) return false;
+    if (!arena_grow_locked(npages << PAGE_SHIFT, &base, &size)) return false;
+    if (!pagealloc_grow(&heap->pages, base, size)) {
+        os_mem_unmap((void *)base, size);
+        return false;
+    }
+    if (heap->params.huge_pages) os_mem_hugepage((void *)base, size);
+    atomic_fetch_add_relaxed(&heap->mapped, size);
+    atomic_fetch_add_relaxed(&heap->released, size);
+    atomic_fetch_add_relaxed(&heap->arena_grows, 1);
+    return true;
+}
+
+/* From the P's window, which it exchanges for another once it is used up. */
+static struct page_run pages_from_cache(struct mcache *c, size_t npages)
+{
+    if (pagecache_empty(&c->pages)) {
+        lock_acquire(&heap->lock);
+        c->pages = pagealloc_take_window(&heap->pages);
+        if (pagecache_empty(&c->pages) && heap_grow_locked(PAGE_CACHE_PAGES))
+            c->pages = pagealloc_take_window(&heap->pages);
+        lock_release(&heap->lock);
+    }
+    return pagecache_alloc(&c->pages, npages);
+}
+
+static struct page_run pages_from_heap(size_t npages, size_t align_pages)
+{
+    lock_acquire(&heap->lock);
+    struct page_run r = pagealloc_alloc(&heap->pages, npages, align_pages);
+    if (r.base == 0 && heap_grow_locked(npages + align_pages - 1))
+        r = pagealloc_alloc(&heap->pages, npages, align_pages);
+    lock_release(&heap->lock);
+    return r;
+}
+
+/* counter: heap->in_use or heap->manual. */
+static struct page_run pages_alloc(struct mcache *c, size_t npages, size_t align_pages,
+                                   uint64_t *counter)
+{
+    struct page_run r = { 0, 0 };
+    if (c != NULL && npages <= PAGE_CACHE_MAX_RUN && align_pages == 1)
+        r = pages_from_cache(c, npages);
+    if (r.base == 0) r = pages_from_heap(npages, align_pages);
+    if (r.base == 0) return r;
+    atomic_fetch_add_relaxed(counter, npages << PAGE_SHIFT);
+    atomic_fetch_sub_relaxed(&heap->released, r.scavenged << PAGE_SHIFT);
+    return r;
+}
+
+static void set_noscan_pages(const struct span *s, bool on)
+{
+    uintptr_t end = s->base + (s->npages << PAGE_SHIFT);
+    for (uintptr_t a = s->base; a < end;) {
+        size_t page = arena_page_index(a), left = (end - a) >> PAGE_SHIFT;
+        unsigned first = page % 64, n = left < 64 - first ? (unsigned)left : 64 - first;
+        uint64_t *word = &arena_of(a)->noscan_pages[page / 64], mask = bits_mask(first, n);
+        if (on)
+            atomic_fetch_or_relaxed(word, mask);
+        else
+            atomic_fetch_and_relaxed(word, ~mask);
+        a += (uintptr_t)n << PAGE_SHIFT;
+    }
+}
+
+/* Makes the span visible; the fields are written. */
+static void publish(struct span *s, unsigned state)
+{
+    arena_set_spans(s->base, s->npages, s);
+    atomic_store_release(&s->state, (uint8_t)state); /* pairs with span_state_of */
+    if (state == SPAN_IN_USE) {
+        struct arena *a = arena_of(s->base);
+        arena_bit_set(a->in_use_pages, s->base);
+        if (span_is_noscan(s)) set_noscan_pages(s, true);
+    }
+    atomic_fetch_add_relaxed(&heap->span_allocs, 1);
+}
+
+/* Hides the span and gives its pages back; the record is the caller's. */
+static void release_pages(struct span *s, uint64_t *counter)
+{
+    bool in_use = s->state == SPAN_IN_USE;
+    struct arena *a = arena_of(s->base);
+    check(s->specials == NULL);
+    atomic_store_release(&s->state, SPAN_DEAD);
+    if (in_use) {
+        arena_bit_clear(a->in_use_pages, s->base);
+        arena_bit_clear(a->mark_pages, s->base);
+        if (span_is_noscan(s)) set_noscan_pages(s, false);
+    }
+    arena_set_spans(s->base, s->npages, NULL);
+    lock_acquire(&heap->lock);
+    pagealloc_free(&heap->pages, s->base, s->npages);
+    lock_release(&heap->lock);
+    atomic_fetch_sub_relaxed(counter, s->npages << PAGE_SHIFT);
+    atomic_fetch_add_relaxed(&heap->span_frees, 1);
+}
+
+/* ---- spans ---------------------------------------------------------------------------------------- */
+
+static void init_common(struct span *s, struct page_run r, size_t npages)
+{
+    s->base = r.base;
+    s->npages = npages;
+    s->need_zero = r.scavenged != npages;
+    s->free_index = 0;
+    s->alloc_count = 0;
+    s->large_size = 0;
+    s->large_type = NULL;
+    s->large_zeroed = 0;
+    s->manual_counter = NULL;
+    s->alloc_cycle = heap_sweepgen() / 2;
+    atomic_store_relaxed(&s->sweepgen, heap_sweepgen()); /* published by the state */
+}
+
+static void init_small(struct span *s, struct page_run r, unsigned spc)
+{
+    const struct size_class *row = span_class_row(spc);
+    bool noscan = span_class_noscan(spc);
+    init_common(s, r, row->npages);
+    s->span_class = (uint8_t)spc;
+    s->elem_size = row->size;
+    s->div_magic = row->div_magic;
+    s->nelems = row->nelems[noscan];
+    s->limit = s->base + (uintptr_t)s->nelems * s->elem_size;
+    s->layout = noscan                    ? LAYOUT_NOSCAN
+                : row->size <= BITMAP_MAX ? LAYOUT_BITMAP
+                                          : LAYOUT_TYPED_FOOTER;
+    if (s->layout == LAYOUT_BITMAP && s->need_zero)
+        memset(span_pointer_bitmap(s), 0, SPAN_POINTER_BITMAP);
+}
+
+struct span *span_alloc_small(struct mcache *c, unsigned spc)
+{
+    const struct size_class *row = span_class_row(spc);
+    struct span *s = record_take(c);
+    if (s == NULL) return NULL;
+    struct page_run r = { 0, 0 };
+    if (record_fit_bits(s, row->nelems[span_class_noscan(spc)]))
+        r = pages_alloc(c, row->npages, 1, &heap->in_use);
+    if (r.base == 0) {
+        record_untake(c, s);
+        return NULL;
+    }
+    init_small(s, r, spc);
+    publish(s, SPAN_IN_USE);
+    return s;
+}
+
+static void init_large(struct span *s, struct page_run r, size_t npages, size_t size, bool noscan)
+{
+    init_common(s, r, npages);
+    s->span_class = noscan ? LARGE_NOSCAN_CLASS : LARGE_SCAN_CLASS;
+    s->elem_size = 0;
+    s->div_magic = 0;
+    s->nelems = 1;
+    s->limit = s->base + (npages << PAGE_SHIFT);
+    s->layout = noscan ? LAYOUT_NOSCAN : LAYOUT_LARGE;
+    s->free_index = 1;
+    s->alloc_count = 1;
+    s->large_size = size;
+    s->large_zeroed = noscan;
+}
+
+struct span *span_alloc_large(struct mcache *c, size_t size, size_t align, bool noscan)
+{
+    if (size > (size_t)1 << (ADDRESS_BITS - 1)) return NULL;
+    size_t npages = size == 0 ? 1 : div_up(size, PAGE_BYTES);
+    size_t align_pages = align <= PAGE_BYTES ? 1 : align >> PAGE_SHIFT;
+    struct span *s = record_take(c);
+    if (s == NULL) return NULL;
+    record_fit_bits(s, 1); /* inline: can not fail */
+    struct page_run r = pages_alloc(c, npages, align_pages, &heap->in_use);
+    if (r.base == 0) {
+        record_untake(c, s);
+        return NULL;
+    }
+    init_large(s, r, npages, size, noscan);
+    publish(s, SPAN_IN_USE);
+    atomic_fetch_add_relaxed(&heap->large_allocs, 1);
+    atomic_fetch_add_relaxed(&heap->large_alloc_bytes, npages << PAGE_SHIFT);
+    heap_live_add((int64_t)(npages << PAGE_SHIFT));
+    mcentral_put_swept(s);
+    return s;
+}
+
+struct span *span_alloc_manual(size_t npages, uint64_t *counter)
+{
+    struct span *s = record_take(NULL);
+    if (s == NULL) return NULL;
+    record_fit_bits(s, 1);
+    struct page_run r = pages_alloc(NULL, npages, 1, &heap->manual);
+    if (r.base == 0) {
+        record_untake(NULL, s);
+        return NULL;
+    }
+    init_common(s, r, npages);
+    s->span_class = LARGE_NOSCAN_CLASS;
+    s->elem_size = s->div_magic = s->nelems = 0;
+    s->layout = LAYOUT_NOSCAN;
+    s->limit = s->base + (npages << PAGE_SHIFT);
+    s->manual_counter = counter;
+    publish(s, SPAN_MANUAL);
+    if (counter != NULL) atomic_fetch_add_relaxed(counter, npages << PAGE_SHIFT);
+    return s;
+}
+
+static void record_free(struct span *s)
+{
+    lock_acquire(&heap->lock);
+    record_push_locked(s);
+    lock_release(&heap->lock);
+}
+
+void span_free_manual(struct span *s)
+{
+    check(s->state == SPAN_MANUAL);
+    if (s->manual_counter != NULL)
+        atomic_fetch_sub_relaxed(s->manual_counter, s->npages << PAGE_SHIFT);
+    release_pages(s, &heap->manual);
+    record_free(s);
+}
+
+void span_free(struct span *s)
+{
+    check(s->state == SPAN_IN_USE && !s->in_set && s->alloc_count == 0);
+    release_pages(s, &heap->in_use);
+    record_free(s);
+}
+
+void span_free_pages(struct span *s)
+{
+    check(s->state == SPAN_IN_USE && s->alloc_count == 0);
+    release_pages(s, &heap->in_use);
+}
+
+void span_free_tombstone(struct span *s)
+{
+    check(s->state == SPAN_DEAD && !s->in_set);
+    record_free(s);
+}
+
+/* ---- looking ---------------------------------------------------------------------------------------- */
+
+uint32_t span_count_free_from(const struct span *s, uint32_t first)
+{
+    uint32_t n = 0, words = gcbits_words(s->nelems);
+    for (uint32_t w = first / 64; w < words; w++)
+        n += bits_popcount64(span_free_slots(s, w, first));
+    return n;
+}
+
+void span_print(const struct span *s)
+{
+    static const char *const states[] = { "dead", "in use", "manual" };
+    print_err("span %p: %s, pages %p..%p, class %u, slot %zu x %u, allocated %u, free index %u, "
+              "sweepgen %u of %u%s\n",
+              (const void *)s, states[s->state % 3], (void *)s->base,
+              (void *)(s->base + (s->npages << PAGE_SHIFT)), s->span_class, span_elem_size(s),
+              s->nelems, s->alloc_count, s->free_index, s->sweepgen, heap_sweepgen(),
+              s->in_set ? ", in a set" : "");
+}
+
+static const char *validate_bits(const struct span *s)
+{
+    uint32_t words = gcbits_words(s->nelems);
+    if (s->mark_bits == s->alloc_bits) return "span: mark and allocation bits are the same";
+    for (int i = 0; i < 2; i++) {
+        const uint64_t *bits = i == 0 ? s->mark_bits : s->alloc_bits;
+        if (words <= 1 && (bits < s->inline_bits || bits >= s->inline_bits + 2))
+            return "span: bits of a short span are not inline";
+        if (words > 1 && bits != s->bits && bits != s->bits + s->bits_words)
+            return "span: bits are not the record's";
+        if (s->nelems % 64 != 0 && bits[words - 1] >> (s->nelems % 64) != 0)
+            return "span: a bit beyond the last slot";
+    }
+    if (words > s->bits_words && words > 1) return "span: bit arrays too short";
+    return NULL;
+}
+
+static const char *validate_shape(const struct span *s)
+{
+    if (s->base % PAGE_BYTES != 0 || s->npages == 0) return "span: pages";
+    if (span_is_large(s)) {
+        if (s->nelems != 1 || s->div_magic != 0 || s->span_class > 1) return "span: large shape";
+        if (s->large_size > s->npages << PAGE_SHIFT) return "span: large object does not fit";
+        return NULL;
+    }
+    const struct size_class *row = span_class_row(s->span_class);
+    if (s->elem_size != row->size || s->npages != row->npages) return "span: shape of its class";
+    if (s->nelems != row->nelems[span_is_noscan(s)]) return "span: slots of its class";
+    if (s->limit != s->base + (uintptr_t)s->nelems * s->elem_size) return "span: limit";
+    return NULL;
+}
+
+const char *span_validate_stw(const struct span *s)
+{
+    if (s->state == SPAN_DEAD) return NULL;
+    for (size_t i = 0; i < s->npages; i++) {
+        uintptr_t page = s->base + (i << PAGE_SHIFT);
+        if (span_of(page) != s) return "span: a page of it does not lead to it";
+        if (pagealloc_is_free(&heap->pages, page)) return "span: a page of it is free";
+    }
+    if (s->state == SPAN_MANUAL) return NULL;
+    const char *e = validate_shape(s);
+    if (e == NULL) e = validate_bits(s);
+    if (e != NULL) return e;
+    if (s->free_index > s->nelems || s->alloc_count > s->nelems) return "span: counts";
+    /* Published or not cached: the counts agree with the bits. */
+    if (s->alloc_count != s->nelems - span_count_free_from(s, s->free_index))
+        return "span: allocated slots are not what its bits say";
+    if (!arena_bit(arena_of(s->base)->in_use_pages, s->base)) return "span: not listed as in use";
+    bool special = arena_bit(arena_of(s->base)->special_pages, s->base);
+    if (special != (s->specials != NULL)) return "span: listing of specials";
+    return NULL;
+}

@@ -1,0 +1,315 @@
+/* Sweeping one span: its marks become its allocation bits.
+ *
+ * Steps, by the one who holds the claim (sweepgen == g - 1):
+ *   1. dead slots with specials go to the hook, which may mark them to keep them;
+ *   2. a mark on a slot that is not allocated is corruption: fatal, with a dump (a zombie);
+ *   3. in the modes that ask for it, dead slots are overwritten or reported;
+ *   4. marks and allocation bits change roles, the new marks are cleared; counts follow;
+ *   5. sweepgen becomes g with release, and the span goes where its mode says.
+ * Nothing is allocated on the way, so sweeping can not fail.
+ *
+ * Sweepers at work are counted, so that the collector can tell when the last is through:
+ *     sweepers = number at work | SWEEP_DRAINED once every unswept set was seen empty.
+ * Unswept sets only shrink during a cycle, so DRAINED stays true until the generation rises.
+ *
+ * Memory order: the claim's acquire and the release store of sweepgen order one sweeper's writes before
+ * whoever reads sweepgen == g with acquire (span_sweep_popped, span_ensure_swept).
+ * Locking: none.  Answers to: sweepLocked.sweep in mgcsweep.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "heap/sweep.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/print.h"
+#include "heap/heap.h"
+#include "os/os.h"
+
+void heap_set_hooks(const struct heap_hooks *h)
+{
+    heap->hooks = *h;
+}
+
+/* ---- who is sweeping ------------------------------------------------------------------------- */
+
+bool heap_sweeper_enter(void)
+{
+    uint32_t v = atomic_load_relaxed(&heap->sweepers);
+    do {
+        if ((v & SWEEP_DRAINED) != 0) return false;
+    } while (!atomic_cas_acquire(&heap->sweepers, &v, v + 1));
+    return true;
+}
+
+void heap_sweeper_leave(void)
+{
+    /* Release pairs with heap_sweep_done: what this sweeper did is done. */
+    uint32_t was = atomic_fetch_sub_acqrel(&heap->sweepers, 1);
+    check((was & ~SWEEP_DRAINED) != 0);
+}
+
+bool heap_sweep_done(void)
+{
+    return atomic_load_acquire(&heap->sweepers) ==
+           SWEEP_DRAINED; /* pairs with heap_sweeper_leave */
+}
+
+bool span_sweep_claim(struct span *s)
+{
+    uint32_t needs = heap_sweepgen() - 2;
+    if (atomic_load_relaxed(&s->sweepgen) != needs) return false;
+    return atomic_cas_acquire(&s->sweepgen, &needs, needs + 1);
+}
+
+/* Waits for the end of another's sweep of s. */
+static void wait_swept(const struct span *s)
+{
+    uint32_t g = heap_sweepgen();
+    for (unsigned spins = 0; atomic_load_acquire(&s->sweepgen) == g - 1; spins++) {
+        if (spins < 100)
+            os_cpu_relax_thread(8);
+        else
+            os_thread_yield();
+    }
+}
+
+/* ---- step 1: specials ------------------------------------------------------------------------ */
+
+/* The first unmarked slot with specials at or above slot `from`; nelems: none. */
+static uint32_t next_dead_special(struct span *s, uint32_t from)
+{
+    uint32_t found = s->nelems;
+    lock_acquire(&s->special_lock);
+    for (struct special *sp = s->specials; sp != NULL && found == s->nelems; sp = sp->next) {
+        uint32_t i = span_index_of(s, s->base + sp->offset);
+        if (i >= from && !gcbits_test(s->mark_bits, i)) found = i;
+    }
+    lock_release(&s->special_lock);
+    return found;
+}
+
+static void sweep_specials(struct span *s)
+{
+    for (uint32_t i = 0; (i = next_dead_special(s, i)) < s->nelems; i++) {
+        struct special *chain = special_take_slot(s, i);
+        check(heap->hooks.dead_object != NULL);
+        if (heap->hooks.dead_object(s, span_slot(s, i), &chain)) {
+            gcbits_set_single(s->mark_bits, i);
+            special_put_slot(s, chain);
+        } else
+            check(chain == NULL);
+    }
+}
+
+/* ---- step 2: zombies ------------------------------------------------------------------------- */
+
+_Noreturn static cold_path void report_zombies(struct span *s)
+{
+    throw_begin();
+    print_err("fatal error: marked a free slot\n");
+    span_print(s);
+    int shown = 0;
+    for (uint32_t i = 0; i < s->nelems && shown < 16; i++) {
+        if (span_is_slot_allocated(s, i) || !span_is_marked(s, i)) continue;
+        const uint64_t *word = (const uint64_t *)span_slot(s, i);
+        print_err("slot %u at %p is free and marked:", i, (const void *)word);
+        for (size_t w = 0; w < 8 && w < span_elem_size(s) / 8; w++)
+            print_err(" %lx", (unsigned long)word[w]);
+        print_err("\n");
+        shown++;
+    }
+    throw_finish();
+}
+
+/* Marks without allocation, from free_index on. */
+static bool has_zombies(const struct span *s)
+{
+    uint32_t words = gcbits_words(s->nelems);
+    for (uint32_t w = s->free_index / 64; w < words; w++)
+        if ((s->mark_bits[w] & span_free_slots(s, w, s->free_index)) != 0) return true;
+    return false;
+}
+
+/* ---- step 3: the dead ------------------------------------------------------------------------ */
+
+static void clobber(uintptr_t base, size_t size)
+{
+    for (uint64_t *p = (uint64_t *)base; p < (uint64_t *)(base + size); p++)
+        *p = HEAP_CLOBBER;
+}
+
+static void visit_dead(struct span *s)
+{
+    for (uint32_t i = 0; i < s->nelems; i++) {
+        if (span_is_marked(s, i) || !span_is_slot_allocated(s, i)) continue;
+        if (heap->params.clobber_free) clobber(span_slot(s, i), span_elem_size(s));
+        if (heap->params.trace_frees && heap->hooks.freed != NULL)
+            heap->hooks.freed(s, span_slot(s, i), span_elem_size(s));
+    }
+}
+
+/* ---- step 4: roles change -------------------------------------------------------------------- */
+
+static void count_freed(const struct span *s, uint32_t freed)
+{
+    if (freed == 0) return;
+    if (!span_is_large(s)) {
+        atomic_fetch_add_relaxed(&heap->classes[span_class_size_class(s->span_class)].frees, freed);
+        return;
+    }
+    atomic_fetch_add_relaxed(&heap->large_frees, 1);
+    atomic_fetch_add_relaxed(&heap->large_free_bytes, s->npages << PAGE_SHIFT);
+}
+
+static void exchange_bits(struct span *s)
+{
+    uint32_t live = gcbits_count(s->mark_bits, s->nelems);
+    if (live > s->alloc_count) {
+        span_print(s);
+        throw_msg("sweep found more marked slots than were allocated");
+    }
+    uint32_t freed = s->alloc_count - live;
+    uint64_t *old = s->alloc_bits;
+    s->alloc_bits = s->mark_bits;
+    memset(old, 0, gcbits_words(s->nelems) * sizeof(uint64_t));
+    s->mark_bits = old;
+    s->alloc_count = (uint16_t)live;
+    s->free_index = 0;
+    if (freed != 0) s->need_zero = 1;
+    count_freed(s, freed);
+}
+
+/* ---- step 5: where it goes ------------------------------------------------------------------- */
+
+static bool place_swept(struct span *s, enum sweep_mode mode, uint32_t g)
+{
+    bool empty = s->alloc_count == 0;
+    if (mode == SWEEP_RECLAIM && empty) span_free_pages(s);
+    /* Out of turn, whoever pops s owns it from here on: no access after this store.  Release pairs
+     * with wait_swept and span_sweep_popped. */
+    atomic_store_release(&s->sweepgen, g);
+    if (mode == SWEEP_PUT) mcentral_put_swept(s);
+    return empty && (mode == SWEEP_PUT || mode == SWEEP_RECLAIM);
+}
+
+bool span_sweep(struct span *s, enum sweep_mode mode)
+{
+    uint32_t g = heap_sweepgen();
+    if (s->state != SPAN_IN_USE || s->sweepgen != g - 1) {
+        span_print(s);
+        throw_msg("sweep of a span that is not claimed");
+    }
+    /* Relaxed: specials are added to swept spans only, so this list is as marking left it. */
+    if (atomic_load_relaxed(&s->specials) != NULL) sweep_specials(s);
+    if (unlikely(has_zombies(s))) report_zombies(s);
+    if (unlikely(heap->params.clobber_free || heap->params.trace_frees)) visit_dead(s);
+    exchange_bits(s);
+    atomic_fetch_add_relaxed(&heap->pages_swept, s->npages);
+    return place_swept(s, mode, g);
+}
+
+bool span_sweep_try(struct span *s, enum sweep_mode mode, bool *freed)
+{
+    if (!span_sweep_claim(s)) return false;
+    bool gone = span_sweep(s, mode);
+    if (freed != NULL) *freed = gone;
+    return true;
+}
+
+void span_ensure_swept(struct span *s)
+{
+    if (likely(atomic_load_acquire(&s->sweepgen) == heap_sweepgen()))
+        return; /* pairs: place_swept */
+    if (!span_sweep_try(s, SWEEP_IN_PLACE, NULL)) wait_swept(s);
+}
+
+bool span_sweep_popped(struct span *s)
+{
+    if (span_sweep_try(s, SWEEP_PRESERVE, NULL)) return true;
+    wait_swept(s);
+    if (s->state != SPAN_DEAD) return true;
+    span_free_tombstone(s);
+    return false;
+}
+
+/* ---- sweeping along -------------------------------------------------------------------------- */
+
+/* The unswept sets in the order in which they are emptied. */
+static struct span_set *unswept_set(uint32_t i, uint32_t g)
+{
+    struct mcentral *m = &heap->central[i / 2];
+    return i % 2 == 0 ? mcentral_full_unswept(m, g) : mcentral_partial_unswept(m, g);
+}
+
+/* Pops from the sets, moving the shared cursor past the empty ones.  NULL: all are empty. */
+static struct span *pop_unswept(uint32_t g)
+{
+    uint32_t i = atomic_load_relaxed(&heap->sweep_cursor); /* a stale one only looks again */
+    while (i < 2 * SPAN_CLASSES) {
+        struct span *s = spanset_pop(unswept_set(i, g));
+        if (s != NULL) return s;
+        if (atomic_cas_relaxed(&heap->sweep_cursor, &i, i + 1)) i++;
+    }
+    return NULL;
+}
+
+static size_t sweep_in_turn(struct span *s, int64_t *pages)
+{
+    *pages = (int64_t)s->npages;
+    if (!span_sweep_popped(s)) {
+        *pages = 0; /* reclaimed and counted before */
+        return 0;
+    }
+    size_t freed = s->alloc_count == 0 ? s->npages : 0;
+    mcentral_put_swept(s);
+    return freed;
+}
+
+int64_t heap_sweep_one(size_t *freed_pages)
+{
+    int64_t pages = -1;
+    size_t freed = 0;
+    if (heap_sweeper_enter()) {
+        struct span *s = pop_unswept(heap_sweepgen());
+        if (s != NULL)
+            freed = sweep_in_turn(s, &pages);
+        else
+            atomic_fetch_or_relaxed(&heap->sweepers, SWEEP_DRAINED);
+        heap_sweeper_leave();
+    }
+    if (freed_pages != NULL) *freed_pages = freed;
+    return pages;
+}
+
+/* ---- reclaiming pages ------------------------------------------------------------------------ */
+
+/* The candidates of one word of an arena's bitmaps: in-use spans in which nothing was marked. */
+static size_t reclaim_word(struct arena *a, size_t w)
+{
+    size_t freed_pages = 0;
+    uint64_t in_use = atomic_load_relaxed(&a->in_use_pages[w]);
+    uint64_t bits = in_use & ~atomic_load_relaxed(&a->mark_pages[w]);
+    for (; bits != 0; bits &= bits - 1) {
+        struct span *s = atomic_load_acquire(&a->spans[w * 64 + bits_ctz64(bits)]);
+        if (s == NULL) continue; /* freed meanwhile */
+        size_t npages = s->npages;
+        bool freed;
+        if (span_sweep_try(s, SWEEP_RECLAIM, &freed) && freed) freed_pages += npages;
+    }
+    return freed_pages;
+}
+
+size_t heap_sweep_reclaim(size_t npages)
+{
+    size_t freed = 0;
+    if (!heap_sweeper_enter()) return 0;
+    uint64_t words = arena_count() * ARENA_BITMAP_WORDS;
+    while (freed < npages) {
+        uint64_t i = atomic_fetch_add_relaxed(&heap->reclaim_cursor, 1);
+        if (i >= words) break;
+        freed += reclaim_word(arena_at(i / ARENA_BITMAP_WORDS), i % ARENA_BITMAP_WORDS);
+    }
+    heap_sweeper_leave();
+    return freed;
+}
