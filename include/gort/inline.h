@@ -96,6 +96,7 @@ __attribute__((__always_inline__)) static inline void gort_store_pointer(void **
                  "movq %1, (%0)\n"
                  "72:\n\t"
                  ".pushsection gort_ranges, \"a?\", @progbits\n\t"
+                 ".balign 4\n\t"
                  ".long 71b - .\n\t"
                  ".long 72b - .\n\t"
                  ".popsection"

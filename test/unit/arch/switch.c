@@ -15,10 +15,19 @@
 
 enum { STACK_BYTES = 64 * 1024 };
 
+// Frames that were left without a return keep their marks when the memory is used again.
+#if defined(__SANITIZE_ADDRESS__)
+void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
+#define asan_forget(p, n) __asan_unpoison_memory_region(p, n)
+#else
+#define asan_forget(p, n) ((void)0)
+#endif
+
 static uintptr_t stack_make(void)
 {
     char *lo = os_mem_map(NULL, STACK_BYTES);
     CHECK(lo != NULL);
+    asan_forget(lo, STACK_BYTES);
     return (uintptr_t)lo + STACK_BYTES;
 }
 

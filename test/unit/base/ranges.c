@@ -117,6 +117,7 @@ static void *register_all(void *arg)
 TEST(many_threads_register)
 {
     pthread_t thread[THREADS];
+    test_seed(); // before the threads ask for it
     size_t libraries = ranges_library_count();
     for (size_t k = 0; k < MANY; k++)
         range_set(&many[k], (uintptr_t)many_code + k * GAP, (uintptr_t)many_code + k * GAP + 8);

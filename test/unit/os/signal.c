@@ -34,7 +34,7 @@ static void on_signal(int sig, siginfo_t *info, void *ucontext)
     (void)ucontext;
     CHECK_EQ(info->si_signo, sig);
     caught_at = (uintptr_t)__builtin_frame_address(0);
-    caught_tid = os_thread_id();
+    atomic_store_relaxed(&caught_tid, os_thread_id());
     sigprocmask(SIG_SETMASK, NULL, &caught_mask);
     atomic_store_release(&caught, sig); // pairs with the tests' loads
 }
@@ -122,7 +122,7 @@ TEST(system_calls_restart)
         CHECK_EQ(os_thread_kill(reader_tid, SIGUSR1), 0);
         while (atomic_load_acquire(&caught) == 0) // pairs with on_signal
             os_thread_yield();
-        CHECK_EQ(caught_tid, reader_tid);
+        CHECK_EQ(atomic_load_relaxed(&caught_tid), reader_tid);
     }
     CHECK_EQ(write(pipe_ends[1], "x", 1), 1);
     pthread_join(thread, NULL);

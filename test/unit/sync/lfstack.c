@@ -115,6 +115,7 @@ TEST(nodes_are_neither_lost_nor_doubled)
     pthread_t thread[THREADS];
     int64_t plain = 0;
     rounds = test_count(300000);
+    test_seed(); // before the threads ask for it
     for (int i = 0; i < NODES; i++)
         lfstack_push(&shared, &item[i].node);
     for (uintptr_t i = 0; i < THREADS; i++)

@@ -17,6 +17,7 @@ static pthread_t thread[THREADS];
 
 static void run_threads(void *(*fn)(void *))
 {
+    test_seed(); // before the threads ask for it
     for (uintptr_t i = 0; i < THREADS; i++)
         CHECK_EQ(pthread_create(&thread[i], NULL, fn, (void *)i), 0);
     for (int i = 0; i < THREADS; i++)
