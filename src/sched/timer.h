@@ -34,6 +34,10 @@ bool timer_add(struct p *p, struct timer *t);
 /* Takes it out of whichever heap it is in.  true: it was waiting and will not fire; false: it has
  * fired, or was never added.  After it returns nobody touches *t.  crit. */
 bool timer_remove(struct timer *t);
+/* The same under p's heap lock, held by the caller, who does something more in the same step.
+ * timer_remove_locked: t was added to p's heap. */
+bool timer_add_locked(struct p *p, struct timer *t);
+bool timer_remove_locked(struct p *p, struct timer *t);
 /* Fires what is due in p's heap at `now`, appending to ready.  Any M may call it for any P.  crit. */
 void timer_run_due(struct p *p, int64_t now, struct ready_list *ready);
 /* Earliest `when` of p's heap, 0: none.  Racy. */

@@ -1,0 +1,415 @@
+/* Goroutine stacks, and the table of all goroutines.
+ *
+ * What it is: stacks are slots of a power of two of bytes, cut from one contiguous reservation per
+ * size class.  A slot, from its high end to its low end:
+ *
+ *      slot end  +--------------------+
+ *                | colour             |  0 to 31 cache lines, by the slot's address
+ *                +--------------------+
+ *                | struct g           |
+ *      stack_hi  +--------------------+
+ *                | arguments, frames  |  the first frames share a page with the record
+ *                |         |          |
+ *                |         v          |
+ *      stack_lo  +--------------------+
+ *                | guard              |  a quarter of the slot, at most 64 KB
+ *      slot      +--------------------+
+ *
+ * A parked goroutine thus costs one page of 4 KB.  Without colours the tops of all stacks fall into
+ * the same sets of the first-level cache: switching among a thousand was three times slower.
+ *
+ * Why this way: one reservation is one entry in the kernel's list of mappings, however many stacks
+ * it holds, and guards that are not mappings (MADV_GUARD_INSTALL) keep it so.  Where the kernel
+ * has no such guards, each costs two entries and vm.max_map_count ends the growth near 32,000
+ * stacks: stack_alloc then fails with ENOMEM.  Rejected: one mapping per stack (the same limit
+ * everywhere); taking guards off when a stack is freed (a system call each way); copying stacks (C
+ * pointers into them can not be found).
+ *
+ * Reservations: 256 GB at once where the kernel allows that, because address space is free.  A
+ * limit (RLIMIT_AS, strict overcommit) makes it dear: then chunks start small and double, so that
+ * stacks never hold much more than they use, and the heap finds room.  Sizes above the largest
+ * class are single mappings, rounded to powers of two so that they too are reused.
+ *
+ * Invariants:
+ *  (1) Slots below chunk->used have a guard, a record and an index; those above were never touched.
+ *  (2) A record stays where it is and its memory stays mapped, so stale pointers can be read.
+ *  (3) A dead record is on its class's free list, or in the hands of its last user (a P's cache).
+ *  (4) Indices are dense: g_at(i) is not NULL for i < g_table_size().
+ *  (5) A failing stack_alloc leaves nothing behind that the next one does not use.
+ *
+ * Locking: STACKS for everything here that is written.  Guards are installed under it; that is a
+ * system call in the lock, but only for a slot's first use.
+ * Memory order: chunks, their `used` and the table's size are published with release and read with
+ * acquire, so address lookup works in signal handlers and the table in a stopped world, without
+ * locks.
+ *
+ * Answers to: stack.go, stackalloc and allgs in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "sched/stack.h"
+
+#include <errno.h>
+
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "heap/persistent.h"
+#include "os/os.h"
+#include "sched/asan.h"
+#include "sched/blocks.h"
+#include "sched/sched_internal.h"
+
+#ifdef GORT_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_UNPOISON_MEMORY_REGION(addr, size) ((void)(addr), (void)(size))
+#endif
+
+#define SLOT_SHIFT 16  /* the smallest slot: 64 KB */
+#define ALL_CLASSES 25 /* up to 1 TB; those from STACK_CLASSES on are single mappings */
+#define GUARD_MIN (16 * KB)
+#define GUARD_MAX (64 * KB)
+#define REGION_BYTES ((size_t)256 * GB) /* tried first */
+#define REGION_SHARE 16                 /* at most this part of a limited address space at once */
+#define SMALL_CHUNK_SLOTS 16            /* where reservations are refused: the first chunk */
+#define LARGE_KEPT (64 * KB)            /* resident top of a single mapping that is free */
+#define COLOUR_BITS 5
+
+#define RECORD_BYTES ((sizeof(struct g) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1))
+
+_Static_assert(STACK_DEFAULT == (size_t)1 << (SLOT_SHIFT + STACK_DEFAULT_CLASS),
+               "the default class is the default size");
+_Static_assert(RECORD_BYTES + ((1 << COLOUR_BITS) - 1) * CACHE_LINE + 512 <= 4096,
+               "record, colour and the first frames share a page");
+
+/* Contiguous slots of one class. */
+struct stack_chunk {
+    uintptr_t lo, hi;         /* constant */
+    struct stack_chunk *next; /* all chunks, newest first; constant once published */
+    uint32_t class;           /* constant */
+    uint32_t nslots;          /* constant */
+    uint32_t used;            /* invariant (1); atomic, rises, written under STACKS */
+};
+
+/* STACKS. */
+struct stack_class {
+    struct g *free;            /* dead goroutines, last freed first, through sched_link */
+    uint64_t nfree;            /* in that list */
+    struct stack_chunk *chunk; /* where new slots come from */
+    size_t want;               /* bytes of the next chunk */
+};
+
+static struct {
+    struct lock lock;
+    struct stack_class classes[ALL_CLASSES];
+    struct stack_chunk *all;   /* atomic; pushed under STACKS, never removed */
+    struct stack_chunk *spare; /* a record whose chunk was refused; STACKS */
+    bool guards_are_mappings;  /* constant after stack_init */
+} stacks;
+
+/* ---- the table of all goroutines ------------------------------------------------------------ */
+
+#define TABLE_BLOCK0 1024u
+#define TABLE_BLOCKS 22 /* 2^32 goroutines */
+
+static struct {
+    struct g **blocks[TABLE_BLOCKS]; /* set once under STACKS, before `size` reaches them */
+    uint32_t size;                   /* atomic; rises under STACKS */
+} table;
+
+uint32_t g_table_size(void)
+{
+    return atomic_load_acquire(&table.size); /* pairs with the release in table_append_locked */
+}
+
+struct g *g_at(uint32_t index)
+{
+    if (index >= g_table_size()) return NULL;
+    struct block_place at = block_place_of(index, TABLE_BLOCK0);
+    return table.blocks[at.block][at.offset];
+}
+
+/* Room for one more; keeps it for the next call when the caller then fails. */
+static bool table_reserve_locked(void)
+{
+    struct block_place at = block_place_of(table.size, TABLE_BLOCK0);
+    if (table.blocks[at.block] != NULL) return true;
+    size_t bytes = ((size_t)TABLE_BLOCK0 << at.block) * sizeof(struct g *);
+    table.blocks[at.block] = persistent_map(bytes, &sched.meta_bytes);
+    return table.blocks[at.block] != NULL;
+}
+
+static void table_append_locked(struct g *g)
+{
+    struct block_place at = block_place_of(table.size, TABLE_BLOCK0);
+    g->index = table.size;
+    table.blocks[at.block][at.offset] = g;
+    atomic_store_release(&table.size, table.size + 1); /* pairs with g_table_size */
+}
+
+/* ---- slots ---------------------------------------------------------------------------------- */
+
+static size_t slot_bytes(uint32_t class)
+{
+    return (size_t)1 << (SLOT_SHIFT + class);
+}
+
+static size_t guard_bytes(uint32_t class)
+{
+    size_t guard = class == 0 ? GUARD_MIN : class == 1 ? 2 * GUARD_MIN : GUARD_MAX;
+    return align_up(guard, os_page_size());
+}
+
+/* The smallest class of at least `size` bytes whose guard leaves most of the slot; ALL_CLASSES: too
+ * large. */
+static uint32_t class_for(size_t size)
+{
+    if (size == 0) size = STACK_DEFAULT;
+    uint32_t class = bits_len64((size - 1) >> SLOT_SHIFT);
+    while (class < ALL_CLASSES && slot_bytes(class) < 4 * guard_bytes(class))
+        class ++; /* pages of 64 KB */
+    return class < ALL_CLASSES ? class : ALL_CLASSES;
+}
+
+/* The record's place follows from the slot's address, so lookup needs no table. */
+static struct g *slot_record(uintptr_t slot, uint32_t class)
+{
+    uint64_t mixed = (uint64_t)(slot >> SLOT_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
+    size_t colour = (size_t)(mixed >> (64 - COLOUR_BITS)) * CACHE_LINE;
+    return (struct g *)(slot + slot_bytes(class) - colour - RECORD_BYTES);
+}
+
+static never_inline __attribute__((__unused__)) bool record_is_valid(const struct g *g)
+{
+    uintptr_t slot = g->stack_lo - guard_bytes(g->slot_class);
+    return g->slot_class < ALL_CLASSES && slot_record(slot, g->slot_class) == g &&
+           g->stack_hi == (uintptr_t)g && g_at(g->index) == g && stack_owner(g->stack_lo) == g;
+}
+
+/* ---- chunks --------------------------------------------------------------------------------- */
+
+/* What to ask for while nothing was refused. */
+static size_t region_bytes(uint32_t class)
+{
+    size_t slot = slot_bytes(class);
+    if (class >= STACK_CLASSES) return slot;
+    size_t most = REGION_BYTES;
+    uint64_t limit = os_address_space_limit();
+    while (most > slot && most > limit / REGION_SHARE)
+        most /= 2;
+    return most;
+}
+
+/* Maps as much as can be had of what the class wants.  All sizes are the slot times a power of
+ * two. */
+static void *chunk_map_locked(struct stack_class *k, uint32_t class, size_t *bytes)
+{
+    size_t slot = slot_bytes(class), region = region_bytes(class), small = SMALL_CHUNK_SLOTS * slot;
+    size_t want = k->want != 0 ? k->want : region;
+    void *got = os_mem_map(NULL, want);
+    if (got == NULL && want == region && want > small) {
+        want = small;
+        got = os_mem_map(NULL, want);
+    }
+    while (got == NULL && want > slot) {
+        want /= 2;
+        got = os_mem_map(NULL, want);
+    }
+    k->want = want < region ? 2 * want : region;
+    *bytes = want;
+    return got;
+}
+
+static struct stack_chunk *chunk_record_locked(void)
+{
+    struct stack_chunk *c = stacks.spare;
+    stacks.spare = NULL;
+    if (c == NULL) c = persistent_alloc(sizeof(*c), CACHE_LINE, &sched.meta_bytes);
+    return c;
+}
+
+/* A chunk of the class with a slot never used, or NULL: no address space. */
+static struct stack_chunk *chunk_with_room_locked(uint32_t class)
+{
+    struct stack_class *k = &stacks.classes[class];
+    if (k->chunk != NULL && k->chunk->used < k->chunk->nslots) return k->chunk;
+    struct stack_chunk *c = chunk_record_locked();
+    if (c == NULL) return NULL;
+    size_t bytes;
+    char *lo = chunk_map_locked(k, class, &bytes);
+    if (lo == NULL) {
+        stacks.spare = c;
+        return NULL;
+    }
+    os_mem_nohugepage(lo, bytes); /* a huge page would make a parked goroutine cost 2 MB */
+    os_mem_name(lo, bytes, "gort stacks");
+    c->lo = (uintptr_t)lo;
+    c->hi = (uintptr_t)lo + bytes;
+    c->class = class;
+    c->nslots = (uint32_t)(bytes / slot_bytes(class));
+    c->used = 0;
+    c->next = stacks.all;
+    atomic_store_release(&stacks.all, c); /* pairs with chunk_of */
+    k->chunk = c;
+    return c;
+}
+
+/* Signal-safe.  The search is short: a chunk per class, more only under limits or for stacks beyond
+ * the largest class. */
+static const struct stack_chunk *chunk_of(uintptr_t addr)
+{
+    const struct stack_chunk *c = atomic_load_acquire(&stacks.all); /* chunk_with_room_locked */
+    while (c != NULL && (addr < c->lo || addr >= c->hi))
+        c = c->next;
+    return c;
+}
+
+/* ---- allocating ----------------------------------------------------------------------------- */
+
+static struct g *reuse_locked(uint32_t class)
+{
+    struct stack_class *k = &stacks.classes[class];
+    struct g *g = k->free;
+    if (g == NULL) return NULL;
+    k->free = g->sched_link;
+    k->nfree--;
+    g->sched_link = NULL;
+    return g;
+}
+
+static struct g *slot_use_locked(uint32_t class, int *error)
+{
+    *error = ENOMEM;
+    if (!table_reserve_locked()) return NULL;
+    struct stack_chunk *c = chunk_with_room_locked(class);
+    if (c == NULL) return NULL;
+    uintptr_t slot = c->lo + c->used * slot_bytes(class);
+    int failed = os_mem_guard((void *)slot, guard_bytes(class));
+    if (failed != 0) {
+        *error = failed;
+        return NULL;
+    }
+    struct g *g = slot_record(slot, class);
+    g->stack_lo = slot + guard_bytes(class);
+    g->stack_hi = (uintptr_t)g;
+    g->slot_class = class;
+    table_append_locked(g);
+    atomic_store_release(&c->used, c->used + 1); /* pairs with slot_owner */
+    return g;
+}
+
+struct g *stack_alloc(size_t size, int *error)
+{
+    uint32_t class = class_for(size);
+    if (class == ALL_CLASSES) {
+        *error = ENOMEM;
+        return NULL;
+    }
+    lock_acquire(&stacks.lock);
+    struct g *g = reuse_locked(class);
+    bool reused = g != NULL;
+    if (!reused) g = slot_use_locked(class, error);
+    lock_release(&stacks.lock);
+    if (g == NULL) return NULL;
+    /* Frames that never returned left their red zones. */
+    if (reused) ASAN_UNPOISON_MEMORY_REGION((void *)g->stack_lo, g->stack_hi - g->stack_lo);
+    assert_that(g->status == G_DEAD);
+    assert_heavy(record_is_valid(g));
+    return g;
+}
+
+void stack_free(struct g *g)
+{
+    uint32_t class = g->slot_class;
+    assert_that(g->status == G_DEAD && g != g_self());
+    assert_heavy(record_is_valid(g));
+    if (class >= STACK_CLASSES) {
+        uintptr_t keep = align_down((uintptr_t)g - LARGE_KEPT, os_page_size());
+        (void)os_mem_release((void *)g->stack_lo, keep - g->stack_lo); /* advice */
+    }
+    lock_acquire(&stacks.lock);
+    struct stack_class *k = &stacks.classes[class];
+    g->sched_link = k->free;
+    k->free = g;
+    k->nfree++;
+    lock_release(&stacks.lock);
+}
+
+size_t stack_slot_bytes(const struct g *g)
+{
+    return slot_bytes(g->slot_class);
+}
+
+/* ---- whose address is it -------------------------------------------------------------------- */
+
+/* Signal-safe.  offset receives where in its slot addr lies. */
+static struct g *slot_owner(uintptr_t addr, size_t *offset)
+{
+    const struct stack_chunk *c = chunk_of(addr);
+    if (c == NULL) return NULL;
+    size_t number = (addr - c->lo) >> (SLOT_SHIFT + c->class);
+    if (number >= atomic_load_acquire(&c->used)) return NULL; /* pairs with slot_use_locked */
+    uintptr_t slot = c->lo + number * slot_bytes(c->class);
+    *offset = addr - slot;
+    return slot_record(slot, c->class);
+}
+
+struct g *stack_owner(uintptr_t addr)
+{
+    size_t offset;
+    return slot_owner(addr, &offset);
+}
+
+struct g *stack_guard_owner(uintptr_t addr)
+{
+    size_t offset;
+    struct g *g = slot_owner(addr, &offset);
+    return g != NULL && offset < guard_bytes(g->slot_class) ? g : NULL;
+}
+
+/* ---- beginning, statistics ------------------------------------------------------------------ */
+
+/* Does the kernel make guards by changing mappings?  A page guarded so is readable again after a
+ * commit; a guard by advice stays.  The futex call looks at the word without touching it from
+ * here: an unreadable one ends it at once, a readable zero makes it wait until the time is out. */
+static bool guards_are_mappings(void)
+{
+    size_t page = os_page_size();
+    char *probe = os_mem_map(NULL, page);
+    if (probe == NULL) return false;
+    bool readable = os_mem_guard(probe, page) == 0 && os_mem_commit(probe, page) == 0 &&
+                    !os_futex_wait((uint32_t *)probe, 0, 1);
+    os_mem_unmap(probe, page);
+    return readable;
+}
+
+void stack_init(void)
+{
+    lock_init(&stacks.lock, RANK_STACKS);
+    crit_enter();
+    lock_acquire(&stacks.lock);
+    struct stack_chunk *c = chunk_with_room_locked(class_for(0));
+    lock_release(&stacks.lock);
+    crit_exit();
+    if (c == NULL)
+        throw_fmt("can not reserve address space for one stack of %zu bytes; see ulimit -v",
+                  STACK_DEFAULT);
+    stacks.guards_are_mappings = guards_are_mappings();
+}
+
+void stack_read_stats(struct stack_stats *out)
+{
+    *out = (struct stack_stats){ 0, 0, 0, 0, 0 };
+    crit_enter();
+    lock_acquire(&stacks.lock);
+    for (const struct stack_chunk *c = stacks.all; c != NULL; c = c->next) {
+        out->slots += c->used;
+        out->bytes_reserved += c->hi - c->lo;
+    }
+    for (uint32_t i = 0; i < ALL_CLASSES; i++)
+        out->slots_free += stacks.classes[i].nfree;
+    lock_release(&stacks.lock);
+    crit_exit();
+    out->bytes_sys = out->slots * os_page_size(); /* the page of the record; deeper ones unknown */
+    if (stacks.guards_are_mappings) out->guards_by_mprotect = out->slots;
+}
