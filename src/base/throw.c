@@ -80,11 +80,24 @@ _Noreturn static void sleep_until_end(void)
     }
 }
 
+/* Nothing but a fault interrupts a report: a thread that a stop signal held could wait for a
+ * stopper that itself waits here for the end. */
+static void block_signals(void)
+{
+    const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+    uint64_t mask = UINT64_MAX;
+    for (size_t i = 0; i < array_len(faults); i++)
+        mask &= ~(UINT64_C(1) << (faults[i] - 1));
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, sizeof mask);
+}
+
 void throw_begin(void)
 {
     int none = 0, self = thread_id();
-    if (atomic_cas_relaxed(&reporting_thread, &none, self)) /* the word guards no data */
+    if (atomic_cas_relaxed(&reporting_thread, &none, self)) { /* the word guards no data */
+        block_signals();
         return;
+    }
     if (none != self) sleep_until_end();
     print_err("fatal error: another error while reporting one\n");
     end_process();

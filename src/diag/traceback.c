@@ -1,0 +1,244 @@
+/* Traces: which functions a goroutine is in.
+ *
+ * Frames come from the compiler's unwinder (_Unwind_Backtrace of libgcc): it needs no frame pointers,
+ * crosses the frame that a signal pushed, arch_call_on_stack, and the frames of other libraries.
+ *
+ *   the caller itself     from here; what belongs to the report is dropped: all up to a function of
+ *                         throw, or with a ucontext all up to the interrupted instruction
+ *   a parked goroutine    arch_call_behind makes the unwinder believe that it was called from there
+ *   a running one         not possible from another thread: its registers are there, not here
+ *
+ * A trace is collected first (the first HEAD and the last TAIL frames, whatever lies between counted)
+ * and printed then, because which frames to leave out depends on what follows them.  Left out, unless
+ * the runtime's frames are wanted: what a parked goroutine runs inside the public call that parks it,
+ * and the runtime's frames that started it.
+ *
+ * Answers to: traceback.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "diag/traceback.h"
+
+#include <string.h>
+#include <unwind.h>
+
+#include "base/throw.h"
+#include "diag/symbols.h"
+#include "sched/sched.h"
+
+#define HEAD 50
+#define TAIL 10
+#define FRAMES_LIMIT (1u << 20) /* a trace that has more is taken for endless */
+#define REPORT_FRAMES 24        /* throw and reporter have fewer */
+
+struct frame {
+    uintptr_t pc;     /* in the function: of the call, or the interrupted instruction */
+    uintptr_t start;  /* where its unwind information begins */
+};
+
+struct walk {
+    uintptr_t interrupted; /* drop all up to this exact pc; 0: none */
+    bool from_entry;       /* the outermost frame was a goroutine's */
+    unsigned total;
+    struct frame head[HEAD], tail[TAIL]; /* tail: a ring, frame i at (i - HEAD) % TAIL */
+};
+
+/* ---- collecting --------------------------------------------------------------------------------- */
+
+__attribute__((__visibility__("hidden"))) void arch_entry(void);
+
+static bool is_report(uintptr_t start)
+{
+    return start == (uintptr_t)throw_msg || start == (uintptr_t)throw_fmt ||
+           start == (uintptr_t)throw_finish || start == (uintptr_t)arch_call_behind;
+}
+
+static void walk_add(struct walk *w, struct frame f)
+{
+    if (w->total < HEAD)
+        w->head[w->total] = f;
+    else
+        w->tail[(w->total - HEAD) % TAIL] = f;
+    w->total++;
+}
+
+static _Unwind_Reason_Code on_frame(struct _Unwind_Context *c, void *arg)
+{
+    struct walk *w = arg;
+    int exact = 0;
+    uintptr_t ip = _Unwind_GetIPInfo(c, &exact);
+    struct frame f = { exact ? ip : ip - 1, _Unwind_GetRegionStart(c) };
+    if (ip == 0 && !exact) return _URC_END_OF_STACK;
+    if (f.start == (uintptr_t)arch_entry - 1) { /* its CFI covers the byte before it */
+        w->from_entry = true;
+        return _URC_END_OF_STACK;
+    }
+    if (w->interrupted != 0 && exact && ip == w->interrupted) {
+        w->interrupted = 0;
+        w->total = 0;
+    }
+    walk_add(w, f);
+    if (is_report(f.start) && w->total <= REPORT_FRAMES) w->total = 0;
+    return w->total < FRAMES_LIMIT ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+static never_inline void walk_here(void *arg)
+{
+    _Unwind_Backtrace(on_frame, arg);
+    __asm__ volatile(""); /* not a tail call: this frame is dropped by its own name */
+}
+
+static _Unwind_Reason_Code stop_at_once(struct _Unwind_Context *c, void *arg)
+{
+    (void)c;
+    (void)arg;
+    return _URC_END_OF_STACK;
+}
+
+void traceback_init(void)
+{
+    _Unwind_Backtrace(stop_at_once, NULL);
+}
+
+/* ---- printing ----------------------------------------------------------------------------------- */
+
+static const struct symbol *symbol_or_unknown(uintptr_t pc)
+{
+    static struct symbol unknown;
+    if (symbols_begin()) {
+        const struct symbol *s = symbol_at(pc);
+        symbols_end();
+        return s;
+    }
+    unknown = (struct symbol){ .address = pc };
+    return &unknown;
+}
+
+const char *traceback_function(uintptr_t pc)
+{
+    const struct symbol *s = symbol_or_unknown(pc);
+    return s->name[0] != '\0' ? s->name : "?";
+}
+
+static void print_place(struct print *out, const struct symbol *s)
+{
+    print_fmt(out, "\t");
+    if (s->file[0] != '\0')
+        print_fmt(out, "%s+%#lx ", s->file, (unsigned long)s->offset);
+    print_fmt(out, "pc=%#lx\n", (unsigned long)s->address);
+}
+
+static void print_frame(struct print *out, uintptr_t pc)
+{
+    const struct symbol *s = symbol_or_unknown(pc);
+    print_fmt(out, "%s(...)\n", s->name[0] != '\0' ? s->name : "?");
+    print_place(out, s);
+}
+
+static const struct frame *walk_frame(const struct walk *w, unsigned i)
+{
+    return i < HEAD ? &w->head[i] : &w->tail[(i - HEAD) % TAIL];
+}
+
+/* The first frame to show of a parked goroutine: the public call.  Nothing public: all. */
+static unsigned first_public(const struct walk *w)
+{
+    unsigned n = w->total < HEAD ? w->total : HEAD;
+    for (unsigned i = 0; i < n; i++)
+        if (strncmp(traceback_function(w->head[i].pc), "gort_", 5) == 0) return i;
+    return 0;
+}
+
+static void print_walk(const struct traceback *t, const struct walk *w, bool parked)
+{
+    unsigned first = 0, end = w->total;
+    if (!t->system) {
+        if (parked) first = first_public(w);
+        if (w->from_entry && end > first) end--; /* the scheduler's frame that calls g->fn */
+    }
+    unsigned gap_end = end > HEAD + TAIL ? w->total - TAIL : HEAD;
+    for (unsigned i = first; i < end && i < HEAD; i++)
+        print_frame(t->out, walk_frame(w, i)->pc);
+    if (gap_end > HEAD) print_fmt(t->out, "...%u frames elided...\n", gap_end - HEAD);
+    for (unsigned i = gap_end; i < end; i++)
+        print_frame(t->out, walk_frame(w, i)->pc);
+}
+
+static const char *state_name(const struct g *g, uint32_t status)
+{
+    if (status == G_WAITING) return wait_reason_name((enum wait_reason)g->wait_reason);
+    if (status == G_BLOCKING) return "blocking call";
+    return g_status_name(status);
+}
+
+static void print_header(const struct traceback *t, const struct g *g, const char *state)
+{
+    print_fmt(t->out, "\ngoroutine %lu [%s", (unsigned long)g->goid, state);
+    if (g->name[0] != '\0' && g->goid != 1) print_fmt(t->out, ", %.31s", g->name);
+    if (g->locked != 0 && !g->is_attached) print_fmt(t->out, ", locked to thread");
+    if (g->is_system) print_fmt(t->out, ", system");
+    print_fmt(t->out, "]:\n");
+}
+
+static void print_creator(const struct traceback *t, const struct g *g)
+{
+    if (g->created_pc == 0 || g->is_attached || g->goid == 1) return;
+    const struct symbol *s = symbol_or_unknown(g->created_pc - 1);
+    print_fmt(t->out, "created by %s in goroutine %lu\n", s->name[0] != '\0' ? s->name : "?",
+              (unsigned long)g->created_by);
+    print_place(t->out, s);
+}
+
+/* ---- goroutines --------------------------------------------------------------------------------- */
+
+void traceback_self(const struct traceback *t, const struct g *g, void *ucontext)
+{
+    struct walk w = { .interrupted = ucontext != NULL ? arch_frame_pc(ucontext) : 0 };
+    walk_here(&w);
+    if (g != NULL)
+        print_header(t, g, "running");
+    else
+        print_fmt(t->out, "\nthread without a goroutine:\n");
+    print_walk(t, &w, false);
+    if (g != NULL) print_creator(t, g);
+    print_flush(t->out);
+}
+
+static bool context_is_sound(const struct g *g)
+{
+    return g->ctx.sp >= g->stack_lo && g->ctx.sp < g->stack_hi && g->ctx.sp % WORD_SIZE == 0;
+}
+
+static void print_suspended(const struct traceback *t, const struct g *g)
+{
+    struct walk w = { .interrupted = 0 };
+    arch_call_behind(walk_here, &w, &g->ctx);
+    if (w.total == 0 && g->fn != NULL) /* has not run yet */
+        print_frame(t->out, (uintptr_t)g->fn);
+    print_walk(t, &w, true);
+}
+
+void traceback_other(const struct traceback *t, const struct g *g)
+{
+    uint32_t status = g->status; /* racy unless all are asleep: a report does its best */
+    print_header(t, g, state_name(g, status));
+    if (status == G_RUNNING || status == G_BLOCKING)
+        print_fmt(t->out, "\tgoroutine %s on another thread; stack not available\n",
+                  status == G_RUNNING ? "runs" : "is");
+    else if (!context_is_sound(g))
+        print_fmt(t->out, "\tstack not available\n");
+    else
+        print_suspended(t, g);
+    print_creator(t, g);
+    print_flush(t->out);
+}
+
+void traceback_others(const struct traceback *t, const struct g *except)
+{
+    uint32_t n = g_table_size();
+    for (uint32_t i = 0; i < n; i++) {
+        const struct g *g = g_at(i);
+        if (g == NULL || g == except || g->status == G_DEAD) continue;
+        if (g->is_system && !t->system) continue;
+        traceback_other(t, g);
+    }
+}

@@ -1,0 +1,126 @@
+/* Boot: gort_run, from the first call to the main function's result.
+ *
+ * The order, and why:
+ *   1. environment   everything below takes its settings from it
+ *   2. heap          the off-heap records of all floors come from its allocators
+ *   3. collector     and its hooks, before any P exists
+ *   4. faults        from here on a crash on a thread of the runtime is reported
+ *   5. scheduler     Ps, stacks, poller; still one thread
+ *   6. main          the first M and the main goroutine; on it the runtime's own goroutines start,
+ *                    before the program can do anything
+ * The calling thread then sleeps until the main function has returned.  Nothing is torn down: the
+ * threads that run go on until the process exits.
+ *
+ * Answers to: rt0_go, schedinit, main in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "base/atomic.h"
+#include "base/print.h"
+#include "base/throw.h"
+#include "gc/gc.h"
+#include "gort/go.h"
+#include "heap/heap.h"
+#include "os/os.h"
+#include "rt/env.h"
+#include "rt/fault.h"
+#include "sched/hooks.h"
+#include "sched/sched.h"
+
+struct main_call {
+    int (*fn)(int argc, char **argv);
+    int argc;
+    char **argv;
+    int status;
+};
+
+static uint32_t runs; /* atomic: calls of gort_run */
+
+static void step(const char *what)
+{
+    if (env.boottrace) print_err("gort: boot: %s\n", what);
+}
+
+/* ---- checks ----------------------------------------------------------------------------------- */
+
+/* The declaration promises compilers that fn is not NULL; they must not take it at its word here. */
+static bool is_null(const void *p)
+{
+    __asm__("" : "+r"(p));
+    return p == NULL;
+}
+
+static void check_call(const struct main_call *call)
+{
+    if (m_self() != NULL) throw_msg("gort_run called inside gort_run");
+    if (atomic_fetch_add_relaxed(&runs, 1) != 0) /* a lone counter */
+        throw_msg("gort_run called a second time: it runs once per process");
+    if (is_null((const void *)(uintptr_t)call->fn)) throw_msg("gort_run: the main function is NULL");
+}
+
+/* ---- the floors ------------------------------------------------------------------------------- */
+
+static void boot_heap(void)
+{
+    struct heap_params params = { .huge_pages = true, .clobber_free = env.clobberfree != 0 };
+    if (!heap_init(&params))
+        throw_msg("out of memory: the kernel gave none for the heap (see ulimit -v)");
+}
+
+static void boot_collector(void)
+{
+    struct sched_hooks hooks = { .p_init = NULL };
+    struct gc_options options = {
+        .percent = env.gc_percent,
+        .debug = { .gcstress = (uint32_t)env.gcstress, .gccheck = env.gccheck != 0 },
+    };
+    gc_init(&options);
+    gc_hooks_fill(&hooks);
+    sched_hooks_install(&hooks);
+}
+
+#define MAIN_STACK_MIN (256 * KB)
+#define MAIN_STACK_MAX (256 * MB)
+#define MAIN_STACK_UNLIMITED (64 * MB)
+#define ADDRESS_SPACE_PART 16 /* of a limited address space the main stack takes at most 1/16 */
+
+/* As large as the thread's own stack would be. */
+static size_t main_stack_size(void)
+{
+    uint64_t size = os_stack_limit(), space = os_address_space_limit();
+    if (size == UINT64_MAX) size = MAIN_STACK_UNLIMITED;
+    if (size > MAIN_STACK_MAX) size = MAIN_STACK_MAX;
+    if (size > space / ADDRESS_SPACE_PART) size = space / ADDRESS_SPACE_PART;
+    return size < MAIN_STACK_MIN ? MAIN_STACK_MIN : (size_t)size;
+}
+
+/* ---- the main goroutine ----------------------------------------------------------------------- */
+
+static void run_main(void *arg)
+{
+    struct main_call *call = arg;
+    step("background goroutines");
+    gc_start_background();
+    step("main function");
+    call->status = call->fn(call->argc, call->argv);
+    step("main function returned");
+    sched_main_done();
+}
+
+int gort_run(int (*main_fn)(int argc, char **argv), int argc, char **argv)
+{
+    struct main_call call = { .fn = main_fn, .argc = argc, .argv = argv };
+    check_call(&call);
+    env_read();
+    env_apply(&env);
+    step("heap");
+    boot_heap();
+    step("collector");
+    boot_collector();
+    step("faults");
+    fault_install();
+    step("scheduler");
+    sched_init(env.procs);
+    step("main goroutine");
+    sched_run(run_main, &call, main_stack_size());
+    return call.status;
+}

@@ -1,0 +1,62 @@
+/* SIGSEGV, SIGBUS, SIGFPE and SIGILL: who hears of them.
+ *
+ *   on a thread of the runtime or an attached one   sched_hooks.fault, which reports and ends
+ *   on any other thread                             whoever handled the signal before gort_run,
+ *                                                   else the default action
+ *
+ * The handler runs on the thread's alternate stack, so that the overflow of a goroutine's stack can
+ * be reported at all.  The default action is reached by restoring it and returning: the instruction
+ * faults again.  A signal that was sent (by kill) does not come again, so it is sent once more.
+ *
+ * Answers to: sigpanic, sigfwd and sigtramp in signal_unix.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "rt/fault.h"
+
+#include <signal.h>
+
+#include "base/throw.h"
+#include "os/os.h"
+#include "sched/hooks.h"
+#include "sched/sched.h"
+
+static const int fault_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+
+/* What was installed before, in the order of fault_signals.  Constant after fault_install. */
+static struct sigaction former[array_len(fault_signals)];
+
+static const struct sigaction *former_of(int sig)
+{
+    size_t i = 0;
+    while (fault_signals[i] != sig)
+        i++;
+    return &former[i];
+}
+
+static void pass_on(int sig, siginfo_t *info, void *ucontext)
+{
+    const struct sigaction *a = former_of(sig);
+    if ((a->sa_flags & SA_SIGINFO) != 0) {
+        a->sa_sigaction(sig, info, ucontext);
+    } else if (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN) {
+        a->sa_handler(sig);
+    } else {
+        os_signal_restore_default(sig);
+        if (info->si_code <= 0) os_thread_kill(os_thread_id(), sig);
+    }
+}
+
+static void on_fault(int sig, siginfo_t *info, void *ucontext)
+{
+    if (m_self() != NULL && sched_hooks.fault != NULL) sched_hooks.fault(sig, info, ucontext);
+    pass_on(sig, info, ucontext);
+}
+
+void fault_install(void)
+{
+    for (size_t i = 0; i < array_len(fault_signals); i++) {
+        int err = os_signal_install(fault_signals[i], on_fault, &former[i]);
+        if (err != 0)
+            throw_fmt("can not install the handler of signal %d (error %d)", fault_signals[i], err);
+    }
+}
