@@ -16,7 +16,8 @@ struct arch_context {
 };
 
 /* Saves the running context in *from and continues *to.  Returns when somebody switches back to
- * *from, possibly on another thread: no thread-local may be cached across it. */
+ * *from, possibly on another thread: no thread-local may be cached across it.  Rounding and the
+ * other floating-point controls belong to the context; exception flags belong to the thread. */
 void arch_switch(struct arch_context *from, const struct arch_context *to);
 /* Prepares *ctx so that the first switch to it calls entry(arg) on the stack that ends at top
  * (16-byte alignment is arranged).  entry never returns. */
