@@ -43,6 +43,7 @@ never_inline struct p *p_pin_slow(void)
     if (g == NULL || g_self() == NULL) throw_msg("a call that needs a P on a system stack");
     bool was_locked = g->locked_m != NULL;
     if (!was_locked) {
+        note_clear(&m->park); /* stop_locked counts on it */
         g->locked_m = m;
         m->locked_g = g;
     }
@@ -126,6 +127,7 @@ int m_attach(void)
     struct m *m = m_alloc(true);
     if (m == NULL) return ENOMEM;
     m->attached = true;
+    note_clear(&m->park); /* stop_locked counts on it */
     if (attached_system_stack(m) != 0) {
         m_discard(m);
         return ENOMEM;

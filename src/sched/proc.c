@@ -106,7 +106,7 @@ static struct g *next_local(struct m *m)
  * g runs again, perhaps on another thread. */
 void switch_from(struct m *m, struct g *g)
 {
-    assert_that(crit_depth() == 1 && lock_none_held());
+    assert_that(crit_depth() == 1); /* locks may be held: commit releases them */
     bool dying = g->status == G_DEAD;
     thread_state_save(g);
     struct g *next = next_local(m);
@@ -460,6 +460,11 @@ static struct g *find_runnable(struct m *m)
 {
     for (;;) {
         if (world_wants_stop()) m_stop_point(m);
+        if (m->p == NULL && m->spinning) { /* the stop took it: somebody else must look */
+            m->spinning = false;
+            atomic_fetch_sub_seq(&sched.nspinning, 1);
+            m_wake_for_work();
+        }
         if (unlikely(atomic_load_relaxed(&sched.exiting))) m_sleep_for_ever(m);
         if (m->p != NULL) {
             struct g *g = find_near(m);

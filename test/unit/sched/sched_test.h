@@ -30,7 +30,7 @@ static inline int sched_test_child(void (*fn)(void), int procs)
     pid_t pid = fork();
     if (pid == 0) {
         struct sched_test_main t = { fn };
-        random_set_process_seed(test_random());
+        random_set_process_seed(test_seed());
         heap_init(NULL);
         sched_init(procs);
         sched_run(sched_test_entry, &t, 0);
