@@ -1,0 +1,56 @@
+/* What the files of malloc share.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_ALLOC_ALLOC_H
+#define GORT_ALLOC_ALLOC_H
+
+#include "arch/arch.h"
+#include "gc/gc.h"
+#include "heap/mcache.h"
+#include "sched/sched.h"
+
+/* What to allocate.  In a caller that is inlined, all of it is constants but a size. */
+struct shape {
+    size_t size;
+    size_t align;     /* a power of two */
+    bool noscan;      /* no pointers; else by: */
+    uint64_t mask;    /* size <= BITMAP_MAX: bit i: word i may be a pointer */
+    uint64_t layout;  /* above: Note [Layout words] in gc/gc.h */
+    const char *call; /* the public name, for reports */
+};
+
+#define TYPED_MAX (SMALL_MAX - WORD_SIZE)     /* larger objects with pointers have their own span */
+#define LARGE_MAX ((size_t)1 << ADDRESS_BITS) /* no such address space */
+
+/* Every word may be a pointer: for objects in slots, which need a type. */
+extern const struct gort_type alloc_conservative;
+
+/* ---- guards (guard.c) ------------------------------------------------------------------------- */
+
+/* Throws unless this is a registered extra stack: Note [Guards]. */
+void alloc_guard_slow(const char *call);
+/* The first thing of every allocation; ends in a critical section with a P. */
+static force_inline struct p *alloc_enter(const char *call)
+{
+    struct g *g = g_self();
+    if (unlikely(g == NULL || arch_crit_word() != 0 ||
+                 arch_stack_pointer() - g->stack_lo > g->stack_hi - g->stack_lo))
+        alloc_guard_slow(call);
+    return p_pin();
+}
+
+/* No memory for the attempt-th time (0 first), outside sections: collects, then gives memory back,
+ * then throws with a report. */
+void alloc_no_memory_slow(int attempt, size_t size, const char *call);
+_Noreturn void alloc_overflow_slow(size_t n, size_t size, const char *call);
+/* gcstress. */
+void alloc_stress_slow(void);
+
+/* ---- ways to allocate -------------------------------------------------------------------------- */
+
+/* Whatever the shape. */
+void *alloc_any(const struct shape *s);
+void *alloc_large(const struct shape *s);
+
+#endif

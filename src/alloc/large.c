@@ -1,0 +1,50 @@
+/* Large objects: each in a span of its own.
+ *
+ * The span is published, in the central sets, before its memory is zeroed: a gigabyte takes long, and
+ * zeroing is done outside the critical section so that a stop interrupts it anywhere.  Until
+ * large_zeroed is set the collector marks the object but takes it for pointer-free: what lies there is
+ * a former object's.  The address being zeroed is in this function's frame, so the object is kept.
+ *
+ * Memory order: the release of large_zeroed pairs with the markers' acquire: who sees it set sees
+ * zeros, and large_type, which was written before.
+ *
+ * Answers to: mallocgcLarge, memclrNoHeapPointersChunked in malloc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include <string.h>
+
+#include "alloc/alloc.h"
+#include "gort/mem.h"
+
+static struct span *large_span(const struct shape *s)
+{
+    if (s->size > LARGE_MAX) alloc_no_memory_slow(2, s->size, s->call);
+    for (int attempt = 0;; attempt++) {
+        struct p *p = alloc_enter(s->call);
+        mcache_prepare_for_sweep(p->mcache);
+        struct span *sp = span_alloc_large(p->mcache, s->size, s->align, s->noscan);
+        if (sp != NULL) {
+            sp->large_type = (const struct gort_type *)(uintptr_t)s->layout;
+            return sp; /* pinned */
+        }
+        p_unpin();
+        alloc_no_memory_slow(attempt, s->size, s->call);
+    }
+}
+
+void *alloc_large(const struct shape *s)
+{
+    struct span *sp = large_span(s);
+    void *x = (void *)sp->base;
+    bool old_bytes = sp->need_zero != 0;
+    if (!old_bytes) atomic_store_release(&sp->large_zeroed, 1);
+    p_unpin();
+    if (old_bytes) {
+        memset(x, 0, s->size);
+        atomic_store_release(&sp->large_zeroed, 1); /* the object is alive, so the span is its */
+    }
+    gc_after_refill();
+    if (unlikely(gc_debug.gcstress != 0)) alloc_stress_slow();
+    gort_keep_alive(x);
+    return x;
+}

@@ -1,0 +1,84 @@
+/* Allocation in slots: inlined into the public calls, so that each keeps only what it needs.
+ *
+ * Note [Publishing].  An object becomes visible to other goroutines only by a store of its address
+ * that the program makes; before, in this order and in one critical section: its slot is taken, its
+ * memory zeroed, the place of its pointers written (bitmap or layout word).  A release fence then
+ * orders all that before the program's store: whoever finds the address in memory finds zeros and a
+ * layout behind it, on machines that reorder stores too.  The collector, which stops no thread inside
+ * a section, never sees a slot half-made.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_ALLOC_MALLOC_H
+#define GORT_ALLOC_MALLOC_H
+
+#include <string.h>
+
+#include "alloc/alloc.h"
+#include "base/bits.h"
+
+/* The smallest class whose slots have this alignment; 0: none, a large span it must be.  All classes
+ * but those of 8 and 24 bytes are multiples of 16, which a unit test proves. */
+static force_inline unsigned alloc_class(size_t size, size_t align)
+{
+    if (align <= 8) return size_class_of(size);
+    if (align == 16) return size_class_of(align_up(size, 16));
+    return size_class_aligned(size, align);
+}
+
+/* With *p pinned; may unpin and pin again.  Sets *refilled when the heap grew.  Throws without
+ * memory. */
+uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct shape *s, bool *refilled);
+/* What follows an allocation that took the slow path, or any while gcstress is on. */
+static force_inline void alloc_leave(bool refilled)
+{
+    p_unpin();
+    if (unlikely(refilled)) gc_after_refill();
+    if (unlikely(gc_debug.gcstress != 0)) alloc_stress_slow();
+}
+
+static force_inline void alloc_zero(uintptr_t x, size_t bytes)
+{
+    uint64_t *w = (uint64_t *)x;
+    if (bytes <= 32) {
+        for (size_t i = 0; i < bytes / 8; i++)
+            w[i] = 0;
+    } else {
+        memset(w, 0, bytes);
+    }
+}
+
+/* Pointer bits of the slot at x: n words, n <= 64.  Only the P that caches the span writes there. */
+static force_inline void alloc_write_bitmap(uintptr_t x, unsigned n, uint64_t mask)
+{
+    uintptr_t page = align_down(x, PAGE_BYTES);
+    uint64_t *bitmap = (uint64_t *)(page + PAGE_BYTES - SPAN_MARK_TAIL - SPAN_POINTER_BITMAP);
+    unsigned first = (unsigned)((x - page) / WORD_SIZE), at = first / 64, shift = first % 64;
+    uint64_t all = n == 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
+    bitmap[at] = (bitmap[at] & ~(all << shift)) | mask << shift;
+    if (shift + n > 64)
+        bitmap[at + 1] = (bitmap[at + 1] & ~(all >> (64 - shift))) | mask >> (64 - shift);
+}
+
+/* A slot of a class: zeroed, its pointers described. */
+static force_inline void *alloc_slot(const struct shape *s, unsigned class)
+{
+    unsigned spc = span_class_make(class, s->noscan);
+    size_t elem = span_class_elem_size(spc);
+    bool refilled = false;
+    struct p *p = alloc_enter(s->call);
+    uintptr_t x = mcache_take(p->mcache, spc, elem);
+    if (unlikely(x == 0)) x = alloc_slot_slow(&p, spc, s, &refilled);
+    if (mcache_need_zero(p->mcache, spc)) alloc_zero(x, elem);
+    if (!s->noscan) {
+        if (s->size <= BITMAP_MAX)
+            alloc_write_bitmap(x, (unsigned)(elem / WORD_SIZE), s->mask);
+        else
+            *(uint64_t *)(x + elem - WORD_SIZE) = s->layout;
+    }
+    atomic_fence_release(); /* Note [Publishing] */
+    alloc_leave(refilled);
+    return (void *)x;
+}
+
+#endif

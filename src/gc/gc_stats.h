@@ -1,0 +1,89 @@
+/* What the collector tells of itself: totals, and one record per cycle.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_GC_GC_STATS_H
+#define GORT_GC_GC_STATS_H
+
+#include "base/config.h"
+
+/* Why a cycle runs. */
+enum gc_cause {
+    GC_CAUSE_HEAP,
+    GC_CAUSE_FORCED,
+    GC_CAUSE_PERIODIC,
+    GC_CAUSE_MEMORY,
+    GC_CAUSE_STRESS,
+    GC_CAUSES
+};
+const char *gc_cause_name(enum gc_cause c);
+
+/* Root jobs, by what they scan. */
+enum root_kind {
+    ROOT_DATA,       /* the program's writable data */
+    ROOT_RANGES,     /* registered ranges */
+    ROOT_TLS,        /* thread-local storage */
+    ROOT_STACKS,     /* goroutines: stacks, registers, waiter records */
+    ROOT_SPECIALS,   /* what finalizable objects point to */
+    ROOT_FINALIZERS, /* objects whose finalizer waits to run */
+    ROOT_RECORDS,    /* off-heap records of other floors */
+    ROOT_KINDS
+};
+const char *root_kind_name(enum root_kind k);
+
+/* One cycle.  Times are os_now; durations ns; sizes bytes. */
+struct gc_cycle_record {
+    uint64_t number; /* 1 for the first */
+    enum gc_cause cause;
+    int64_t begin;            /* the thread decided to collect */
+    int64_t stop_begin;       /* the stop was asked for */
+    int64_t stopped;          /* all threads had stopped */
+    int64_t mark_end;         /* nothing grey was left */
+    int64_t started;          /* the world went on */
+    int64_t sweep_begin;      /* finishing the former sweep began (part of [begin, stop_begin)) */
+    uint64_t pause;           /* stop_begin to started */
+    uint64_t cpu;             /* CPU time of all markers, and of the stopper's other work */
+    uint64_t heap_before;     /* heap_live when the world had stopped */
+    uint64_t heap_marked;     /* ... of it live */
+    uint64_t goal_before;     /* the goal this cycle had */
+    uint64_t goal_after;      /* the next one's */
+    uint64_t stacks, globals; /* bytes scanned */
+    uint64_t objects;         /* marked */
+    uint64_t scan_work;       /* bytes of objects scanned */
+    uint64_t root_jobs[ROOT_KINDS];
+    uint32_t markers;   /* threads that marked */
+    uint32_t overflows; /* times the mark queue found no memory */
+    int procs;          /* Ps */
+};
+
+/* Called after each cycle, on the thread that ran it, outside critical sections, the world running.
+ * Set at boot; NULL: nobody listens. */
+extern void (*gc_cycle_listener)(const struct gc_cycle_record *r);
+
+#define GC_PAUSES_KEPT 256
+
+struct gc_totals {
+    uint64_t cycles;
+    uint64_t by_cause[GC_CAUSES];
+    uint64_t pause_total, pause_max, pause_min, pause_last; /* ns; 0 before the first */
+    uint64_t pauses[GC_PAUSES_KEPT]; /* of cycle n at index (n - 1) % GC_PAUSES_KEPT */
+    uint64_t cpu;                    /* ns, all cycles */
+    uint64_t goal, trigger;
+    uint64_t marked;         /* by the last cycle */
+    uint64_t objects_marked; /* by all */
+    uint64_t meta;           /* off-heap memory of the collector */
+    uint64_t work_buffers;   /* bytes of mark queue */
+    uint64_t finalizers_set, finalizers_queued, finalizers_run;
+    uint64_t swept_background,
+        swept_finish; /* spans: by the sweeper; before a cycle or on demand */
+    uint64_t barrier_flushes, barrier_logged;
+    double cpu_fraction; /* of all CPU time available since boot */
+    int percent;
+};
+/* Any time: a consistent copy of the last finished cycle's state. */
+void gc_read_totals(struct gc_totals *out);
+
+/* Bytes that marker (P) i marked in the last cycle: for tests of balance. */
+uint64_t gc_marker_bytes(int i);
+
+#endif

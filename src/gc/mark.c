@@ -1,0 +1,333 @@
+/* The parallel mark: markers, their helper threads, termination, overflow.
+ *
+ * While the world is stopped, the thread that stopped it marks with the work queue of P 0, and a
+ * helper thread stands in for each further P.  Helpers are plain threads, made before any stop needs
+ * them; they know no goroutine, are no M, and sleep on a futex word while the world runs.  Rejected:
+ * marking on the stopped Ms themselves: an M may be stopped inside user code with any lock held, and
+ * how many there are is not ours to say.
+ *
+ * A marker's life in a cycle (edges: the marker itself):
+ *
+ *           local queue and FIFO empty            no root job left
+ *     DRAIN ---------------------------> ROOTS ---------------------> GLOBAL ----+
+ *       ^                                  |     got a buffer           |        | list empty
+ *       |         one job scanned          |  <-------------------------+        v
+ *       +----------------------------------+                                  HUNGRY
+ *       ^                 list not empty: hungry -= 1                           |  |
+ *       +-----------------------------------------------------------------------+  | all hungry
+ *                                                                                   v
+ *                                                                                  DONE
+ *
+ * Note [Termination].  A marker counts itself hungry only when it holds no work, has found no root
+ * job, and has seen the global list empty; it stops being counted before it takes anything.  When
+ * all are counted, nothing is left: consider the last buffer ever pushed.  Its pusher was not hungry,
+ * and became so only after it saw the list empty; so somebody who was not hungry took the buffer,
+ * and became hungry only after it held nothing more.
+ *
+ * Note [Overflow].  When the queue can get no memory, the object at hand is marked but not queued,
+ * and a flag is set.  After all are done, the marked objects of the whole heap are scanned once more
+ * (as root jobs, one per piece of an arena), until no such round sets the flag.  Each round
+ * that sets it has marked at least one more object, so this ends.  Marking thus needs no memory to
+ * be complete, only to be fast.
+ *
+ * Locking: none.  Memory order: `go` is released by the stopper and acquired by helpers; `running`
+ * is decremented with release by helpers and acquired by the stopper: before and after a mark
+ * everything belongs to the stopper.
+ *
+ * Answers to: gcDrain, gcMarkDone in mgcmark.go, mgc.go; gchelper of older versions.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gc/mark.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "gc/roots.h"
+#include "heap/persistent.h"
+#include "os/os.h"
+#include "sched/sched.h"
+
+#define HELPER_STACK (256 * KB)
+#define BALANCE_EVERY 32       /* objects between looks at who is hungry; a power of two */
+#define HUNGRY_PAUSES 64       /* rounds of waiting by pauses, */
+#define HUNGRY_YIELDS 64       /* then by giving the CPU up, */
+#define HUNGRY_SLEEP_NS 500000 /* then asleep, looking again after this */
+#define RESCAN_PAGES ((size_t)512)
+#define RESCAN_JOBS_PER_ARENA (PAGES_PER_ARENA / RESCAN_PAGES)
+
+struct helper {
+    struct marker marker;
+    uint32_t seen; /* last value of mark.go it answered; own */
+} cache_aligned;
+
+/* Off-heap records hang here; the structure itself holds no collected pointer. */
+static struct {
+    uint32_t go cache_aligned;   /* futex: number of the present round; released by the stopper */
+    uint32_t nmarkers;           /* of the present round; written before go */
+    uint32_t done cache_aligned; /* atomic; nothing is left in this round */
+    uint32_t overflow;           /* atomic; Note [Overflow] */
+    uint32_t running cache_aligned;   /* futex: helpers that have not finished the round */
+    uint32_t next_job cache_aligned;  /* atomic; root jobs handed out */
+    uint32_t njobs;                   /* of the present round */
+    bool rescan;                      /* the jobs are pieces of the heap */
+    int nhelpers;                     /* the holder of the cycle's semaphore */
+    struct helper *helper[MAX_PROCS]; /* [i] stands in for P i; [0] is the stopper's */
+    uint64_t meta;
+} mark;
+
+void mark_overflowed(void)
+{
+    atomic_store_relaxed(&mark.overflow, 1); /* read when all markers are done */
+}
+
+void marker_flush(struct marker *m)
+{
+    for (uint32_t i = 0; i < MARK_FIFO; i++) {
+        struct candidate *place = &m->fifo[m->next++ & (MARK_FIFO - 1)], old = *place;
+        place->span = NULL;
+        if (old.span != NULL) marker_mark(m, old.word, old.span);
+    }
+}
+
+/* ---- rescanning ------------------------------------------------------------------------------- */
+
+static void rescan_span(struct marker *m, struct span *s)
+{
+    if (span_state_of(s) != SPAN_IN_USE || span_is_noscan(s)) return;
+    if (span_is_large(s) && !atomic_load_acquire(&s->large_zeroed)) /* as in marker_marked */
+        return;
+    for (uint32_t i = 0; i < s->nelems; i++)
+        if (span_is_marked(s, i)) scan_object(m, span_slot(s, i));
+}
+
+static void rescan_job(struct marker *m, uint32_t job)
+{
+    struct arena *a = arena_at(job / RESCAN_JOBS_PER_ARENA);
+    size_t first = job % RESCAN_JOBS_PER_ARENA * RESCAN_PAGES;
+    for (size_t w = first / 64; w < (first + RESCAN_PAGES) / 64; w++) {
+        uint64_t bits = atomic_load_relaxed(&a->in_use_pages[w]); /* the world is stopped */
+        for (; bits != 0; bits &= bits - 1)
+            rescan_span(m, a->spans[w * 64 + bits_ctz64(bits)]);
+    }
+}
+
+/* ---- one marker ------------------------------------------------------------------------------- */
+
+static void feed_the_hungry(struct marker *m)
+{
+    if (atomic_load_relaxed(&work_pool.hungry) == 0 || !work_global_is_empty()) /* hints */
+        return;
+    work_balance(m->w);
+    os_futex_wake(&work_pool.hungry, 1);
+}
+
+static void marker_drain(struct marker *m)
+{
+    for (;;) {
+        uintptr_t obj = work_get(m->w);
+        if (obj == 0) {
+            marker_flush(m);
+            obj = work_get(m->w);
+            if (obj == 0) return;
+        }
+        scan_object(m, obj);
+        if (unlikely((++m->ticks & (BALANCE_EVERY - 1)) == 0) && !m->single) feed_the_hungry(m);
+    }
+}
+
+static bool marker_job(struct marker *m)
+{
+    if (atomic_load_relaxed(&mark.next_job) >= mark.njobs) /* rises only */
+        return false;
+    uint32_t job = atomic_fetch_add_relaxed(&mark.next_job, 1); /* jobs are independent */
+    if (job >= mark.njobs) return false;
+    if (mark.rescan)
+        rescan_job(m, job);
+    else
+        roots_scan_job(m, job);
+    return true;
+}
+
+static void hungry_pause(uint32_t round)
+{
+    if (round < HUNGRY_PAUSES) {
+        arch_pause();
+    } else if (round < HUNGRY_PAUSES + HUNGRY_YIELDS) {
+        os_thread_yield();
+    } else {
+        uint32_t n = atomic_load_relaxed(&work_pool.hungry); /* the wait compares again */
+        if (work_global_is_empty() && !atomic_load_relaxed(&mark.done))
+            os_futex_wait(&work_pool.hungry, n, HUNGRY_SLEEP_NS);
+    }
+}
+
+/* Waits for work.  false: nothing is left (Note [Termination]). */
+static bool marker_wait(struct marker *m)
+{
+    assert_that(work_is_empty(m->w));
+    if (atomic_fetch_add_acqrel(&work_pool.hungry, 1) + 1 == mark.nmarkers) {
+        atomic_store_release(&mark.done, 1); /* pairs with the acquire below */
+        os_futex_wake(&work_pool.hungry, INT32_MAX);
+        return false;
+    }
+    for (uint32_t round = 0;; round++) {
+        if (atomic_load_acquire(&mark.done)) return false;
+        if (!work_global_is_empty()) {
+            atomic_fetch_sub_acqrel(&work_pool.hungry, 1);
+            return true;
+        }
+        hungry_pause(round);
+    }
+}
+
+static void marker_run(struct marker *m)
+{
+    int64_t begin = os_thread_cpu();
+    do {
+        do
+            marker_drain(m);
+        while (marker_job(m) || work_get_global(m->w));
+    } while (marker_wait(m));
+    work_dispose(m->w);
+    m->cpu += os_thread_cpu() - begin;
+}
+
+/* ---- helpers ---------------------------------------------------------------------------------- */
+
+static void helper_main(void *arg)
+{
+    struct helper *h = arg;
+    for (;;) {
+        uint32_t go;
+        while ((go = atomic_load_acquire(&mark.go)) == h->seen) /* pairs with round_begin */
+            os_futex_wait(&mark.go, h->seen, -1);
+        h->seen = go;
+        if (h->marker.id >= mark.nmarkers) continue;
+        marker_run(&h->marker);
+        if (atomic_fetch_sub_acqrel(&mark.running, 1) == 1) /* pairs with round_finish */
+            os_futex_wake(&mark.running, 1);
+    }
+}
+
+static struct helper *helper_record(int id)
+{
+    struct helper *h = persistent_alloc(sizeof *h, CACHE_LINE, &mark.meta);
+    if (h == NULL) return NULL;
+    h->marker.id = (uint32_t)id;
+    h->seen = atomic_load_relaxed(&mark.go); /* no round begins while helpers are made */
+    return h;
+}
+
+void mark_prepare_helpers(int nprocs)
+{
+    if (mark.helper[0] == NULL && (mark.helper[0] = helper_record(0)) == NULL)
+        throw_msg("out of memory: no record for a marker");
+    for (int i = mark.nhelpers + 1; i < nprocs; i++) {
+        struct helper *h = helper_record(i);
+        /* Without memory or threads the cycle goes on with the markers there are. */
+        if (h == NULL || os_thread_create(helper_main, h, HELPER_STACK) != 0) return;
+        mark.helper[i] = h;
+        mark.nhelpers = i;
+    }
+}
+
+int mark_helpers(void)
+{
+    return mark.nhelpers;
+}
+
+/* ---- the stopper ------------------------------------------------------------------------------ */
+
+static void marker_reset(struct marker *m, int id, uintptr_t lo, uintptr_t hi)
+{
+    memset(m, 0, sizeof *m);
+    m->id = (uint32_t)id;
+    m->w = &p_at(id)->gcwork;
+    m->lo = lo;
+    m->bytes = hi - lo;
+    m->single = mark.nmarkers == 1;
+    m->w->bytes_marked = m->w->objects_marked = m->w->scan_work = m->w->flushed = 0;
+}
+
+static void markers_reset(void)
+{
+    uintptr_t lo = UINTPTR_MAX, hi = 0;
+    for (size_t i = 0; i < arena_count(); i++) {
+        struct arena *a = arena_at(i);
+        memset(a->mark_pages, 0, sizeof a->mark_pages);
+        if (a->base < lo) lo = a->base;
+        if (a->base + ARENA_BYTES > hi) hi = a->base + ARENA_BYTES;
+    }
+    if (hi == 0) lo = 0;
+    for (uint32_t i = 0; i < mark.nmarkers; i++)
+        marker_reset(&mark.helper[i]->marker, (int)i, lo, hi);
+}
+
+static void round_begin(uint32_t njobs, bool rescan)
+{
+    mark.njobs = njobs;
+    mark.rescan = rescan;
+    mark.done = mark.overflow = 0;
+    mark.next_job = 0;
+    work_pool.hungry = 0;
+    mark.running = mark.nmarkers - 1;
+    if (mark.running == 0) return;
+    atomic_store_release(&mark.go, mark.go + 1); /* pairs with helper_main */
+    os_futex_wake(&mark.go, INT32_MAX);
+}
+
+static void round_finish(void)
+{
+    uint32_t left;
+    for (uint32_t round = 0; (left = atomic_load_acquire(&mark.running)) != 0;
+         round++) { /* pairs with helper_main */
+        if (round < HUNGRY_PAUSES)
+            arch_pause();
+        else
+            os_futex_wait(&mark.running, left, -1);
+    }
+    check(work_global_is_empty());
+}
+
+static void mark_round(uint32_t njobs, bool rescan)
+{
+    round_begin(njobs, rescan);
+    marker_run(&mark.helper[0]->marker);
+    round_finish();
+}
+
+static void collect_result(struct mark_result *out)
+{
+    for (uint32_t i = 0; i < mark.nmarkers; i++) {
+        struct marker *m = &mark.helper[i]->marker;
+        out->bytes += m->w->bytes_marked;
+        out->objects += m->w->objects_marked;
+        out->scan_work += m->w->scan_work;
+        if (i != 0) /* the stopper accounts for itself */
+            out->helper_cpu += (uint64_t)m->cpu;
+        for (int k = 0; k < ROOT_KINDS; k++) {
+            out->root_bytes[k] += m->root_bytes[k];
+            out->root_jobs[k] += m->root_jobs[k];
+        }
+    }
+    out->markers = mark.nmarkers;
+}
+
+void mark_run_stw(int nprocs, struct mark_result *out)
+{
+    memset(out, 0, sizeof *out);
+    mark.nmarkers = (uint32_t)(nprocs < mark.nhelpers + 1 ? nprocs : mark.nhelpers + 1);
+    markers_reset();
+    mark_round(roots_prepare_stw(), false);
+    while (mark.overflow != 0) {
+        out->overflows++;
+        mark_round((uint32_t)(arena_count() * RESCAN_JOBS_PER_ARENA), true);
+    }
+    collect_result(out);
+}
+
+uint64_t gc_marker_bytes(int i)
+{
+    return p_at(i)->gcwork.bytes_marked; /* a test's look, after a cycle */
+}

@@ -1,0 +1,115 @@
+/* A marker: a thread that marks while the world is stopped, and how it looks at a word.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_GC_MARK_H
+#define GORT_GC_MARK_H
+
+#include "arch/arch.h"
+#include "gc/gc_stats.h"
+#include "gc/work.h"
+#include "heap/span.h"
+#include "sched/sched_data.h"
+
+#define MARK_FIFO 16
+#define OBLET_BYTES (128 * KB) /* larger objects are scanned in pieces of this size */
+
+_Static_assert((MARK_FIFO & (MARK_FIFO - 1)) == 0, "the ring's index is masked");
+
+/* Code that reads stacks and program data as words, whatever a sanitizer thinks lies there. */
+#define reads_foreign_words __attribute__((no_sanitize_address, no_sanitize_thread))
+
+/* A word that points into a span: perhaps to an object. */
+struct candidate {
+    uintptr_t word;
+    struct span *span; /* NULL: empty place */
+};
+
+/* Owned by its thread while marking, by the stopper before and after. */
+struct marker {
+    struct gcwork *w;    /* of the P that this marker stands in for */
+    uintptr_t lo, bytes; /* every arena lies in [lo, lo + bytes) */
+    bool single;         /* nobody else marks: bits are set without atomics */
+    uint32_t id;         /* number of the P */
+    uint32_t next;       /* place in fifo: the oldest, replaced next */
+    uint32_t ticks;
+    struct candidate fifo[MARK_FIFO];
+    uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
+    int64_t cpu; /* ns, this cycle */
+};
+
+/* The queue had no room for an object that is marked: Note [Overflow] in mark.c. */
+void mark_overflowed(void);
+
+/* ---- one object ----------------------------------------------------------------------------- */
+
+/* The slot has just become marked: counts it, and queues what is to be scanned. */
+static inline void marker_marked(struct marker *m, struct span *s, uint32_t index)
+{
+    struct arena *a = arena_of(s->base);
+    if (!arena_bit(a->mark_pages, s->base)) arena_bit_set(a->mark_pages, s->base);
+    m->w->objects_marked++;
+    m->w->bytes_marked += span_elem_size(s);
+    if (span_is_noscan(s)) return;
+    /* Acquire pairs with the release in alloc/large.c: a large object that is not zeroed yet holds
+     * old bytes, and nothing of its own. */
+    if (span_is_large(s) && !atomic_load_acquire(&s->large_zeroed)) return;
+    if (unlikely(!work_put(m->w, span_slot(s, index)))) mark_overflowed();
+}
+
+/* Marks the object that word points to, if it is one. */
+static inline void marker_mark(struct marker *m, uintptr_t word, struct span *s)
+{
+    if (span_state_of(s) != SPAN_IN_USE || word - s->base >= s->limit - s->base) return;
+    uint32_t i = span_index_of(s, word);
+    if (gcbits_test(s->mark_bits, i) || !span_is_slot_allocated(s, i)) return;
+    if (m->single ? gcbits_set_single(s->mark_bits, i) : gcbits_set(s->mark_bits, i))
+        marker_marked(m, s, i);
+}
+
+/* ---- one word ------------------------------------------------------------------------------- */
+
+/* Looks at any word.  What may be a pointer waits in the FIFO, MARK_FIFO candidates long, for its
+ * span and, when it will be scanned, its first line to arrive in the cache. */
+static inline void marker_see(struct marker *m, uintptr_t word)
+{
+    if (word - m->lo >= m->bytes) return;
+    struct arena *a = atomic_load_acquire(&arena_table[word >> ARENA_SHIFT]); /* see arena_of */
+    if (unlikely(a == NULL)) return;
+    struct span *s = atomic_load_acquire(&a->spans[arena_page_index(word)]); /* see span_of */
+    if (s == NULL) return;
+    arch_prefetch(s);
+    if (!arena_bit(a->noscan_pages, word)) arch_prefetch((const void *)word);
+    struct candidate *place = &m->fifo[m->next++ & (MARK_FIFO - 1)], old = *place;
+    place->word = word;
+    place->span = s;
+    if (likely(old.span != NULL)) marker_mark(m, old.word, old.span);
+}
+/* Empties the FIFO. */
+void marker_flush(struct marker *m);
+
+/* ---- memory (scan.c) -------------------------------------------------------------------------- */
+
+/* Words of roots: program data, ranges, records. */
+void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi);
+/* Words of stacks and registers: a word that equals an object's end marks the object too. */
+void scan_stack_words(struct marker *m, uintptr_t lo, uintptr_t hi);
+/* An object, or one oblet of a large one, that the queue held. */
+void scan_object(struct marker *m, uintptr_t obj);
+
+/* ---- the cycle's side (mark.c), world stopped unless said otherwise ---------------------------- */
+
+struct mark_result {
+    uint64_t bytes, objects, scan_work;
+    uint64_t helper_cpu; /* ns */
+    uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
+    uint32_t markers, overflows;
+};
+/* Marks everything reachable, with at most nprocs threads. */
+void mark_run_stw(int nprocs, struct mark_result *out);
+/* Sees that there are helper threads for nprocs Ps, as far as threads can be had.  Not raw: before
+ * the stop, in a wait (m_wait_stoppable); the holder of the cycle's semaphore. */
+void mark_prepare_helpers(int nprocs);
+int mark_helpers(void);
+
+#endif

@@ -1,0 +1,253 @@
+/* Roots: dividing them into jobs, scanning them, and the ranges that programs register.
+ *
+ * Marking starts at (DESIGN 4, rules 1, 9 and 10)
+ *   - the writable data of the program and its libraries (dataroots.c), in jobs of 256 KB;
+ *   - registered ranges, likewise;
+ *   - thread-local storage of every thread that runs goroutines;
+ *   - every goroutine: its stack from the red zone below the stack pointer up, its registers, the
+ *     element of each waiter record, argument and wake-up message;
+ *   - what finalizable objects point to (specials), and objects whose finalizer waits to run;
+ *   - off-heap records of other floors, which enumerate them.
+ * Jobs are numbered through; `first[kind]` says where a kind begins, and markers take numbers from
+ * one counter.  Memory is cut into jobs while the world is stopped, into a list that keeps its
+ * memory from cycle to cycle.
+ *
+ * A large stack is one job of one marker: what it points to is shared all the same.
+ *
+ * Locking: registered ranges by ROOTS, in a critical section; so the stopper, who waited for all
+ * sections to end, reads them freely.  Everything else here belongs to the cycle.
+ *
+ * Answers to: gcMarkRootPrepare, markroot in mgcmark.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gc/roots.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "gc/finalizer.h"
+#include "gc/gc.h"
+#include "gort/mem.h"
+#include "os/os.h"
+#include "sched/sched.h"
+#include "sched/stw.h"
+
+static struct {
+    struct lock lock;               /* ROOTS: registered */
+    struct root_list registered;    /* lock */
+    struct root_list blocks;        /* pieces of memory, of kinds DATA, RANGES, TLS; the cycle's */
+    uint32_t first[ROOT_KINDS + 1]; /* number of the first job of each kind; the cycle's */
+    gc_record_roots records[GC_RECORD_ROOTS]; /* constant after boot */
+    uint32_t nrecords;
+} roots = { .lock = LOCK_INIT(RANK_ROOTS) };
+
+const char *root_kind_name(enum root_kind k)
+{
+    static const char *const names[ROOT_KINDS] = { "data",   "ranges",   "thread-locals",
+                                                   "stacks", "specials", "finalizers",
+                                                   "records" };
+    return k < ROOT_KINDS ? names[k] : "unknown";
+}
+
+/* ---- lists ------------------------------------------------------------------------------------ */
+
+static bool root_list_grow(struct root_list *l)
+{
+    size_t page = os_page_size(), old = l->capacity * sizeof l->a[0];
+    size_t bytes = old == 0 ? page : 2 * old;
+    struct root_range *a = os_mem_map(NULL, bytes);
+    if (a == NULL) return false;
+    if (l->n != 0) memcpy(a, l->a, l->n * sizeof l->a[0]);
+    if (old != 0) os_mem_unmap(l->a, align_up(old, page));
+    l->a = a;
+    l->capacity = (uint32_t)(bytes / sizeof l->a[0]);
+    return true;
+}
+
+bool root_list_add(struct root_list *l, uintptr_t lo, uintptr_t hi)
+{
+    if (l->n == l->capacity && !root_list_grow(l)) return false;
+    l->a[l->n++] = (struct root_range){ lo, hi };
+    return true;
+}
+
+/* ---- registered ranges ------------------------------------------------------------------------ */
+
+void roots_init(void)
+{
+    lock_init(&roots.lock, RANK_ROOTS);
+}
+
+static struct root_range *registered_find(uintptr_t lo)
+{
+    for (uint32_t i = 0; i < roots.registered.n; i++)
+        if (roots.registered.a[i].lo == lo) return &roots.registered.a[i];
+    return NULL;
+}
+
+void gort_root_add(void *start, size_t size)
+{
+    uintptr_t lo = (uintptr_t)start, hi;
+    if (__builtin_add_overflow(lo, size, &hi))
+        throw_fmt("gort_root_add: the range %p + %zu ends beyond memory", start, size);
+    crit_enter();
+    lock_acquire(&roots.lock);
+    if (registered_find(lo) != NULL)
+        throw_fmt("gort_root_add: a range at %p is registered already", start);
+    if (!root_list_add(&roots.registered, lo, hi))
+        throw_msg("out of memory: can not register a root");
+    lock_release(&roots.lock);
+    crit_exit();
+}
+
+void gort_root_remove(void *start)
+{
+    crit_enter();
+    lock_acquire(&roots.lock);
+    struct root_range *r = registered_find((uintptr_t)start);
+    if (r == NULL) throw_fmt("gort_root_remove: no range is registered at %p", start);
+    *r = roots.registered.a[--roots.registered.n];
+    lock_release(&roots.lock);
+    crit_exit();
+}
+
+size_t roots_registered(void)
+{
+    return roots.registered.n; /* a test's look */
+}
+
+void gc_add_record_roots(gc_record_roots fn)
+{
+    if (roots.nrecords == GC_RECORD_ROOTS)
+        throw_msg("too many kinds of off-heap records with pointers");
+    roots.records[roots.nrecords++] = fn;
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------- */
+
+static uint32_t cut_into_jobs(uintptr_t lo, uintptr_t hi)
+{
+    uint32_t n = 0;
+    for (; lo < hi; lo += ROOT_JOB_BYTES, n++) {
+        uintptr_t end = hi - lo > ROOT_JOB_BYTES ? lo + ROOT_JOB_BYTES : hi;
+        if (!root_list_add(&roots.blocks, lo, end))
+            throw_msg("out of memory: no list of root jobs");
+    }
+    return n;
+}
+
+static uint32_t cut_list(const struct root_list *l)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->n; i++)
+        n += cut_into_jobs(l->a[i].lo, l->a[i].hi);
+    return n;
+}
+
+static uint32_t cut_thread_locals(void)
+{
+    uint32_t n = 0;
+    for (struct m *m = m_all(); m != NULL; m = m->all_next)
+        if (!m->dead)
+            for (uint32_t i = 0; i < m->ntls; i++)
+                n += cut_into_jobs(m->tls[i].lo, m->tls[i].hi);
+    return n;
+}
+
+uint32_t roots_prepare_stw(void)
+{
+    uint32_t n[ROOT_KINDS], total = 0;
+    roots.blocks.n = 0;
+    n[ROOT_DATA] = cut_list(roots_data());
+    n[ROOT_RANGES] = cut_list(&roots.registered);
+    n[ROOT_TLS] = cut_thread_locals();
+    n[ROOT_STACKS] = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
+    n[ROOT_SPECIALS] = (uint32_t)arena_count();
+    n[ROOT_FINALIZERS] = 1;
+    n[ROOT_RECORDS] = roots.nrecords;
+    for (int k = 0; k < ROOT_KINDS; k++) {
+        roots.first[k] = total;
+        total += n[k];
+    }
+    roots.first[ROOT_KINDS] = total;
+    return total;
+}
+
+/* ---- scanning ----------------------------------------------------------------------------------- */
+
+static uint64_t scan_block(struct marker *m, const struct root_range *r)
+{
+    scan_words(m, r->lo, r->hi);
+    return r->hi - r->lo;
+}
+
+/* What hangs on a goroutine's record: DESIGN 4, rule 9. */
+static void scan_g_record(struct marker *m, struct g *g)
+{
+    marker_see(m, (uintptr_t)g->arg);
+    marker_see(m, (uintptr_t)g->wake_param);
+    for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link)
+        marker_see(m, (uintptr_t)s->elem);
+}
+
+static uint64_t scan_g(struct marker *m, struct g *g)
+{
+    struct scan_range r[G_RANGES];
+    int n = g_scan_ranges_stw(g, r);
+    uint64_t bytes = 0;
+    if (g->status != G_DEAD) scan_g_record(m, g);
+    for (int i = 0; i < n; i++) {
+        scan_stack_words(m, r[i].lo, r[i].hi);
+        bytes += r[i].hi - r[i].lo;
+    }
+    return bytes;
+}
+
+static uint64_t scan_stacks(struct marker *m, uint32_t job)
+{
+    uint32_t end = (job + 1) * ROOT_JOB_STACKS, size = g_table_size();
+    uint64_t bytes = 0;
+    for (uint32_t i = job * ROOT_JOB_STACKS; i < end && i < size; i++) {
+        struct g *g = g_at(i);
+        if (g != NULL) bytes += scan_g(m, g);
+    }
+    return bytes;
+}
+
+static void emit_record(uintptr_t lo, uintptr_t hi, void *arg)
+{
+    struct marker *m = arg;
+    scan_words(m, lo, hi);
+    m->root_bytes[ROOT_RECORDS] += hi - lo;
+}
+
+void roots_scan_job(struct marker *m, uint32_t job)
+{
+    int k = 0;
+    while (job >= roots.first[k + 1])
+        k++;
+    uint32_t i = job - roots.first[k];
+    m->root_jobs[k]++;
+    switch ((enum root_kind)k) {
+    case ROOT_DATA:
+    case ROOT_RANGES:
+    case ROOT_TLS:
+        m->root_bytes[k] += scan_block(m, &roots.blocks.a[job]);
+        break;
+    case ROOT_STACKS:
+        m->root_bytes[k] += scan_stacks(m, i);
+        break;
+    case ROOT_SPECIALS:
+        finalizer_scan_specials(m, i);
+        break;
+    case ROOT_FINALIZERS:
+        finalizer_scan_queue(m);
+        break;
+    case ROOT_RECORDS:
+        roots.records[i](emit_record, m);
+        break;
+    case ROOT_KINDS:
+        throw_msg("a root job of no kind");
+    }
+}

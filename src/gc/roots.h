@@ -1,0 +1,47 @@
+/* Roots: where marking starts.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_GC_ROOTS_H
+#define GORT_GC_ROOTS_H
+
+#include "gc/gc_stats.h"
+#include "gc/mark.h"
+
+#define ROOT_JOB_BYTES (256 * KB) /* memory of one job */
+#define ROOT_JOB_STACKS 8         /* goroutines of one job */
+
+struct root_range {
+    uintptr_t lo, hi;
+};
+
+/* A growing array of ranges, off-heap.  Its owner's lock. */
+struct root_list {
+    struct root_range *a;
+    uint32_t n, capacity;
+};
+/* Adds [lo, hi).  false: no memory.  Raw system calls only. */
+bool root_list_add(struct root_list *l, uintptr_t lo, uintptr_t hi);
+
+/* ---- before the stop, in a wait ---------------------------------------------------------------- */
+
+/* Reads the loader's list of writable data, when it changed since the last time.  Takes the loader's
+ * lock: in m_wait_stoppable.  The holder of the cycle's semaphore. */
+void roots_read_data(void);
+/* What it found: valid for the holder of the cycle's semaphore, and while the world is stopped. */
+const struct root_list *roots_data(void);
+/* On a thread itself: notes its thread-local storage in m->tls. */
+void roots_read_tls(struct m *m);
+
+/* ---- while the world is stopped ---------------------------------------------------------------- */
+
+/* Divides all roots into jobs; how many. */
+uint32_t roots_prepare_stw(void);
+/* Scans one; any marker. */
+void roots_scan_job(struct marker *m, uint32_t job);
+
+/* Registered ranges: gort_root_add, gort_root_remove (roots.c). */
+void roots_init(void);
+size_t roots_registered(void);
+
+#endif

@@ -1,0 +1,165 @@
+/* Scanning: which words of a piece of memory are looked at.
+ *
+ * Where an object's pointers are depends on its span's layout:
+ *   LAYOUT_BITMAP        up to BITMAP_MAX bytes: one bit per word, at the end of the page;
+ *   LAYOUT_TYPED_FOOTER  above, in slots: a layout word at the end of the slot;
+ *   LAYOUT_LARGE         a layout word in the span record; scanned in oblets, so that several
+ *                        markers share one array, and so that no scan is long.
+ * Every word found is ambiguous, whatever its type: it marks if it points into an allocated slot.
+ *
+ * Note [One past the end].  Compilers keep a pointer past an array's end as the only reference to it
+ * (a loop that runs down).  Such a pointer equals the start of the next slot, or the end of a span.
+ * So a word of a stack or register also marks the object that ends where it points.  Words in
+ * memory do not: there the program stored them, and a pointer past the end does not keep an object.
+ *
+ * Memory order: words are read with relaxed loads (plain here: the world is stopped); the layout word
+ * was published by the allocation's release.
+ *
+ * Answers to: scanobject, scanblock, scanConservative in mgcmark.go; typePointers in mbitmap.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "base/assert.h"
+#include "base/bits.h"
+#include "gc/gc.h"
+#include "gc/mark.h"
+#include "gort/type.h"
+
+/* ---- ranges of words ------------------------------------------------------------------------ */
+
+reads_foreign_words static inline uintptr_t word_at(uintptr_t p)
+{
+    return *(const volatile uintptr_t *)p;
+}
+
+reads_foreign_words void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi)
+{
+    for (uintptr_t p = align_up(lo, WORD_SIZE); p + WORD_SIZE <= hi; p += WORD_SIZE)
+        marker_see(m, word_at(p));
+}
+
+/* Note [One past the end]: the object, if there is one, whose slot ends at word. */
+static void mark_ending_at(struct marker *m, uintptr_t word)
+{
+    struct span *s;
+    uint32_t i;
+    uintptr_t base;
+    if (span_find_object(word - 1, &s, &i, &base) && base + span_elem_size(s) == word)
+        marker_mark(m, word - 1, s);
+}
+
+reads_foreign_words void scan_stack_words(struct marker *m, uintptr_t lo, uintptr_t hi)
+{
+    for (uintptr_t p = align_up(lo, WORD_SIZE); p + WORD_SIZE <= hi; p += WORD_SIZE) {
+        uintptr_t word = word_at(p);
+        if (word - m->lo > m->bytes) /* the last object's end is one past the heap */
+            continue;
+        marker_see(m, word);
+        mark_ending_at(m, word);
+    }
+}
+
+/* ---- objects by type -------------------------------------------------------------------------- */
+
+/* Words of [lo, hi) of one element at `at`, by mask. */
+static inline void scan_mask(struct marker *m, uintptr_t at, uint64_t mask)
+{
+    for (; mask != 0; mask &= mask - 1)
+        marker_see(m, word_at(at + WORD_SIZE * bits_ctz64(mask)));
+}
+
+static inline uintptr_t later(uintptr_t a, uintptr_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline uintptr_t earlier(uintptr_t a, uintptr_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The part in [lo, hi) of one element at `at`, by runs. */
+static void scan_runs(struct marker *m, const struct gort_type *t, uintptr_t at, uintptr_t lo,
+                      uintptr_t hi)
+{
+    for (uint32_t i = 0; i < t->nruns; i++) {
+        uintptr_t from = at + t->runs[i].offset, to = from + t->runs[i].size;
+        scan_words(m, later(from, lo), earlier(to, hi));
+    }
+}
+
+static void scan_element(struct marker *m, const struct gort_type *t, uintptr_t at, uintptr_t lo,
+                         uintptr_t hi)
+{
+    if (t->flags & GORT_TYPE_NOSCAN) return;
+    if (t->flags & GORT_TYPE_CONSERVATIVE)
+        scan_words(m, later(at, lo), earlier(at + t->size, hi));
+    else if (t->mask != 0 && at >= lo && at + t->size <= hi)
+        scan_mask(m, at, t->mask);
+    else
+        scan_runs(m, t, at, lo, hi);
+}
+
+/* An object at base whose pointers `word` describes; only what lies in [lo, hi). */
+static void scan_by_layout(struct marker *m, uint64_t word, uintptr_t base, uintptr_t lo,
+                           uintptr_t hi)
+{
+    const struct gort_type *t = layout_type(word);
+    unsigned tag = word & LAYOUT_TAG_MASK;
+    if (t == NULL || (tag == LAYOUT_REPEAT && (t->flags & GORT_TYPE_CONSERVATIVE))) {
+        scan_words(m, lo, hi);
+    } else if (tag == LAYOUT_REPEAT) {
+        uintptr_t at = lo == base ? base : base + (lo - base) / t->size * t->size;
+        for (; at < hi; at += t->size)
+            scan_element(m, t, at, lo, hi);
+    } else {
+        uintptr_t rest = base + layout_offset(word);
+        scan_element(m, t, base, lo, tag == LAYOUT_PREFIX ? earlier(hi, rest) : hi);
+        if (tag == LAYOUT_PREFIX) scan_words(m, later(lo, rest), hi);
+    }
+}
+
+/* ---- objects by layout ------------------------------------------------------------------------ */
+
+static inline void scan_by_bitmap(struct marker *m, const struct span *s, uintptr_t obj)
+{
+    const uint64_t *bitmap = span_pointer_bitmap(s);
+    unsigned first = (unsigned)((obj - s->base) / WORD_SIZE), n = s->elem_size / WORD_SIZE;
+    unsigned at = first / 64, shift = first % 64;
+    uint64_t mask = bitmap[at] >> shift;
+    if (shift + n > 64) mask |= bitmap[at + 1] << (64 - shift);
+    if (n < 64) mask &= ((uint64_t)1 << n) - 1;
+    scan_mask(m, obj, mask);
+}
+
+static inline void scan_small_typed(struct marker *m, const struct span *s, uintptr_t obj)
+{
+    uintptr_t end = obj + s->elem_size - WORD_SIZE; /* of the layout word's own place */
+    scan_by_layout(m, *(const uint64_t *)end, obj, obj, end);
+}
+
+/* The first oblet queues the others: their addresses, inside the object, stand for them. */
+static void scan_large(struct marker *m, const struct span *s, uintptr_t obj)
+{
+    uintptr_t end = earlier(s->base + s->large_size, s->limit);
+    if (obj == s->base)
+        for (uintptr_t p = obj + OBLET_BYTES; p < end; p += OBLET_BYTES)
+            if (!work_put(m->w, p)) mark_overflowed();
+    uintptr_t hi = earlier(obj + OBLET_BYTES, end);
+    m->w->scan_work += hi - obj;
+    scan_by_layout(m, (uintptr_t)s->large_type, s->base, obj, hi);
+}
+
+void scan_object(struct marker *m, uintptr_t obj)
+{
+    const struct span *s = span_of(obj);
+    if (s->layout == LAYOUT_BITMAP) {
+        m->w->scan_work += s->elem_size;
+        scan_by_bitmap(m, s, obj);
+    } else if (s->layout == LAYOUT_TYPED_FOOTER) {
+        m->w->scan_work += s->elem_size;
+        scan_small_typed(m, s, obj);
+    } else {
+        assert_that(s->layout == LAYOUT_LARGE);
+        scan_large(m, s, obj);
+    }
+}

@@ -1,0 +1,143 @@
+/* The collector's totals, and the public calls that read or steer it.
+ *
+ * Locking: the totals are written by the holder of the cycle's semaphore only, and read under it, so
+ * that a reader sees whole cycles.
+ *
+ * Answers to: mstats.go, debug.SetGCPercent, runtime.GC.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "gc/background.h"
+#include "gc/barrier.h"
+#include "gc/cycle.h"
+#include "gc/finalizer.h"
+#include "gc/gc.h"
+#include "gc/work.h"
+#include "gort/mem.h"
+#include "heap/mcache.h"
+#include "os/os.h"
+#include "sched/sched.h"
+#include "sched/stack.h"
+#include "sched/stw.h"
+
+static struct {
+    struct gc_totals t; /* cycle_lock */
+    int64_t boot;       /* os_now */
+} stats;
+
+void totals_init(int64_t boot)
+{
+    stats.boot = boot;
+}
+
+void totals_goal(uint64_t goal)
+{
+    stats.t.goal = goal;
+}
+
+void totals_add(const struct gc_cycle_record *r, int percent)
+{
+    struct gc_totals *t = &stats.t;
+    t->pauses[t->cycles % GC_PAUSES_KEPT] = r->pause;
+    t->cycles++;
+    t->by_cause[r->cause]++;
+    t->pause_total += r->pause;
+    t->pause_last = r->pause;
+    if (r->pause > t->pause_max) t->pause_max = r->pause;
+    if (t->cycles == 1 || r->pause < t->pause_min) t->pause_min = r->pause;
+    t->cpu += r->cpu;
+    t->goal = r->goal_after;
+    t->marked = r->heap_marked;
+    t->objects_marked += r->objects;
+    int64_t available = (r->started - stats.boot) * r->procs;
+    t->cpu_fraction = available > 0 ? (double)t->cpu / (double)available : 0;
+    t->percent = percent;
+}
+
+static void read_counters(struct gc_totals *t)
+{
+    struct finalizer_counts f;
+    struct sweep_counts s;
+    struct barrier_counts b;
+    finalizer_read_counts(&f);
+    sweep_read_counts(&s);
+    barrier_read_counts(&b);
+    t->finalizers_set = f.set;
+    t->finalizers_queued = f.queued;
+    t->finalizers_run = f.run;
+    t->swept_background = s.background;
+    t->swept_finish = s.finish;
+    t->barrier_flushes = b.flushes;
+    t->barrier_logged = b.logged;
+    t->work_buffers = atomic_load_relaxed(&work_pool.bytes); /* a statistic */
+    t->meta = f.meta;
+    t->trigger = atomic_load_relaxed(&gc_trigger);
+    t->percent = gc_percent();
+}
+
+void gc_read_totals(struct gc_totals *out)
+{
+    cycle_lock();
+    *out = stats.t;
+    cycle_unlock();
+    read_counters(out);
+}
+
+/* ---- public --------------------------------------------------------------------------------------- */
+
+void gort_gc(void)
+{
+    g_require("gort_gc");
+    gc_collect(GC_CAUSE_FORCED);
+    gc_sweep_all();
+}
+
+int gort_set_gc_percent(int percent)
+{
+    g_require("gort_set_gc_percent");
+    int old = gc_set_percent(percent);
+    gc_after_refill(); /* the new goal may lie below what is live */
+    return old;
+}
+
+static void read_heap_stopped(void *arg)
+{
+    world_stop(STOP_STATS, NULL);
+    for (int i = 0; i < p_count(); i++)
+        mcache_publish(p_at(i)->mcache);
+    heap_read_stats(arg);
+    world_start();
+}
+
+/* Floor 8 adds what only it knows to meta_sys. */
+void gort_read_stats(gort_stats *out)
+{
+    struct heap_stats h;
+    struct gc_totals t;
+    struct stack_stats k;
+    g_require("gort_read_stats");
+    call_on_system_stack(read_heap_stopped, &h);
+    gc_read_totals(&t);
+    stack_read_stats(&k);
+    *out = (gort_stats){
+        .num_gc = t.cycles,
+        .num_forced_gc = t.by_cause[GC_CAUSE_FORCED],
+        .heap_marked = t.marked,
+        .heap_live = h.live,
+        .heap_alloc = h.alloc,
+        .total_alloc = h.total_alloc,
+        .mallocs = h.mallocs,
+        .frees = h.frees,
+        .heap_goal = t.goal,
+        .heap_sys = h.sys,
+        .heap_released = h.released,
+        .stack_sys = k.bytes_sys,
+        .meta_sys = h.meta + sched_meta_bytes() + t.meta,
+        .pause_total_ns = t.pause_total,
+        .pause_max_ns = t.pause_max,
+        .pause_last_ns = t.pause_last,
+        .gc_cpu_fraction = t.cpu_fraction,
+    };
+}

@@ -1,0 +1,190 @@
+/* The queue of grey objects.
+ *
+ * A marker pushes and pops at its `first` buffer.  When that is full or empty it changes places with
+ * `second`; only when that does not help is a global list touched.  So a marker that hovers around
+ * the edge of a buffer goes back and forth between its two without touching shared memory.
+ *
+ * Why a stack: depth first keeps the queue short, and the objects popped are those just prefetched.
+ * Why not one deque per marker with stealing: a buffer of 250 objects is a fair unit of exchange, and
+ * termination needs only the emptiness of one list.
+ *
+ * Buffers are cut from 32 KB spans freed by hand, and stay: a node of a lock-free stack must remain
+ * readable.  What memory can not be had for is not lost: the caller has marked the object, and
+ * mark.c looks through the heap for marked objects again (Note [Overflow]).
+ *
+ * Invariants: (1) first and second are both NULL or both buffers; (2) a buffer on the full list has
+ * an entry, one on the empty list has none; (3) an object is in one buffer.
+ *
+ * Memory order: lfstack_push's release pairs with lfstack_pop's acquire, which carries a buffer's
+ * contents to another marker.
+ *
+ * Answers to: mgcwork.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gc/work.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "heap/heap.h"
+#include "heap/span.h"
+
+#define WORK_SPAN_PAGES ((size_t)4)
+#define BUFFERS_PER_SPAN (WORK_SPAN_PAGES * PAGE_BYTES / WORKBUF_BYTES)
+#define WORK_RESERVE_SPANS 4
+
+_Static_assert(WORK_SPAN_PAGES *PAGE_BYTES % WORKBUF_BYTES == 0, "buffers fill a span");
+
+struct work_pool work_pool = { .fail_after = UINT64_MAX };
+
+static bool test_says_fail(void)
+{
+    if (likely(work_pool.fail_after == UINT64_MAX)) return false;
+    /* A test's countdown: exactness among markers does not matter. */
+    uint64_t left = atomic_load_relaxed(&work_pool.fail_after);
+    if (left == 0) return true;
+    atomic_store_relaxed(&work_pool.fail_after, left - 1);
+    return false;
+}
+
+/* A new span's buffers go to the empty list; one of them is returned. */
+static struct workbuf *buffers_alloc(void)
+{
+    if (test_says_fail()) return NULL;
+    struct span *s = span_alloc_manual(WORK_SPAN_PAGES, &work_pool.bytes);
+    if (s == NULL) return NULL;
+    for (size_t i = 0; i < BUFFERS_PER_SPAN; i++) {
+        struct workbuf *b = (struct workbuf *)(s->base + i * WORKBUF_BYTES);
+        memset(&b->node, 0, sizeof b->node);
+        b->n = 0;
+        if (i > 0) lfstack_push(&work_pool.empty, &b->node);
+    }
+    return (struct workbuf *)s->base;
+}
+
+bool work_init(void)
+{
+    for (int i = 0; i < WORK_RESERVE_SPANS; i++) {
+        struct workbuf *b = buffers_alloc();
+        if (b == NULL) return false;
+        lfstack_push(&work_pool.empty, &b->node);
+    }
+    return true;
+}
+
+static struct workbuf *buffer_of(struct lfnode *n)
+{
+    return n != NULL ? container_of(n, struct workbuf, node) : NULL;
+}
+
+static struct workbuf *empty_buffer(void)
+{
+    struct workbuf *b = buffer_of(lfstack_pop(&work_pool.empty));
+    if (b == NULL) b = buffers_alloc();
+    if (b != NULL) assert_that(b->n == 0);
+    return b;
+}
+
+static void give_full(struct gcwork *w, struct workbuf *b)
+{
+    assert_that(b->n != 0);
+    w->flushed++;
+    lfstack_push(&work_pool.full, &b->node);
+}
+
+static bool work_ready(struct gcwork *w)
+{
+    if (w->first != NULL) return true;
+    struct workbuf *a = empty_buffer();
+    if (a == NULL) return false;
+    struct workbuf *b = empty_buffer();
+    if (b == NULL) {
+        lfstack_push(&work_pool.empty, &a->node);
+        return false;
+    }
+    w->first = a;
+    w->second = b;
+    return true;
+}
+
+static void work_exchange(struct gcwork *w)
+{
+    struct workbuf *b = w->first;
+    w->first = w->second;
+    w->second = b;
+}
+
+never_inline bool work_put_slow(struct gcwork *w, uintptr_t obj)
+{
+    if (!work_ready(w)) return false;
+    if (w->first->n == WORKBUF_ENTRIES) work_exchange(w);
+    if (w->first->n == WORKBUF_ENTRIES) {
+        struct workbuf *b = empty_buffer();
+        if (b == NULL) return false;
+        give_full(w, w->first);
+        w->first = b;
+    }
+    w->first->obj[w->first->n++] = obj;
+    return true;
+}
+
+never_inline uintptr_t work_get_slow(struct gcwork *w)
+{
+    if (w->first == NULL) return 0;
+    if (w->first->n == 0) work_exchange(w);
+    return w->first->n == 0 ? 0 : w->first->obj[--w->first->n];
+}
+
+bool work_get_global(struct gcwork *w)
+{
+    if (work_global_is_empty() || !work_ready(w)) return false;
+    assert_that(work_is_empty(w));
+    struct workbuf *b = buffer_of(lfstack_pop(&work_pool.full));
+    if (b == NULL) return false;
+    assert_that(b->n != 0);
+    lfstack_push(&work_pool.empty, &w->first->node);
+    w->first = b;
+    return true;
+}
+
+/* The older half of a buffer is given: nearer to the roots, so there is likely more behind it. */
+static void give_half(struct gcwork *w)
+{
+    struct workbuf *b = empty_buffer();
+    if (b == NULL) return;
+    size_t n = w->first->n / 2, rest = w->first->n - n;
+    memcpy(b->obj, w->first->obj, n * sizeof b->obj[0]);
+    memmove(w->first->obj, w->first->obj + n, rest * sizeof b->obj[0]);
+    b->n = n;
+    w->first->n = rest;
+    give_full(w, b);
+}
+
+void work_balance(struct gcwork *w)
+{
+    if (w->first == NULL) return;
+    if (w->second->n != 0) {
+        struct workbuf *b = empty_buffer();
+        if (b == NULL) return;
+        give_full(w, w->second);
+        w->second = b;
+    } else if (w->first->n > 4) {
+        give_half(w);
+    }
+}
+
+static void buffer_dispose(struct gcwork *w, struct workbuf *b)
+{
+    if (b->n != 0)
+        give_full(w, b);
+    else
+        lfstack_push(&work_pool.empty, &b->node);
+}
+
+void work_dispose(struct gcwork *w)
+{
+    if (w->first == NULL) return;
+    buffer_dispose(w, w->first);
+    buffer_dispose(w, w->second);
+    w->first = w->second = NULL;
+}

@@ -1,0 +1,57 @@
+/* The queue of grey objects: two buffers per marker, and global lists of full and empty buffers.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_GC_WORK_H
+#define GORT_GC_WORK_H
+
+#include "base/atomic.h"
+#include "gc/gc_data.h"
+
+/* Shared by all markers. */
+struct work_pool {
+    struct lfstack full cache_aligned;  /* buffers with objects */
+    struct lfstack empty cache_aligned; /* buffers without */
+    uint32_t hungry cache_aligned;      /* atomic; markers that wait for a full buffer (mark.c) */
+    uint64_t bytes;                     /* atomic; memory of all buffers */
+    uint64_t fail_after; /* test: so many more allocations succeed; UINT64_MAX: off */
+};
+extern struct work_pool work_pool;
+
+/* Buffers enough for a small heap, so that collecting for want of memory needs none.  false: no
+ * memory. */
+bool work_init(void);
+
+/* Adds a grey object.  false: no buffer and no memory for one; the object is not queued. */
+bool work_put_slow(struct gcwork *w, uintptr_t obj);
+static inline bool work_put(struct gcwork *w, uintptr_t obj)
+{
+    struct workbuf *b = w->first;
+    if (unlikely(b == NULL || b->n == WORKBUF_ENTRIES)) return work_put_slow(w, obj);
+    b->obj[b->n++] = obj;
+    return true;
+}
+/* Takes the object put last, of those that are still here.  0: none here. */
+uintptr_t work_get_slow(struct gcwork *w);
+static inline uintptr_t work_get(struct gcwork *w)
+{
+    struct workbuf *b = w->first;
+    if (unlikely(b == NULL || b->n == 0)) return work_get_slow(w);
+    return b->obj[--b->n];
+}
+/* Takes a buffer from the global list.  false: it is empty. */
+bool work_get_global(struct gcwork *w);
+/* Gives about half of what is here to the global list, when that is worth it. */
+void work_balance(struct gcwork *w);
+/* Gives both buffers away: a full one to the full list. */
+void work_dispose(struct gcwork *w);
+static inline bool work_is_empty(const struct gcwork *w)
+{
+    return (w->first == NULL || w->first->n == 0) && (w->second == NULL || w->second->n == 0);
+}
+static inline bool work_global_is_empty(void)
+{
+    return lfstack_empty(&work_pool.full);
+}
+
+#endif
