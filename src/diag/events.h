@@ -1,0 +1,27 @@
+/* What src/diag remembers of collections: filled by its listener after each cycle, read by metrics.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_DIAG_EVENTS_H
+#define GORT_DIAG_EVENTS_H
+
+#include "diag/histogram.h"
+#include "gc/gc_stats.h"
+
+/* All fields are atomic, relaxed: statistics; cycles may end on several threads at once. */
+struct events {
+    struct histogram pauses;   /* stop asked for, to the world going on */
+    struct histogram stopping; /* stop asked for, to all threads having stopped */
+    struct histogram marking;  /* everything marked while the world was stopped */
+    uint64_t scan_stacks, scan_globals, scan_heap; /* bytes, last cycle */
+    uint64_t cpu;                                  /* ns, all cycles */
+};
+extern struct events events;
+
+/* os_now when the library was loaded. */
+int64_t events_start(void);
+
+/* Prints Go's gctrace line for the cycle; share: of all CPU time so far, what collections took. */
+void gctrace_print(const struct gc_cycle_record *r, double share);
+
+#endif

@@ -1,0 +1,95 @@
+/* One line for each collection (GORTDEBUG=gctrace=1), in the format of Go's gctrace, and the records
+ * that metrics keep of collections.
+ *
+ *     gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu, #->#-># MB, # MB goal, # MB stacks, # MB globals, # P
+ *
+ * clock: getting all threads to stop, marking, and the rest of the pause.  cpu: the same; marking is
+ * given as assists / marker threads / idle ones.  MB: heap when marking began, when it ended, and
+ * what of it was live.  While marking stops the world, assists and idle marking do not exist.
+ *
+ * Answers to: gcMarkTermination in mgc.go, which prints it.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/print.h"
+#include "diag/events.h"
+#include "gc/gc_stats.h"
+#include "os/os.h"
+#include "rt/env.h"
+
+struct events events;
+
+static int64_t start; /* constant once loaded */
+
+int64_t events_start(void)
+{
+    return start;
+}
+
+/* ---- the line ----------------------------------------------------------------------------------- */
+
+/* As Go does: two digits that count, or whole milliseconds. */
+static void print_ms(struct print *p, const char *before, int64_t ns)
+{
+    double ms = (double)(ns > 0 ? ns : 0) / 1e6;
+    int digits = ms >= 10 ? 0 : ms >= 1 ? 1 : ms >= 0.1 ? 2 : 3;
+    print_fmt(p, "%s%.*f", before, digits, ms);
+}
+
+static unsigned long megabytes(uint64_t bytes)
+{
+    return (unsigned long)(bytes >> 20);
+}
+
+void gctrace_print(const struct gc_cycle_record *r, double share)
+{
+    struct print p;
+    int64_t stop = r->stopped - r->stop_begin, mark = r->mark_end - r->stopped;
+    int64_t rest = r->started - r->mark_end;
+    print_init(&p, STDERR_FILENO);
+    print_fmt(&p, "gc %lu @%.3fs %d%%:", (unsigned long)r->number,
+              (double)(r->stop_begin - start) / 1e9, (int)(share * 100));
+    print_ms(&p, " ", stop);
+    print_ms(&p, "+", mark);
+    print_ms(&p, "+", rest);
+    print_ms(&p, " ms clock, ", stop * r->procs);
+    print_ms(&p, "+0/", (int64_t)r->cpu);
+    print_ms(&p, "/0+", rest * r->procs);
+    print_fmt(&p, " ms cpu, %lu->%lu->%lu MB, ", megabytes(r->heap_before),
+              megabytes(r->heap_before), megabytes(r->heap_marked));
+    if (r->goal_before == UINT64_MAX)
+        print_fmt(&p, "no goal, ");
+    else
+        print_fmt(&p, "%lu MB goal, ", megabytes(r->goal_before));
+    print_fmt(&p, "%lu MB stacks, %lu MB globals, %d P%s\n", megabytes(r->stacks),
+              megabytes(r->globals), r->procs, r->cause == GC_CAUSE_FORCED ? " (forced)" : "");
+    print_flush(&p);
+}
+
+/* ---- the listener ------------------------------------------------------------------------------- */
+
+static double share_of_cpu(uint64_t cpu, const struct gc_cycle_record *r)
+{
+    double available = (double)(r->started - start) * r->procs;
+    return available > 0 ? (double)cpu / available : 0;
+}
+
+static void on_cycle(const struct gc_cycle_record *r)
+{
+    histogram_add(&events.pauses, (int64_t)r->pause);
+    histogram_add(&events.stopping, r->stopped - r->stop_begin);
+    histogram_add(&events.marking, r->mark_end - r->stopped);
+    atomic_store_relaxed(&events.scan_stacks, r->stacks);
+    atomic_store_relaxed(&events.scan_globals, r->globals);
+    atomic_store_relaxed(&events.scan_heap, r->scan_work);
+    uint64_t cpu = atomic_fetch_add_relaxed(&events.cpu, r->cpu) + r->cpu;
+    if (env.gctrace) gctrace_print(r, share_of_cpu(cpu, r));
+}
+
+__attribute__((__constructor__)) static void listener_install(void)
+{
+    start = os_now();
+    gc_cycle_listener = on_cycle;
+}

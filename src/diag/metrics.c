@@ -1,0 +1,462 @@
+/* Metrics: everything the runtime counts, by name (gort/metrics.h).
+ *
+ * Reading takes a snapshot of all floors' counters; the table says which field of it a metric is.
+ * Figures of the heap are taken with the world stopped, so that they agree among themselves
+ * (allocated - freed = present); a metric that needs none of them stops nobody.
+ *
+ * Names are those of Go's runtime/metrics where the thing is the same; what only gort has is under
+ * /gort/.  The table is sorted by name.
+ *
+ * Answers to: metrics.go, runtime/metrics/description.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gort/metrics.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/ranges.h"
+#include "base/throw.h"
+#include "diag/events.h"
+#include "gc/gc.h"
+#include "gort/mem.h"
+#include "heap/heap.h"
+#include "heap/mcache.h"
+#include "heap/sizeclass.h"
+#include "os/os.h"
+#include "sched/netpoll.h"
+#include "sched/sched.h"
+#include "sched/stack.h"
+#include "sched/stw.h"
+
+/* ---- the snapshot ------------------------------------------------------------------------------- */
+
+struct snapshot {
+    struct heap_stats heap;
+    struct gc_totals gc;
+    struct stack_stats stack;
+    struct gc_debug_counts gc_debug;
+    /* Sums of several. */
+    uint64_t heap_unused, mem_total, metadata;
+    uint64_t allocs_objects, frees_objects;
+    uint64_t scan_heap, scan_stacks, scan_globals, scan_total;
+    uint64_t goal; /* UINT64_MAX becomes infinity */
+    uint64_t cycles_automatic, process_cpu;
+    /* The scheduler. */
+    uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
+    uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled;
+    uint64_t stops[STOP_REASONS];
+    uint64_t yields, migrations, map_failures, thread_failures;
+    uint64_t starting_size, ranges;
+    int64_t gc_percent;
+};
+
+static void stop_and_read_heap(void *arg)
+{
+    world_stop(STOP_STATS, NULL);
+    for (int i = 0; i < p_count(); i++)
+        mcache_publish(p_at(i)->mcache);
+    heap_read_stats(arg);
+    world_start();
+}
+
+static void read_gc(struct snapshot *s)
+{
+    gc_read_totals(&s->gc);
+    s->gc_debug.gcstress = atomic_load_relaxed(&gc_debug_counts.gcstress);
+    s->gc_debug.gccheck = atomic_load_relaxed(&gc_debug_counts.gccheck);
+    s->cycles_automatic = s->gc.cycles - s->gc.by_cause[GC_CAUSE_FORCED];
+    s->gc_percent = s->gc.percent;
+    s->goal = s->gc.goal;
+    s->scan_heap = atomic_load_relaxed(&events.scan_heap);
+    s->scan_stacks = atomic_load_relaxed(&events.scan_stacks);
+    s->scan_globals = atomic_load_relaxed(&events.scan_globals);
+    s->scan_total = s->scan_heap + s->scan_stacks + s->scan_globals;
+}
+
+/* The counters belong to the Ps and Ms that move them; an older value does no harm. */
+static void read_sched(struct snapshot *s)
+{
+    s->goroutines = g_count();
+    s->procs = (uint64_t)p_count();
+    s->threads = (uint64_t)m_count();
+    s->threads_idle = (uint64_t)m_count_idle();
+    s->netpoll_waiters = netpoll_waiters();
+    for (int i = 0; i < MAX_PROCS; i++) {
+        struct p *p = p_at(i);
+        if (p == NULL) break;
+        s->steals += atomic_load_relaxed(&p->steals);
+        s->steal_tries += atomic_load_relaxed(&p->steal_tries);
+        s->gs_run += atomic_load_relaxed(&p->gs_run);
+    }
+    for (struct m *m = m_all(); m != NULL; m = m->all_next) {
+        s->stops_deferred += atomic_load_relaxed(&m->stops_deferred);
+        s->ranges_rolled += atomic_load_relaxed(&m->ranges_rolled);
+    }
+    for (int r = 0; r < STOP_REASONS; r++)
+        s->stops[r] = world_stop_count((enum stop_reason)r);
+    s->yields = atomic_load_relaxed(&sched_debug_yields);
+    s->migrations = atomic_load_relaxed(&sched_debug_migrations);
+}
+
+static void add_up(struct snapshot *s)
+{
+    const struct heap_stats *h = &s->heap;
+    s->heap_unused = h->in_use > h->alloc ? h->in_use - h->alloc : 0;
+    s->metadata = h->meta + sched_meta_bytes() + s->gc.meta;
+    s->mem_total = h->sys + s->stack.bytes_sys + s->metadata;
+    s->allocs_objects = h->mallocs - h->tiny_allocs;
+    s->frees_objects = h->frees - h->tiny_allocs;
+}
+
+static never_inline void snapshot_take(struct snapshot *s, bool with_heap)
+{
+    memset(s, 0, sizeof *s);
+    if (with_heap) call_on_system_stack(stop_and_read_heap, &s->heap);
+    read_gc(s);
+    read_sched(s);
+    stack_read_stats(&s->stack);
+    if (with_heap) add_up(s);
+    s->process_cpu = (uint64_t)os_process_cpu();
+    s->map_failures = os_mem_failures();
+    s->thread_failures = os_thread_failures();
+    s->starting_size = STACK_DEFAULT;
+    s->ranges = ranges_count();
+}
+
+/* ---- the table ---------------------------------------------------------------------------------- */
+
+enum reading {
+    AS_COUNT,   /* uint64_t */
+    AS_SIGNED,  /* int64_t */
+    AS_SECONDS, /* uint64_t of nanoseconds */
+    AS_LIMIT,   /* uint64_t, UINT64_MAX is infinity */
+    AS_DOUBLE,
+    AS_DURATIONS, /* struct histogram at `histogram` */
+    AS_ALLOCS,    /* heap.classes, by size */
+    AS_FREES,
+};
+
+struct source {
+    enum reading reading;
+    bool heap;     /* needs the snapshot's heap */
+    size_t offset; /* in the snapshot */
+    const struct histogram *histogram;
+};
+
+#define METRICS(X)                                                                                 \
+    X("/cpu/classes/gc/total", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.cpu,                  \
+      "CPU time of all collections.")                                                              \
+    X("/gc/cycles/automatic", "gc-cycles", COUNTER, AS_COUNT, false, cycles_automatic,             \
+      "Collections that the runtime began.")                                                       \
+    X("/gc/cycles/forced", "gc-cycles", COUNTER, AS_COUNT, false, gc.by_cause[GC_CAUSE_FORCED],    \
+      "Collections that gort_gc asked for.")                                                       \
+    X("/gc/cycles/total", "gc-cycles", COUNTER, AS_COUNT, false, gc.cycles, "All collections.")    \
+    X("/gc/finalizers/executed", "finalizers", COUNTER, AS_COUNT, false, gc.finalizers_run,        \
+      "Finalizers that have run.")                                                                 \
+    X("/gc/finalizers/queued", "finalizers", COUNTER, AS_COUNT, false, gc.finalizers_queued,       \
+      "Finalizers whose object became unreachable.")                                               \
+    X("/gc/gogc", "percent", GAUGE, AS_SIGNED, false, gc_percent,                                  \
+      "GORTGC or gort_set_gc_percent; negative: off.")                                             \
+    H("/gc/heap/allocs-by-size", "bytes", AS_ALLOCS, true, NULL,                                   \
+      "Objects allocated, by size; of tiny ones the blocks.")                                      \
+    X("/gc/heap/allocs", "bytes", COUNTER, AS_COUNT, true, heap.total_alloc,                       \
+      "Memory allocated ever.")                                                                    \
+    X("/gc/heap/allocs", "objects", COUNTER, AS_COUNT, true, allocs_objects,                       \
+      "Objects allocated ever; of tiny ones the blocks.")                                          \
+    H("/gc/heap/frees-by-size", "bytes", AS_FREES, true, NULL, "Objects freed, by size.")          \
+    X("/gc/heap/frees", "bytes", COUNTER, AS_COUNT, true, heap.total_free,                         \
+      "Memory of objects freed ever.")                                                             \
+    X("/gc/heap/frees", "objects", COUNTER, AS_COUNT, true, frees_objects,                         \
+      "Objects freed ever; of tiny ones the blocks.")                                              \
+    X("/gc/heap/goal", "bytes", GAUGE, AS_LIMIT, false, goal,                                      \
+      "Heap size at which the next collection is to end; infinite: off.")                          \
+    X("/gc/heap/live", "bytes", GAUGE, AS_COUNT, false, gc.marked,                                 \
+      "What the last collection found live.")                                                      \
+    X("/gc/heap/objects", "objects", GAUGE, AS_COUNT, true, heap.objects,                          \
+      "Objects present, live or not yet swept.")                                                   \
+    X("/gc/heap/tiny/allocs", "objects", COUNTER, AS_COUNT, true, heap.tiny_allocs,                \
+      "Small pointer-free allocations that share a block with others.")                            \
+    X("/gc/scan/globals", "bytes", GAUGE, AS_COUNT, false, scan_globals,                           \
+      "Writable data and registered ranges that the last collection scanned.")                     \
+    X("/gc/scan/heap", "bytes", GAUGE, AS_COUNT, false, scan_heap,                                 \
+      "Bytes of objects that the last collection scanned.")                                        \
+    X("/gc/scan/stack", "bytes", GAUGE, AS_COUNT, false, scan_stacks,                              \
+      "Bytes of stacks that the last collection scanned.")                                         \
+    X("/gc/scan/total", "bytes", GAUGE, AS_COUNT, false, scan_total, "The sum of /gc/scan.")       \
+    X("/gc/stack/starting-size", "bytes", GAUGE, AS_COUNT, false, starting_size,                   \
+      "Address space of a new goroutine's stack.")                                                 \
+    X("/gort/cpu/process", "cpu-seconds", COUNTER, AS_SECONDS, false, process_cpu,                 \
+      "CPU time of the whole process.")                                                            \
+    X("/gort/gc/barrier/flushes", "events", COUNTER, AS_COUNT, false, gc.barrier_flushes,          \
+      "Write-barrier buffers handed to the collector.")                                            \
+    X("/gort/gc/barrier/logged", "pointers", COUNTER, AS_COUNT, false, gc.barrier_logged,          \
+      "Pointers in these buffers.")                                                                \
+    X("/gort/gc/cpu-fraction", "fraction", GAUGE, AS_DOUBLE, false, gc.cpu_fraction,               \
+      "Of the CPU time available since the start, what collections took.")                         \
+    X("/gort/gc/cycles/heap", "gc-cycles", COUNTER, AS_COUNT, false, gc.by_cause[GC_CAUSE_HEAP],   \
+      "Collections because of the heap's size.")                                                   \
+    X("/gort/gc/cycles/memory", "gc-cycles", COUNTER, AS_COUNT, false,                             \
+      gc.by_cause[GC_CAUSE_MEMORY], "Collections because the kernel gave no memory.")              \
+    X("/gort/gc/cycles/periodic", "gc-cycles", COUNTER, AS_COUNT, false,                           \
+      gc.by_cause[GC_CAUSE_PERIODIC], "Collections because the last one was long ago.")            \
+    X("/gort/gc/cycles/stress", "gc-cycles", COUNTER, AS_COUNT, false,                             \
+      gc.by_cause[GC_CAUSE_STRESS], "Collections of GORTDEBUG=gcstress.")                          \
+    X("/gort/gc/debug/gccheck", "events", COUNTER, AS_COUNT, false, gc_debug.gccheck,              \
+      "Validations of GORTDEBUG=gccheck.")                                                         \
+    X("/gort/gc/debug/gcstress", "events", COUNTER, AS_COUNT, false, gc_debug.gcstress,            \
+      "Allocations at which GORTDEBUG=gcstress asked for a collection.")                           \
+    X("/gort/gc/finalizers/set", "finalizers", COUNTER, AS_COUNT, false, gc.finalizers_set,        \
+      "Finalizers ever set.")                                                                      \
+    H("/gort/gc/mark", "seconds", AS_DURATIONS, false, &events.marking,                            \
+      "Marking, from all threads having stopped to nothing left to mark.")                         \
+    X("/gort/gc/objects-marked", "objects", COUNTER, AS_COUNT, false, gc.objects_marked,           \
+      "Objects marked by all collections.")                                                        \
+    X("/gort/gc/pause/last", "seconds", GAUGE, AS_SECONDS, false, gc.pause_last,                   \
+      "The pause of the last collection.")                                                         \
+    X("/gort/gc/pause/max", "seconds", GAUGE, AS_SECONDS, false, gc.pause_max,                     \
+      "The longest pause of a collection.")                                                        \
+    X("/gort/gc/pause/total", "seconds", COUNTER, AS_SECONDS, false, gc.pause_total,               \
+      "All pauses of collections.")                                                                \
+    X("/gort/gc/swept/background", "spans", COUNTER, AS_COUNT, false, gc.swept_background,         \
+      "Spans swept by the runtime's own goroutine.")                                               \
+    X("/gort/gc/swept/finish", "spans", COUNTER, AS_COUNT, false, gc.swept_finish,                 \
+      "Spans swept because a collection was to begin, or on demand.")                              \
+    X("/gort/gc/trigger", "bytes", GAUGE, AS_LIMIT, false, gc.trigger,                             \
+      "Heap size at which the next collection begins; infinite: off.")                             \
+    X("/gort/gc/work-buffers", "bytes", GAUGE, AS_COUNT, false, gc.work_buffers,                   \
+      "Memory of the mark queue.")                                                                 \
+    X("/gort/heap/arena-grows", "events", COUNTER, AS_COUNT, true, heap.arena_grows,               \
+      "Times the kernel was asked for memory.")                                                    \
+    X("/gort/heap/in-use", "bytes", GAUGE, AS_COUNT, true, heap.in_use, "Spans of objects.")       \
+    X("/gort/heap/large/allocs", "objects", COUNTER, AS_COUNT, true, heap.large_allocs,            \
+      "Objects with a span of their own, allocated ever.")                                         \
+    X("/gort/heap/large/frees", "objects", COUNTER, AS_COUNT, true, heap.large_frees,              \
+      "Of these, freed.")                                                                          \
+    X("/gort/heap/refills", "spans", COUNTER, AS_COUNT, true, heap.refills,                        \
+      "Spans that Ps took from the central lists.")                                                \
+    X("/gort/heap/released-total", "bytes", COUNTER, AS_COUNT, true, heap.released_total,          \
+      "Memory ever given back to the kernel.")                                                     \
+    X("/gort/heap/span-allocs", "spans", COUNTER, AS_COUNT, true, heap.span_allocs,                \
+      "Spans made of pages.")                                                                      \
+    X("/gort/heap/span-frees", "spans", COUNTER, AS_COUNT, true, heap.span_frees,                  \
+      "Spans that became pages again.")                                                            \
+    X("/gort/heap/sys", "bytes", GAUGE, AS_COUNT, true, heap.sys,                                  \
+      "Memory mapped for the heap, released pages included.")                                      \
+    X("/gort/heap/windows", "events", COUNTER, AS_COUNT, true, heap.windows,                       \
+      "Windows of 64 slots that Ps opened.")                                                       \
+    X("/gort/netpoll/waiters", "goroutines", GAUGE, AS_COUNT, false, netpoll_waiters,              \
+      "Goroutines that wait for a descriptor.")                                                    \
+    X("/gort/os/map-failures", "events", COUNTER, AS_COUNT, false, map_failures,                   \
+      "Mappings that GORTDEBUG=mapfail made fail.")                                                \
+    X("/gort/os/thread-failures", "events", COUNTER, AS_COUNT, false, thread_failures,             \
+      "Threads whose creation GORTDEBUG=threadfail made fail.")                                    \
+    X("/gort/sched/debug/migrations", "events", COUNTER, AS_COUNT, false, migrations,              \
+      "Goroutines moved by GORTDEBUG=migrate.")                                                    \
+    X("/gort/sched/debug/yields", "events", COUNTER, AS_COUNT, false, yields,                      \
+      "Yields of GORTDEBUG=randyield.")                                                            \
+    X("/gort/sched/loop-runs", "events", COUNTER, AS_COUNT, false, gs_run,                         \
+      "Goroutines that scheduler loops began to run; direct switches are not counted.")            \
+    X("/gort/sched/restartable-ranges", "ranges", GAUGE, AS_COUNT, false, ranges,                  \
+      "Restartable ranges registered by programs and libraries.")                                  \
+    X("/gort/sched/steal-tries", "events", COUNTER, AS_COUNT, false, steal_tries,                  \
+      "Looks at the run queues of other Ps.")                                                      \
+    X("/gort/sched/steals", "events", COUNTER, AS_COUNT, false, steals,                            \
+      "Looks at the run queues of other Ps that found work.")                                      \
+    X("/gort/sched/stops/deferred", "events", COUNTER, AS_COUNT, false, stops_deferred,            \
+      "Stop signals that met a critical section.")                                                 \
+    X("/gort/sched/stops/gc-mark", "events", COUNTER, AS_COUNT, false, stops[STOP_GC_MARK],        \
+      "Stops of the world to mark.")                                                               \
+    X("/gort/sched/stops/gc-term", "events", COUNTER, AS_COUNT, false, stops[STOP_GC_TERM],        \
+      "Stops of the world to end marking.")                                                        \
+    X("/gort/sched/stops/procs", "events", COUNTER, AS_COUNT, false, stops[STOP_PROCS],            \
+      "Stops of the world to change the number of Ps.")                                            \
+    X("/gort/sched/stops/rolled-back", "events", COUNTER, AS_COUNT, false, ranges_rolled,          \
+      "Stop signals that met a restartable range.")                                                \
+    X("/gort/sched/stops/stats", "events", COUNTER, AS_COUNT, false, stops[STOP_STATS],            \
+      "Stops of the world to read statistics.")                                                    \
+    X("/gort/sched/threads/idle", "threads", GAUGE, AS_COUNT, false, threads_idle,                 \
+      "Threads that wait for work.")                                                               \
+    X("/gort/stacks/free", "stacks", GAUGE, AS_COUNT, false, stack.slots_free,                     \
+      "Stacks without a goroutine.")                                                               \
+    X("/gort/stacks/guards-by-mprotect", "stacks", GAUGE, AS_COUNT, false,                         \
+      stack.guards_by_mprotect, "Stacks whose guard is a mapping of its own.")                     \
+    X("/gort/stacks/reserved", "bytes", GAUGE, AS_COUNT, false, stack.bytes_reserved,              \
+      "Address space reserved for stacks.")                                                        \
+    X("/gort/stacks/total", "stacks", GAUGE, AS_COUNT, false, stack.slots,                         \
+      "Stacks made so far.")                                                                       \
+    X("/memory/classes/heap/free", "bytes", GAUGE, AS_COUNT, true, heap.idle,                      \
+      "Free memory of the heap that could be given back to the kernel.")                           \
+    X("/memory/classes/heap/objects", "bytes", GAUGE, AS_COUNT, true, heap.alloc,                  \
+      "Objects, live or not yet swept.")                                                           \
+    X("/memory/classes/heap/released", "bytes", GAUGE, AS_COUNT, true, heap.released,              \
+      "Memory of the heap that the kernel has.")                                                   \
+    X("/memory/classes/heap/stacks", "bytes", GAUGE, AS_COUNT, true, stack.bytes_sys,              \
+      "Stacks of goroutines.")                                                                     \
+    X("/memory/classes/heap/unused", "bytes", GAUGE, AS_COUNT, true, heap_unused,                  \
+      "Free slots of spans in use.")                                                               \
+    X("/memory/classes/metadata/other", "bytes", GAUGE, AS_COUNT, true, metadata,                  \
+      "The runtime's own records.")                                                                \
+    X("/memory/classes/other", "bytes", GAUGE, AS_COUNT, true, heap.manual,                        \
+      "Memory of the heap that the runtime uses for itself.")                                      \
+    X("/memory/classes/total", "bytes", GAUGE, AS_COUNT, true, mem_total,                          \
+      "The sum of /memory/classes.")                                                               \
+    X("/sched/gomaxprocs", "threads", GAUGE, AS_COUNT, false, procs,                               \
+      "GORTMAXPROCS or gort_max_procs: goroutines that may run at the same moment.")               \
+    X("/sched/goroutines", "goroutines", GAUGE, AS_COUNT, false, goroutines,                       \
+      "Goroutines of the program.")                                                                \
+    H("/sched/pauses/stopping/gc", "seconds", AS_DURATIONS, false, &events.stopping,               \
+      "Collections: from asking all threads to stop to all having stopped.")                       \
+    H("/sched/pauses/total/gc", "seconds", AS_DURATIONS, false, &events.pauses,                    \
+      "Collections: from asking all threads to stop to letting them go on.")                       \
+    X("/sched/threads/total", "threads", GAUGE, AS_COUNT, false, threads,                          \
+      "Threads of the runtime, attached ones included.")
+
+static gort_metric table[] = {
+#define X(path, unit, kind, reading, heap, field, text)                                            \
+    { path ":" unit, unit, text, GORT_METRIC_##kind, 0 },
+#define H(path, unit, reading, heap, histogram, text)                                              \
+    { path ":" unit, unit, text, GORT_METRIC_HISTOGRAM, 0 },
+    METRICS(X)
+#undef X
+#undef H
+};
+
+static const struct source sources[] = {
+#define X(path, unit, kind, reading, heap, field, text)                                            \
+    { reading, heap, offsetof(struct snapshot, field), NULL },
+#define H(path, unit, reading, heap, histogram, text) { reading, heap, 0, histogram },
+    METRICS(X)
+#undef X
+#undef H
+};
+_Static_assert(array_len(table) == array_len(sources), "one row each");
+
+/* ---- values ------------------------------------------------------------------------------------- */
+
+static uint64_t class_count(const struct heap_stats *h, unsigned class, bool frees)
+{
+    if (class == 0) return frees ? h->large_frees : h->large_allocs;
+    return frees ? h->classes[class].frees : h->classes[class].allocs;
+}
+
+static uint64_t class_total(const struct heap_stats *h, bool frees)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < SIZE_CLASSES; i++)
+        sum += class_count(h, i, frees);
+    return sum;
+}
+
+static double value_of(const struct source *from, const struct snapshot *s)
+{
+    const void *at = (const char *)s + from->offset;
+    uint64_t u;
+    int64_t i;
+    double d;
+    memcpy(&u, at, sizeof u);
+    switch (from->reading) {
+    case AS_SIGNED:
+        memcpy(&i, at, sizeof i);
+        return (double)i;
+    case AS_SECONDS:
+        return (double)u / 1e9;
+    case AS_LIMIT:
+        return u == UINT64_MAX ? INFINITY : (double)u;
+    case AS_DOUBLE:
+        memcpy(&d, at, sizeof d);
+        return d;
+    case AS_DURATIONS:
+        return (double)histogram_total(from->histogram);
+    case AS_ALLOCS:
+        return (double)class_total(&s->heap, false);
+    case AS_FREES:
+        return (double)class_total(&s->heap, true);
+    default:
+        return (double)u;
+    }
+}
+
+static size_t find(const char *name)
+{
+    size_t lo = 0, hi = array_len(table);
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (strcmp(table[mid].name, name) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < array_len(table) && strcmp(table[lo].name, name) == 0 ? lo : array_len(table);
+}
+
+/* ---- public ------------------------------------------------------------------------------------- */
+
+size_t gort_metrics(const gort_metric **all)
+{
+    if (all == NULL) return array_len(table);
+    struct snapshot s;
+    g_require("gort_metrics");
+    snapshot_take(&s, true);
+    for (size_t i = 0; i < array_len(table); i++) {
+        double v = value_of(&sources[i], &s);
+        __atomic_store(&table[i].value, &v, __ATOMIC_RELAXED); /* several may refresh at once */
+    }
+    *all = table;
+    return array_len(table);
+}
+
+int gort_metric_read(const char *name, double *value)
+{
+    struct snapshot s;
+    g_require("gort_metric_read");
+    size_t i = find(name);
+    if (i == array_len(table)) return -1;
+    snapshot_take(&s, sources[i].heap);
+    *value = value_of(&sources[i], &s);
+    return 0;
+}
+
+/* Bucket i of sizes: what size class i + 1 serves; the last one: large objects. */
+static double size_bounds[SIZE_CLASSES + 1]; /* constant once loaded */
+
+__attribute__((__constructor__)) static void size_bounds_init(void)
+{
+    size_bounds[0] = 1;
+    for (unsigned i = 1; i < SIZE_CLASSES; i++)
+        size_bounds[i] = (double)size_class_table[i].size + 1;
+    size_bounds[SIZE_CLASSES] = INFINITY;
+}
+
+static size_t copy_sizes(uint64_t *counts, bool frees)
+{
+    struct snapshot s;
+    snapshot_take(&s, true);
+    for (unsigned i = 0; i < SIZE_CLASSES; i++)
+        counts[i] = class_count(&s.heap, (i + 1) % SIZE_CLASSES, frees);
+    return SIZE_CLASSES;
+}
+
+static size_t copy_durations(uint64_t *counts, const struct histogram *h)
+{
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        counts[i] = atomic_load_relaxed(&h->count[i]);
+    return HISTOGRAM_BUCKETS;
+}
+
+int gort_metric_histogram(const char *name, const double **bounds, const uint64_t **counts,
+                          size_t *n)
+{
+    g_require("gort_metric_histogram");
+    size_t i = find(name);
+    if (i == array_len(table) || table[i].kind != GORT_METRIC_HISTOGRAM) return -1;
+    const struct source *from = &sources[i];
+    bool durations = from->reading == AS_DURATIONS;
+    uint64_t *copy = gort_alloc_noscan((durations ? HISTOGRAM_BUCKETS : SIZE_CLASSES) * sizeof *copy);
+    *n = durations ? copy_durations(copy, from->histogram)
+                   : copy_sizes(copy, from->reading == AS_FREES);
+    *bounds = durations ? histogram_bounds() : size_bounds;
+    *counts = copy;
+    return 0;
+}
