@@ -68,6 +68,7 @@ bool find_kind(conn *c, const key *k, enum kind kind, dict_node **out);
     X(command, -1, ADMIN, 0, 0, 0, "server", "Describes the commands")                             \
     X(config, -2, ADMIN, 0, 0, 0, "server", "Reads and changes settings")                          \
     X(dbsize, 1, READS, 0, 0, 0, "server", "The number of keys")                                   \
+    X(debug, -2, ADMIN, 0, 0, 0, "server", "Checks the data, collects garbage")                    \
     X(decr, 2, WRITES, 1, 1, 1, "string", "Decrements a number by one")                            \
     X(decrby, 3, WRITES, 1, 1, 1, "string", "Decrements a number")                                 \
     X(del, -2, WRITES, 1, -1, 1, "generic", "Removes keys")                                        \

@@ -153,6 +153,41 @@ void cmd_config(conn *c, const key *k)
     SUBCOMMAND_RUN(c, "config", config_subcommands);
 }
 
+/* ---- DEBUG ---- */
+
+static void debug_check(conn *c)
+{
+    const char *why = "";
+    for (int i = 0; i < DB_COUNT * DB_SHARDS; i++) {
+        shard *s = &db_number(i / DB_SHARDS)->shards[i % DB_SHARDS];
+        gort_mutex_lock(&s->lock);
+        bool valid = db_shard_is_valid(s, &why);
+        gort_mutex_unlock(&s->lock);
+        if (!valid) {
+            reply_error(c, "ERR the data is damaged: %s", why);
+            return;
+        }
+    }
+    reply_ok(c);
+}
+
+static void debug_gc(conn *c)
+{
+    gort_gc();
+    reply_ok(c);
+}
+
+static const subcommand debug_subcommands[] = {
+    { "check", 2, debug_check, "Checks every table and list." },
+    { "gc", 2, debug_gc, "Collects garbage, and replies when that is done." },
+};
+
+void cmd_debug(conn *c, const key *k)
+{
+    (void)k;
+    SUBCOMMAND_RUN(c, "debug", debug_subcommands);
+}
+
 /* ---- COMMAND ---- */
 
 static void describe_command(conn *c, const command *cmd)

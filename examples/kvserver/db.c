@@ -193,3 +193,41 @@ void db_housekeeping(void *unused)
         }
     }
 }
+
+/* ---- Self-check ---- */
+
+static bool value_is_valid(const dict_node *n, const char **why)
+{
+    switch ((enum kind)n->kind) {
+    case KIND_STRING:
+        *why = "a string is missing or longer than its room";
+        return n->value != NULL && ((str *)n->value)->len <= ((str *)n->value)->cap;
+    case KIND_INT:
+        *why = "a number holds a string too";
+        return n->value == NULL;
+    case KIND_LIST:
+        *why = "a list is empty";
+        return ((list *)n->value)->length > 0 && list_is_valid(n->value, why);
+    case KIND_HASH:
+    case KIND_SET:
+        *why = "a hash or set is empty";
+        return ((dict *)n->value)->count > 0 && dict_is_valid(n->value, why);
+    }
+    *why = "a value is of no kind";
+    return false;
+}
+
+bool db_shard_is_valid(const shard *s, const char **why)
+{
+    size_t timed = 0;
+    if (!dict_is_valid(&s->keys, why) || !dict_is_valid(&s->deadlines, why)) return false;
+    for (dict_walk w = dict_walk_start(&s->keys); dict_walk_next(&w);) {
+        if (!value_is_valid(w.node, why)) return false;
+        *why = "a key with a deadline is not among the deadlines";
+        if (!w.node->timed) continue;
+        if (dict_find(&s->deadlines, w.node->hash, dict_key(w.node)) == NULL) return false;
+        timed++;
+    }
+    *why = "a deadline belongs to no key";
+    return timed == s->deadlines.count;
+}

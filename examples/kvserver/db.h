@@ -95,6 +95,10 @@ void db_unlock(database *db, shard_set set);
 void db_flush(database *db);
 size_t db_size(database *db);
 
+/* Checks the invariants of all data of the shard, which is locked; false and *why when one does not
+ * hold.  For tests. */
+bool db_shard_is_valid(const shard *s, const char **why);
+
 /* The goroutine that removes keys past their deadline and finishes resizes; never returns. */
 void db_housekeeping(void *unused);
 

@@ -104,11 +104,6 @@ static inline bool node_is(const dict_node *n, uint32_t hash, text key)
     return n->hash == hash && n->key_len == key.len && memcmp(n->key, key.bytes, key.len) == 0;
 }
 
-size_t dict_buckets(const dict *d)
-{
-    return d->now == NULL ? 0 : (size_t)1 << d->now_bits;
-}
-
 /* ---- Resizing ---- */
 
 static void resize_start(dict *d, unsigned bits)

@@ -103,9 +103,6 @@ bool dict_walk_next(dict_walk *w);
 #define DICT_SCAN_END ((uint64_t)1 << 32)
 uint64_t dict_scan(const dict *d, uint64_t from, void (*visit)(dict_node *n, void *arg), void *arg);
 
-/* Number of buckets, for DEBUG-like reports and the bound of scans. */
-size_t dict_buckets(const dict *d);
-
 /* Checks the invariants; false and *why when one does not hold.  For tests. */
 bool dict_is_valid(const dict *d, const char **why);
 

@@ -86,3 +86,30 @@ list_place list_at(const list *l, size_t index)
     }
     return (list_place){ c, c->last - (uint32_t)behind };
 }
+
+static bool chunk_is_valid(const list_chunk *c, const char **why)
+{
+    *why = "a chunk of a list is empty or its bounds are wrong";
+    if (c->first >= c->last || c->last > LIST_CHUNK_SLOTS) return false;
+    *why = "an element of a list is missing, or one outlives its removal";
+    for (uint32_t i = 0; i < LIST_CHUNK_SLOTS; i++) {
+        bool inside = i >= c->first && i < c->last;
+        if (inside != (c->slots[i] != NULL)) return false;
+    }
+    return true;
+}
+
+bool list_is_valid(const list *l, const char **why)
+{
+    size_t length = 0;
+    const list_chunk *last = NULL;
+    for (const list_chunk *c = l->head; c != NULL; c = c->next) {
+        *why = "the chain of a list is broken";
+        if (c->prev != last) return false;
+        if (!chunk_is_valid(c, why)) return false;
+        length += c->last - c->first;
+        last = c;
+    }
+    *why = "the end or the length of a list is wrong";
+    return l->tail == last && l->length == length;
+}

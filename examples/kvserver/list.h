@@ -57,4 +57,7 @@ static inline str *list_read(list_place *p)
     return s;
 }
 
+/* Checks the invariants; false and *why when one does not hold.  For tests. */
+bool list_is_valid(const list *l, const char **why);
+
 #endif

@@ -683,6 +683,9 @@ for name in PING_INLINE PING_MBULK SET GET INCR LPUSH RPUSH LPOP SADD HSET 'MSET
 done
 [ "$(cli get counter:__rand_int__)" = 100000 ] || fail "INCR of redis-benchmark lost some"
 tr '\r' '\n' <"$tmp/bench.out" | grep 'requests per second'
+for word in check gc check; do
+    [ "$(cli debug $word)" = OK ] || fail "DEBUG $word: $(cli debug $word)"
+done
 
 # ---- The end ----
 
