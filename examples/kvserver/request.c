@@ -287,8 +287,45 @@ static enum request_state parse_args(request *r, char *error)
     return REQUEST_READY;
 }
 
+/* "$5\r\n" with one to three digits and something behind: the number, and *p is moved behind the line.
+ * -1 for all else, which is left to read_length. */
+static inline int read_short_length(const char **p, const char *end, char type)
+{
+    const char *q = *p;
+    if (end - q < 6 || q[0] != type || (unsigned char)(q[1] - '0') > 9) return -1;
+    int v = q[1] - '0';
+    q += 2;
+    for (int i = 0; i < 2 && (unsigned char)(*q - '0') <= 9; i++) {
+        v = v * 10 + (*q++ - '0');
+    }
+    if (q[0] != '\r' || q[1] != '\n') return -1;
+    *p = q + 2;
+    return v;
+}
+
+/* The usual case in one go: a command that is all there, with few and short arguments.  False with
+ * nothing changed (but the scratch in args) when it is not; the careful functions above decide. */
+static bool parse_usual(request *r)
+{
+    const char *start = r->bytes + r->start, *p = start, *end = r->bytes + r->end;
+    if (r->at != r->start) return false;
+    int count = read_short_length(&p, end, '*');
+    if (count <= 0 || (uint32_t)count > r->arg_cap) return false;
+    request_arg *args = r->args;
+    for (int i = 0; i < count; i++) {
+        int length = read_short_length(&p, end, '$');
+        if (length < 0 || end - p < length + 2) return false;
+        args[i] = (request_arg){ (uint32_t)(p - start), (uint32_t)length };
+        p += length + 2;
+    }
+    r->arg_count = (uint32_t)count;
+    r->at = (size_t)(p - r->bytes);
+    return true;
+}
+
 enum request_state request_parse(request *r, char *error)
 {
+    if (parse_usual(r)) return REQUEST_READY;
     for (;;) {
         enum request_state state;
         if (r->args_left == 0) {
