@@ -26,6 +26,9 @@
 #define ARENA_BYTES ((size_t)1 << ARENA_SHIFT) /* 64 MB */
 #define PAGES_PER_ARENA (ARENA_BYTES / PAGE_BYTES)
 #define ADDRESS_BITS 47
+/* Larger requests are refused without asking the kernel, which promises without reserve: the span
+ * pointers of what it promises cost a thousandth of it at once. */
+#define LARGE_MAX ((size_t)1 << 40)
 
 _Static_assert(SPAN_CLASSES == GORT_SPAN_CLASSES, "gort/inline.h agrees");
 

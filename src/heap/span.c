@@ -142,7 +142,7 @@ static bool heap_grow_locked(size_t npages)
 {
     uintptr_t base;
     size_t size;
-    if (npages > ((size_t)1 << ADDRESS_BITS) >> PAGE_SHIFT) return false;
+    if (npages > 2 * LARGE_MAX >> PAGE_SHIFT) return false;
     if (!arena_grow_locked(npages << PAGE_SHIFT, &base, &size)) return false;
     if (!pagealloc_grow(&heap->pages, base, size)) {
         os_mem_unmap((void *)base, size);
@@ -308,7 +308,7 @@ static void init_large(struct span *s, struct page_run r, size_t npages, size_t 
 
 struct span *span_alloc_large(struct mcache *c, size_t size, size_t align, bool noscan)
 {
-    if (size > (size_t)1 << (ADDRESS_BITS - 1)) return NULL;
+    if (size > LARGE_MAX || align > LARGE_MAX) return NULL;
     size_t npages = size == 0 ? 1 : div_up(size, PAGE_BYTES);
     size_t align_pages = align <= PAGE_BYTES ? 1 : align >> PAGE_SHIFT;
     struct span *s = record_take(c);

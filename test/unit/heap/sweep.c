@@ -1,0 +1,378 @@
+// Sweeping: exactly the marked survive; out of turn; reclaimed; with threads allocating beside it.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include "expect_fatal.h"
+#include "heap_test.h"
+
+static struct mcache *caches[MAX_THREADS];
+static uint64_t seed;
+
+// ---- the world as a list ----------------------------------------------------------------------
+
+#define OBJECTS 30000
+
+static struct {
+    uintptr_t p;
+    unsigned spc;
+    bool marked;
+} objects[OBJECTS];
+
+static void fill(size_t classes)
+{
+    for (size_t k = 0; k < OBJECTS; k++) {
+        unsigned spc = 2 + test_random(&seed) % (2 * classes);
+        objects[k].p = take(caches[0], spc);
+        objects[k].spc = spc;
+        CHECK_NE(objects[k].p, 0);
+        *(uint64_t *)objects[k].p = k;
+    }
+    mcache_publish(caches[0]);
+}
+
+static size_t mark_some(unsigned percent)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < OBJECTS; k++) {
+        objects[k].marked = test_random(&seed) % 100 < percent;
+        n += objects[k].marked;
+        if (objects[k].marked) mark_object(objects[k].p);
+    }
+    return n;
+}
+
+static bool is_allocated(uintptr_t p)
+{
+    struct span *s;
+    uint32_t i;
+    uintptr_t base;
+    return span_find_object(p, &s, &i, &base) && span_is_slot_allocated(s, i);
+}
+
+static uint64_t objects_now(void)
+{
+    struct heap_stats st;
+    heap_read_stats(&st);
+    return st.objects;
+}
+
+TEST(exactly_the_marked_survive)
+{
+    static const unsigned percents[] = { 50, 0, 100, 1, 99, 10 };
+    for (size_t r = 0; r < array_len(percents); r++) {
+        fill(r < 3 ? 20 : 67);
+        prove_whole(caches, 1);
+        size_t n = mark_some(percents[r]);
+        begin_sweep(caches, 1);
+        if (r == 2) prove_whole(caches, 1); // half way: all unswept
+        finish_sweep();
+        for (size_t k = 0; k < OBJECTS; k++) {
+            CHECK_EQ(is_allocated(objects[k].p), objects[k].marked);
+            if (objects[k].marked) CHECK_EQ(*(uint64_t *)objects[k].p, k);
+        }
+        CHECK_EQ(objects_now(), n);
+        prove_whole(caches, 1);
+        begin_sweep(caches, 1); // nothing is marked: all is freed
+        finish_sweep();
+        CHECK_EQ(objects_now(), 0);
+        CHECK_EQ(heap->in_use, 0);
+        prove_whole(caches, 1);
+    }
+}
+
+// Without a sweep in between, allocation itself sweeps, and reuses the slots of the dead.
+TEST(allocation_sweeps)
+{
+    mcache_release(caches[0]);
+    uint64_t spans = 0;
+    unsigned spc = span_class_make(size_class_of(64), true);
+    for (int round = 0; round < 6; round++) {
+        for (size_t k = 0; k < OBJECTS; k++) {
+            objects[k].p = take(caches[0], spc);
+            CHECK_NE(objects[k].p, 0);
+        }
+        if (round == 1) spans = heap->span_allocs;
+        if (round > 1) CHECK_LE(heap->span_allocs - spans, 2); // a stable heap makes no spans
+        finish_sweep();
+        mcache_publish(caches[0]);
+        for (size_t k = 0; k < OBJECTS; k += 50) // keeps each span alive
+            mark_object(objects[k].p);
+        begin_sweep(caches, 1);
+        if (round == 0) spans = 0;
+    }
+    finish_sweep();
+    prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
+// Flushed only after the generation rose: spans pass through g + 1.
+TEST(late_flush)
+{
+    fill(30);
+    size_t n = mark_some(30);
+    heap_sweepgen_advance_stw();
+    CHECK_NE(caches[0]->flush_gen, heap_sweepgen());
+    mcache_prepare_for_sweep(caches[0]);
+    CHECK_EQ(caches[0]->flush_gen, heap_sweepgen());
+    finish_sweep();
+    CHECK_EQ(objects_now(), n);
+    for (size_t k = 0; k < OBJECTS; k++)
+        CHECK_EQ(is_allocated(objects[k].p), objects[k].marked);
+    prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
+TEST(out_of_turn)
+{
+    fill(30);
+    size_t n = mark_some(40);
+    begin_sweep(caches, 1);
+    for (size_t k = 0; k < OBJECTS; k += 7) {
+        struct span *s = span_of(objects[k].p);
+        if (s == NULL) continue;
+        span_ensure_swept(s);
+        CHECK_EQ(s->sweepgen, heap_sweepgen());
+        CHECK(!span_sweep_claim(s));
+        CHECK_EQ(is_allocated(objects[k].p), objects[k].marked);
+    }
+    prove_whole(caches, 1);
+    finish_sweep();
+    CHECK_EQ(objects_now(), n);
+    prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
+TEST(reclaim)
+{
+    fill(30);
+    for (size_t k = 0; k < OBJECTS; k++) {
+        objects[k].marked = k < OBJECTS / 2;
+        if (objects[k].marked) mark_object(objects[k].p);
+    }
+    begin_sweep(caches, 1);
+    uint64_t before = heap->in_use;
+    size_t got = heap_sweep_reclaim(40);
+    CHECK_GE(got, 40);
+    CHECK_EQ(before - heap->in_use, got * PAGE_BYTES);
+    prove_whole(caches, 1); // with tombstones in the sets
+    got += heap_sweep_reclaim(SIZE_MAX);
+    CHECK_EQ(before - heap->in_use, got * PAGE_BYTES);
+    CHECK_EQ(heap_sweep_reclaim(1), 0);
+    finish_sweep();
+    CHECK_EQ(objects_now(), OBJECTS / 2);
+    prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
+TEST(clobbering)
+{
+    heap->params.clobber_free = true;
+    fill(40);
+    mark_some(50);
+    begin_sweep(caches, 1);
+    finish_sweep();
+    size_t clobbered = 0;
+    for (size_t k = 0; k < OBJECTS; k++) {
+        uint64_t *p = (uint64_t *)objects[k].p;
+        if (objects[k].marked)
+            CHECK_EQ(*p, k);
+        else {
+            CHECK_EQ(p[0], HEAP_CLOBBER);
+            CHECK_EQ(p[span_class_elem_size(objects[k].spc) / 8 - 1], HEAP_CLOBBER);
+            clobbered++;
+        }
+    }
+    CHECK_GT(clobbered, 0);
+    heap->params.clobber_free = false;
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
+// ---- specials ---------------------------------------------------------------------------------
+
+static size_t hook_calls, hook_kept;
+
+static bool hook(struct span *s, uintptr_t base, struct special **chain)
+{
+    hook_calls++;
+    CHECK_EQ((*chain)->offset, base - s->base);
+    bool keep = false;
+    for (struct special *sp = *chain; sp != NULL; sp = sp->next)
+        keep |= sp->kind == SPECIAL_FINALIZER;
+    hook_kept += keep;
+    // A finalizer is consumed, and keeps the object with its profile record.
+    *chain = keep ? (*chain)->next : NULL;
+    return keep;
+}
+
+TEST(specials_of_the_dead)
+{
+    struct heap_hooks h = { .dead_object = hook };
+    heap_set_hooks(&h);
+    static struct special finalizers[1000], profiles[1000];
+    fill(30);
+    mark_some(50);
+    size_t dead = 0, kept = 0;
+    for (size_t k = 0; k < 1000; k++) {
+        struct span *s = span_of(objects[k].p);
+        profiles[k].kind = SPECIAL_PROFILE;
+        CHECK(special_add(s, objects[k].p, &profiles[k]));
+        dead += !objects[k].marked;
+        if (k % 3 != 0) continue;
+        finalizers[k].kind = SPECIAL_FINALIZER;
+        CHECK(special_add(s, objects[k].p, &finalizers[k]));
+        kept += !objects[k].marked;
+    }
+    prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+    CHECK_EQ(hook_calls, dead);
+    CHECK_EQ(hook_kept, kept);
+    for (size_t k = 0; k < 1000; k++) {
+        bool alive = objects[k].marked || k % 3 == 0;
+        CHECK_EQ(is_allocated(objects[k].p), alive);
+        if (!alive) continue;
+        struct span *s = span_of(objects[k].p);
+        CHECK_PTR_EQ(special_find(s, objects[k].p, SPECIAL_PROFILE), &profiles[k]);
+        CHECK_EQ(special_find(s, objects[k].p, SPECIAL_FINALIZER) != NULL,
+                 objects[k].marked && k % 3 == 0);
+    }
+    prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+    begin_sweep(caches, 1);
+    finish_sweep();
+    CHECK_EQ(objects_now(), 0);
+}
+
+// ---- corruption -------------------------------------------------------------------------------
+
+static void mark_a_free_slot(void *arg)
+{
+    (void)arg;
+    unsigned spc = span_class_make(size_class_of(48), false);
+    uintptr_t p = take(caches[0], spc);
+    struct span *s = span_of(p);
+    mcache_publish(caches[0]);
+    span_mark(s, mcache_slot_index(caches[0], spc, p));
+    span_mark(s, 100);
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
+TEST(zombie_is_fatal)
+{
+    expect_fatal(mark_a_free_slot, NULL, "fatal error: marked a free slot");
+    expect_fatal(mark_a_free_slot, NULL, "slot 100 at ");
+}
+
+static void free_twice(void *arg)
+{
+    struct span *s = arg;
+    span_free_manual(s);
+    span_free_manual(s);
+}
+
+TEST(double_free_is_fatal)
+{
+    expect_fatal(free_twice, span_alloc_manual(2, NULL), "check failed");
+}
+
+// ---- threads ----------------------------------------------------------------------------------
+
+struct worker {
+    struct mcache *c;
+    uint64_t seed;
+    uintptr_t kept[512];
+    int role;
+};
+
+// Replaces kept objects at random; what is not kept is garbage.
+static void *mutate(void *arg)
+{
+    struct worker *w = arg;
+    mcache_prepare_for_sweep(w->c);
+    for (int64_t k = 0; k < test_count(20000); k++) {
+        unsigned spc = 2 + test_random(&w->seed) % 60;
+        uintptr_t p = take(w->c, spc), *slot = &w->kept[test_random(&w->seed) % 512];
+        CHECK_NE(p, 0);
+        if (*slot != 0) {
+            span_ensure_swept(span_of(*slot));
+            CHECK_EQ(*(uintptr_t *)*slot, *slot + (uintptr_t)w);
+        }
+        *slot = p;
+        *(uintptr_t *)p = p + (uintptr_t)w;
+    }
+    return NULL;
+}
+
+static void *sweep_or_reclaim(void *arg)
+{
+    struct worker *w = arg;
+    if (w->role == 0)
+        heap_sweep_reclaim(SIZE_MAX);
+    else
+        while (heap_sweep_one(NULL) >= 0)
+            ;
+    return NULL;
+}
+
+static void *run_role(void *arg)
+{
+    struct worker *w = arg;
+    return w->c != NULL ? mutate(arg) : sweep_or_reclaim(arg);
+}
+
+TEST(threads)
+{
+    enum { MUTATORS = 4, SWEEPERS = 3, N = MUTATORS + SWEEPERS };
+    static struct worker w[N];
+    for (int i = 0; i < MUTATORS; i++) {
+        if (caches[i] == NULL) caches[i] = new_cache();
+        w[i].c = caches[i];
+        w[i].seed = test_seed() + (uint64_t)i;
+    }
+    for (int i = MUTATORS; i < N; i++)
+        w[i].role = i - MUTATORS;
+    for (int round = 0; round < 20; round++) {
+        run_threads(N, run_role, w, sizeof(w[0]));
+        finish_sweep();
+        prove_whole(caches, MUTATORS);
+        for (int i = 0; i < MUTATORS; i++)
+            for (int k = 0; k < 512; k++)
+                if (w[i].kept[k] != 0) {
+                    CHECK(is_allocated(w[i].kept[k]));
+                    mark_object(w[i].kept[k]);
+                }
+        // Both ways of flushing.
+        if (round % 2 == 0)
+            begin_sweep(caches, MUTATORS);
+        else
+            heap_sweepgen_advance_stw();
+    }
+    for (int i = 0; i < MUTATORS; i++)
+        mcache_release(caches[i]);
+    finish_sweep();
+    prove_whole(NULL, 0);
+}
+
+int main(void)
+{
+    seed = test_seed();
+    heap_start();
+    caches[0] = new_cache();
+    RUN(zombie_is_fatal);
+    RUN(double_free_is_fatal);
+    RUN(exactly_the_marked_survive);
+    RUN(allocation_sweeps);
+    RUN(late_flush);
+    RUN(out_of_turn);
+    RUN(reclaim);
+    RUN(clobbering);
+    RUN(specials_of_the_dead);
+    RUN(threads);
+    return 0;
+}
