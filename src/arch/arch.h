@@ -118,6 +118,25 @@ static force_inline void arch_tls_set_cache(void *cache)
     ARCH_TLS_STORE(cache, GORT_TLS_CACHE);
 }
 
+/* Address of the thread's control block, and an int at a distance from it: for libc's errno, whose
+ * address no C expression may keep across a switch. */
+static force_inline uintptr_t arch_thread_pointer(void)
+{
+    uintptr_t tp;
+    __asm__ volatile("movq %%fs:0, %0" : "=r"(tp));
+    return tp;
+}
+static force_inline int arch_thread_int(intptr_t offset)
+{
+    int value;
+    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(value) : "r"(offset) : "memory");
+    return value;
+}
+static force_inline void arch_thread_int_set(intptr_t offset, int value)
+{
+    __asm__ volatile("movl %1, %%fs:(%0)" : : "r"(offset), "r"(value) : "memory");
+}
+
 /* The critical-section word: low bits count nested sections, the top bit (GORT_CRIT_PENDING) says
  * that a stop was asked for meanwhile.  Only the thread itself and its own signal handler touch
  * it, so single instructions suffice. */

@@ -12,7 +12,7 @@
 #include "base/bits.h"
 #include "heap/persistent.h"
 #include "sched/asan.h"
-#include "sched/sched_internal.h"
+#include "sched/runq.h"
 
 #define GFREE_MAX 64
 #define GOID_BATCH 16
@@ -50,7 +50,7 @@ const char *g_status_name(uint32_t s)
     return s < array_len(names) ? names[s] : "unknown";
 }
 
-static bool edge_is_legal(uint32_t from, uint32_t to)
+bool g_edge_is_legal(uint32_t from, uint32_t to)
 {
     switch (from) {
     case G_DEAD:
@@ -66,15 +66,6 @@ static bool edge_is_legal(uint32_t from, uint32_t to)
     default:
         return false;
     }
-}
-
-/* The one setter: see the diagram in sched_data.h.  The holder of the goroutine calls it; others
- * read the word while the world is stopped, or for reports. */
-void g_set_status(struct g *g, enum g_status s)
-{
-    assert_that(edge_is_legal(g->status, s));
-    (void)edge_is_legal;
-    atomic_store_relaxed(&g->status, (uint32_t)s);
 }
 
 uint64_t g_count(void)
@@ -147,7 +138,6 @@ void g_init_common(struct g *g)
     g->cxa_globals[0] = g->cxa_globals[1] = 0;
     g->extra_lo = g->extra_hi = 0;
     g->asan_fake_stack = NULL;
-    g->run_ticks = 0;
 }
 
 static void g_main(void *arg)

@@ -20,7 +20,7 @@ struct sched_hooks {
     void (*p_idle)(struct p *p);
     /* A goroutine of the program ended, on its own M, before its record is reused. */
     void (*g_dead)(struct g *g);
-    /* Before a goroutine runs: scan its stack if it is grey.  Later. */
+    /* Before a goroutine runs: scan its stack if it is grey.  Later; NULL until then. */
     void (*g_switch_in)(struct g *g);
     /* On a thread of the runtime or an attached one, before it runs user code: note its
      * thread-local storage in m->tls. */

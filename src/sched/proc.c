@@ -21,7 +21,7 @@
 
 #include "os/os.h"
 #include "sched/asan.h"
-#include "sched/sched_internal.h"
+#include "sched/runq.h"
 
 #define LOOK_AROUND 64 /* runs between looks at the global queue, timers and the network */
 
@@ -31,36 +31,42 @@ uint64_t sched_debug_yields, sched_debug_migrations;
 
 /* ---- what belongs to a goroutine but lives in the thread ------------------------------------- */
 
-/* Out of line: compilers may keep errno's address across a switch to another thread. */
-static never_inline int errno_take(void)
+/* errno lies at one distance from the thread pointer in every thread (the C library is loaded at
+ * start, in static thread-local storage); reading it there, by assembly, is free of the address that
+ * compilers keep across a switch. */
+static intptr_t errno_offset; /* constant after boot */
+
+void sched_find_errno(void)
 {
-    return errno;
-}
-static never_inline void errno_put(int e)
-{
-    errno = e;
+    errno_offset = (intptr_t)__errno_location() - (intptr_t)arch_thread_pointer();
 }
 
 extern uintptr_t *__cxa_get_globals(void) __attribute__((weak));
 
-static never_inline void thread_state_save(struct g *g)
+static cold_path void exceptions_save(struct g *g)
 {
-    g->saved_errno = errno_take();
-    if (__cxa_get_globals != NULL) {
-        uintptr_t *x = __cxa_get_globals();
-        g->cxa_globals[0] = x[0];
-        g->cxa_globals[1] = x[1];
-    }
+    uintptr_t *x = __cxa_get_globals();
+    g->cxa_globals[0] = x[0];
+    g->cxa_globals[1] = x[1];
 }
 
-static never_inline void thread_state_restore(const struct g *g)
+static cold_path void exceptions_restore(const struct g *g)
 {
-    errno_put(g->saved_errno);
-    if (__cxa_get_globals != NULL) {
-        uintptr_t *x = __cxa_get_globals();
-        x[0] = g->cxa_globals[0];
-        x[1] = g->cxa_globals[1];
-    }
+    uintptr_t *x = __cxa_get_globals();
+    x[0] = g->cxa_globals[0];
+    x[1] = g->cxa_globals[1];
+}
+
+static inline void thread_state_save(struct g *g)
+{
+    g->saved_errno = arch_thread_int(errno_offset);
+    if (unlikely(__cxa_get_globals != NULL)) exceptions_save(g);
+}
+
+static inline void thread_state_restore(const struct g *g)
+{
+    arch_thread_int_set(errno_offset, g->saved_errno);
+    if (unlikely(__cxa_get_globals != NULL)) exceptions_restore(g);
 }
 
 /* ---- switching ------------------------------------------------------------------------------ */
@@ -70,8 +76,7 @@ static void g_make_current(struct m *m, struct g *g)
     g->m = m;
     m->curg = g;
     g_set_status(g, G_RUNNING);
-    g->run_ticks++;
-    sched_hooks.g_switch_in(g);
+    if (unlikely(sched_hooks.g_switch_in != NULL)) sched_hooks.g_switch_in(g);
     arch_tls_set_g(g);
 }
 

@@ -1,5 +1,7 @@
 /* Run queues: one ring per P with a next slot, and the global queue.
  *
+ * The owner's ends, put and get, are inline in runq.h.
+ *
  * Note [Run queue].  The ring holds goroutines [head, tail).  Only the owner moves tail; owner and
  * thieves move head by compare-and-swap.  Indices grow without bound; 32 bits wrap harmlessly
  * because a thief's compare-and-swap succeeds only on the very value it read, and the ring would
@@ -19,14 +21,7 @@
  * Answers to: runqput, runqget, runqgrab, globrunqget in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
-#include "sched/sched_internal.h"
-
-#define NEXT_STREAK_MAX 32 /* uses of run_next in a row while the ring waits */
-
-static uint32_t runq_limit(void)
-{
-    return unlikely(sched_debug.tiny_runq) ? 4 : RUNQ_SIZE;
-}
+#include "sched/runq.h"
 
 /* ---- global queue: SCHED held --------------------------------------------------------------- */
 
@@ -100,8 +95,8 @@ struct g *global_get(struct p *p)
 
 /* ---- the ring ------------------------------------------------------------------------------- */
 
-/* The ring is full: g and half of the ring go to the global queue. */
-static bool runq_overflow(struct p *p, struct g *g, uint32_t head, uint32_t tail)
+/* The ring is full: g and half of the ring go to the global queue.  false: thieves made room. */
+bool runq_overflow_slow(struct p *p, struct g *g, uint32_t head, uint32_t tail)
 {
     struct g *batch[RUNQ_SIZE / 2];
     uint32_t n = (tail - head) / 2;
@@ -116,78 +111,6 @@ static bool runq_overflow(struct p *p, struct g *g, uint32_t head, uint32_t tail
     global_put_chain_locked(batch[0], g, n + 1);
     lock_release(&sched.lock);
     return true;
-}
-
-static void ring_put(struct p *p, struct g *g)
-{
-    for (;;) {
-        uint32_t head = atomic_load_acquire(&p->runq_head); /* pairs with B */
-        uint32_t tail = p->runq_tail;
-        if (likely(tail - head < runq_limit())) {
-            atomic_store_relaxed(&p->runq[tail % RUNQ_SIZE], g);
-            atomic_store_release(&p->runq_tail, tail + 1); /* A */
-            return;
-        }
-        if (runq_overflow(p, g, head, tail)) return;
-    }
-}
-
-/* Owner only.  next: runs before the others, and pushes the former next one into the ring. */
-void runq_put(struct p *p, struct g *g, bool next)
-{
-    if (next) {
-        struct g *old;
-        if (sched.nprocs == 1) {
-            old = p->run_next;
-            p->run_next = g;
-        } else {
-            old = atomic_exchange_seq(&p->run_next, g);
-        }
-        if (old == NULL) return;
-        g = old;
-    }
-    ring_put(p, g);
-}
-
-static struct g *next_take(struct p *p)
-{
-    struct g *g = atomic_load_relaxed(&p->run_next); /* confirmed by the exchange */
-    if (g == NULL) return NULL;
-    if (sched.nprocs == 1) {
-        p->run_next = NULL;
-        return g;
-    }
-    /* Acquire is not needed (the owner put it there), but a thief may have taken it. */
-    return atomic_exchange_acqrel(&p->run_next, (struct g *)NULL);
-}
-
-static struct g *ring_get(struct p *p)
-{
-    uint32_t head = atomic_load_acquire(&p->runq_head);
-    for (;;) {
-        if (p->runq_tail == head) return NULL;
-        struct g *g = atomic_load_relaxed(&p->runq[head % RUNQ_SIZE]);
-        if (sched.nprocs == 1) {
-            p->runq_head = head + 1;
-            return g;
-        }
-        if (atomic_cas_acqrel(&p->runq_head, &head, head + 1)) return g; /* B */
-    }
-}
-
-/* Owner only. */
-struct g *runq_get(struct p *p)
-{
-    if (p->next_streak < NEXT_STREAK_MAX) {
-        struct g *g = next_take(p);
-        if (g != NULL) {
-            p->next_streak++;
-            return g;
-        }
-    }
-    p->next_streak = 0;
-    struct g *g = ring_get(p);
-    return g != NULL ? g : next_take(p);
 }
 
 /* Racy for others than the owner: a hint, confirmed by whoever acts on it. */

@@ -131,7 +131,6 @@ struct g {
     void *asan_fake_stack;
     uint32_t index;      /* place in the table of all goroutines; constant */
     uint32_t slot_class; /* stack size class; constant */
-    uint64_t run_ticks;  /* how often it was scheduled */
 };
 
 /* State word of a thread: Note [Thread states] in stw.c. */

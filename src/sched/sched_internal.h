@@ -69,8 +69,7 @@ struct sched {
 extern struct sched sched;
 
 /* ---- runq.c --------------------------------------------------------------------------------- */
-void runq_put(struct p *p, struct g *g, bool next);
-struct g *runq_get(struct p *p);
+bool runq_overflow_slow(struct p *p, struct g *g, uint32_t head, uint32_t tail);
 bool runq_empty(struct p *p);
 uint32_t runq_steal(struct p *from, struct p *to, bool steal_next, struct g **out);
 void global_put_locked(struct g *g);
@@ -104,12 +103,20 @@ _Noreturn void m_sleep_for_ever(struct m *m);
 /* ---- proc.c --------------------------------------------------------------------------------- */
 _Noreturn void m_loop(void *m);
 void switch_finish(void);
+void sched_find_errno(void);
 void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
 void global_put(struct g *g);
 void ready_inject(struct ready_list *l); /* makes all runnable; with or without a P */
 
 /* ---- g.c ------------------------------------------------------------------------------------ */
-void g_set_status(struct g *g, enum g_status s);
+bool g_edge_is_legal(uint32_t from, uint32_t to);
+/* The one setter of a goroutine's status: see the diagram in sched_data.h.  The holder of the
+ * goroutine calls it; others read the word while the world is stopped, or for reports. */
+static inline void g_set_status(struct g *g, enum g_status s)
+{
+    assert_that(g_edge_is_legal(g->status, s));
+    atomic_store_relaxed(&g->status, (uint32_t)s);
+}
 void g_init_common(struct g *g);
 void g_prepare(struct g *g, void (*fn)(void *), void *arg, uint64_t goid, const char *name);
 

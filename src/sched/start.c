@@ -54,7 +54,6 @@ struct sched_hooks sched_hooks = {
     .find_mark_work = no_work,
     .p_idle = no_p,
     .g_dead = no_g,
-    .g_switch_in = no_g,
     .thread_start = no_m,
     .world_stopped = no_op,
     .world_starting = no_op,
@@ -104,6 +103,7 @@ void sched_init(int nprocs)
 {
     lock_init(&sched.lock, RANK_SCHED);
     if (sched.max_threads == 0) sched.max_threads = 10000;
+    sched_find_errno();
     stack_init();
     netpoll_init();
     os_membarrier(); /* registers: the first use must not be inside a stop */
