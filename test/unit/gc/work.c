@@ -1,0 +1,143 @@
+// The queue of grey objects: nothing is lost or doubled, alone and among threads.
+// SPDX-License-Identifier: BSD-3-Clause
+#include "gc/work.h"
+
+#include <pthread.h>
+
+#include "../../test.h"
+#include "heap/heap.h"
+
+TEST(last_in_first_out)
+{
+    struct gcwork w = { 0 };
+    CHECK(work_is_empty(&w));
+    CHECK_EQ(work_get(&w), 0);
+    for (uintptr_t i = 1; i <= 10; i++)
+        CHECK(work_put(&w, i * 8));
+    for (uintptr_t i = 10; i >= 1; i--)
+        CHECK_EQ(work_get(&w), i * 8);
+    CHECK_EQ(work_get(&w), 0);
+    work_dispose(&w);
+    CHECK(w.first == NULL && w.second == NULL);
+}
+
+TEST(overflow_goes_to_the_global_list)
+{
+    enum { N = WORKBUF_ENTRIES * 7 + 3 };
+    struct gcwork w = { 0 }, v = { 0 };
+    uint64_t total = 0;
+    for (uintptr_t i = 1; i <= N; i++)
+        CHECK(work_put(&w, i));
+    CHECK(!work_global_is_empty());
+    CHECK_GT(w.flushed, 0);
+    work_dispose(&w);
+    int buffers = 0;
+    while (work_get_global(&v)) {
+        buffers++;
+        for (uintptr_t x; (x = work_get(&v)) != 0;)
+            total += x;
+    }
+    CHECK_EQ(total, (uint64_t)N * (N + 1) / 2);
+    CHECK_EQ(buffers, 8);
+    work_dispose(&v);
+}
+
+TEST(balance_gives_about_half)
+{
+    struct gcwork w = { 0 }, v = { 0 };
+    for (uintptr_t i = 1; i <= 100; i++)
+        CHECK(work_put(&w, i));
+    work_balance(&w);
+    CHECK(work_get_global(&v));
+    CHECK_EQ(v.first->n, 50);
+    CHECK_EQ(w.first->n, 50);
+    CHECK_EQ(work_get(&w), 100); // the younger half stays
+    CHECK_EQ(work_get(&v), 50);
+    while (work_get(&w) != 0 || work_get(&v) != 0)
+        continue;
+    for (uintptr_t i = 1; i <= 3; i++)
+        CHECK(work_put(&w, i));
+    work_balance(&w); // not worth it
+    CHECK(work_global_is_empty());
+    while (work_get(&w) != 0)
+        continue;
+    work_dispose(&w);
+    work_dispose(&v);
+}
+
+TEST(without_memory_a_put_fails_and_changes_nothing)
+{
+    struct gcwork w = { 0 };
+    work_pool.fail_after = 0;
+    uintptr_t n = 0;
+    while (work_put(&w, n + 1))
+        n++;
+    CHECK_GE(n, 16 * WORKBUF_ENTRIES); // the reserve
+    CHECK(!work_put(&w, 1));
+    work_pool.fail_after = UINT64_MAX;
+    uint64_t total = 0;
+    struct gcwork v = { 0 };
+    work_dispose(&w);
+    while (work_get_global(&v))
+        for (uintptr_t x; (x = work_get(&v)) != 0;)
+            total += x;
+    CHECK_EQ(total, n * (n + 1) / 2);
+    work_dispose(&v);
+}
+
+// Every thread puts its numbers and takes whatever it finds.
+enum { THREADS = 4 };
+static uint64_t taken, put; // atomic
+
+static void *exchange(void *arg)
+{
+    struct gcwork w = { 0 };
+    uint64_t rnd = test_seed() + (uintptr_t)arg, sum_put = 0, sum_taken = 0;
+    for (int64_t i = 0; i < test_count(300000); i++) {
+        uint64_t r = test_random(&rnd);
+        if (r % 100 < 55) {
+            uintptr_t x = (r >> 8) | 1;
+            x &= 0xffffffff;
+            CHECK(work_put(&w, x));
+            sum_put += x;
+        } else {
+            uintptr_t x = work_get(&w);
+            if (x == 0 && work_get_global(&w))
+                x = work_get(&w);
+            sum_taken += x;
+        }
+        if (r % 1000 == 999)
+            work_balance(&w);
+    }
+    work_dispose(&w);
+    atomic_fetch_add_relaxed(&put, sum_put);
+    atomic_fetch_add_relaxed(&taken, sum_taken);
+    return NULL;
+}
+
+TEST(threads_lose_and_double_nothing)
+{
+    pthread_t t[THREADS];
+    for (uintptr_t i = 0; i < THREADS; i++)
+        CHECK_EQ(pthread_create(&t[i], NULL, exchange, (void *)i), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(t[i], NULL);
+    struct gcwork w = { 0 };
+    while (work_get_global(&w))
+        for (uintptr_t x; (x = work_get(&w)) != 0;)
+            taken += x;
+    CHECK_EQ(put, taken);
+    work_dispose(&w);
+}
+
+int main(void)
+{
+    CHECK(heap_init(NULL));
+    CHECK(work_init());
+    RUN(last_in_first_out);
+    RUN(overflow_goes_to_the_global_list);
+    RUN(balance_gives_about_half);
+    RUN(without_memory_a_put_fails_and_changes_nothing);
+    RUN(threads_lose_and_double_nothing);
+    return 0;
+}
