@@ -148,12 +148,35 @@ static unsigned first_public(const struct walk *w)
     return 0;
 }
 
+static bool is_one_of(const char *name, const char *const list[])
+{
+    while (*list != NULL && strcmp(*list, name) != 0)
+        list++;
+    return *list != NULL;
+}
+
+/* The end of the program's frames: outside of them lie those that started the goroutine, each group
+ * once and in this order, where compilers have not merged some. */
+static unsigned end_of_program(const struct walk *w, unsigned first)
+{
+    static const char *const groups[][4] = {
+        { "g_main" },
+        { "entry", "entry_copy", "run_main" },
+        { "go_call" },
+        { "call_main" },
+    };
+    unsigned end = w->total;
+    for (size_t i = 0; i < array_len(groups) && end > first; i++)
+        if (is_one_of(traceback_function(walk_frame(w, end - 1)->pc), groups[i])) end--;
+    return end;
+}
+
 static void print_walk(const struct traceback *t, const struct walk *w, bool parked)
 {
     unsigned first = 0, end = w->total;
     if (!t->system) {
         if (parked) first = first_public(w);
-        if (w->from_entry && end > first) end--; /* the scheduler's frame that calls g->fn */
+        if (w->from_entry) end = end_of_program(w, first);
     }
     unsigned gap_end = end > HEAD + TAIL ? w->total - TAIL : HEAD;
     for (unsigned i = first; i < end && i < HEAD; i++)
@@ -212,9 +235,7 @@ static void print_suspended(const struct traceback *t, const struct g *g)
 {
     struct walk w = { .interrupted = 0 };
     arch_call_behind(walk_here, &w, &g->ctx);
-    if (w.total == 0 && g->fn != NULL) /* has not run yet */
-        print_frame(t->out, (uintptr_t)g->fn);
-    print_walk(t, &w, true);
+    print_walk(t, &w, true); /* empty: it has not run yet */
 }
 
 void traceback_other(const struct traceback *t, const struct g *g)

@@ -20,6 +20,7 @@
 #include "gc/gc.h"
 #include "gort/go.h"
 #include "heap/heap.h"
+#include "lang/go.h"
 #include "os/os.h"
 #include "rt/env.h"
 #include "rt/fault.h"
@@ -95,13 +96,18 @@ static size_t main_stack_size(void)
 
 /* ---- the main goroutine ----------------------------------------------------------------------- */
 
-static void run_main(void *arg)
+static void call_main(void *arg)
 {
     struct main_call *call = arg;
+    call->status = call->fn(call->argc, call->argv);
+}
+
+static void run_main(void *arg)
+{
     step("background goroutines");
     gc_start_background();
     step("main function");
-    call->status = call->fn(call->argc, call->argv);
+    go_call(call_main, arg);
     step("main function returned");
     sched_main_done();
 }
