@@ -1,0 +1,371 @@
+/* Select: waits for the first of several channel operations.
+ *
+ * Three passes.  With all channels locked, the cases are tried in random order.  If none is ready,
+ * a record is queued on each channel, and the goroutine parks; its commit releases the locks.
+ * Woken, it locks all channels again and takes the records back that did not win.
+ *
+ * Why all locks at once: between finding one channel not ready and queueing on it nobody may make it
+ * ready, or the wake-up is lost, and the choice among those ready must be made at one moment.  Locks
+ * are taken in address order (the rank allows several that way), each channel once however many
+ * cases name it.
+ *
+ * Note [Who decides a select].  g->select_done is 0 while a waiting select is open.  Whoever takes one
+ * of its records off a channel, and its timer, must turn it to 1 first (select_win); only the one
+ * that did wakes the goroutine, so exactly one case happens.  It is set to 0 under all the locks,
+ * before any record is queued, and all records are taken back under all the locks, so no stale
+ * record outlives the call.
+ *
+ * Note [The frame outlives the commit].  The commit runs on another stack and reads this call's
+ * frame, while a waker may already have readied the goroutine.  The commit releases the locks from
+ * the last to the first in lock order and touches the frame no more after that; the woken goroutine
+ * begins by taking the first.  With a deadline and no channel at all nobody but the timer wakes it,
+ * so the commit adds the timer last and touches nothing afterwards.
+ *
+ * Invariant: order[0 .. n) names the live cases (channel not NULL), in lock order from the second
+ * half of the array on, in the order of trying in the first half.
+ *
+ * Locking: SELECT_CHAN many times, TIMERS inside.
+ * Answers to: select.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "base/random.h"
+#include "gort/mem.h"
+#include "gort/panic.h"
+#include "lang/hchan.h"
+#include "sched/timer.h"
+
+#define FRAME_CASES 32   /* up to so many cases need no allocation */
+#define INSERTION_MAX 16 /* up to so many are sorted by insertion */
+
+struct select {
+    struct g *g;
+    gort_case *cases;
+    uint32_t n;           /* live cases */
+    uint32_t *try_order;  /* indices of live cases, shuffled */
+    uint32_t *lock_order; /* the same, by address of the channel */
+    int64_t deadline;
+    bool timed;
+    struct timer timer; /* while parked, when timed */
+};
+
+static force_inline struct hchan *chan_of(const struct select *s, uint32_t index)
+{
+    return s->cases[index].ch;
+}
+
+/* ---- orders --------------------------------------------------------------------------------- */
+
+static void check_case(const gort_case *c, int index)
+{
+    if (c->kind != GORT_CASE_RECV && c->kind != GORT_CASE_SEND)
+        gort_panic("gort_select: case %d was not made by gort_on_recv or gort_on_send", index);
+    if (c->kind == GORT_CASE_SEND && c->elem == NULL && c->ch != NULL)
+        gort_panic("gort_select: case %d has no value to send", index);
+}
+
+/* Fills try_order with the live cases: each takes a random place among those before it. */
+static void shuffle(struct select *s, int n)
+{
+    p_pin();
+    struct random r = { random_next(&m_self()->random) };
+    p_unpin();
+    for (int i = 0; i < n; i++) {
+        check_case(&s->cases[i], i);
+        if (s->cases[i].ch == NULL) continue;
+        uint32_t place = random_below(&r, s->n + 1);
+        s->try_order[s->n++] = s->try_order[place];
+        s->try_order[place] = (uint32_t)i;
+    }
+}
+
+/* Restores the heap below `at`: the greatest channel address on top. */
+static void sift_down(const struct select *s, uint32_t at, uint32_t n)
+{
+    uint32_t *a = s->lock_order, moving = a[at];
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= n) break;
+        if (child + 1 < n && chan_of(s, a[child]) < chan_of(s, a[child + 1])) child++;
+        if (chan_of(s, moving) >= chan_of(s, a[child])) break;
+        a[at] = a[child];
+        at = child;
+    }
+    a[at] = moving;
+}
+
+static void sort_by_heap(struct select *s)
+{
+    uint32_t *a = s->lock_order;
+    for (uint32_t i = s->n / 2; i-- > 0;)
+        sift_down(s, i, s->n);
+    for (uint32_t i = s->n - 1; i > 0; i--) {
+        uint32_t last = a[i];
+        a[i] = a[0];
+        a[0] = last;
+        sift_down(s, 0, i);
+    }
+}
+
+static void sort_by_insertion(struct select *s)
+{
+    uint32_t *a = s->lock_order;
+    for (uint32_t i = 1; i < s->n; i++) {
+        uint32_t moving = a[i], j = i;
+        for (; j > 0 && chan_of(s, a[j - 1]) > chan_of(s, moving); j--)
+            a[j] = a[j - 1];
+        a[j] = moving;
+    }
+}
+
+static void make_orders(struct select *s, int n)
+{
+    shuffle(s, n);
+    memcpy(s->lock_order, s->try_order, s->n * sizeof *s->lock_order);
+    if (s->n <= INSERTION_MAX)
+        sort_by_insertion(s);
+    else
+        sort_by_heap(s);
+}
+
+/* ---- locks ---------------------------------------------------------------------------------- */
+
+/* Does place i of the lock order name another channel than the place before? */
+static force_inline bool is_first_of_channel(const struct select *s, uint32_t i)
+{
+    return i == 0 || chan_of(s, s->lock_order[i]) != chan_of(s, s->lock_order[i - 1]);
+}
+
+static void lock_all(const struct select *s)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        if (is_first_of_channel(s, i)) lock_acquire(&chan_of(s, s->lock_order[i])->lock);
+}
+
+/* Note [The frame outlives the commit]: from the last to the first. */
+static void unlock_all(const struct select *s)
+{
+    for (uint32_t i = s->n; i-- > 0;) {
+        if (!is_first_of_channel(s, i)) continue;
+        struct hchan *c = chan_of(s, s->lock_order[i]);
+        assert_heavy(chan_is_valid(c));
+        lock_release(&c->lock);
+    }
+}
+
+/* ---- pass 1: is one ready? ------------------------------------------------------------------ */
+
+enum outcome { NOT_READY, DONE, SEND_CLOSED };
+
+static enum outcome try_case(gort_case *k, struct g **wake)
+{
+    struct hchan *c = k->ch;
+    if (k->kind == GORT_CASE_SEND) {
+        if (c->closed) return SEND_CLOSED;
+        return chan_put_locked(c, k->elem, wake) ? DONE : NOT_READY;
+    }
+    int got = chan_take_locked(c, k->elem, wake);
+    if (got == GORT_EMPTY) return NOT_READY;
+    k->ok = got == GORT_GOT;
+    return DONE;
+}
+
+/* All locked, in a section with a P.  The case done, with all unlocked and the section left; -1:
+ * none is ready, and all are still locked. */
+static int try_all(struct select *s)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct g *wake = NULL;
+        uint32_t index = s->try_order[i];
+        enum outcome o = try_case(&s->cases[index], &wake);
+        if (o == NOT_READY) continue;
+        unlock_all(s);
+        if (wake != NULL) g_ready(wake);
+        p_unpin();
+        if (o == SEND_CLOSED) chan_panic_send_closed();
+        return (int)index;
+    }
+    return -1;
+}
+
+/* ---- pass 2: wait --------------------------------------------------------------------------- */
+
+static struct waitq *queue_of(const gort_case *k)
+{
+    struct hchan *c = k->ch;
+    return k->kind == GORT_CASE_SEND ? &c->sendq : &c->recvq;
+}
+
+/* A record for each case, chained from g->waiting in lock order. */
+static void enqueue_all(struct select *s)
+{
+    struct sudog **end = &s->g->waiting;
+    for (uint32_t i = 0; i < s->n; i++) {
+        gort_case *k = &s->cases[s->lock_order[i]];
+        struct sudog *w = sudog_acquire(s->g);
+        w->g = s->g;
+        w->elem = k->elem;
+        w->object = k->ch;
+        w->case_index = (int32_t)s->lock_order[i];
+        w->is_select = true;
+        w->success = false;
+        waitq_push(queue_of(k), w);
+        *end = w;
+        end = &w->wait_link;
+    }
+    *end = NULL;
+}
+
+static void deadline_passed(struct timer *t, struct ready_list *ready)
+{
+    struct g *g = t->arg;
+    if (select_win(g)) ready_list_append(ready, g);
+}
+
+/* Note [The frame outlives the commit]. */
+static bool commit_select(struct g *g, void *arg)
+{
+    struct select *s = arg;
+    (void)g;
+    if (!s->timed) {
+        unlock_all(s);
+        return true;
+    }
+    int64_t deadline = s->deadline;
+    bool locked = s->n != 0;
+    bool earliest = timer_add(m_self()->p, &s->timer);
+    if (locked) unlock_all(s);
+    if (earliest) sched_timer_added(deadline);
+    return true;
+}
+
+/* ---- pass 3: take the records back ---------------------------------------------------------- */
+
+/* All locked.  Leaves them chained, off their channels, cleared. */
+static void dequeue_all(struct select *s, const struct sudog *winner)
+{
+    for (struct sudog *w = s->g->waiting; w != NULL; w = w->wait_link) {
+        struct waitq *q = queue_of(&s->cases[w->case_index]);
+        if (w != winner && waitq_has(q, w)) waitq_remove(q, w);
+        w->elem = NULL;
+    }
+}
+
+static void release_records(struct g *g)
+{
+    struct sudog *w = g->waiting, *next;
+    g->waiting = NULL;
+    for (; w != NULL; w = next) {
+        next = w->wait_link;
+        sudog_release(w);
+    }
+}
+
+/* All locked, in a section with a P.  The case chosen, or -1: the deadline passed; the section is
+ * left. */
+static int wait_all(struct select *s)
+{
+    struct g *g = s->g;
+    atomic_store_relaxed(&g->select_done, 0u); /* the locks order it */
+    g->wake_param = NULL;
+    enqueue_all(s);
+    if (s->timed) s->timer = (struct timer){ .when = s->deadline, .fn = deadline_passed, .arg = g };
+    g_park(commit_select, s, s->n == 0 && !s->timed ? WAIT_SELECT_NO_CASES : WAIT_SELECT);
+
+    struct sudog *winner = g->wake_param;
+    g->wake_param = NULL;
+    if (s->timed) timer_remove(&s->timer);
+    lock_all(s);
+    dequeue_all(s, winner);
+    unlock_all(s);
+    int chosen = winner != NULL ? winner->case_index : -1;
+    bool success = winner != NULL && winner->success;
+    release_records(g);
+    p_unpin();
+    if (chosen < 0) return -1;
+    if (s->cases[chosen].kind == GORT_CASE_RECV)
+        s->cases[chosen].ok = success;
+    else if (!success)
+        chan_panic_send_closed();
+    return chosen;
+}
+
+/* ---- the calls ------------------------------------------------------------------------------ */
+
+/* until: NULL: for ever; *until < 0: not at all. */
+static int select_among(struct g *g, gort_case *cases, int n, const int64_t *until)
+{
+    uint32_t in_frame[2 * FRAME_CASES];
+    uint32_t *orders = in_frame;
+    if (n > FRAME_CASES) orders = gort_alloc_noscan(2 * (size_t)n * sizeof *orders);
+    struct select s = { .g = g, .cases = cases, .try_order = orders, .lock_order = orders + n };
+    make_orders(&s, n);
+    if (until != NULL) {
+        s.timed = true;
+        s.deadline = *until;
+    }
+    p_pin();
+    lock_all(&s);
+    int chosen = try_all(&s);
+    if (chosen >= 0) return chosen;
+    if (s.timed && s.deadline <= 0) {
+        unlock_all(&s);
+        p_unpin();
+        return -1;
+    }
+    return wait_all(&s);
+}
+
+static void check_count(const char *call, int n)
+{
+    if (unlikely(n < 0)) gort_panic("%s: %d cases", call, n);
+}
+
+/* One case on a channel is an ordinary operation. */
+static int select_one(struct g *g, gort_case *k)
+{
+    if (k->kind == GORT_CASE_SEND)
+        chan_send(g, k->ch, k->elem);
+    else
+        k->ok = chan_recv(g, k->ch, k->elem);
+    return 0;
+}
+
+int gort_select(gort_case *cases, int n)
+{
+    struct g *g = lang_enter_blocking("gort_select");
+    check_count("gort_select", n);
+    if (n == 0) chan_wait_for_ever(WAIT_SELECT_NO_CASES);
+    if (n == 1 && cases[0].ch != NULL) {
+        check_case(&cases[0], 0);
+        return select_one(g, &cases[0]);
+    }
+    return select_among(g, cases, n, NULL);
+}
+
+static int try_one(gort_case *k)
+{
+    if (k->kind == GORT_CASE_SEND) return chan_try_send(k->ch, k->elem) ? 0 : -1;
+    int got = chan_try_recv(k->ch, k->elem);
+    if (got == GORT_EMPTY) return -1;
+    k->ok = got == GORT_GOT;
+    return 0;
+}
+
+int gort_select_try(gort_case *cases, int n)
+{
+    static const int64_t passed = -1;
+    struct g *g = lang_enter("gort_select_try");
+    check_count("gort_select_try", n);
+    if (n == 1 && cases[0].ch != NULL) {
+        check_case(&cases[0], 0);
+        return try_one(&cases[0]);
+    }
+    return select_among(g, cases, n, &passed);
+}
+
+int gort_select_until(gort_case *cases, int n, int64_t deadline)
+{
+    struct g *g = lang_enter_blocking("gort_select_until");
+    check_count("gort_select_until", n);
+    return select_among(g, cases, n, &deadline);
+}

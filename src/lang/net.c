@@ -1,0 +1,292 @@
+/* Network calls: the goroutine waits, its thread does not.
+ *
+ * Every operation is tried first and waits only when the kernel says EAGAIN; the poller's readiness
+ * is forgotten (netpoll_arm) before each attempt, so an edge that follows it is not lost.
+ *
+ * Note [Drained].  A TCP read that returned less than was asked for has emptied the socket, so the
+ * next read would mostly return EAGAIN; it waits first instead.  Nothing is lost: what arrives after
+ * the short read is an edge after its arm, which the wait returns at once for.  Unless the end of the
+ * stream had arrived before: then there may be no further edge, and netpoll_hup says so.  Only for
+ * TCP: other sockets return less for other reasons (one datagram, passed descriptors).
+ *
+ * Not here yet: deadlines for reading and writing, resolving names.
+ *
+ * Locking: none held over a wait but the descriptor's turn (net_fd.c).
+ * Answers to: internal/poll/fd_unix.go, net/sock_posix.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gort/net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+
+#include "lang/net_sys.h"
+#include "os/os.h"
+#include "sched/timer.h"
+
+#define UNIX_RETRY_MIN_NS ((int64_t)1000000)
+#define UNIX_RETRY_MAX_NS ((int64_t)16000000)
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static int check_buffer(const void *buf, size_t n)
+{
+    if (n > SSIZE_MAX) return EINVAL;
+    return buf == NULL && n != 0 ? EFAULT : 0;
+}
+
+/* The result of one operation as the caller sees it. */
+static ssize_t answer(ssize_t result)
+{
+    return likely(result >= 0) ? result : net_fail((int)-result);
+}
+
+/* Note [Drained]. */
+static void note_drained(const struct net_op *op, ssize_t got, size_t wanted)
+{
+    op->fd_info->drained =
+        op->kind == NET_TCP && got > 0 && (size_t)got < wanted && !netpoll_hup(op->fd);
+}
+
+static ssize_t read_polled(struct net_op *op, void *buf, size_t n)
+{
+    if (op->fd_info->drained) {
+        int error = net_op_wait(op, 0);
+        if (error != 0) return -error;
+    }
+    for (;;) {
+        netpoll_arm(op->fd, POLL_READ);
+        ssize_t r = net_sys_read(op, buf, n);
+        if (likely(r >= 0)) {
+            note_drained(op, r, n);
+            return r;
+        }
+        int error = r == -EAGAIN                               ? net_op_wait(op, 0)
+                    : r == -ENOTSOCK && op->kind != NET_POLLED ? net_op_reconsider(op)
+                                                               : (int)-r;
+        if (error != 0) return -error;
+        if (op->kind == NET_BLOCKING) return net_sys_read_blocking(op->fd, buf, n);
+    }
+}
+
+ssize_t gort_read(int fd, void *buf, size_t n)
+{
+    struct net_op op;
+    struct g *g = lang_enter_blocking("gort_read");
+    int error = check_buffer(buf, n);
+    if (error == 0) error = net_op_begin(&op, g, fd, POLL_READ);
+    if (error != 0) return net_fail(error);
+    ssize_t r = n == 0                    ? 0
+                : op.kind == NET_BLOCKING ? net_sys_read_blocking(fd, buf, n)
+                                          : read_polled(&op, buf, n);
+    net_op_end(&op);
+    return answer(r);
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static ssize_t write_polled(struct net_op *op, const char *buf, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        netpoll_arm(op->fd, POLL_WRITE);
+        ssize_t r = net_sys_write(op, buf + done, n - done);
+        if (likely(r >= 0)) {
+            done += (size_t)r;
+            continue;
+        }
+        int error = r == -EAGAIN                               ? net_op_wait(op, 0)
+                    : r == -ENOTSOCK && op->kind != NET_POLLED ? net_op_reconsider(op)
+                                                               : (int)-r;
+        if (error != 0) return -error;
+        if (op->kind == NET_BLOCKING) return net_sys_write_blocking(op->fd, buf, n);
+    }
+    return (ssize_t)n;
+}
+
+ssize_t gort_write(int fd, const void *buf, size_t n)
+{
+    struct net_op op;
+    struct g *g = lang_enter_blocking("gort_write");
+    int error = check_buffer(buf, n);
+    if (error == 0) error = net_op_begin(&op, g, fd, POLL_WRITE);
+    if (error != 0) return net_fail(error);
+    ssize_t r = n == 0                    ? 0
+                : op.kind == NET_BLOCKING ? net_sys_write_blocking(fd, buf, n)
+                                          : write_polled(&op, buf, n);
+    net_op_end(&op);
+    return answer(r);
+}
+
+/* ---- listening ------------------------------------------------------------------------------ */
+
+/* fd becomes the caller's, or is closed. */
+static int adopt_new(int fd, const struct net_addr *a)
+{
+    bool tcp = a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6;
+    int error = net_fd_open(fd, tcp ? NET_TCP : NET_SOCKET);
+    if (error == 0) return fd;
+    (void)net_sys_close(fd); /* the first error is told */
+    return -error;
+}
+
+static int listen_at(const struct net_addr *a)
+{
+    int fd = net_sys_socket(a->sa.sa_family);
+    if (fd < 0) return fd;
+    int r = net_sys_listen(fd, a);
+    if (r == 0) return adopt_new(fd, a);
+    (void)net_sys_close(fd);
+    return r;
+}
+
+/* All addresses, on a machine without IPv6. */
+static int listen_at_any4(const struct net_addr *any)
+{
+    struct net_addr a = { .len = sizeof a.in4 };
+    a.in4.sin_family = AF_INET;
+    a.in4.sin_port = any->in6.sin6_port;
+    return listen_at(&a);
+}
+
+int gort_listen(const char *network, const char *address)
+{
+    struct net_addr a;
+    (void)lang_enter("gort_listen");
+    int error = net_addr_parse(&a, network, address, false);
+    if (error != 0) return net_fail(error);
+    int fd = listen_at(&a);
+    bool no6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
+    if (no6 && a.any && !a.only && a.sa.sa_family == AF_INET6) fd = listen_at_any4(&a);
+    return (int)answer(fd);
+}
+
+/* accept has no flag for not waiting: the descriptor itself must be non-blocking. */
+static int accept_prepare(const struct net_op *op)
+{
+    if (op->kind == NET_TCP) return 0;
+    return op->kind == NET_SOCKET ? net_sys_set_nonblocking(op->fd) : ENOTSOCK;
+}
+
+static int accept_polled(struct net_op *op)
+{
+    struct net_addr peer;
+    int error = accept_prepare(op);
+    while (error == 0) {
+        netpoll_arm(op->fd, POLL_READ);
+        int fd = net_sys_accept(op->fd, &peer);
+        if (fd >= 0) {
+            fd = adopt_new(fd, &peer);
+            if (fd >= 0 && peer.sa.sa_family != AF_UNIX) net_sys_no_delay(fd);
+            return fd;
+        }
+        error = fd == -EAGAIN ? net_op_wait(op, 0) : -fd;
+    }
+    return -error;
+}
+
+int gort_accept(int fd)
+{
+    struct net_op op;
+    struct g *g = lang_enter_blocking("gort_accept");
+    int error = net_op_begin(&op, g, fd, POLL_READ);
+    if (error != 0) return net_fail(error);
+    int r = accept_polled(&op);
+    net_op_end(&op);
+    return (int)answer(r);
+}
+
+/* ---- dialling ------------------------------------------------------------------------------- */
+
+static bool has_passed(int64_t deadline)
+{
+    return deadline != 0 && os_now() >= deadline;
+}
+
+/* A unix socket whose backlog is full says EAGAIN, and nothing tells when there is room. */
+static int connect_patiently(int fd, const struct net_addr *a, int64_t deadline)
+{
+    int64_t pause = UNIX_RETRY_MIN_NS;
+    for (;;) {
+        int r = net_sys_connect(fd, a);
+        if (r != -EAGAIN || a->sa.sa_family != AF_UNIX) return -r;
+        int64_t left = deadline != 0 ? deadline - os_now() : pause;
+        if (left <= 0) return ETIMEDOUT;
+        g_sleep(left < pause ? left : pause);
+        if (pause < UNIX_RETRY_MAX_NS) pause *= 2;
+    }
+}
+
+/* fd, whose connect goes on, is known to the poller. */
+static int wait_connected(struct g *g, int fd, int64_t deadline)
+{
+    struct net_op op;
+    int error = net_op_begin(&op, g, fd, POLL_WRITE);
+    if (error != 0) return error;
+    do {
+        netpoll_arm(fd, POLL_WRITE);
+        error = net_sys_connected(fd);
+        if (error != EINPROGRESS) break;
+        error = net_op_wait(&op, deadline);
+    } while (error == 0);
+    net_op_end(&op);
+    return error;
+}
+
+/* The poller learns of the socket after connect: before, it would report a hang-up. */
+static int dial(struct g *g, const struct net_addr *a, int64_t deadline)
+{
+    if (has_passed(deadline)) return -ETIMEDOUT;
+    int fd = net_sys_socket(a->sa.sa_family);
+    if (fd < 0) return fd;
+    int error = connect_patiently(fd, a, deadline);
+    if (error != 0 && error != EINPROGRESS) {
+        (void)net_sys_close(fd);
+        return -error;
+    }
+    fd = adopt_new(fd, a);
+    if (fd < 0) return fd;
+    if (a->sa.sa_family != AF_UNIX) net_sys_no_delay(fd);
+    if (error == EINPROGRESS) error = wait_connected(g, fd, deadline);
+    if (error == 0) return fd;
+    net_fd_forget(fd);
+    (void)net_sys_close(fd);
+    return -error;
+}
+
+int gort_dial(const char *network, const char *address, int64_t deadline)
+{
+    struct net_addr a;
+    struct g *g = lang_enter_blocking("gort_dial");
+    int error = net_addr_parse(&a, network, address, true);
+    if (error != 0) return net_fail(error);
+    return (int)answer(dial(g, &a, deadline));
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+static never_inline bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+int gort_close_fd(int fd)
+{
+    (void)lang_enter("gort_close_fd");
+    if (fd < 0 || !is_open(fd)) return net_fail(EBADF);
+    net_fd_forget(fd);
+    int r = net_sys_close(fd);
+    return r == -EBADF ? net_fail(EBADF) : 0; /* what a write failed with is told late, or never */
+}
+
+int gort_local_addr(int fd, char *buf, size_t n)
+{
+    struct net_addr a;
+    (void)lang_enter("gort_local_addr");
+    int r = net_sys_local(fd, &a);
+    if (r < 0) return net_fail(-r);
+    ssize_t len = net_addr_format(&a, buf, n);
+    if (len < 0) return net_fail(EAFNOSUPPORT);
+    return (size_t)len < n ? (int)len : net_fail(ENOSPC);
+}

@@ -1,0 +1,38 @@
+/* Network addresses: text to socket address and back.
+ *
+ * Text is "host:port" for the networks tcp, tcp4 and tcp6, and a path for unix.  Hosts are numeric,
+ * but for "localhost"; resolving names is another matter.  A path that begins with @ names an
+ * abstract socket.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_LANG_NET_ADDR_H
+#define GORT_LANG_NET_ADDR_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/config.h"
+
+struct net_addr {
+    socklen_t len;
+    bool any;  /* no host was given: all addresses of the machine */
+    bool only; /* one family was asked for by name (tcp4, tcp6) */
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in4;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un un;
+        struct sockaddr_storage storage;
+    };
+};
+
+/* 0, or EINVAL: can not be parsed; ENAMETOOLONG: a path that is too long.  to_dial: a host must be
+ * given. */
+int net_addr_parse(struct net_addr *a, const char *network, const char *text, bool to_dial);
+/* Writes a as net_addr_parse takes it, always terminated when n > 0; returns the length wanted, or
+ * -1 for a family that has no text. */
+ssize_t net_addr_format(const struct net_addr *a, char *buf, size_t n);
+
+#endif

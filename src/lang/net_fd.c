@@ -1,0 +1,143 @@
+/* Descriptor numbers: kinds, turns, generations.
+ *
+ * The interface of the program is a number, which may be closed, and mean something else, while
+ * goroutines wait on it.  Note [Generations].  Closing raises the number's generation, and an
+ * operation that finds another generation than it began with, after waiting for its turn or for the
+ * poller, fails with ECANCELED rather than touch what the number means now.  What remains is the
+ * time between that look and the system call; a program that closes a descriptor which others are
+ * just beginning to use has the race that POSIX gives it.
+ *
+ * Turns: several goroutines that read (or write) one descriptor do so one after the other, so one
+ * goroutine waits in the poller for each direction, and a write of many bytes is not mixed with
+ * another.
+ *
+ * A descriptor that gort has used is closed by gort_close_fd: after a plain close(2) the kind
+ * remembered is that of the former file.  For sockets that mistake is noticed (ENOTSOCK).
+ *
+ * Locking: the turns, which are the program's kind of mutex; a new block of records is set by
+ * compare-and-swap.
+ * Answers to: internal/poll/fd_mutex.go, fd_unix.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "lang/net_fd.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "heap/persistent.h"
+#include "lang/net_sys.h"
+#include "sched/blocks.h"
+
+#define BLOCK0 256u
+#define BLOCKS 24 /* for every int that is not negative */
+
+static struct net_fd *blocks[BLOCKS]; /* atomic; each set once */
+static uint64_t table_bytes;          /* atomic; a statistic */
+
+/* Losers of the race to set a block waste theirs: address space, untouched. */
+static struct net_fd *block_make(uint32_t block)
+{
+    crit_enter();
+    struct net_fd *made = persistent_map(((size_t)BLOCK0 << block) * sizeof *made, &table_bytes);
+    struct net_fd *present = NULL;
+    if (made != NULL && !atomic_cas_acqrel(&blocks[block], &present, made)) made = present;
+    crit_exit();
+    return made;
+}
+
+/* NULL: no memory. */
+static struct net_fd *info_of(int fd)
+{
+    struct block_place at = block_place_of((uint32_t)fd, BLOCK0);
+    struct net_fd *block = atomic_load_acquire(&blocks[at.block]); /* pairs with block_make */
+    if (unlikely(block == NULL)) block = block_make(at.block);
+    return block != NULL ? &block[at.offset] : NULL;
+}
+
+/* ---- kinds ---------------------------------------------------------------------------------- */
+
+/* 0 to 2 are shared with the parent, the shell for one, which would be surprised to find them
+ * non-blocking; sockets need not be, because recv and send can say so each time. */
+static int adopt(int fd, mode_t mode, enum net_kind *kind)
+{
+    bool socket = S_ISSOCK(mode);
+    *kind = NET_BLOCKING;
+    if (S_ISREG(mode) || S_ISDIR(mode) || S_ISBLK(mode) || (fd <= 2 && !socket)) return 0;
+    int error = netpoll_adopt(fd);
+    if (error == EPERM && !socket) return 0; /* a device that can not be polled */
+    if (error == 0 && fd > 2) error = net_sys_set_nonblocking(fd);
+    *kind = socket ? NET_SOCKET : NET_POLLED;
+    return error;
+}
+
+static never_inline int find_kind(int fd, struct net_fd *info, enum net_kind *kind)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) return errno;
+    int error = adopt(fd, st.st_mode, kind);
+    if (error == 0) atomic_store_relaxed(&info->kind, (uint8_t)*kind); /* all find the same */
+    return error;
+}
+
+int net_fd_open(int fd, enum net_kind kind)
+{
+    struct net_fd *info = info_of(fd);
+    if (info == NULL) return ENOMEM;
+    int error = netpoll_open(fd);
+    if (error != 0) return error;
+    info->drained = false;
+    atomic_store_release(&info->kind, (uint8_t)kind); /* pairs with net_op_begin: drained */
+    return 0;
+}
+
+/* ---- operations: Note [Generations] --------------------------------------------------------- */
+
+static bool is_current(const struct net_op *op)
+{
+    /* Pairs with net_fd_forget; who read an older one has the race described above. */
+    return atomic_load_acquire(&op->fd_info->generation) == op->generation;
+}
+
+int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode)
+{
+    if (fd < 0) return EBADF;
+    struct net_fd *info = info_of(fd);
+    if (info == NULL) return ENOMEM;
+    *op = (struct net_op){ .g = g, .fd_info = info, .fd = fd, .mode = mode };
+    op->generation = atomic_load_acquire(&info->generation);
+    op->kind = atomic_load_acquire(&info->kind);
+    if (op->kind == NET_UNKNOWN) {
+        int error = find_kind(fd, info, &op->kind);
+        if (error != 0) return error;
+    }
+    mutex_lock(g, &info->turn[mode], WAIT_IO);
+    if (likely(is_current(op))) return 0;
+    net_op_end(op);
+    return ECANCELED;
+}
+
+int net_op_wait(struct net_op *op, int64_t deadline)
+{
+    int error = netpoll_wait(op->fd, op->mode, deadline);
+    return is_current(op) ? error : ECANCELED;
+}
+
+void net_op_end(struct net_op *op)
+{
+    mutex_unlock(&op->fd_info->turn[op->mode]);
+}
+
+int net_op_reconsider(struct net_op *op)
+{
+    return find_kind(op->fd, op->fd_info, &op->kind);
+}
+
+void net_fd_forget(int fd)
+{
+    struct net_fd *info = info_of(fd);
+    if (info != NULL) {
+        atomic_store_relaxed(&info->kind, (uint8_t)NET_UNKNOWN);
+        (void)atomic_fetch_add_acqrel(&info->generation, 1u); /* pairs with is_current */
+    }
+    netpoll_close(fd);
+}

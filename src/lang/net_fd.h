@@ -1,0 +1,51 @@
+/* What is known of a descriptor number: how to wait for it, and whose turn it is.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_LANG_NET_FD_H
+#define GORT_LANG_NET_FD_H
+
+#include "lang/mutex.h"
+#include "sched/netpoll.h"
+
+/* How a descriptor is read and written; found out at first use. */
+enum net_kind {
+    NET_UNKNOWN,
+    NET_TCP,      /* a socket that gort made: recv and send, then the poller */
+    NET_SOCKET,   /* any other socket: the same */
+    NET_POLLED,   /* pipe, terminal and so on, made non-blocking: read and write, then the poller */
+    NET_BLOCKING, /* file, or one of 0 to 2: read and write in a blocking region */
+};
+
+/* One descriptor number.  Off-heap, never freed; zero: never used. */
+struct net_fd {
+    uint32_t generation; /* rises with each gort_close_fd of the number; atomic */
+    uint8_t kind;        /* enum net_kind; atomic; set by first use, cleared by close */
+    bool drained;        /* the last read took all there was; the reader whose turn it is */
+    gort_mutex turn[2];  /* by poll_mode: held during a whole operation */
+};
+
+/* One operation in one direction. */
+struct net_op {
+    struct g *g;
+    struct net_fd *fd_info;
+    int fd;
+    enum poll_mode mode;
+    uint32_t generation; /* of fd_info when it began */
+    enum net_kind kind;
+};
+
+/* A descriptor that gort made, non-blocking, is ready for use.  0 or errno; the caller closes it. */
+int net_fd_open(int fd, enum net_kind kind);
+/* Begins an operation on fd: finds out its kind and waits for its turn.  0; errno: nothing is to be
+ * ended. */
+int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode);
+/* Parks until fd may be ready.  0; ECANCELED: closed meanwhile; other errno. */
+int net_op_wait(struct net_op *op, int64_t deadline);
+void net_op_end(struct net_op *op);
+/* The descriptor turned out to be of another kind than remembered: finds it out anew.  0 or errno. */
+int net_op_reconsider(struct net_op *op);
+/* The number is about to mean nothing: waiters fail with ECANCELED. */
+void net_fd_forget(int fd);
+
+#endif

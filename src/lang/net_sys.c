@@ -1,0 +1,187 @@
+/* System calls of the network calls: see net_sys.h.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "lang/net_sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
+
+never_inline int net_fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+/* ---- bytes ---------------------------------------------------------------------------------- */
+
+static bool is_socket(const struct net_op *op)
+{
+    return op->kind == NET_TCP || op->kind == NET_SOCKET;
+}
+
+never_inline ssize_t net_sys_read(const struct net_op *op, void *buf, size_t n)
+{
+    ssize_t r;
+    do
+        r = is_socket(op) ? recv(op->fd, buf, n, MSG_DONTWAIT) : read(op->fd, buf, n);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
+never_inline ssize_t net_sys_write(const struct net_op *op, const void *buf, size_t n)
+{
+    ssize_t r;
+    do
+        r = is_socket(op) ? send(op->fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL)
+                          : write(op->fd, buf, n);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
+struct transfer {
+    int fd;
+    bool out;
+    void *buf;
+    size_t n;
+    ssize_t result;
+};
+
+/* The descriptor may be non-blocking all the same: another process made it so. */
+static ssize_t transfer_some(const struct transfer *t, size_t done)
+{
+    for (;;) {
+        char *at = (char *)t->buf + done;
+        ssize_t r = t->out ? write(t->fd, at, t->n - done) : read(t->fd, at, t->n - done);
+        if (r >= 0) return r;
+        if (errno == EAGAIN) {
+            struct pollfd p = { .fd = t->fd, .events = t->out ? POLLOUT : POLLIN };
+            (void)poll(&p, 1, -1); /* whatever it says, the next attempt knows better */
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+}
+
+/* In the blocking region. */
+static void transfer(void *arg)
+{
+    struct transfer *t = arg;
+    size_t done = 0;
+    do {
+        ssize_t r = transfer_some(t, done);
+        if (r < 0) {
+            t->result = r;
+            return;
+        }
+        done += (size_t)r;
+    } while (t->out && done < t->n);
+    t->result = (ssize_t)done;
+}
+
+ssize_t net_sys_read_blocking(int fd, void *buf, size_t n)
+{
+    struct transfer t = { .fd = fd, .buf = buf, .n = n };
+    blocking_call(transfer, &t);
+    return t.result;
+}
+
+ssize_t net_sys_write_blocking(int fd, const void *buf, size_t n)
+{
+    struct transfer t = { .fd = fd, .out = true, .buf = (void *)(uintptr_t)buf, .n = n };
+    blocking_call(transfer, &t);
+    return t.result;
+}
+
+/* ---- sockets -------------------------------------------------------------------------------- */
+
+static int result_of(int r)
+{
+    return r < 0 ? -errno : r;
+}
+
+never_inline int net_sys_socket(int family)
+{
+    return result_of(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/* A connection that was gone before it was accepted is none of the caller's business. */
+never_inline int net_sys_accept(int fd, struct net_addr *peer)
+{
+    int r;
+    do {
+        peer->len = sizeof peer->storage;
+        r = accept4(fd, &peer->sa, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (r < 0 && (errno == EINTR || errno == ECONNABORTED));
+    return result_of(r);
+}
+
+never_inline int net_sys_connect(int fd, const struct net_addr *a)
+{
+    int r = result_of(connect(fd, &a->sa, a->len));
+    return r == -EINTR ? -EINPROGRESS : r; /* an interrupted connect goes on by itself */
+}
+
+never_inline int net_sys_connected(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    int error = 0;
+    socklen_t error_len = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len) != 0) return errno;
+    if (error != 0) return error;
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0) return 0;
+    return errno == ENOTCONN ? EINPROGRESS : errno;
+}
+
+static int listen_options(int fd, const struct net_addr *a)
+{
+    int on = 1, only6 = a->only;
+    if (a->sa.sa_family == AF_UNIX) return 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return -errno;
+    if (a->sa.sa_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only6, sizeof only6) != 0)
+        return -errno;
+    return 0;
+}
+
+never_inline int net_sys_listen(int fd, const struct net_addr *a)
+{
+    int error = listen_options(fd, a);
+    if (error != 0) return error;
+    if (bind(fd, &a->sa, a->len) != 0 || listen(fd, BACKLOG) != 0) return -errno;
+    return 0;
+}
+
+/* Small answers are not held back to be sent with the next. */
+void net_sys_no_delay(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* only slower without */
+}
+
+never_inline int net_sys_local(int fd, struct net_addr *a)
+{
+    a->len = sizeof a->storage;
+    return result_of(getsockname(fd, &a->sa, &a->len));
+}
+
+never_inline int net_sys_set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return errno;
+    if ((flags & O_NONBLOCK) != 0) return 0;
+    return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? errno : 0;
+}
+
+/* EINTR: the number is free all the same. */
+never_inline int net_sys_close(int fd)
+{
+    int r = result_of(close(fd));
+    return r == -EINTR ? 0 : r;
+}

@@ -1,0 +1,35 @@
+/* The system calls of the network calls, out of line: they use errno, whose address compilers keep
+ * over a switch to another thread.  Each returns what the call returns, or -errno.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_LANG_NET_SYS_H
+#define GORT_LANG_NET_SYS_H
+
+#include <sys/types.h>
+
+#include "lang/net_addr.h"
+#include "lang/net_fd.h"
+
+/* errno = error; -1. */
+int net_fail(int error);
+
+/* One read or write that does not block, by the kind's own call.  EINTR is retried. */
+ssize_t net_sys_read(const struct net_op *op, void *buf, size_t n);
+ssize_t net_sys_write(const struct net_op *op, const void *buf, size_t n);
+/* The same for NET_BLOCKING: waits, in a blocking region; the write writes everything. */
+ssize_t net_sys_read_blocking(int fd, void *buf, size_t n);
+ssize_t net_sys_write_blocking(int fd, const void *buf, size_t n);
+
+int net_sys_socket(int family); /* non-blocking, closed on exec */
+int net_sys_accept(int fd, struct net_addr *peer);
+int net_sys_connect(int fd, const struct net_addr *a);
+/* 0: the connection stands; EINPROGRESS: not yet; else why not.  Positive. */
+int net_sys_connected(int fd);
+int net_sys_listen(int fd, const struct net_addr *a);
+void net_sys_no_delay(int fd);
+int net_sys_local(int fd, struct net_addr *a);
+int net_sys_set_nonblocking(int fd); /* 0 or errno */
+int net_sys_close(int fd);
+
+#endif

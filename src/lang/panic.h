@@ -1,0 +1,24 @@
+/* Panics, deferred calls and the end of a goroutine, for the other files of this floor.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_LANG_PANIC_H
+#define GORT_LANG_PANIC_H
+
+#include "gort/panic.h"
+#include "lang/lang.h"
+
+/* One deferred call: a collected object on the goroutine's list g->defers, the latest first. */
+struct defer {
+    struct defer *next;
+    void (*fn)(void *); /* NULL: cancelled */
+    void *arg;
+};
+
+struct defer *defer_push(struct g *g, void (*fn)(void *), void *arg);
+/* It will not be called. */
+void defer_cancel(struct g *g, struct defer *d);
+/* The goroutine's function has ended: runs what is deferred. */
+void defer_run_all(struct g *g);
+
+#endif

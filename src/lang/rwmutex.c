@@ -1,0 +1,68 @@
+/* The readers-writer mutex.
+ *
+ * Readers count themselves in one word and are done.  A writer, having shut out other writers by a
+ * mutex, subtracts WRITER from that word: from then on every reader that comes finds it negative and
+ * waits, so writers do not starve; and the writer waits until those who were inside have left.  It
+ * hands over to all readers that came meanwhile before another writer may begin, so readers do not
+ * starve either.
+ *
+ * Invariants: (1) readers, with WRITER added when it is negative, is the number of readers inside or
+ * waiting; (2) while negative, departing is the number that were inside when the writer came, minus
+ * those that have left; whoever brings it to 0 wakes the writer.
+ *
+ * The object lives until all calls on it have returned.
+ *
+ * Memory order: sequentially consistent adds on `readers` and `departing`; waiting is ordered by the
+ * semaphore.  Answers to: sync/rwmutex.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gort/sync.h"
+#include "lang/mutex.h"
+#include "lang/sema.h"
+
+#define WRITER (1 << 30) /* more than readers can ever be */
+
+static inline int32_t add(int32_t *word, int32_t n)
+{
+    return atomic_fetch_add_seq(word, n) + n;
+}
+
+void gort_rwmutex_rlock(gort_rwmutex *rw)
+{
+    struct g *g = lang_enter_blocking("gort_rwmutex_rlock");
+    if (add(&rw->readers, 1) < 0) sema_acquire(g, &rw->reader_sema, false, WAIT_RWMUTEX_R);
+}
+
+/* A writer waits or writes; readers is the count just after this one left. */
+static never_inline void runlock_slow(gort_rwmutex *rw, int32_t readers)
+{
+    if (readers == -1 || readers == -WRITER - 1) throw_msg("read unlock of unlocked rwmutex");
+    if (add(&rw->departing, -1) == 0) sema_release(&rw->writer_sema);
+}
+
+void gort_rwmutex_runlock(gort_rwmutex *rw)
+{
+    (void)lang_enter("gort_rwmutex_runlock");
+    int32_t readers = add(&rw->readers, -1);
+    if (unlikely(readers < 0)) runlock_slow(rw, readers);
+}
+
+void gort_rwmutex_lock(gort_rwmutex *rw)
+{
+    struct g *g = lang_enter_blocking("gort_rwmutex_lock");
+    mutex_lock(g, &rw->writers, WAIT_RWMUTEX_W);
+    int32_t inside = add(&rw->readers, -WRITER) + WRITER;
+    /* Some of them may have left already and made departing negative. */
+    if (inside != 0 && add(&rw->departing, inside) != 0)
+        sema_acquire(g, &rw->writer_sema, false, WAIT_RWMUTEX_W);
+}
+
+void gort_rwmutex_unlock(gort_rwmutex *rw)
+{
+    (void)lang_enter("gort_rwmutex_unlock");
+    int32_t waiting = add(&rw->readers, WRITER);
+    if (unlikely(waiting < 0 || waiting >= WRITER)) throw_msg("unlock of unlocked rwmutex");
+    for (int32_t i = 0; i < waiting; i++)
+        sema_release(&rw->reader_sema);
+    mutex_unlock(&rw->writers);
+}

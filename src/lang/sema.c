@@ -1,0 +1,184 @@
+/* Semaphores: a count anywhere in memory, and the table of those who wait for it.
+ *
+ * A unit goes directly to the goroutine that has waited longest: its record is taken off the queue
+ * and it runs with the unit in hand, without looking at the count again.  Rejected: adding the unit
+ * to the count and letting the woken goroutine compete for it, which needs a loop, and lets
+ * newcomers starve it; the mutex, which wants competition, competes on its own state word.
+ *
+ * Note [Count and waiters].  Taking and giving touch only the count when nobody waits.
+ *      who waits (sema_acquire, lock held):     who gives (sema_release):
+ *        1. waiters += 1                           1. count += 1
+ *        2. take from count; got one: leave        2. waiters == 0: leave
+ *        3. queue, park (releases the lock)        3. lock; take from count; got one: give it to
+ *                                                     the first in the queue
+ * Both sides' steps 1 and 2 are sequentially consistent, so one of them sees the other: either the
+ * taker finds the unit, or the giver finds the waiter.  A giver that sees waiters at once skips 1 and
+ * looks in the queue under the lock first, so that a newcomer can not snatch the unit.
+ *
+ * Note [A count may be gone].  Once the unit is in the count, somebody may take it, return, and leave
+ * the frame in which the count lay.  So after its step 1 the giver touches the count only if
+ * somebody is queued there, who keeps it alive; otherwise it has an address and no more.
+ *
+ * Locking: SEMATABLE, one bucket.  Memory order: a unit taken from the count acquires what the giver
+ * released (both sequentially consistent); one handed over is ordered by the lock.
+ *
+ * Answers to: sema.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "lang/sema.h"
+
+#include "gort/sync.h"
+#include "lang/addrq.h"
+
+static struct addr_bucket table[ADDR_BUCKETS] = {
+    [0 ... ADDR_BUCKETS - 1] = { .lock = LOCK_INIT(RANK_SEMATABLE) },
+};
+
+static struct addr_bucket *bucket_of(const uint32_t *count)
+{
+    return &table[addr_bucket_index(count)];
+}
+
+static bool take(uint32_t *count)
+{
+    uint32_t n = atomic_load_seq(count); /* step 2 of Note [Count and waiters] */
+    while (n != 0)
+        if (atomic_cas_seq(count, &n, n - 1)) return true;
+    return false;
+}
+
+static void give(uint32_t *count)
+{
+    if (unlikely(atomic_fetch_add_seq(count, 1u) == UINT32_MAX))
+        throw_msg("semaphore count overflows");
+}
+
+static void waiters_add(struct addr_bucket *b, uint32_t n)
+{
+    atomic_fetch_add_seq(&b->waiters, n);
+}
+
+/* ---- taking --------------------------------------------------------------------------------- */
+
+static void park_at(struct addr_bucket *b, struct g *g, uint32_t *count, bool first,
+                    enum wait_reason reason)
+{
+    struct sudog *s = sudog_acquire(g);
+    s->g = g;
+    s->object = count;
+    s->is_select = s->success = false;
+    if (first)
+        addrq_push_front(b, s);
+    else
+        addrq_push(b, s);
+    g->waiting = s;
+    g_park_unlock(&b->lock, reason);
+    g->waiting = NULL;
+    sudog_release(s);
+}
+
+static never_inline void acquire_slow(struct g *g, uint32_t *count, bool first,
+                                      enum wait_reason reason)
+{
+    struct addr_bucket *b = bucket_of(count);
+    p_pin();
+    lock_acquire(&b->lock);
+    waiters_add(b, 1);
+    if (take(count)) {
+        waiters_add(b, -1u);
+        lock_release(&b->lock);
+    } else {
+        park_at(b, g, count, first, reason);
+    }
+    p_unpin();
+}
+
+void sema_acquire(struct g *g, uint32_t *count, bool first, enum wait_reason reason)
+{
+    if (!take(count)) acquire_slow(g, count, first, reason);
+}
+
+/* ---- giving --------------------------------------------------------------------------------- */
+
+/* in_hand: the unit was not added to the count yet.  Else: Note [A count may be gone]. */
+static never_inline void release_slow(struct addr_bucket *b, uint32_t *count, bool in_hand)
+{
+    struct sudog *s = NULL;
+    p_pin();
+    lock_acquire(&b->lock);
+    if (in_hand || (addrq_has(b, count) && take(count))) s = addrq_pop(b, count);
+    if (s != NULL)
+        waiters_add(b, -1u);
+    else if (in_hand)
+        give(count);
+    lock_release(&b->lock);
+    if (s != NULL) g_ready(s->g);
+    p_unpin();
+}
+
+void sema_release(uint32_t *count)
+{
+    struct addr_bucket *b = bucket_of(count);
+    if (unlikely(atomic_load_seq(&b->waiters) != 0)) {
+        release_slow(b, count, true);
+        return;
+    }
+    give(count);
+    if (unlikely(atomic_load_seq(&b->waiters) != 0)) release_slow(b, count, false);
+}
+
+/* ---- the public semaphore ------------------------------------------------------------------- */
+
+void gort_sema_init(gort_sema *s, uint32_t n)
+{
+    atomic_store_release(&s->count, n);
+}
+
+void gort_sema_acquire(gort_sema *s)
+{
+    struct g *g = lang_enter_blocking("gort_sema_acquire");
+    sema_acquire(g, &s->count, false, WAIT_SEMA);
+}
+
+void gort_sema_release(gort_sema *s)
+{
+    (void)lang_enter("gort_sema_release");
+    sema_release(&s->count);
+}
+
+/* ---- tests ---------------------------------------------------------------------------------- */
+
+uint32_t sema_waiters(const uint32_t *count)
+{
+    struct addr_bucket *b = bucket_of(count);
+    uint32_t n = 0;
+    crit_enter();
+    lock_acquire(&b->lock);
+    for (struct sudog *s = b->root; s != NULL;) {
+        if (s->object == count) {
+            struct sudog *w = s;
+            do
+                n++;
+            while ((w = w->next) != s);
+            break;
+        }
+        s = (uintptr_t)count < (uintptr_t)s->object ? s->prev : s->elem;
+    }
+    lock_release(&b->lock);
+    crit_exit();
+    return n;
+}
+
+bool sema_table_is_valid(void)
+{
+    bool ok = true;
+    for (int i = 0; i < ADDR_BUCKETS && ok; i++) {
+        uint32_t records;
+        crit_enter();
+        lock_acquire(&table[i].lock);
+        ok = addrq_is_valid(&table[i], &records) && records == table[i].waiters;
+        lock_release(&table[i].lock);
+        crit_exit();
+    }
+    return ok;
+}
