@@ -66,6 +66,7 @@ static int64_t *times_of(const struct timer_heap *h)
 
 static bool timer_heap_is_valid(const struct timer_heap *h)
 {
+    if (h->n == 0) return h->first == 0;
     const int64_t *times = times_of(h);
     for (uint32_t i = 0; i < h->n; i++) {
         const struct timer *t = h->a[i];
@@ -73,7 +74,7 @@ static bool timer_heap_is_valid(const struct timer_heap *h)
         if (t->index != i || &t->p->timers != h || t->state != TIMER_WAITING) return false;
         if (t->when != times[i] || times[i] <= 0) return false;
     }
-    return h->first == (h->n > 0 ? times[0] : 0);
+    return h->first == times[0];
 }
 
 /* All of a small heap; of a large one at some sizes only, for the check is linear. */
