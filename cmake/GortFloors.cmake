@@ -40,6 +40,10 @@ function(gort_floors)
     set_target_properties(floor_${floor} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_link_libraries(floor_${floor} PRIVATE gort_internal_flags)
     add_dependencies(floor_${floor} gort_generated)
+    # A public call that waits keeps its frame, so that traces of parked goroutines can name it.
+    if(floor STREQUAL "lang")
+      target_compile_options(floor_lang PRIVATE $<$<COMPILE_LANGUAGE:C>:-fno-optimize-sibling-calls>)
+    endif()
     string(APPEND listing "${floor} $<JOIN:$<TARGET_OBJECTS:floor_${floor}>, >\n")
   endforeach()
   # For the checker: which object belongs to which floor.

@@ -62,6 +62,9 @@ static force_inline void arch_prefetch(const void *p)
 
 uintptr_t arch_frame_pc(const void *ucontext);
 void arch_frame_set_pc(void *ucontext, uintptr_t pc);
+/* The thread has called an address that is no code: its registers become those of the caller as if
+ * the call had returned. */
+void arch_frame_undo_call(void *ucontext);
 uintptr_t arch_frame_sp(const void *ucontext);
 uintptr_t arch_frame_fp(const void *ucontext);
 /* Memory that holds the interrupted registers, general and vector, by its recorded size: at most

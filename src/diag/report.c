@@ -61,7 +61,7 @@ static void on_deadlock(void)
 
 static void on_slow_stop(struct m *m, uintptr_t pc)
 {
-    print_err("gort: thread %d did not stop within a second; last seen in %s (pc=%#lx)\n", m->tid,
+    print_err("gort: thread %d did not stop within a second; last seen in %s (pc=0x%lx)\n", m->tid,
               pc != 0 ? traceback_function(pc) : "the runtime", (unsigned long)pc);
 }
 
@@ -107,10 +107,10 @@ static void print_fault(int sig, const siginfo_t *info, uintptr_t pc)
     if (info->si_code <= 0)
         print_err("fatal error: %s sent by process %d\n", n->name, (int)info->si_pid);
     else if (sig == SIGSEGV && info->si_code == SI_KERNEL) /* not a canonical address */
-        print_err("fatal error: %s: %s at an impossible address, pc=%#lx\n", n->name,
+        print_err("fatal error: %s: %s at an impossible address, pc=0x%lx\n", n->name,
                   fault_meaning(n, info), (unsigned long)pc);
     else
-        print_err("fatal error: %s: %s at address %#lx, pc=%#lx\n", n->name, fault_meaning(n, info),
+        print_err("fatal error: %s: %s at address 0x%lx, pc=0x%lx\n", n->name, fault_meaning(n, info),
                   (unsigned long)info->si_addr, (unsigned long)pc);
 }
 

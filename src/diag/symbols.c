@@ -81,6 +81,7 @@ static bool file_read(int fd, void *buf, size_t n, uint64_t offset)
 struct mapping {
     uintptr_t lo, hi;
     uint64_t file_offset; /* of lo */
+    bool code;            /* may be executed */
     const char *path;     /* in area->line; empty: no file */
 };
 
@@ -118,10 +119,11 @@ static void parse_line(const char *s, struct mapping *m)
     s = hex_number(*s == '-' ? s + 1 : s, &hi);
     m->lo = lo;
     m->hi = hi;
-    s = skip_word(s); /* the rest of the second number: nothing */
+    s = skip_word(s); /* the blank */
+    m->code = s[0] != '\0' && s[1] != '\0' && s[2] == 'x';
     s = skip_word(s); /* permissions */
     s = hex_number(s, &m->file_offset);
-    s = skip_word(s); /* nothing */
+    s = skip_word(s); /* the blank */
     s = skip_word(s); /* device */
     s = skip_word(s); /* inode */
     m->path = s;
@@ -299,4 +301,10 @@ const struct symbol *symbol_at(uintptr_t address)
     *s = (struct symbol){ .address = address };
     look_up(s);
     return s;
+}
+
+bool symbol_is_code(uintptr_t address)
+{
+    struct mapping m;
+    return mapping_find(address, &m) && m.code;
 }

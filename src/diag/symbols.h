@@ -32,5 +32,7 @@ bool symbols_begin(void);
 void symbols_end(void);
 /* What is at the address.  Never NULL; valid until the next call.  Between begin and end. */
 const struct symbol *symbol_at(uintptr_t address);
+/* Is it mapped, and may it be executed?  Between begin and end. */
+bool symbol_is_code(uintptr_t address);
 
 #endif

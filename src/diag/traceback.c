@@ -123,8 +123,8 @@ static void print_place(struct print *out, const struct symbol *s)
 {
     print_fmt(out, "\t");
     if (s->file[0] != '\0')
-        print_fmt(out, "%s+%#lx ", s->file, (unsigned long)s->offset);
-    print_fmt(out, "pc=%#lx\n", (unsigned long)s->address);
+        print_fmt(out, "%s+0x%lx ", s->file, (unsigned long)s->offset);
+    print_fmt(out, "pc=0x%lx\n", (unsigned long)s->address);
 }
 
 static void print_frame(struct print *out, uintptr_t pc)
@@ -171,11 +171,18 @@ static unsigned end_of_program(const struct walk *w, unsigned first)
     return end;
 }
 
+/* A panic's own frames, when that is what the report is about. */
+static unsigned first_of_panic(const struct walk *w)
+{
+    bool panic = w->total > 0 && strcmp(traceback_function(w->head[0].pc), "die") == 0;
+    return panic ? first_public(w) : 0;
+}
+
 static void print_walk(const struct traceback *t, const struct walk *w, bool parked)
 {
     unsigned first = 0, end = w->total;
     if (!t->system) {
-        if (parked) first = first_public(w);
+        first = parked ? first_public(w) : first_of_panic(w);
         if (w->from_entry) end = end_of_program(w, first);
     }
     unsigned gap_end = end > HEAD + TAIL ? w->total - TAIL : HEAD;
@@ -213,14 +220,27 @@ static void print_creator(const struct traceback *t, const struct g *g)
 
 /* ---- goroutines --------------------------------------------------------------------------------- */
 
+/* A call through a bad pointer: the caller is what can be told. */
+static bool undo_bad_call(void *ucontext)
+{
+    if (ucontext == NULL || !symbols_begin()) return false;
+    bool bad = !symbol_is_code(arch_frame_pc(ucontext));
+    symbols_end();
+    if (bad) arch_frame_undo_call(ucontext);
+    return bad;
+}
+
 void traceback_self(const struct traceback *t, const struct g *g, void *ucontext)
 {
+    uintptr_t pc = ucontext != NULL ? arch_frame_pc(ucontext) : 0;
+    bool bad_call = undo_bad_call(ucontext);
     struct walk w = { .interrupted = ucontext != NULL ? arch_frame_pc(ucontext) : 0 };
     walk_here(&w);
     if (g != NULL)
         print_header(t, g, "running");
     else
         print_fmt(t->out, "\nthread without a goroutine:\n");
+    if (bad_call) print_frame(t->out, pc);
     print_walk(t, &w, false);
     if (g != NULL) print_creator(t, g);
     print_flush(t->out);

@@ -215,7 +215,7 @@ bool m_deadlocked_locked(void)
         if (atomic_load_seq(&sched.polling)) netpoll_break();
         return false;
     }
-    return atomic_load_relaxed(&sched.ng) != 0;
+    return true; /* no goroutine left at all: the main one has exited, and did not return */
 }
 
 /* Sleeps on the idle list until m_start hands a P over.  RUNTIME state before and after. */

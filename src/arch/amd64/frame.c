@@ -68,6 +68,13 @@ void arch_frame_set_pc(void *ucontext, uintptr_t pc)
     ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
 }
 
+void arch_frame_undo_call(void *ucontext)
+{
+    greg_t *r = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+    r[REG_RIP] = *(const greg_t *)r[REG_RSP]; /* pushed by the call */
+    r[REG_RSP] += (greg_t)sizeof(greg_t);
+}
+
 uintptr_t arch_frame_sp(const void *ucontext)
 {
     return (uintptr_t)registers_of(ucontext)[REG_RSP];

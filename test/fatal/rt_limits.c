@@ -1,0 +1,101 @@
+// What can not be had: memory, threads, stacks. Each ends in a report that says what was wanted.
+//
+// EXPECT memory stderr=^fatal error: out of memory
+// EXPECT memory stderr=^keep_allocating\(\.\.\.\)$
+// EXPECT memory-large stderr=^fatal error: out of memory
+// EXPECT memory-large stderr=^keep_allocating\(\.\.\.\)$
+// EXPECT memory-garbage exit=0
+// EXPECT heap env:GORTDEBUG=mapfailfrom=1 stderr=^fatal error: out of memory: the kernel gave none for the heap
+// EXPECT map env:GORTDEBUG=mapfailfrom=40 stderr=^fatal error: (out of memory|can not)
+// EXPECT thread env:GORTDEBUG=threadfail=1 stderr=^fatal error: can not create a thread \(have \d+ already\): .*; see ulimit -u$
+// EXPECT thread-later env:GORTDEBUG=threadfail=3 env:GORTMAXPROCS=4 stderr=^fatal error: can not create a thread \(have \d+ already\)
+// EXPECT stacks stderr=^fatal error: can not make a goroutine's stack of \d+ bytes
+// EXPECT stacks stderr=^case_stacks\(\.\.\.\)$
+//
+// TEST skip=asan,tsan timeout=40
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gort.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define NOINLINE __attribute__((noinline, noclone))
+#define RETURN_HERE() __asm__ volatile("")
+
+typedef struct block block;
+struct block {
+    block *next;
+    char *rest;
+};
+GORT_TYPE(block, next, rest);
+
+static block *blocks;
+
+NOINLINE static void keep_allocating(size_t size)
+{
+    for (;;) {
+        block *b = gort_new(block);
+        gort_set(&b->rest, (char *)gort_alloc_noscan(size));
+        memset(b->rest, 1, size);
+        gort_set(&b->next, blocks);
+        gort_set(&blocks, b);
+    }
+}
+
+// Far more than fits, but never much at a time.
+static void make_garbage(void)
+{
+    for (int i = 0; i < 4000; i++)
+        memset(gort_alloc_noscan(1 << 20), 1, 4096);
+}
+
+static void sleeper(void *arg)
+{
+    gort_recv(*(gort_chan(int) *)arg, NULL);
+}
+
+NOINLINE static void case_stacks(void)
+{
+    static gort_chan(int) c;
+    gort_set(&c, gort_chan_make(int, 0));
+    for (;;)
+        gort_go_opt(&(gort_go_options){ .stack_size = 256 << 20 }, sleeper, &c);
+}
+
+static void spin(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 100; i++) {
+        gort_sleep(GORT_MS);
+        gort_yield();
+    }
+}
+
+static int main_goroutine(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "memory") == 0 || strcmp(name, "map") == 0) keep_allocating(200);
+    if (strcmp(name, "memory-large") == 0) keep_allocating(3 << 20);
+    if (strcmp(name, "memory-garbage") == 0) make_garbage();
+    if (strcmp(name, "stacks") == 0) case_stacks();
+    for (int i = 0; i < 100; i++)
+        gort_go(spin, NULL);
+    gort_sleep(200 * GORT_MS);
+    return 0;
+}
+
+static void limit_address_space(rlim_t bytes)
+{
+    struct rlimit limit = { bytes, bytes };
+    if (setrlimit(RLIMIT_AS, &limit) != 0) perror("setrlimit");
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strncmp(name, "memory", 6) == 0) limit_address_space((rlim_t)512 << 20);
+    if (strcmp(name, "stacks") == 0) limit_address_space((rlim_t)4 << 30);
+    return gort_run(main_goroutine, argc, argv);
+}
