@@ -149,16 +149,7 @@ void gort_unlock_thread(void)
 int gort_max_procs(int n)
 {
     (void)lang_enter("gort_max_procs");
-    if (n < 1) return p_count();
-    if (n > MAX_PROCS) n = MAX_PROCS;
-    struct stop_result stop;
-    p_pin();
-    world_stop(STOP_PROCS, &stop);
-    int former = p_count();
-    if (n != former) p_resize_stw(n);
-    world_start();
-    p_unpin();
-    return former;
+    return n < 1 ? p_count() : p_set_count(n);
 }
 
 /* ---- blocking, threads ---------------------------------------------------------------------- */

@@ -194,3 +194,23 @@ void p_resize_stw(int n)
     idle_list_rebuild_locked();
     lock_release(&sched.lock);
 }
+
+struct set_call {
+    int n, former;
+};
+
+static void set_count(void *arg)
+{
+    struct set_call *c = arg;
+    world_stop(STOP_PROCS, NULL);
+    c->former = sched.nprocs;
+    if (c->n != c->former) p_resize_stw(c->n);
+    world_start();
+}
+
+int p_set_count(int n)
+{
+    struct set_call c = { n < MAX_PROCS ? n : MAX_PROCS, 0 };
+    call_on_system_stack(set_count, &c);
+    return c.former;
+}

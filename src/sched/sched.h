@@ -122,7 +122,9 @@ void sched_set_max_threads(int n);
 /* Ps: the table and how many are in use. */
 struct p *p_at(int i);
 int p_count(void);
-/* World stopped by the caller: changes the number of Ps. */
+/* Stops the world and makes it n Ps, 1 to MAX_PROCS; returns how many there were.  On a goroutine. */
+int p_set_count(int n);
+/* The same with the world stopped by the caller. */
 void p_resize_stw(int n);
 
 /* Calls fn(arg) on this thread's system stack, the goroutine's registers spilled and its stack
