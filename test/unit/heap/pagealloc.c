@@ -269,6 +269,19 @@ TEST(beyond_a_root)
     CHECK_EQ(pagealloc_alloc(&p, 1, 1).base, base + bytes - PAGE_BYTES);
 }
 
+// Free pages at the end of one root and the start of another are no run unless the roots touch.
+TEST(gap_between_roots)
+{
+    struct page_alloc p = { 0 };
+    CHECK(pagealloc_init(&p, &counter));
+    CHECK(pagealloc_grow(&p, ROOT * 101 - CHUNK_BYTES, CHUNK_BYTES));
+    CHECK(pagealloc_grow(&p, ROOT * 102, CHUNK_BYTES));
+    CHECK_EQ(pagealloc_alloc(&p, CHUNK_PAGES + 1, 1).base, 0);
+    CHECK(pagealloc_grow(&p, ROOT * 102 - CHUNK_BYTES, CHUNK_BYTES));
+    CHECK_EQ(pagealloc_alloc(&p, CHUNK_PAGES + 1, 1).base, ROOT * 102 - CHUNK_BYTES);
+    CHECK(pagealloc_validate(&p) == NULL);
+}
+
 // The end of the 47-bit space.
 TEST(end_of_space)
 {
@@ -369,6 +382,7 @@ int main(void)
     RUN(page_cache);
     RUN(random_operations);
     RUN(beyond_a_root);
+    RUN(gap_between_roots);
     RUN(end_of_space);
     RUN(search_is_bounded);
     return 0;

@@ -181,6 +181,62 @@ TEST(reused_memory)
     span_free(s);
 }
 
+// A record's next span begins with clear bits, whatever its last one left.
+TEST(clear_bits)
+{
+    for (unsigned spc = 2; spc < 60; spc++) {
+        struct span *s = span_alloc_small(cache, spc);
+        for (uint32_t i = 0; i < s->nelems; i++)
+            CHECK(!gcbits_test(s->mark_bits, i) && !gcbits_test(s->alloc_bits, i));
+        for (uint32_t i = 0; i < s->nelems; i++) {
+            span_mark(s, i);
+            gcbits_set(s->alloc_bits, i);
+        }
+        span_free(s);
+        mcache_release(cache);
+    }
+}
+
+struct marker {
+    struct span *s;
+    uint64_t won;
+    int id;
+};
+
+static int arrived; // both markers count up to the same number before each round
+
+static void meet(int round)
+{
+    atomic_fetch_add_acqrel(&arrived, 1);
+    for (int spins = 0; atomic_load_acquire(&arrived) < 2 * round; spins++)
+        if (spins > 10000) os_thread_yield();
+}
+
+static void *mark_all(void *arg)
+{
+    struct marker *m = arg;
+    int round = 0;
+    for (int64_t k = 0; k < test_count(2000); k++) {
+        if (m->id == 0) memset(m->s->mark_bits, 0, GCBITS_MAX_WORDS * 8);
+        meet(++round);
+        for (uint32_t i = 0; i < m->s->nelems; i++)
+            m->won += span_mark(m->s, i);
+        meet(++round);
+    }
+    return NULL;
+}
+
+// Of two markers one wins each slot.
+TEST(marking_threads)
+{
+    struct span *s = span_alloc_small(cache, 3);
+    struct marker m[2] = { { s, 0, 0 }, { s, 0, 1 } };
+    run_threads(2, mark_all, m, sizeof(m[0]));
+    CHECK_EQ(m[0].won + m[1].won, s->nelems * test_count(2000));
+    memset(s->mark_bits, 0, GCBITS_MAX_WORDS * 8);
+    span_free(s);
+}
+
 // Records freed while reuse is held wait.
 TEST(held_records)
 {
@@ -231,6 +287,8 @@ int main(void)
     RUN(aligned_large_objects);
     RUN(manual_spans);
     RUN(reused_memory);
+    RUN(clear_bits);
+    RUN(marking_threads);
     RUN(held_records);
     RUN(enumeration);
     mcache_release(cache);

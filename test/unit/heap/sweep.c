@@ -191,6 +191,50 @@ TEST(clobbering)
     finish_sweep();
 }
 
+// What sweeping freed holds old bytes, even in a span that was fresh.
+TEST(freed_slots_need_zeroing)
+{
+    unsigned spc = span_class_make(size_class_of(1024), true);
+    heap_release_free(SIZE_MAX);
+    mcache_release(caches[0]);
+    uintptr_t kept = take(caches[0], spc), died = take(caches[0], spc);
+    CHECK(!mcache_need_zero(caches[0], spc));
+    caches[0]->tiny = kept;
+    mcache_publish(caches[0]);
+    mark_object(kept);
+    begin_sweep(caches, 1);
+    CHECK_EQ(caches[0]->tiny, 0);
+    CHECK_EQ(take(caches[0], spc), died); // swept on the way
+    CHECK(mcache_need_zero(caches[0], spc));
+    finish_sweep();
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
+// Allocation that sweeps full spans, of which nothing died, puts them back.
+TEST(full_spans_are_kept)
+{
+    unsigned spc = span_class_make(size_class_of(2048), false);
+    mcache_flush(caches[0]);
+    for (size_t k = 0; k < 400; k++) {
+        objects[k].p = take(caches[0], spc);
+        mcache_publish(caches[0]);
+        mark_object(objects[k].p);
+    }
+    begin_sweep(caches, 1);
+    uint64_t made = heap->span_allocs;
+    CHECK_NE(take(caches[0], spc), 0);
+    CHECK_EQ(heap->span_allocs, made + 1);
+    CHECK_GE(heap->pages_swept, 99);
+    prove_whole(caches, 1);
+    finish_sweep();
+    for (size_t k = 0; k < 400; k++)
+        CHECK(is_allocated(objects[k].p));
+    prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
 // ---- specials ---------------------------------------------------------------------------------
 
 static size_t hook_calls, hook_kept;
@@ -359,6 +403,27 @@ TEST(threads)
     prove_whole(NULL, 0);
 }
 
+// Reclaiming and sweeping in turn meet at the same spans: both go through them by rising address.
+TEST(reclaim_beside_sweep)
+{
+    unsigned spc = span_class_make(size_class_of(8192), true);
+    static struct worker w[2] = { { .role = 0 }, { .role = 1 } };
+    for (int64_t round = 0; round < test_count(100); round++) {
+        for (size_t k = 0; k < 2000; k++) {
+            objects[k].p = take(caches[0], spc);
+            mcache_publish(caches[0]);
+            mark_object(objects[k].p);
+        }
+        begin_sweep(caches, 1);
+        finish_sweep(); // all survive; the set is now the other way round
+        begin_sweep(caches, 1);
+        run_threads(2, run_role, w, sizeof(w[0]));
+        finish_sweep();
+        CHECK_EQ(heap->in_use, 0);
+        if (round % 10 == 0) prove_whole(caches, 1);
+    }
+}
+
 int main(void)
 {
     seed = test_seed();
@@ -372,7 +437,10 @@ int main(void)
     RUN(out_of_turn);
     RUN(reclaim);
     RUN(clobbering);
+    RUN(freed_slots_need_zeroing);
+    RUN(full_spans_are_kept);
     RUN(specials_of_the_dead);
+    RUN(reclaim_beside_sweep);
     RUN(threads);
     return 0;
 }
