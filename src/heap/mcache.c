@@ -107,7 +107,8 @@ bool mcache_refill_span(struct mcache *c, unsigned spc)
         publish_class(c, spc);
         set_empty(c, spc);
         /* Slots that are left are given up only when the caller did not use the span up. */
-        if (s->sweepgen == heap_sweepgen() + 3) heap_live_add(-unused_bytes(s));
+        if (atomic_load_relaxed(&s->sweepgen) == heap_sweepgen() + 3)
+            heap_live_add(-unused_bytes(s));
         mcentral_uncache_span(s);
     }
     s = mcentral_cache_span(c, spc);
@@ -170,7 +171,7 @@ static void flush_class(struct mcache *c, unsigned spc)
     publish_class(c, spc);
     set_empty(c, spc);
     /* A stale span's slots are not in heap_live any more. */
-    if (s->sweepgen == heap_sweepgen() + 3) heap_live_add(-unused_bytes(s));
+    if (atomic_load_relaxed(&s->sweepgen) == heap_sweepgen() + 3) heap_live_add(-unused_bytes(s));
     mcentral_uncache_span(s);
 }
 

@@ -196,7 +196,7 @@ static bool place_swept(struct span *s, enum sweep_mode mode, uint32_t g)
 bool span_sweep(struct span *s, enum sweep_mode mode)
 {
     uint32_t g = heap_sweepgen();
-    if (s->state != SPAN_IN_USE || s->sweepgen != g - 1) {
+    if (s->state != SPAN_IN_USE || atomic_load_relaxed(&s->sweepgen) != g - 1) {
         span_print(s);
         throw_msg("sweep of a span that is not claimed");
     }
