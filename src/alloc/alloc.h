@@ -21,7 +21,6 @@ struct shape {
 };
 
 #define TYPED_MAX (SMALL_MAX - WORD_SIZE)     /* larger objects with pointers have their own span */
-#define LARGE_MAX ((size_t)1 << ADDRESS_BITS) /* no such address space */
 
 /* Every word may be a pointer: for objects in slots, which need a type. */
 extern const struct gort_type alloc_conservative;

@@ -161,6 +161,13 @@ static void set_phase_stw(enum gc_phases to)
     atomic_store_relaxed(&gc_phase, (uint32_t)to);
 }
 
+/* What was live, or an eighth of what is there when that is more: the heap grew. */
+static uint64_t expected_live(const struct gc_cycle_record *r)
+{
+    uint64_t last = gc.result.bytes;
+    return last > r->heap_before / 8 ? last : r->heap_before / 8;
+}
+
 static void mark_phase_stw(struct gc_cycle_record *r)
 {
     if (!heap_sweep_done()) throw_msg("a collection begins before the last one was swept");
@@ -168,7 +175,7 @@ static void mark_phase_stw(struct gc_cycle_record *r)
     r->heap_before = heap_live();
     if (gc_debug.gccheck) validate_stw("before");
     set_phase_stw(GC_MARK);
-    mark_run_stw(r->procs, &gc.result);
+    mark_run_stw(r->procs, expected_live(r), &gc.result);
 }
 
 static void term_phase_stw(struct gc_cycle_record *r)

@@ -8,21 +8,27 @@
  *
  * A marker's life in a cycle (edges: the marker itself):
  *
+ *     ASLEEP -- joins (helper), unless the round is closed --> DRAIN
+ *
  *           local queue and FIFO empty            no root job left
  *     DRAIN ---------------------------> ROOTS ---------------------> GLOBAL ----+
  *       ^                                  |     got a buffer           |        | list empty
  *       |         one job scanned          |  <-------------------------+        v
  *       +----------------------------------+                                  HUNGRY
  *       ^                 list not empty: hungry -= 1                           |  |
- *       +-----------------------------------------------------------------------+  | all hungry
- *                                                                                   v
- *                                                                                  DONE
+ *       +-----------------------------------------------------------------------+  | all hungry,
+ *                                                                                  | round closed
+ *                                                                                  v
+ *                                                                                 DONE
  *
  * Note [Termination].  A marker counts itself hungry only when it holds no work, has found no root
  * job, and has seen the global list empty; it stops being counted before it takes anything.  When
  * all are counted, nothing is left: consider the last buffer ever pushed.  Its pusher was not hungry,
  * and became so only after it saw the list empty; so somebody who was not hungry took the buffer,
  * and became hungry only after it held nothing more.
+ * "All" are those who joined the round: a helper that the kernel has not run yet is not waited for.
+ * Who becomes hungry and finds as many hungry as joined closes the round by a compare-and-swap of
+ * the count; a helper that joins first makes it fail, works, becomes hungry, and tries in its turn.
  *
  * Note [Overflow].  When the queue can get no memory, the object at hand is marked but not queued,
  * and a flag is set.  After all are done, the marked objects of the whole heap are scanned once more
@@ -30,9 +36,10 @@
  * that sets it has marked at least one more object, so this ends.  Marking thus needs no memory to
  * be complete, only to be fast.
  *
- * Locking: none.  Memory order: `go` is released by the stopper and acquired by helpers; `running`
- * is decremented with release by helpers and acquired by the stopper: before and after a mark
- * everything belongs to the stopper.
+ * Locking: none.  Memory order: `joined` is released by the stopper and acquired by joining helpers;
+ * `left` is raised with release by helpers and acquired by the stopper: before and after a round
+ * everything belongs to the stopper.  A helper that woke late reads nmarkers of a later round, or of
+ * none: joining the round that is open is what counts.
  *
  * Answers to: gcDrain, gcMarkDone in mgcmark.go, mgc.go; gchelper of older versions.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -53,6 +60,8 @@
 #define HUNGRY_PAUSES 64       /* rounds of waiting by pauses, */
 #define HUNGRY_YIELDS 64       /* then by giving the CPU up, */
 #define HUNGRY_SLEEP_NS 500000 /* then asleep, looking again after this */
+#define ROUND_CLOSED 0x80000000u
+#define BYTES_PER_MARKER (512 * KB) /* of live heap, below which waking one more costs more */
 #define RESCAN_PAGES ((size_t)512)
 #define RESCAN_JOBS_PER_ARENA (PAGES_PER_ARENA / RESCAN_PAGES)
 
@@ -64,10 +73,11 @@ struct helper {
 /* Off-heap records hang here; the structure itself holds no collected pointer. */
 static struct {
     uint32_t go cache_aligned;   /* futex: number of the present round; released by the stopper */
-    uint32_t nmarkers;           /* of the present round; written before go */
+    uint32_t nmarkers;           /* at most so many in the present round; written before go */
     uint32_t done cache_aligned; /* atomic; nothing is left in this round */
+    uint32_t joined;             /* atomic; markers in the round, and ROUND_CLOSED */
     uint32_t overflow;           /* atomic; Note [Overflow] */
-    uint32_t running cache_aligned;   /* futex: helpers that have not finished the round */
+    uint32_t left cache_aligned; /* futex: helpers that joined and are through */
     uint32_t next_job cache_aligned;  /* atomic; root jobs handed out */
     uint32_t njobs;                   /* of the present round */
     bool rescan;                      /* the jobs are pieces of the heap */
@@ -162,11 +172,17 @@ static void hungry_pause(uint32_t round)
     }
 }
 
+static bool round_close(uint32_t hungry)
+{
+    /* Acquire pairs with the release of those who became hungry before. */
+    return atomic_cas_acqrel(&mark.joined, &hungry, hungry | ROUND_CLOSED);
+}
+
 /* Waits for work.  false: nothing is left (Note [Termination]). */
 static bool marker_wait(struct marker *m)
 {
     assert_that(work_is_empty(m->w));
-    if (atomic_fetch_add_acqrel(&work_pool.hungry, 1) + 1 == mark.nmarkers) {
+    if (round_close(atomic_fetch_add_acqrel(&work_pool.hungry, 1) + 1)) {
         atomic_store_release(&mark.done, 1); /* pairs with the acquire below */
         os_futex_wake(&work_pool.hungry, INT32_MAX);
         return false;
@@ -195,6 +211,16 @@ static void marker_run(struct marker *m)
 
 /* ---- helpers ---------------------------------------------------------------------------------- */
 
+/* false: the round is closed, or needs no so many. */
+static bool round_join(const struct helper *h)
+{
+    uint32_t n = atomic_load_acquire(&mark.joined); /* pairs with round_begin */
+    do {
+        if ((n & ROUND_CLOSED) != 0 || h->marker.id >= mark.nmarkers) return false;
+    } while (!atomic_cas_acqrel(&mark.joined, &n, n + 1)); /* pairs with round_close */
+    return true;
+}
+
 static void helper_main(void *arg)
 {
     struct helper *h = arg;
@@ -203,10 +229,10 @@ static void helper_main(void *arg)
         while ((go = atomic_load_acquire(&mark.go)) == h->seen) /* pairs with round_begin */
             os_futex_wait(&mark.go, h->seen, -1);
         h->seen = go;
-        if (h->marker.id >= mark.nmarkers) continue;
+        if (!round_join(h)) continue;
         marker_run(&h->marker);
-        if (atomic_fetch_sub_acqrel(&mark.running, 1) == 1) /* pairs with round_finish */
-            os_futex_wake(&mark.running, 1);
+        atomic_fetch_add_acqrel(&mark.left, 1); /* pairs with round_finish */
+        os_futex_wake(&mark.left, 1);
     }
 }
 
@@ -271,21 +297,22 @@ static void round_begin(uint32_t njobs, bool rescan)
     mark.done = mark.overflow = 0;
     mark.next_job = 0;
     work_pool.hungry = 0;
-    mark.running = mark.nmarkers - 1;
-    if (mark.running == 0) return;
+    mark.left = 0;
+    atomic_store_release(&mark.joined, 1); /* the stopper; opens the round: round_join */
+    if (mark.nmarkers == 1) return;
     atomic_store_release(&mark.go, mark.go + 1); /* pairs with helper_main */
     os_futex_wake(&mark.go, INT32_MAX);
 }
 
+/* The round is closed: waits until every helper in it is through. */
 static void round_finish(void)
 {
-    uint32_t left;
-    for (uint32_t round = 0; (left = atomic_load_acquire(&mark.running)) != 0;
-         round++) { /* pairs with helper_main */
-        if (round < HUNGRY_PAUSES)
+    uint32_t helpers = (atomic_load_relaxed(&mark.joined) & ~ROUND_CLOSED) - 1, left;
+    for (uint32_t round = 0; (left = atomic_load_acquire(&mark.left)) != helpers; round++) {
+        if (round < HUNGRY_PAUSES) /* the load pairs with helper_main */
             arch_pause();
         else
-            os_futex_wait(&mark.running, left, -1);
+            os_futex_wait(&mark.left, left, -1);
     }
     check(work_global_is_empty());
 }
@@ -311,13 +338,20 @@ static void collect_result(struct mark_result *out)
             out->root_jobs[k] += m->root_jobs[k];
         }
     }
-    out->markers = mark.nmarkers;
+    out->markers = atomic_load_relaxed(&mark.joined) & ~ROUND_CLOSED; /* of the last round */
 }
 
-void mark_run_stw(int nprocs, struct mark_result *out)
+static uint32_t useful_markers(int nprocs, uint64_t expected)
+{
+    uint64_t n = 1 + expected / BYTES_PER_MARKER;
+    uint64_t most = (uint64_t)(nprocs < mark.nhelpers + 1 ? nprocs : mark.nhelpers + 1);
+    return (uint32_t)(n < most ? n : most);
+}
+
+void mark_run_stw(int nprocs, uint64_t expected, struct mark_result *out)
 {
     memset(out, 0, sizeof *out);
-    mark.nmarkers = (uint32_t)(nprocs < mark.nhelpers + 1 ? nprocs : mark.nhelpers + 1);
+    mark.nmarkers = useful_markers(nprocs, expected);
     markers_reset();
     mark_round(roots_prepare_stw(), false);
     while (mark.overflow != 0) {

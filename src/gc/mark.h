@@ -105,8 +105,9 @@ struct mark_result {
     uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
     uint32_t markers, overflows;
 };
-/* Marks everything reachable, with at most nprocs threads. */
-void mark_run_stw(int nprocs, struct mark_result *out);
+/* Marks everything reachable, with at most nprocs threads, fewer when about `expected` bytes are not
+ * worth waking them. */
+void mark_run_stw(int nprocs, uint64_t expected, struct mark_result *out);
 /* Sees that there are helper threads for nprocs Ps, as far as threads can be had.  Not raw: before
  * the stop, in a wait (m_wait_stoppable); the holder of the cycle's semaphore. */
 void mark_prepare_helpers(int nprocs);

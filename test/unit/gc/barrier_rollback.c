@@ -45,10 +45,8 @@ static void write_for_ever(void *arg)
     while (!atomic_load_relaxed(&quit)) {
         for (int i = 0; i < 256; i++)
             gort_store_pointer(slot, (void *)(id << ID_SHIFT | ++n));
-        if (same_slot_exchange)
-            gort_exchange_raw(slot, (void *)(id << ID_SHIFT | ++n));
-        if (n % (256 << 10) < 256)
-            g_yield();
+        if (same_slot_exchange) gort_exchange_raw(slot, (void *)(id << ID_SHIFT | ++n));
+        if (n % (256 << 10) < 256) g_yield();
     }
     writer[id].stores = n;
     group_done(&group);
@@ -76,8 +74,7 @@ static void turn_off(void *unused)
         uint64_t stored = NUMBER(writer[i].slot) - writer[i].before;
         uint64_t logged = writer[i].logged - writer[i].logged_before;
         stores_logged += logged;
-        if (stored != logged)
-            violations++;
+        if (stored != logged) violations++;
     }
     barrier_set_stw(false);
     world_start();

@@ -33,15 +33,14 @@ struct gc_test_main {
 static void gc_test_entry(void *arg)
 {
     struct gc_test_main *t = arg;
-    if (!t->o->no_background)
-        gc_start_background();
+    if (!t->o->no_background) gc_start_background();
     t->fn();
     sched_main_done();
 }
 
 // In this process; does not return.
 __attribute__((noreturn)) static inline void gc_test_run(void (*fn)(void), int procs,
-                                                        const struct gc_test_options *o)
+                                                         const struct gc_test_options *o)
 {
     struct gc_test_main t = { fn, o };
     struct heap_params params = { .huge_pages = true, .clobber_free = o->clobber };
@@ -86,9 +85,9 @@ static inline void gc_test_all(const char *name, void (*fn)(void), const struct 
     for (unsigned i = 0; i < 4; i++)
         gc_test_child(name, fn, procs[i], o);
 }
-#define RUN_ALL(fn)        gc_test_all(#fn, fn, &gc_test_plain)
-#define RUN_ON(fn, procs)  gc_test_child(#fn, fn, procs, &gc_test_plain)
-#define RUN_WITH(fn, o)    gc_test_all(#fn, fn, o)
+#define RUN_ALL(fn) gc_test_all(#fn, fn, &gc_test_plain)
+#define RUN_ON(fn, procs) gc_test_child(#fn, fn, procs, &gc_test_plain)
+#define RUN_WITH(fn, o) gc_test_all(#fn, fn, o)
 
 // A group that the main goroutine waits for by yielding.
 struct group {

@@ -58,8 +58,7 @@ static uint64_t cycles(uint64_t live, uint64_t rate, uint64_t total, int percent
     struct pacer_output out = pace(0, 0, 0, percent);
     for (uint64_t done = 0; done < total; done += rate) {
         heap += rate;
-        if (heap < out.trigger)
-            continue;
+        if (heap < out.trigger) continue;
         CHECK(heap < out.goal + rate);
         n++;
         heap = heap < live ? heap : live;

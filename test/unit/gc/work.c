@@ -102,12 +102,10 @@ static void *exchange(void *arg)
             sum_put += x;
         } else {
             uintptr_t x = work_get(&w);
-            if (x == 0 && work_get_global(&w))
-                x = work_get(&w);
+            if (x == 0 && work_get_global(&w)) x = work_get(&w);
             sum_taken += x;
         }
-        if (r % 1000 == 999)
-            work_balance(&w);
+        if (r % 1000 == 999) work_balance(&w);
     }
     work_dispose(&w);
     atomic_fetch_add_relaxed(&put, sum_put);
