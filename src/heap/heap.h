@@ -29,36 +29,44 @@ struct heap_class_totals {
     uint64_t frees;
 };
 
+/* Laid out by who writes what: read-mostly fields, the lock and what it guards, the sweepers' line, the
+ * allocating Ps' lines. */
 struct heap {
-    struct lock lock; /* HEAP: pages, free_records, growth */
-    struct heap_params params;
+    uint32_t sweepgen;         /* changed with the world stopped only */
+    struct heap_params params; /* constant after boot, as are the hooks */
     struct heap_hooks hooks;
+
+    struct lock lock cache_aligned; /* HEAP: pages, lists of records, growth */
     struct page_alloc pages;
     struct fixalloc span_records;
-    struct span *free_records;       /* through next_free */
-    struct span *held_records;       /* freed while reuse was held */
-    uint32_t hold_reuse;             /* atomic; heap_hold_records */
-    uint32_t sweepgen cache_aligned; /* changed with the world stopped only */
-    uint32_t sweepers;               /* atomic: sweepers at work, and SWEEP_DRAINED */
+    struct span *free_records; /* through next_free */
+    struct span *held_records; /* freed while reuse was held */
+    uint32_t hold_reuse;       /* heap_hold_records_stw */
+
+    uint32_t sweepers cache_aligned; /* atomic: sweepers at work, and SWEEP_DRAINED */
     uint32_t sweep_cursor;           /* atomic: next span class to look at for heap_sweep_one */
     uint64_t reclaim_cursor;         /* atomic: next page word to look at for heap_sweep_reclaim */
-    /* Counters, bytes; atomic, relaxed unless said otherwise. */
-    uint64_t live
-        cache_aligned;       /* marked by the last cycle, plus allocated since; see heap_live_add */
-    uint64_t mapped;         /* arenas: heap_sys */
-    uint64_t in_use;         /* pages of in-use spans */
-    uint64_t manual;         /* pages of manual spans */
-    uint64_t released;       /* pages that the kernel has (scavenged), page caches included */
-    uint64_t meta;           /* the runtime's own records and tables: meta_sys */
-    uint64_t released_total; /* ever given back by heap_release_free */
-    uint64_t pages_swept;    /* since the generation rose */
-    uint64_t span_allocs, span_frees; /* the cost ladder: page heap */
-    uint64_t arena_grows;             /* ... kernel */
-    uint64_t refills, windows;        /* ... central, window */
-    uint64_t tiny_allocs;
-    uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
+    uint64_t pages_swept;            /* since the generation rose */
+
+    /* Counters, bytes unless said otherwise; atomic, relaxed: statistics. */
+    uint64_t live cache_aligned; /* marked by the last cycle, plus allocated since; heap_live_add */
+
+    uint64_t in_use cache_aligned;    /* pages of in-use spans */
+    uint64_t released;                /* pages that the kernel has, page caches included */
+    uint64_t span_allocs, span_frees; /* count; the cost ladder: page heap */
+
+    uint64_t mapped cache_aligned;      /* arenas: heap_sys */
+    uint64_t manual;                    /* pages of manual spans */
+    uint64_t meta;                      /* the runtime's own records and tables: meta_sys */
+    uint64_t released_total;            /* ever given back by heap_release_free */
+    uint64_t arena_grows;               /* count; ... kernel */
+    uint64_t refills, windows;          /* count; ... central, window */
+    uint64_t tiny_allocs;               /* count */
+    uint64_t large_allocs, large_frees; /* count */
+    uint64_t large_alloc_bytes, large_free_bytes;
     uint64_t scan_alloc_bytes;
     struct heap_class_totals classes[SIZE_CLASSES];
+
     struct mcentral central[SPAN_CLASSES];
 };
 #define SWEEP_DRAINED 0x80000000u
