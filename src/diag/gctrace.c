@@ -1,11 +1,12 @@
-/* One line for each collection (GORTDEBUG=gctrace=1), in the format of Go's gctrace, and the records
- * that metrics keep of collections.
+/* One line for each collection (GORTDEBUG=gctrace=1), in the format of Go's gctrace, and the
+ * records that metrics keep of collections.
  *
- *     gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu, #->#-># MB, # MB goal, # MB stacks, # MB globals, # P
+ *     gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu,
+ *         #->#-># MB, # MB goal, # MB stacks, # MB globals, # P
  *
- * clock: getting all threads to stop, marking, and the rest of the pause.  cpu: the same; marking is
- * given as assists / marker threads / idle ones.  MB: heap when marking began, when it ended, and
- * what of it was live.  While marking stops the world, assists and idle marking do not exist.
+ * clock: getting all threads to stop, marking, and the rest of the pause.  cpu: the same; marking
+ * is given as assists / marker threads / idle ones.  MB: heap when marking began, when it ended,
+ * and what of it was live.  While marking stops the world, assists and idle marking do not exist.
  *
  * Answers to: gcMarkTermination in mgc.go, which prints it.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -28,7 +29,7 @@ int64_t events_start(void)
     return start;
 }
 
-/* ---- the line ----------------------------------------------------------------------------------- */
+/* ---- the line -------------------------------------------------------------------------------- */
 
 /* As Go does: two digits that count, or whole milliseconds. */
 static void print_ms(struct print *p, const char *before, int64_t ns)
@@ -68,7 +69,7 @@ void gctrace_print(const struct gc_cycle_record *r, double share)
     print_flush(&p);
 }
 
-/* ---- the listener ------------------------------------------------------------------------------- */
+/* ---- the listener ---------------------------------------------------------------------------- */
 
 static double share_of_cpu(uint64_t cpu, const struct gc_cycle_record *r)
 {

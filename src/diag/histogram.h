@@ -1,7 +1,7 @@
 /* Histograms of durations: log-linear buckets, counted without locks.
  *
- * Each power of two of nanoseconds from 2^HISTOGRAM_FIRST is cut into HISTOGRAM_PARTS equal parts: a
- * sample is known to within 1/HISTOGRAM_PARTS of itself.  Below and above lies one bucket each.
+ * Each power of two of nanoseconds from 2^HISTOGRAM_FIRST is cut into HISTOGRAM_PARTS equal parts:
+ * a sample is known to within 1/HISTOGRAM_PARTS of itself.  Below and above lies one bucket each.
  *
  * Answers to: histogram.go (4 parts there).
  * SPDX-License-Identifier: BSD-3-Clause
@@ -23,7 +23,8 @@ struct histogram {
 
 /* Counts one sample; negative ones (a clock that jumped) count as 0. */
 void histogram_add(struct histogram *h, int64_t ns);
-/* HISTOGRAM_BUCKETS + 1 bounds in seconds, from 0 to infinity; bucket i is [bound i, bound i + 1). */
+/* HISTOGRAM_BUCKETS + 1 bounds in seconds, from 0 to infinity; bucket i is [bounds[i],
+ * bounds[i + 1]). */
 const double *histogram_bounds(void);
 uint64_t histogram_total(const struct histogram *h);
 /* The bucket of a duration. */

@@ -30,7 +30,7 @@
 #include "sched/stack.h"
 #include "sched/stw.h"
 
-/* ---- the snapshot ------------------------------------------------------------------------------- */
+/* ---- the snapshot ---------------------------------------------------------------------------- */
 
 struct snapshot {
     struct heap_stats heap;
@@ -125,7 +125,7 @@ static never_inline void snapshot_take(struct snapshot *s, bool with_heap)
     s->ranges = ranges_count();
 }
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 enum reading {
     AS_COUNT,   /* uint64_t */
@@ -284,8 +284,7 @@ struct source {
       stack.guards_by_mprotect, "Stacks whose guard is a mapping of its own.")                     \
     X("/gort/stacks/reserved", "bytes", GAUGE, AS_COUNT, false, stack.bytes_reserved,              \
       "Address space reserved for stacks.")                                                        \
-    X("/gort/stacks/total", "stacks", GAUGE, AS_COUNT, false, stack.slots,                         \
-      "Stacks made so far.")                                                                       \
+    X("/gort/stacks/total", "stacks", GAUGE, AS_COUNT, false, stack.slots, "Stacks made so far.")  \
     X("/memory/classes/heap/free", "bytes", GAUGE, AS_COUNT, true, heap.idle,                      \
       "Free memory of the heap that could be given back to the kernel.")                           \
     X("/memory/classes/heap/objects", "bytes", GAUGE, AS_COUNT, true, heap.alloc,                  \
@@ -333,7 +332,7 @@ static const struct source sources[] = {
 };
 _Static_assert(array_len(table) == array_len(sources), "one row each");
 
-/* ---- values ------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static uint64_t class_count(const struct heap_stats *h, unsigned class, bool frees)
 {
@@ -391,7 +390,7 @@ static size_t find(const char *name)
     return lo < array_len(table) && strcmp(table[lo].name, name) == 0 ? lo : array_len(table);
 }
 
-/* ---- public ------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 size_t gort_metrics(const gort_metric **all)
 {
@@ -453,7 +452,8 @@ int gort_metric_histogram(const char *name, const double **bounds, const uint64_
     if (i == array_len(table) || table[i].kind != GORT_METRIC_HISTOGRAM) return -1;
     const struct source *from = &sources[i];
     bool durations = from->reading == AS_DURATIONS;
-    uint64_t *copy = gort_alloc_noscan((durations ? HISTOGRAM_BUCKETS : SIZE_CLASSES) * sizeof *copy);
+    uint64_t *copy =
+        gort_alloc_noscan((durations ? HISTOGRAM_BUCKETS : SIZE_CLASSES) * sizeof *copy);
     *n = durations ? copy_durations(copy, from->histogram)
                    : copy_sizes(copy, from->reading == AS_FREES);
     *bounds = durations ? histogram_bounds() : size_bounds;

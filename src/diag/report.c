@@ -5,9 +5,9 @@
  *   fault               the signal, the address, the trace from the faulting instruction
  *   stack overflow      a fault in the guard below the stack of the goroutine that runs
  *
- * GORTTRACEBACK chooses how much: rt/env.h.  The world is not stopped: the thread that failed may be
- * one that a stop would wait for.  But no goroutine is scheduled any more, so that those that wait
- * stay where they are.
+ * GORTTRACEBACK chooses how much: rt/env.h.  The world is not stopped: the thread that failed may
+ * be one that a stop would wait for.  But no goroutine is scheduled any more, so that those that
+ * wait stay where they are.
  *
  * Only system calls that change nothing of libc are made; stdio is not flushed.
  *
@@ -35,7 +35,7 @@ static struct {
     bool everyone;  /* deadlock: all goroutines, whatever GORTTRACEBACK says short of none */
 } report;
 
-/* ---- traces ------------------------------------------------------------------------------------- */
+/* ---- traces ---------------------------------------------------------------------------------- */
 
 static void print_traces(void)
 {
@@ -65,7 +65,7 @@ static void on_slow_stop(struct m *m, uintptr_t pc)
               pc != 0 ? traceback_function(pc) : "the runtime", (unsigned long)pc);
 }
 
-/* ---- faults ------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 struct fault_name {
     int sig;
@@ -110,8 +110,8 @@ static void print_fault(int sig, const siginfo_t *info, uintptr_t pc)
         print_err("fatal error: %s: %s at an impossible address, pc=0x%lx\n", n->name,
                   fault_meaning(n, info), (unsigned long)pc);
     else
-        print_err("fatal error: %s: %s at address 0x%lx, pc=0x%lx\n", n->name, fault_meaning(n, info),
-                  (unsigned long)info->si_addr, (unsigned long)pc);
+        print_err("fatal error: %s: %s at address 0x%lx, pc=0x%lx\n", n->name,
+                  fault_meaning(n, info), (unsigned long)info->si_addr, (unsigned long)pc);
 }
 
 static void print_overflow(const struct g *g, uintptr_t pc)
@@ -138,7 +138,7 @@ static void on_fault(int sig, void *siginfo, void *ucontext)
     throw_finish();
 }
 
-/* ---- installation ------------------------------------------------------------------------------- */
+/* ---- installation ---------------------------------------------------------------------------- */
 
 __attribute__((__constructor__)) static void report_install(void)
 {

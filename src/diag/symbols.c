@@ -1,9 +1,9 @@
 /* Names of functions: see symbols.h.
  *
- * A lookup reads /proc/self/maps up to the mapping of the address, then the file's headers, then its
- * symbol table from end to end (.symtab, or .dynsym in a stripped file).  That is a millisecond for a
- * large program; a cache by address makes thousands of goroutines that wait at the same places
- * cheap.
+ * A lookup reads /proc/self/maps up to the mapping of the address, then the file's headers, then
+ * its symbol table from end to end (.symtab, or .dynsym in a stripped file).  That is a millisecond
+ * for a large program; a cache by address makes thousands of goroutines that wait at the same
+ * places cheap.
  *
  * A function belongs to the address when its symbol's [value, value + size) covers it; a symbol
  * without a size (assembly) is taken when it is the nearest one below.
@@ -34,7 +34,7 @@ struct area {
     Elf64_Sym symbols[CHUNK_SYMBOLS];
 };
 
-static struct area *area; /* off-heap; set at load, constant; NULL: no memory, so no names */
+static struct area *area;   /* off-heap; set at load, constant; NULL: no memory, so no names */
 static uint32_t area_taken; /* atomic: exchanged by begin and end */
 
 void symbols_init(void)
@@ -53,7 +53,7 @@ void symbols_end(void)
     atomic_store_release(&area_taken, 0u); /* pairs with symbols_begin */
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int file_open(const char *path)
 {
@@ -76,7 +76,7 @@ static bool file_read(int fd, void *buf, size_t n, uint64_t offset)
     return true;
 }
 
-/* ---- which file is mapped there ----------------------------------------------------------------- */
+/* ---- which file is mapped there -------------------------------------------------------------- */
 
 struct mapping {
     uintptr_t lo, hi;
@@ -168,8 +168,7 @@ static bool mapping_find(uintptr_t address, struct mapping *m)
 static int mapping_open(const struct mapping *m)
 {
     if (m->path[0] != '/') return -1;
-    long n = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", area->link,
-                     sizeof area->link - 1);
+    long n = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", area->link, sizeof area->link - 1);
     if (n > 0) {
         area->link[n] = '\0';
         if (strcmp(area->link, m->path) == 0) return file_open("/proc/self/exe");
@@ -177,7 +176,7 @@ static int mapping_open(const struct mapping *m)
     return file_open(m->path);
 }
 
-/* ---- its symbols -------------------------------------------------------------------------------- */
+/* ---- its symbols ----------------------------------------------------------------------------- */
 
 struct elf {
     int fd;
@@ -268,7 +267,7 @@ static void copy_name(const struct elf *e, const Elf64_Sym *s, char out[SYMBOL_N
     if (dot != NULL && dot != out) *dot = '\0';
 }
 
-/* ---- all together ------------------------------------------------------------------------------- */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static void copy_file_name(const char *path, char out[SYMBOL_FILE_MAX])
 {

@@ -1,9 +1,9 @@
 /* Names of functions, for reports: which function of which file holds an address.
  *
- * Why not dladdr: it knows exported functions only, and takes the loader's lock.  Here the file that
- * is mapped at the address is found in /proc/self/maps and its symbol table is read with pread, so
- * static functions have names, nothing is allocated or mapped, and no lock is taken: reports run in
- * signal handlers, on corrupted heaps, and with no address space left.
+ * Why not dladdr: it knows exported functions only, and takes the loader's lock.  Here the file
+ * that is mapped at the address is found in /proc/self/maps and its symbol table is read with
+ * pread, so static functions have names, nothing is allocated or mapped, and no lock is taken:
+ * reports run in signal handlers, on corrupted heaps, and with no address space left.
  *
  * One user at a time: symbols_begin says whether the caller is the one.
  *

@@ -1,17 +1,18 @@
 /* Traces: which functions a goroutine is in.
  *
- * Frames come from the compiler's unwinder (_Unwind_Backtrace of libgcc): it needs no frame pointers,
- * crosses the frame that a signal pushed, arch_call_on_stack, and the frames of other libraries.
+ * Frames come from the compiler's unwinder (_Unwind_Backtrace of libgcc): it needs no frame
+ * pointers, crosses the frame that a signal pushed, arch_call_on_stack, and the frames of other
+ * libraries.
  *
  *   the caller itself     from here; what belongs to the report is dropped: all up to a function of
  *                         throw, or with a ucontext all up to the interrupted instruction
  *   a parked goroutine    arch_call_behind makes the unwinder believe that it was called from there
  *   a running one         not possible from another thread: its registers are there, not here
  *
- * A trace is collected first (the first HEAD and the last TAIL frames, whatever lies between counted)
- * and printed then, because which frames to leave out depends on what follows them.  Left out, unless
- * the runtime's frames are wanted: what a parked goroutine runs inside the public call that parks it,
- * and the runtime's frames that started it.
+ * A trace is collected first (the first HEAD and the last TAIL frames, whatever lies between
+ * counted) and printed then, because which frames to leave out depends on what follows them.  Left
+ * out, unless the runtime's frames are wanted: what a parked goroutine runs inside the public call
+ * that parks it, and the runtime's frames that started it.
  *
  * Answers to: traceback.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -31,8 +32,8 @@
 #define REPORT_FRAMES 24        /* throw and reporter have fewer */
 
 struct frame {
-    uintptr_t pc;     /* in the function: of the call, or the interrupted instruction */
-    uintptr_t start;  /* where its unwind information begins */
+    uintptr_t pc;    /* in the function: of the call, or the interrupted instruction */
+    uintptr_t start; /* where its unwind information begins */
 };
 
 struct walk {
@@ -42,7 +43,7 @@ struct walk {
     struct frame head[HEAD], tail[TAIL]; /* tail: a ring, frame i at (i - HEAD) % TAIL */
 };
 
-/* ---- collecting --------------------------------------------------------------------------------- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 
 __attribute__((__visibility__("hidden"))) void arch_entry(void);
 
@@ -99,7 +100,7 @@ void traceback_init(void)
     _Unwind_Backtrace(stop_at_once, NULL);
 }
 
-/* ---- printing ----------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static const struct symbol *symbol_or_unknown(uintptr_t pc)
 {
@@ -122,8 +123,7 @@ const char *traceback_function(uintptr_t pc)
 static void print_place(struct print *out, const struct symbol *s)
 {
     print_fmt(out, "\t");
-    if (s->file[0] != '\0')
-        print_fmt(out, "%s+0x%lx ", s->file, (unsigned long)s->offset);
+    if (s->file[0] != '\0') print_fmt(out, "%s+0x%lx ", s->file, (unsigned long)s->offset);
     print_fmt(out, "pc=0x%lx\n", (unsigned long)s->address);
 }
 
@@ -218,7 +218,7 @@ static void print_creator(const struct traceback *t, const struct g *g)
     print_place(t->out, s);
 }
 
-/* ---- goroutines --------------------------------------------------------------------------------- */
+/* ---- goroutines ------------------------------------------------------------------------------ */
 
 /* A call through a bad pointer: the caller is what can be told. */
 static bool undo_bad_call(void *ucontext)

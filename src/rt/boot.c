@@ -24,6 +24,7 @@
 #include "os/os.h"
 #include "rt/env.h"
 #include "rt/fault.h"
+#include "rt/sysmon.h"
 #include "sched/hooks.h"
 #include "sched/sched.h"
 
@@ -41,9 +42,9 @@ static void step(const char *what)
     if (env.boottrace) print_err("gort: boot: %s\n", what);
 }
 
-/* ---- checks ----------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
-/* The declaration promises compilers that fn is not NULL; they must not take it at its word here. */
+/* The declaration promises compilers that fn is not NULL; here they must not take its word. */
 static bool is_null(const void *p)
 {
     __asm__("" : "+r"(p));
@@ -55,10 +56,11 @@ static void check_call(const struct main_call *call)
     if (m_self() != NULL) throw_msg("gort_run called inside gort_run");
     if (atomic_fetch_add_relaxed(&runs, 1) != 0) /* a lone counter */
         throw_msg("gort_run called a second time: it runs once per process");
-    if (is_null((const void *)(uintptr_t)call->fn)) throw_msg("gort_run: the main function is NULL");
+    if (is_null((const void *)(uintptr_t)call->fn))
+        throw_msg("gort_run: the main function is NULL");
 }
 
-/* ---- the floors ------------------------------------------------------------------------------- */
+/* ---- the floors ------------------------------------------------------------------------------ */
 
 static void boot_heap(void)
 {
@@ -94,7 +96,7 @@ static size_t main_stack_size(void)
     return size < MAIN_STACK_MIN ? MAIN_STACK_MIN : (size_t)size;
 }
 
-/* ---- the main goroutine ----------------------------------------------------------------------- */
+/* ---- the main goroutine ---------------------------------------------------------------------- */
 
 static void call_main(void *arg)
 {
@@ -106,6 +108,8 @@ static void run_main(void *arg)
 {
     step("background goroutines");
     gc_start_background();
+    step("monitor");
+    sysmon_start();
     step("main function");
     go_call(call_main, arg);
     step("main function returned");

@@ -77,7 +77,7 @@ static bool text_bytes(struct text t, uint64_t *out)
     return text_number(t, INT64_MAX, out);
 }
 
-/* ---- one variable each ------------------------------------------------------------------------ */
+/* ---- one variable each ----------------------------------------------------------------------- */
 
 struct reading {
     struct env *e;
@@ -145,7 +145,7 @@ static bool read_traceback(struct reading *r)
     return bad(r, "none, single, all, system or crash");
 }
 
-/* ---- GORTDEBUG -------------------------------------------------------------------------------- */
+/* ---- GORTDEBUG ------------------------------------------------------------------------------- */
 
 #define SIGNAL_LEAST 1
 #define SIGNAL_MOST 64
@@ -179,9 +179,9 @@ static const struct knob *knob_find(struct text name)
 
 static bool bad_name(struct reading *r, struct text name)
 {
-    size_t used = format_into(r->error, r->error_size,
-                              "gort: GORTDEBUG=%.*s: \"%.*s\" is not one of", (int)r->value.n,
-                              r->value.s, (int)name.n, name.s);
+    size_t used =
+        format_into(r->error, r->error_size, "gort: GORTDEBUG=%.*s: \"%.*s\" is not one of",
+                    (int)r->value.n, r->value.s, (int)name.n, name.s);
     for (size_t i = 0; i < array_len(knobs) && used < r->error_size; i++)
         used += format_into(r->error + used, r->error_size - used, "%s %s", i == 0 ? "" : ",",
                             knobs[i].name);
@@ -228,7 +228,7 @@ static bool read_debug(struct reading *r)
     return true;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 bool env_parse(struct env *e, const char *(*get)(const char *name), char *error, size_t n)
 {
@@ -236,10 +236,8 @@ bool env_parse(struct env *e, const char *(*get)(const char *name), char *error,
         const char *name;
         bool (*read)(struct reading *r);
     } variables[] = {
-        { "GORTGC", read_gc },
-        { "GORTMEMLIMIT", read_memory_limit },
-        { "GORTMAXPROCS", read_procs },
-        { "GORTTRACEBACK", read_traceback },
+        { "GORTGC", read_gc },          { "GORTMEMLIMIT", read_memory_limit },
+        { "GORTMAXPROCS", read_procs }, { "GORTTRACEBACK", read_traceback },
         { "GORTDEBUG", read_debug },
     };
     *e = (struct env){ .gc_percent = DEFAULT_PERCENT, .traceback = TRACEBACK_SINGLE };

@@ -29,13 +29,15 @@
 #include <gort.h>
 #include <stdio.h>
 
+static void *volatile block;
+
 static int main_goroutine(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     puts("main ran");
     for (int i = 0; i < 10000; i++)
-        gort_alloc(1000);
+        block = gort_alloc(1000);
     gort_gc();
     return 0;
 }

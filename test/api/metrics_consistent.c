@@ -1,0 +1,162 @@
+// Metrics: they agree with the statistics and among themselves, histograms with their counts; and
+// every test mode that is on has fired.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gort.h>
+#include <math.h>
+
+#include "test.h"
+
+static char *volatile sink;
+
+static double read_metric(const char *name)
+{
+    double value = NAN;
+    CHECK_EQ(gort_metric_read(name, &value), 0);
+    CHECK(!isnan(value));
+    return value;
+}
+
+static double find(const gort_metric *all, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].name, name) == 0) return all[i].value;
+    CHECK(!"metric exists");
+    return 0;
+}
+
+TEST(memory_classes_add_up)
+{
+    const gort_metric *all;
+    size_t n = gort_metrics(&all);
+    double sum = 0, total = find(all, n, "/memory/classes/total:bytes");
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(all[i].name, "/memory/classes/", 16) == 0) sum += all[i].value;
+    CHECK(fabs(sum - 2 * total) <= total / 1000); // the total is one of them
+}
+
+TEST(objects_are_allocations_less_frees)
+{
+    const gort_metric *all;
+    size_t n = gort_metrics(&all);
+    double allocs = find(all, n, "/gc/heap/allocs:objects");
+    double frees = find(all, n, "/gc/heap/frees:objects");
+    CHECK(find(all, n, "/gc/heap/objects:objects") == allocs - frees);
+    CHECK(find(all, n, "/gc/heap/allocs-by-size:bytes") == allocs);
+    CHECK(find(all, n, "/gc/heap/frees-by-size:bytes") == frees);
+    CHECK(find(all, n, "/memory/classes/heap/objects:bytes") ==
+          find(all, n, "/gc/heap/allocs:bytes") - find(all, n, "/gc/heap/frees:bytes"));
+}
+
+TEST(cycles_are_counted)
+{
+    gort_stats s;
+    gort_gc();
+    gort_read_stats(&s);
+    CHECK(read_metric("/gc/cycles/total:gc-cycles") >= (double)s.num_gc);
+    CHECK(read_metric("/gc/cycles/forced:gc-cycles") == (double)s.num_forced_gc);
+    CHECK(read_metric("/gc/cycles/total:gc-cycles") >=
+          read_metric("/gc/cycles/forced:gc-cycles") + 0);
+    CHECK(read_metric("/gort/gc/pause/max:seconds") > 0);
+}
+
+static uint64_t histogram_sum(const char *name)
+{
+    const double *bounds;
+    const uint64_t *counts;
+    size_t n;
+    uint64_t sum = 0;
+    CHECK_EQ(gort_metric_histogram(name, &bounds, &counts, &n), 0);
+    for (size_t i = 0; i < n; i++)
+        sum += counts[i];
+    return sum;
+}
+
+// A cycle is in the histogram once its line would have been printed, a moment after the end.
+TEST(pauses_are_in_the_histograms)
+{
+    uint64_t before = histogram_sum("/sched/pauses/total/gc:seconds");
+    for (int i = 0; i < 5; i++)
+        gort_gc();
+    CHECK_GE(histogram_sum("/sched/pauses/total/gc:seconds"), before + 5);
+    CHECK_GE(histogram_sum("/sched/pauses/stopping/gc:seconds"), before + 5);
+    CHECK(read_metric("/sched/pauses/total/gc:seconds") >= (double)before + 5);
+}
+
+static uint64_t count_of_size(const char *name, double size)
+{
+    const double *bounds;
+    const uint64_t *counts;
+    size_t n, i = 0;
+    CHECK_EQ(gort_metric_histogram(name, &bounds, &counts, &n), 0);
+    while (bounds[i + 1] <= size)
+        i++;
+    return counts[i];
+}
+
+TEST(sizes_are_in_the_histograms)
+{
+    static const char name[] = "/gc/heap/allocs-by-size:bytes";
+    uint64_t small = count_of_size(name, 100), large = count_of_size(name, 1 << 20);
+    for (int i = 0; i < 10; i++) {
+        sink = gort_alloc_noscan(100);
+        sink = gort_alloc_noscan(1 << 20);
+    }
+    CHECK_GE(count_of_size(name, 100), small + 10);
+    CHECK_GE(count_of_size(name, 1 << 20), large + 10);
+    sink = NULL;
+}
+
+TEST(the_scheduler_is_described)
+{
+    CHECK(read_metric("/sched/gomaxprocs:threads") == gort_max_procs(0));
+    CHECK(read_metric("/sched/goroutines:goroutines") == gort_num_goroutines());
+    CHECK(read_metric("/sched/threads/total:threads") >= 1);
+    CHECK(read_metric("/gc/stack/starting-size:bytes") >= 65536);
+}
+
+static void exchange(void *arg)
+{
+    gort_chan(int) c = arg;
+    for (int i = 0; i < 1000; i++)
+        gort_send(c, i);
+    gort_close(c);
+}
+
+static bool mode(const char *name)
+{
+    const char *value = getenv("GORTDEBUG");
+    return value != NULL && strstr(value, name) != NULL;
+}
+
+TEST(modes_that_are_on_have_fired)
+{
+    gort_chan(int) c = gort_chan_make(int, 0);
+    int v;
+    gort_go(exchange, (void *)c);
+    while (gort_recv(c, &v))
+        sink = gort_alloc_noscan(100);
+    if (mode("gcstress")) CHECK(read_metric("/gort/gc/debug/gcstress:events") > 0);
+    if (mode("gccheck")) CHECK(read_metric("/gort/gc/debug/gccheck:events") > 0);
+    if (mode("randyield")) CHECK(read_metric("/gort/sched/debug/yields:events") > 0);
+    if (mode("migrate")) CHECK(read_metric("/gort/sched/debug/migrations:events") > 0);
+}
+
+static int run(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    RUN(memory_classes_add_up);
+    RUN(objects_are_allocations_less_frees);
+    RUN(cycles_are_counted);
+    RUN(pauses_are_in_the_histograms);
+    RUN(sizes_are_in_the_histograms);
+    RUN(the_scheduler_is_described);
+    RUN(modes_that_are_on_have_fired);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return gort_run(run, argc, argv);
+}
