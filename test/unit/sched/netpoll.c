@@ -95,6 +95,13 @@ static void wait_for_waiters(uint32_t n)
     }
 }
 
+// Waits that have ended left no timer behind.
+static void check_no_timers(void)
+{
+    for (int i = 0; i < p_count(); i++)
+        CHECK_EQ(timer_first(p_at(i)), 0);
+}
+
 // ---- what can be opened -----------------------------------------------------------------------
 
 static void opening(void)
@@ -218,6 +225,7 @@ static void ping_pong(void)
     }
     group_wait(&group);
     CHECK_EQ(netpoll_waiters(), 0);
+    check_no_timers();
     close_both(ping);
     close_both(pong);
 }
@@ -448,6 +456,30 @@ static void reuse_after_close(void)
     CHECK_LT(for_nothing, 10); // old events are dropped, but for the rarest
 }
 
+// A duplicate keeps the former file's registration alive: its events say nothing of the new one.
+static void events_of_the_former_file(void)
+{
+    int old[2], new[2];
+    for (int i = 0; i < 20; i++) {
+        CHECK_EQ(pipe2(old, O_NONBLOCK | O_CLOEXEC), 0);
+        CHECK_EQ(netpoll_adopt(old[0]), 0);
+        int duplicate = fcntl(old[0], F_DUPFD_CLOEXEC, 100);
+        CHECK_EQ(pipe2(new, O_NONBLOCK | O_CLOEXEC), 0);
+        CHECK_EQ(dup3(new[0], old[0], O_CLOEXEC), old[0]); // closes it
+        CHECK_EQ(netpoll_open(old[0]), 0);
+        netpoll_arm(old[0], POLL_READ);
+        CHECK_EQ(try_write(old[1], "x", 1), 1);
+        CHECK_EQ(netpoll_wait(old[0], POLL_READ, os_now() + 5 * MS), ETIMEDOUT);
+        CHECK_EQ(try_write(new[1], "y", 1), 1);
+        CHECK_EQ(netpoll_wait(old[0], POLL_READ, os_now() + FAR), 0);
+        close_one(old[0]);
+        close(old[1]);
+        close(new[0]);
+        close(new[1]);
+        close(duplicate);
+    }
+}
+
 // Adopted, closed by plain close(2), and the number is another pipe: no wait hangs.
 static void adopt_and_leave(int ends[2], int i)
 {
@@ -569,6 +601,62 @@ static void breaking(void)
     CHECK_GE(os_now() - before, 100000);
 }
 
+// Many break at once while one polls: the last break is not swallowed.
+static uint32_t breakers_over;
+static void *breaker(void *arg)
+{
+    uint64_t seed = test_seed() + (uintptr_t)arg;
+    for (int64_t i = test_count(20000); i > 0; i--) {
+        netpoll_break();
+        for (volatile uint64_t spin = test_random(&seed) % 200; spin > 0; spin--)
+            ;
+    }
+    return NULL;
+}
+static void *polls_until_over(void *arg)
+{
+    struct ready_list ready = { NULL, NULL, 0 };
+    while (!atomic_load_acquire(&breakers_over))
+        netpoll_poll(-1, &ready);
+    return arg;
+}
+static void many_breakers(void)
+{
+    pthread_t poller, t[3];
+    alarm(30); // a poller that sleeps for ever
+    netpoll_init();
+    for (int round = 0; round < 5; round++) {
+        breakers_over = 0;
+        CHECK_EQ(pthread_create(&poller, NULL, polls_until_over, NULL), 0);
+        for (uintptr_t i = 0; i < 3; i++)
+            CHECK_EQ(pthread_create(&t[i], NULL, breaker, (void *)i), 0);
+        for (int i = 0; i < 3; i++)
+            pthread_join(t[i], NULL);
+        atomic_store_release(&breakers_over, 1);
+        netpoll_break();
+        pthread_join(poller, NULL);
+    }
+}
+
+// What is closed here does not wake the poller, though a duplicate lives on.
+static void closed_is_silent(void)
+{
+    struct ready_list ready = { NULL, NULL, 0 };
+    int ends[2];
+    heap_init(NULL);
+    netpoll_init();
+    open_pipe(ends);
+    int duplicate = fcntl(ends[0], F_DUPFD_CLOEXEC, 100);
+    CHECK_GE(duplicate, 0);
+    close_one(ends[0]);
+    netpoll_close(ends[1]);
+    CHECK_EQ(try_write(ends[1], "x", 1), 1);
+    int64_t before = os_now();
+    netpoll_poll(10 * MS, &ready);
+    CHECK_GE(os_now() - before, 10 * MS);
+    CHECK(ready.first == NULL);
+}
+
 static void too_few_descriptors(void *arg)
 {
     struct rlimit none = { 3 + (rlim_t)(uintptr_t)arg, 100 };
@@ -585,7 +673,11 @@ int main(void)
                  "epoll_create1: Too many open files; the limit is ulimit -n");
     expect_fatal(too_few_descriptors, (void *)1,
                  "eventfd: Too many open files; the limit is ulimit -n");
+    (void)test_seed(); // chosen before threads ask
+    test_current = "main";
     in_child(breaking);
+    in_child(many_breakers);
+    in_child(closed_is_silent);
     RUN_ALL(opening);
     RUN_ALL(edges_are_kept);
     RUN_ALL(hang_ups_are_latched);
@@ -597,6 +689,7 @@ int main(void)
     RUN_ALL(deadlines);
     RUN_ALL(ends_race);
     RUN_ALL(reuse_after_close);
+    RUN_ALL(events_of_the_former_file);
     RUN_ALL(plain_close);
     RUN_ALL(plain_close_under_a_waiter);
     return 0;

@@ -361,11 +361,13 @@ static uint32_t exhaust(size_t size, uint32_t most)
     CHECK_EQ(g_table_size(), before + n);
     struct stack_stats a, b;
     stack_read_stats(&a);
+    uint64_t meta = sched_meta_bytes();
     for (int i = 0; i < 100; i++) // failing again and again takes nothing
         CHECK(stack_alloc(size, &error) == NULL);
     stack_read_stats(&b);
     CHECK_EQ(a.slots, b.slots);
     CHECK_EQ(a.bytes_reserved, b.bytes_reserved);
+    CHECK_LE(sched_meta_bytes(), meta + CACHE_LINE); // at most the one record that is kept ready
     if (last != NULL) {
         stack_free(last);
         CHECK_PTR_EQ(must_alloc(size), last);
@@ -387,6 +389,21 @@ static void address_space_limit(void)
     uint32_t n = exhaust(0, 10000);
     CHECK_GT(n, 500); // of 256 KB each: more than half of the limit, in several chunks
     CHECK_LT(n, 1024);
+}
+
+// A limit that would let the first try through: most of it is left for others all the same.
+static void wide_address_space_limit(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    _exit(TEST_SKIPPED);
+#endif
+    struct rlimit limit = { 300 * GB, 300 * GB };
+    CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+    stack_init();
+    struct stack_stats s;
+    stack_read_stats(&s);
+    CHECK_LE(s.bytes_reserved, 300 * GB / 16);
+    CHECK_GE(s.bytes_reserved, 1 * GB);
 }
 
 static void every_mapping_fails(void)
@@ -456,6 +473,7 @@ int main(void)
     (void)test_seed(); // chosen before threads ask
     heap_init(NULL);
     in_child("address_space_limit", address_space_limit);
+    in_child("wide_address_space_limit", wide_address_space_limit);
     in_child("every_mapping_fails", every_mapping_fails);
     in_child("small_chunks", small_chunks);
     in_child("guards_by_mprotect", guards_by_mprotect);
