@@ -45,7 +45,7 @@ struct snapshot {
     uint64_t cycles_automatic, process_cpu;
     /* The scheduler. */
     uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
-    uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled;
+    uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, retakes;
     uint64_t stops[STOP_REASONS];
     uint64_t yields, migrations, map_failures, thread_failures;
     uint64_t starting_size, ranges;
@@ -96,6 +96,7 @@ static void read_sched(struct snapshot *s)
     }
     for (int r = 0; r < STOP_REASONS; r++)
         s->stops[r] = world_stop_count((enum stop_reason)r);
+    s->retakes = sched_retakes();
     s->yields = atomic_load_relaxed(&sched_debug_yields);
     s->migrations = atomic_load_relaxed(&sched_debug_migrations);
 }
@@ -256,8 +257,9 @@ struct source {
       "Goroutines moved by GORTDEBUG=migrate.")                                                    \
     X("/gort/sched/debug/yields", "events", COUNTER, AS_COUNT, false, yields,                      \
       "Yields of GORTDEBUG=randyield.")                                                            \
-    X("/gort/sched/loop-runs", "events", COUNTER, AS_COUNT, false, gs_run,                         \
-      "Goroutines that scheduler loops began to run; direct switches are not counted.")            \
+    X("/gort/sched/retakes", "events", COUNTER, AS_COUNT, false, retakes,                          \
+      "Ps taken from goroutines that computed for too long.")                                      \
+    X("/gort/sched/runs", "events", COUNTER, AS_COUNT, false, gs_run, "Goroutines switched to.")   \
     X("/gort/sched/restartable-ranges", "ranges", GAUGE, AS_COUNT, false, ranges,                  \
       "Restartable ranges registered by programs and libraries.")                                  \
     X("/gort/sched/steal-tries", "events", COUNTER, AS_COUNT, false, steal_tries,                  \

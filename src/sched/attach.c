@@ -38,6 +38,10 @@ static bool commit_wait_for_p(struct g *g, void *arg)
 never_inline struct p *p_pin_slow(void)
 {
     struct m *m = m_self();
+    if (m->computing) {
+        m->computing = false;
+        atomic_fetch_sub_relaxed(&sched.ncomputing, 1);
+    }
     if (p_take_idle(m)) return m->p;
     struct g *g = m->curg;
     if (g == NULL || g_self() == NULL) throw_msg("a call that needs a P on a system stack");

@@ -168,6 +168,7 @@ void m_start(struct p *p, bool spinning)
         return;
     }
     p->status = P_HANDED;
+    monitor_notice();
     struct m *m = sched.idle_m;
     if (m == NULL) {
         uint32_t n = sched.nm, max = atomic_load_relaxed(&sched.max_threads);

@@ -182,6 +182,10 @@ void p_resize_stw(int n)
         p_release(self);
         p_acquire(self, sched.all_p[0]);
     }
+    for (struct p *p = orphans_take(), *following; p != NULL; p = following) {
+        following = p->idle_next;
+        p->status = P_IDLE;
+    }
     struct p *heir = self != NULL && self->p != NULL ? self->p : sched.all_p[0];
     for (int i = n; i < old; i++) {
         p_reclaim_stw(sched.all_p[i]);

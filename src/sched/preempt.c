@@ -24,7 +24,9 @@ static void on_stop_signal(int sig, siginfo_t *info, void *frame)
     (void)sig;
     (void)info;
     struct m *m = m_self();
-    if (m == NULL || !world_wants_stop()) return;
+    if (m == NULL) return;
+    bool stop = world_wants_stop();
+    if (!stop && atomic_load_relaxed(&m->retake_run) == 0) return;
     if (crit_depth() != 0) {
         m->stops_deferred++;
         arch_crit_set_pending();
@@ -35,6 +37,10 @@ static void on_stop_signal(int sig, siginfo_t *info, void *frame)
     if (back != pc) {
         m->ranges_rolled++;
         if (!preempt_disable_rollback) arch_frame_set_pc(frame, back);
+    }
+    if (!stop) {
+        retake_in_handler(m); /* Note [Retaking a P] */
+        return;
     }
     m->stop_frame = frame;
     m->stop_sp = arch_frame_sp(frame);

@@ -75,6 +75,7 @@ static void g_make_current(struct m *m, struct g *g)
 {
     g->m = m;
     m->curg = g;
+    atomic_store_relaxed(&m->p->gs_run, m->p->gs_run + 1);
     g_set_status(g, G_RUNNING);
     if (unlikely(sched_hooks.g_switch_in != NULL)) sched_hooks.g_switch_in(g);
     arch_tls_set_g(g);
@@ -211,6 +212,31 @@ void g_ready_list(struct g *chain)
     }
 }
 
+/* Waking a thread costs about as much CPU as a dozen short requests, and pays only when they would
+ * wait longer than that for this M.  What goroutines took here lately is the estimate; when it is
+ * wrong the monitor sees the queue. */
+#define WORTH_WAKING_NS 200000
+
+static bool worth_waking(const struct p *p, uint32_t n)
+{
+    return p->run_ns == 0 || p->run_ns * (int64_t)n > WORTH_WAKING_NS;
+}
+
+static void note_busy(struct p *p, int64_t now)
+{
+    p->busy_since = now;
+    p->busy_run = p->gs_run;
+}
+
+static void note_idle(struct p *p)
+{
+    uint64_t n = p->gs_run - p->busy_run;
+    if (n == 0 || p->busy_since == 0) return;
+    int64_t each = (os_now() - p->busy_since) / (int64_t)n + 1;
+    p->run_ns = p->run_ns == 0 ? each : (7 * p->run_ns + each) / 8;
+    p->busy_since = 0;
+}
+
 /* Waiting goroutines that the poller or the timers found. */
 void ready_inject(struct ready_list *l)
 {
@@ -232,7 +258,7 @@ void ready_inject(struct ready_list *l)
     l->first = l->last = NULL;
     l->n = 0;
     /* A single one, alone in the queue, is what this M runs next. */
-    if (n > 1 || !was_empty) m_wake_for_work();
+    if (!was_empty || (n > 1 && (p == NULL || worth_waking(p, n)))) m_wake_for_work();
 }
 
 static bool commit_yield(struct g *g, void *arg)
@@ -392,6 +418,7 @@ static int64_t earliest_timer(void)
 /* Gives the P up.  false: there is work after all, and the M has a P again. */
 static bool retire_p(struct m *m)
 {
+    note_idle(m->p);
     sched_hooks.p_idle(m->p);
     lock_acquire(&sched.lock);
     if (sched.nrunq != 0) {
@@ -447,6 +474,7 @@ static bool wait_in_poller(struct m *m)
         if (first != 0 && first <= now) timer_run_due(sched.all_p[i], now, &ready);
     }
     bool got = p_take_idle(m);
+    if (got) note_busy(m->p, now);
     ready_inject(&ready);
     return got;
 }
@@ -540,7 +568,6 @@ _Noreturn void m_loop(void *arg)
                 continue;
             }
         }
-        m->p->gs_run++;
         execute(m, g);
     }
 }

@@ -115,6 +115,11 @@ void sched_init(int nprocs);
 void sched_run(void (*fn)(void *), void *arg, size_t stack_size);
 void sched_main_done(void); /* called by the main goroutine's end: releases sched_run, parks self */
 
+/* The monitor (monitor.c): one round of sleeping and looking after what busy Ms do not see.  Called in
+ * a loop by a thread with an M of its own, set up by m_setup_thread, in one critical section. */
+void sched_monitor_round(struct m *m);
+uint64_t sched_retakes(void); /* Ps taken from long computations so far */
+
 struct m *m_all(void); /* first of the list of all threads; next by m->all_next */
 int m_count(void);
 int m_count_idle(void);

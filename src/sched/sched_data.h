@@ -159,8 +159,10 @@ struct m {
     bool spinning;                 /* counted in sched.nspinning; own */
     bool attached;                 /* a foreign thread: releases its P at the end of each call */
     bool dead;                     /* detached: the record waits for reuse; SCHED */
-    struct g *locked_g;            /* the only goroutine it may run; own */
-    void *asan_fake_stack;         /* of the system stack, while curg runs */
+    uint64_t retake_run;   /* atomic; the monitor asks for the P if its gs_run is still this */
+    bool computing;        /* its P was taken from a running goroutine; own */
+    struct g *locked_g;    /* the only goroutine it may run; own */
+    void *asan_fake_stack; /* of the system stack, while curg runs */
 
     /* What to do for the goroutine that has just been switched away from. */
     struct g *prev_g;
@@ -237,8 +239,13 @@ struct p {
     struct sudog *sudog_free; /* owner */
     uint32_t nsudog_free;
     struct timer_heap timers;
-    uint64_t steals, steal_tries, gs_run; /* counters; owner */
-    struct barrier_buffer barrier;        /* owner */
+    uint64_t steals, steal_tries; /* counters; owner */
+    uint64_t gs_run;              /* goroutines run; owner, the monitor reads it */
+    /* How long goroutines run here: whether more of them are worth a thread.  Owner. */
+    int64_t busy_since;            /* when the P was last idle */
+    uint64_t busy_run;             /* gs_run then */
+    int64_t run_ns;                /* moving average of a run, 0: unknown */
+    struct barrier_buffer barrier; /* owner */
 };
 
 #endif

@@ -58,6 +58,13 @@ struct sched {
     uint32_t polling;   /* atomic; 1: some M blocks (or is about to) in the poller */
     int64_t poll_until; /* atomic; when it returns by itself; 0: only by an event */
 
+    /* The monitor: monitor.c. */
+    struct p *orphans;       /* atomic; Ps that handlers took from their threads, by idle_next */
+    uint32_t monitor_wake;   /* futex: rises to wake it; atomic */
+    uint32_t monitor_asleep; /* atomic */
+    uint32_t ncomputing;     /* atomic; threads that run a goroutine whose P was taken */
+    uint64_t retakes, retakes_refused; /* atomic; counters */
+
     uint32_t exiting; /* atomic; set once by sched_main_done */
     struct note main_note;
 
@@ -107,6 +114,12 @@ void sched_find_errno(void);
 void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
 void global_put(struct g *g);
 void ready_inject(struct ready_list *l); /* makes all runnable; with or without a P */
+
+/* ---- monitor.c ------------------------------------------------------------------------------ */
+void retake_in_handler(struct m *m);
+void retake_in_section(struct m *m);
+struct p *orphans_take(void);
+void monitor_notice(void);
 
 /* ---- g.c ------------------------------------------------------------------------------------ */
 bool g_edge_is_legal(uint32_t from, uint32_t to);

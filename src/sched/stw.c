@@ -128,6 +128,7 @@ never_inline void crit_exit_slow(void)
         m->stop_pc = (uintptr_t)__builtin_return_address(0);
         arch_call_spilled(stop_here, m, &m->stop_sp);
     }
+    if (m != NULL && atomic_load_relaxed(&m->retake_run) != 0) retake_in_section(m);
     crit_exit(); /* a new stop may have come: not deep, each round waits for one stop */
 }
 

@@ -1,0 +1,173 @@
+/* The monitor: what keeps one long computation from holding up everybody else.
+ *
+ * One thread (floor 8's sysmon) calls sched_monitor_round in a loop.  It is an M without P or goroutine, in
+ * state BLOCKING while it sleeps and RUNTIME while it works, so a stop waits for it like for others.
+ *
+ * Note [Retaking a P].  A goroutine that computes for RETAKE_NS without a call keeps the goroutines in
+ * its P's queue waiting.  C code can not be switched off its thread at an arbitrary instruction; but
+ * the P can leave the thread: in the thread's own signal handler, outside critical sections and
+ * restartable ranges, when no instruction of runtime code or inlined runtime code is half-done (DESIGN
+ * 4, rules 6 and 12).  The handler empties the thread's cache pointer and pushes the P on a list of
+ * orphans, from which the monitor hands it to another M; the goroutine goes on without a P, scheduled
+ * by the kernel, and takes one again at its next call (p_pin_slow).  Inside a critical section the
+ * handler leaves the mark, and the section's end hands the P over itself.
+ *
+ * The request carries the P's count of goroutines run: a thread that has moved on meanwhile ignores
+ * it.  At most COMPUTING_PER_P threads for each P compute without one; beyond that a P stays where it
+ * is, counted.
+ *
+ * Answers to: sysmon and retake in proc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "os/os.h"
+#include "sched/runq.h"
+
+#define MONITOR_NS ((int64_t)5000000) /* between looks while something runs */
+#define IDLE_NS ((int64_t)1000000000) /* between looks while nothing runs */
+#define RETAKE_NS ((int64_t)10000000) /* a computation may hold its P so long */
+#define COMPUTING_PER_P 4
+
+static struct {
+    uint64_t run_count; /* the P's gs_run when last looked at ... */
+    int64_t since;      /* ... and since when it has been that */
+} seen[MAX_PROCS];      /* the monitor's own */
+
+/* ---- giving a P away --------------------------------------------------------------------------- */
+
+static bool retake_applies(struct m *m)
+{
+    struct p *p = m->p;
+    return p != NULL && m->curg != NULL && atomic_load_relaxed(&m->retake_run) == p->gs_run;
+}
+
+/* In the signal handler, on m's own thread, outside sections and ranges. */
+void retake_in_handler(struct m *m)
+{
+    if (!retake_applies(m)) return;
+    struct p *p = p_release(m);
+    m->computing = true;
+    p->status = P_HANDED;
+    struct p *head = atomic_load_relaxed(&sched.orphans);
+    do
+        p->idle_next = head;
+    while (!atomic_cas_release(&sched.orphans, &head, p)); /* pairs with orphans_take */
+    atomic_fetch_add_seq(&sched.monitor_wake, 1);
+    os_futex_wake(&sched.monitor_wake, 1);
+}
+
+/* At a section's end, in a section again. */
+void retake_in_section(struct m *m)
+{
+    if (!retake_applies(m)) return;
+    atomic_fetch_add_relaxed(&sched.ncomputing, 1);
+    atomic_fetch_add_relaxed(&sched.retakes, 1);
+    m->computing = true;
+    p_handoff(p_release(m));
+}
+
+struct p *orphans_take(void)
+{
+    return atomic_exchange_acqrel(&sched.orphans, (struct p *)NULL);
+}
+
+static void adopt_orphans(void)
+{
+    struct p *p = orphans_take(), *following;
+    for (; p != NULL; p = following) {
+        following = p->idle_next;
+        p->idle_next = NULL;
+        atomic_fetch_add_relaxed(&sched.ncomputing, 1);
+        atomic_fetch_add_relaxed(&sched.retakes, 1);
+        p_handoff(p);
+    }
+}
+
+/* ---- looking ------------------------------------------------------------------------------------ */
+
+static bool somebody_waits(struct p *p)
+{
+    return !runq_empty(p) || atomic_load_relaxed(&sched.nrunq) != 0;
+}
+
+static void look_at_p(struct p *p, int64_t now)
+{
+    /* Racy reads: the request is checked again by the thread itself. */
+    struct m *m = atomic_load_relaxed(&p->m);
+    uint64_t run = atomic_load_relaxed(&p->gs_run);
+    if (m == NULL || run != seen[p->id].run_count) {
+        seen[p->id].run_count = run;
+        seen[p->id].since = now;
+        return;
+    }
+    if (now - seen[p->id].since < RETAKE_NS || !somebody_waits(p)) return;
+    uint32_t limit = COMPUTING_PER_P * (uint32_t)sched.nprocs;
+    if (atomic_load_relaxed(&sched.ncomputing) >= limit) {
+        atomic_fetch_add_relaxed(&sched.retakes_refused, 1);
+        return;
+    }
+    atomic_store_relaxed(&m->retake_run, run);
+    if (atomic_load_relaxed(&m->state) == M_USER) os_thread_kill(m->tid, preempt_signal());
+}
+
+/* Descriptors and timers that nobody has looked at because everybody computes. */
+static void look_outside(int64_t now)
+{
+    struct ready_list ready = { NULL, NULL, 0 };
+    for (int i = 0; i < sched.nprocs; i++) {
+        int64_t first = timer_first(sched.all_p[i]);
+        if (first != 0 && first <= now) timer_run_due(sched.all_p[i], now, &ready);
+    }
+    if (netpoll_waiters() != 0 && !atomic_load_relaxed(&sched.polling)) netpoll_poll(0, &ready);
+    ready_inject(&ready);
+}
+
+static bool all_idle(void)
+{
+    return atomic_load_seq(&sched.nidle_p) == (uint32_t)sched.nprocs;
+}
+
+static void look(void)
+{
+    int64_t now = os_now();
+    adopt_orphans();
+    for (int i = 0; i < sched.nprocs; i++)
+        look_at_p(sched.all_p[i], now);
+    look_outside(now);
+    /* Work that was not worth waking a thread for when it came, and still waits. */
+    if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
+    for (int i = 0; i < sched.nprocs; i++)
+        if (!runq_empty(sched.all_p[i])) {
+            m_wake_for_work();
+            return;
+        }
+}
+
+/* The monitor is in a critical section for good; in state BLOCKING at first, RUNTIME on return. */
+void sched_monitor_round(struct m *m)
+{
+    uint32_t wake = atomic_load_seq(&sched.monitor_wake);
+    m_enter_blocking_state(m);
+    if (atomic_load_relaxed(&sched.orphans) == NULL) {
+        atomic_store_seq(&sched.monitor_asleep, 1u);
+        os_futex_wait(&sched.monitor_wake, wake, all_idle() ? IDLE_NS : MONITOR_NS);
+        atomic_store_seq(&sched.monitor_asleep, 0u);
+    }
+    m_leave_blocking_state(m, M_RUNTIME);
+    if (unlikely(atomic_load_relaxed(&sched.exiting))) m_sleep_for_ever(m);
+    look();
+}
+
+/* A P begins to be busy: the monitor may be asleep for good.  Pairs with all_idle after
+ * monitor_asleep in sched_monitor_round: one of the two sees the other. */
+void monitor_notice(void)
+{
+    if (atomic_load_seq(&sched.monitor_asleep) == 0) return;
+    if (atomic_load_relaxed(&sched.nidle_p) + 1 < (uint32_t)sched.nprocs) return;
+    atomic_fetch_add_seq(&sched.monitor_wake, 1);
+    os_futex_wake(&sched.monitor_wake, 1);
+}
+
+uint64_t sched_retakes(void)
+{
+    return atomic_load_relaxed(&sched.retakes); /* a statistic */
+}
