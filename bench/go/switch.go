@@ -1,0 +1,112 @@
+// The lines of bench/switch.c, in Go.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+)
+
+const (
+	switches = 400000
+	batch    = 100
+)
+
+func show(name string, begin time.Time, n int) {
+	fmt.Printf("%s %f\n", name, float64(time.Since(begin).Nanoseconds())/float64(n))
+}
+
+func yield() {
+	var done sync.WaitGroup
+	done.Add(2)
+	for range 2 {
+		go func() {
+			for range switches / 2 {
+				runtime.Gosched()
+			}
+			done.Done()
+		}()
+	}
+	t := time.Now()
+	done.Wait()
+	show("yield", t, switches)
+}
+
+func roundTrip() {
+	there, back := make(chan int32), make(chan int32)
+	go func() {
+		for v := range there {
+			back <- v
+		}
+	}()
+	t := time.Now()
+	for i := range switches / 2 {
+		there <- int32(i)
+		<-back
+	}
+	show("unbuffered-round-trip", t, switches/2)
+	close(there)
+}
+
+func element(name string, capacity int) {
+	c := make(chan int32, capacity)
+	go func() {
+		for i := range switches {
+			c <- int32(i)
+		}
+		close(c)
+	}()
+	t := time.Now()
+	for range c {
+	}
+	show(name, t, switches)
+}
+
+func spawn() {
+	var done sync.WaitGroup
+	t := time.Now()
+	for range switches / batch {
+		done.Add(batch)
+		for range batch {
+			go done.Done()
+		}
+		done.Wait()
+	}
+	show("start-and-exit", t, switches)
+}
+
+func selectOf2() {
+	a, b := make(chan int32, 1), make(chan int32, 1)
+	t := time.Now()
+	for i := range switches {
+		a <- int32(i)
+		select {
+		case <-a:
+		case <-b:
+		}
+	}
+	show("send-and-select-of-2", t, switches)
+}
+
+func mutex() {
+	var m sync.Mutex
+	t := time.Now()
+	for range switches {
+		m.Lock()
+		m.Unlock()
+	}
+	show("mutex-uncontended", t, switches)
+}
+
+func main() {
+	yield()
+	roundTrip()
+	element("buffered-128-element", 128)
+	element("unbuffered-element", 0)
+	spawn()
+	selectOf2()
+	mutex()
+}
