@@ -257,11 +257,11 @@ struct source {
       "Goroutines moved by GORTDEBUG=migrate.")                                                    \
     X("/gort/sched/debug/yields", "events", COUNTER, AS_COUNT, false, yields,                      \
       "Yields of GORTDEBUG=randyield.")                                                            \
+    X("/gort/sched/restartable-ranges", "ranges", GAUGE, AS_COUNT, false, ranges,                  \
+      "Restartable ranges registered by programs and libraries.")                                  \
     X("/gort/sched/retakes", "events", COUNTER, AS_COUNT, false, retakes,                          \
       "Ps taken from goroutines that computed for too long.")                                      \
     X("/gort/sched/runs", "events", COUNTER, AS_COUNT, false, gs_run, "Goroutines switched to.")   \
-    X("/gort/sched/restartable-ranges", "ranges", GAUGE, AS_COUNT, false, ranges,                  \
-      "Restartable ranges registered by programs and libraries.")                                  \
     X("/gort/sched/steal-tries", "events", COUNTER, AS_COUNT, false, steal_tries,                  \
       "Looks at the run queues of other Ps.")                                                      \
     X("/gort/sched/steals", "events", COUNTER, AS_COUNT, false, steals,                            \

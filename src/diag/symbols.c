@@ -280,7 +280,7 @@ static void look_up(struct symbol *s)
     struct mapping m;
     struct elf e = { .fd = -1 };
     Elf64_Sym found = { .st_name = 0 };
-    uint64_t address;
+    uint64_t address = 0;
     if (!mapping_find(s->address, &m)) return;
     copy_file_name(m.path, s->file);
     s->offset = s->address - m.lo + m.file_offset;

@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")
 
 static gort_chan(int) c;

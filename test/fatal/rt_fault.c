@@ -45,7 +45,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 // Keeps a call before it from becoming a jump.
 #define RETURN_HERE() __asm__ volatile("")
 
@@ -110,11 +110,12 @@ NOINLINE static void case_wild(void)
     RETURN_HERE();
 }
 
-NOINLINE static int divide(volatile int a, volatile int b)
+static volatile int quotient;
+
+NOINLINE static void divide(volatile int a, volatile int b)
 {
-    int v = a / b;
+    quotient = a / b;
     RETURN_HERE();
-    return v;
 }
 
 NOINLINE static void case_fpe(void)
@@ -204,11 +205,9 @@ NOINLINE static void overflow_goroutine(void *arg)
 
 NOINLINE static void large_frame(void *arg)
 {
-    volatile char frame[1 << 20];
+    char frame[1 << 20];
     (void)arg;
-    frame[0] = 1;
-    (void)frame[0];
-    RETURN_HERE();
+    __asm__ volatile("" : : "r"(frame) : "memory"); // all of it is real
 }
 
 static void start_deep(void (*fn)(void *))

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")
 
 typedef struct block block;

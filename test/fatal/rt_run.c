@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")
 
 static const char *name = "";

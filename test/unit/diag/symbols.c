@@ -7,7 +7,7 @@
 
 int main(void);
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 NOINLINE static int a_static_function(int n)
 {
