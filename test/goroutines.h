@@ -1,0 +1,59 @@
+// What tests of the public interface share: a main goroutine, and waiting for others.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef GORT_TEST_GOROUTINES_H
+#define GORT_TEST_GOROUTINES_H
+
+#include <gort.h>
+
+#include "test.h"
+
+// On one P: lets every other goroutine run until it waits. Each yield puts the caller behind all
+// that can run; the test modes make calls yield now and then themselves.
+static inline void settle(void)
+{
+    for (int i = 0; i < 32; i++)
+        gort_yield();
+}
+
+// With any number of Ps: waits for the condition, which another goroutine brings about.
+#define WAIT_FOR(condition)                                                                        \
+    do {                                                                                           \
+        int64_t test_until_ = gort_now() + 30 * GORT_S;                                            \
+        while (!(condition)) {                                                                     \
+            if (gort_now() > test_until_)                                                          \
+                test_fail(__FILE__, __LINE__, #condition, "30 s passed");                          \
+            gort_sleep(50 * GORT_US);                                                              \
+        }                                                                                          \
+    } while (0)
+
+#define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define ADD(p, v) __atomic_add_fetch((p), (v), __ATOMIC_ACQ_REL)
+
+// Runs a test with so many Ps.
+#define RUN_ON(procs, name)                                                                        \
+    do {                                                                                           \
+        int test_former_ = gort_max_procs(procs);                                                  \
+        RUN(name);                                                                                 \
+        gort_max_procs(test_former_);                                                              \
+    } while (0)
+
+// And with several numbers of them.
+#define RUN_ON_ALL(name)                                                                           \
+    do {                                                                                           \
+        RUN_ON(1, name);                                                                           \
+        RUN_ON(2, name);                                                                           \
+        RUN_ON(4, name);                                                                           \
+        RUN_ON(16, name);                                                                          \
+    } while (0)
+
+// The message of the panic of fn(arg); fails the test if there is none.
+static gort_panic_info test_panic_ __attribute__((unused));
+#define CHECK_PANICS(fn, arg, text)                                                                \
+    do {                                                                                           \
+        CHECK(gort_try((fn), (arg), &test_panic_));                                                \
+        CHECK_STR_EQ(test_panic_.message, text);                                                   \
+    } while (0)
+
+#endif
