@@ -18,6 +18,7 @@
 #endif
 
 #ifdef GORT_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 
 static inline void asan_to_g(void **save, const struct g *to)
@@ -35,6 +36,11 @@ static inline void asan_arrived(const struct g *g)
 static inline void asan_arrived_system(const struct m *m)
 {
     __sanitizer_finish_switch_fiber(m->asan_fake_stack, NULL, NULL);
+}
+/* Frames abandoned there (a dead goroutine's, a detached thread's loop) left marks. */
+static inline void asan_forget(uintptr_t lo, uintptr_t hi)
+{
+    __asan_unpoison_memory_region((const void *)lo, hi - lo);
 }
 #else
 static inline void asan_to_g(void **save, const struct g *to)
@@ -54,6 +60,11 @@ static inline void asan_arrived(const struct g *g)
 static inline void asan_arrived_system(const struct m *m)
 {
     (void)m;
+}
+static inline void asan_forget(uintptr_t lo, uintptr_t hi)
+{
+    (void)lo;
+    (void)hi;
 }
 #endif
 

@@ -219,6 +219,7 @@ static bool g_bury(struct g *g, void *arg)
 {
     (void)arg;
     struct p *p = m_self()->p;
+    asan_forget(g->ctx.sp, g->stack_hi);
     g->fn = NULL;
     g->arg = NULL;
     g->wake_param = NULL;
