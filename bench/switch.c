@@ -22,7 +22,6 @@ static void begin(void)
     pair = (struct pair){ .there = NULL };
 }
 
-
 static void yielder(void *arg)
 {
     (void)arg;

@@ -25,14 +25,12 @@
 // EXPECT sent stderr=^fatal error: SIGSEGV sent by process \d+$
 // EXPECT in-blocking stderr=^fatal error: SIGSEGV
 // EXPECT in-blocking stderr=^read_it\(\.\.\.\)(?s:.*)^fault_in_blocking\(\.\.\.\)(?s:.*)^case_in_blocking\(\.\.\.\)$
-// EXPECT foreign signal=SIGSEGV absent=fatal error
-// EXPECT foreign-handled exit=7 stdout=^former handler$
 // EXPECT overflow stderr=^fatal error: stack overflow: goroutine \d+ \(deep\) exceeded its stack of \d+ bytes in function recurse$
 // EXPECT overflow stderr=(^recurse\(\.\.\.\)\n.*\n){50}\.\.\.\d+ frames elided\.\.\.\n(?s:.*)^overflow_goroutine\(\.\.\.\)$
 // EXPECT overflow-main stderr=^fatal error: stack overflow: goroutine 1 \(main\) exceeded its stack of \d+ bytes in function recurse$
 // EXPECT overflow-frame stderr=^fatal error: stack overflow: goroutine \d+ \(deep\) .* in function large_frame$
 //
-// TEST skip=asan,tsan,ubsan
+// TEST skip=tsan,ubsan
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <fcntl.h>
@@ -162,27 +160,6 @@ NOINLINE static void case_in_blocking(void)
     RETURN_HERE();
 }
 
-static void *foreign_thread(void *arg)
-{
-    read_it(arg);
-    return NULL;
-}
-
-static void case_foreign(void)
-{
-    pthread_t t;
-    pthread_create(&t, NULL, foreign_thread, NULL);
-    gort_sleep(10 * GORT_S);
-}
-
-static void former_handler(int sig)
-{
-    (void)sig;
-    static const char text[] = "former handler\n";
-    if (write(1, text, sizeof text - 1) < 0) _exit(8);
-    _exit(7);
-}
-
 static volatile int last_depth = -1;
 
 // The frame is real: nothing may turn the recursion into a loop.
@@ -230,7 +207,6 @@ NOINLINE static int main_goroutine(int argc, char **argv)
     if (strcmp(c, "bus") == 0) case_bus();
     if (strcmp(c, "sent") == 0) case_sent();
     if (strcmp(c, "in-blocking") == 0) case_in_blocking();
-    if (strncmp(c, "foreign", 7) == 0) case_foreign();
     if (strcmp(c, "overflow") == 0) start_deep(overflow_goroutine);
     if (strcmp(c, "overflow-frame") == 0) start_deep(large_frame);
     if (strcmp(c, "overflow-main") == 0) recurse(0);
@@ -239,6 +215,5 @@ NOINLINE static int main_goroutine(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "foreign-handled") == 0) signal(SIGSEGV, former_handler);
     return gort_run(main_goroutine, argc, argv);
 }

@@ -4,7 +4,6 @@
 // EXPECT twice stdout=^main ran$
 // EXPECT nested stderr=^fatal error: gort_run called inside gort_run$
 // EXPECT nested stderr=^goroutine 1 \[running\]:\n(?s:.*)^run_again\(\.\.\.\)\n\t.*\nmain_goroutine\(\.\.\.\)$
-// EXPECT null stderr=^fatal error: gort_run: the main function is NULL$
 // EXPECT before stderr=^fatal error: gort_yield called on a thread that gort does not know: use gort_run
 // EXPECT before stderr=^thread without a goroutine:\n(?s:.*)^call_before\(\.\.\.\)\n\t.*\nmain\(\.\.\.\)$
 //
@@ -43,10 +42,8 @@ NOINLINE static void call_before(void)
 
 int main(int argc, char **argv)
 {
-    int (*volatile no_function)(int, char **) = NULL;
     if (argc > 1) name = argv[1];
     if (strcmp(name, "before") == 0) call_before();
-    if (strcmp(name, "null") == 0) gort_run(no_function, argc, argv);
     gort_run(main_goroutine, argc, argv);
     if (strcmp(name, "twice") == 0) gort_run(main_goroutine, argc, argv);
     return 0;
