@@ -250,8 +250,7 @@ static int dial(struct g *g, const struct net_addr *a, int64_t deadline)
     if (a->sa.sa_family != AF_UNIX) net_sys_no_delay(fd);
     if (error == EINPROGRESS) error = wait_connected(g, fd, deadline);
     if (error == 0) return fd;
-    net_fd_forget(fd);
-    (void)net_sys_close(fd);
+    (void)net_fd_close(g, fd); /* the first error is told */
     return -error;
 }
 
@@ -273,11 +272,11 @@ static never_inline bool is_open(int fd)
 
 int gort_close_fd(int fd)
 {
-    (void)lang_enter("gort_close_fd");
+    struct g *g = lang_enter("gort_close_fd");
     if (fd < 0 || !is_open(fd)) return net_fail(EBADF);
-    net_fd_forget(fd);
-    int r = net_sys_close(fd);
-    return r == -EBADF ? net_fail(EBADF) : 0; /* what a write failed with is told late, or never */
+    int error = net_fd_close(g, fd);
+    /* Other errors are those of earlier writes, told late; the descriptor is closed. */
+    return error == EBADF || error == ENOMEM ? net_fail(error) : 0;
 }
 
 int gort_local_addr(int fd, char *buf, size_t n)

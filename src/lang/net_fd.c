@@ -7,6 +7,12 @@
  * time between that look and the system call; a program that closes a descriptor which others are
  * just beginning to use has the race that POSIX gives it.
  *
+ * Note [The gate].  An operation that begins just while the number is closed must not register it with
+ * the poller again between netpoll_close and close(2): the kernel would drop that registration, and
+ * nobody would wake who waits.  So finding out the kind, which registers, and closing exclude each
+ * other.  Operations that began before find the poller's record closed, or opened for the number's
+ * new meaning; in the latter case they still have the turn, wake when that is ready, and leave.
+ *
  * Turns: several goroutines that read (or write) one descriptor do so one after the other, so one
  * goroutine waits in the poller for each direction, and a write of many bytes is not mixed with
  * another.
@@ -14,7 +20,7 @@
  * A descriptor that gort has used is closed by gort_close_fd: after a plain close(2) the kind
  * remembered is that of the former file.  For sockets that mistake is noticed (ENOTSOCK).
  *
- * Locking: the turns, which are the program's kind of mutex; a new block of records is set by
+ * Locking: the gate and the turns, which are the program's kind of mutex; a new block of records is set by
  * compare-and-swap.
  * Answers to: internal/poll/fd_mutex.go, fd_unix.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -70,12 +76,21 @@ static int adopt(int fd, mode_t mode, enum net_kind *kind)
     return error;
 }
 
-static never_inline int find_kind(int fd, struct net_fd *info, enum net_kind *kind)
+static never_inline int find_kind_gated(int fd, enum net_kind *kind)
 {
     struct stat st;
-    if (fstat(fd, &st) != 0) return errno;
-    int error = adopt(fd, st.st_mode, kind);
-    if (error == 0) atomic_store_relaxed(&info->kind, (uint8_t)*kind); /* all find the same */
+    return fstat(fd, &st) != 0 ? errno : adopt(fd, st.st_mode, kind);
+}
+
+/* Note [The gate]. */
+static int find_kind(struct net_op *op)
+{
+    struct net_fd *info = op->fd_info;
+    mutex_lock(op->g, &info->gate, WAIT_IO);
+    op->generation = atomic_load_relaxed(&info->generation); /* raised under the gate */
+    int error = find_kind_gated(op->fd, &op->kind);
+    if (error == 0) atomic_store_relaxed(&info->kind, (uint8_t)op->kind);
+    mutex_unlock(&info->gate);
     return error;
 }
 
@@ -94,7 +109,7 @@ int net_fd_open(int fd, enum net_kind kind)
 
 static bool is_current(const struct net_op *op)
 {
-    /* Pairs with net_fd_forget; who read an older one has the race described above. */
+    /* Pairs with net_fd_close; who read an older one has the race described above. */
     return atomic_load_acquire(&op->fd_info->generation) == op->generation;
 }
 
@@ -107,7 +122,7 @@ int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode)
     op->generation = atomic_load_acquire(&info->generation);
     op->kind = atomic_load_acquire(&info->kind);
     if (op->kind == NET_UNKNOWN) {
-        int error = find_kind(fd, info, &op->kind);
+        int error = find_kind(op);
         if (error != 0) return error;
     }
     mutex_lock(g, &info->turn[mode], WAIT_IO);
@@ -129,15 +144,18 @@ void net_op_end(struct net_op *op)
 
 int net_op_reconsider(struct net_op *op)
 {
-    return find_kind(op->fd, op->fd_info, &op->kind);
+    return is_current(op) ? find_kind(op) : ECANCELED;
 }
 
-void net_fd_forget(int fd)
+int net_fd_close(struct g *g, int fd)
 {
     struct net_fd *info = info_of(fd);
-    if (info != NULL) {
-        atomic_store_relaxed(&info->kind, (uint8_t)NET_UNKNOWN);
-        (void)atomic_fetch_add_acqrel(&info->generation, 1u); /* pairs with is_current */
-    }
+    if (info == NULL) return ENOMEM;
+    mutex_lock(g, &info->gate, WAIT_IO);
+    atomic_store_relaxed(&info->kind, (uint8_t)NET_UNKNOWN);
+    (void)atomic_fetch_add_acqrel(&info->generation, 1u); /* pairs with is_current */
     netpoll_close(fd);
+    int error = -net_sys_close(fd);
+    mutex_unlock(&info->gate);
+    return error;
 }

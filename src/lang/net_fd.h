@@ -20,8 +20,9 @@ enum net_kind {
 /* One descriptor number.  Off-heap, never freed; zero: never used. */
 struct net_fd {
     uint32_t generation; /* rises with each gort_close_fd of the number; atomic */
-    uint8_t kind;        /* enum net_kind; atomic; set by first use, cleared by close */
+    uint8_t kind;        /* enum net_kind; atomic; written under gate, or by who opens the number */
     bool drained;        /* the last read took all there was; the reader whose turn it is */
+    gort_mutex gate;     /* held while the kind is found out, and while the number is closed */
     gort_mutex turn[2];  /* by poll_mode: held during a whole operation */
 };
 
@@ -45,7 +46,8 @@ int net_op_wait(struct net_op *op, int64_t deadline);
 void net_op_end(struct net_op *op);
 /* The descriptor turned out to be of another kind than remembered: finds it out anew.  0 or errno. */
 int net_op_reconsider(struct net_op *op);
-/* The number is about to mean nothing: waiters fail with ECANCELED. */
-void net_fd_forget(int fd);
+/* Closes it: waiters fail with ECANCELED.  0 or errno, of which only EBADF means that it was not
+ * open. */
+int net_fd_close(struct g *g, int fd);
 
 #endif

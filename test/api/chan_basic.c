@@ -141,7 +141,7 @@ typedef struct {
 TEST(elements_without_bytes)
 {
     gort_chan(empty) c = gort_chan_make(empty, 2);
-    empty e;
+    empty e = {};
     gort_send(c, e);
     gort_send(c, e);
     CHECK(!gort_try_send(c, e));
