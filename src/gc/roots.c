@@ -187,6 +187,7 @@ static void scan_g_record(struct marker *m, struct g *g)
 {
     marker_see(m, (uintptr_t)g->arg);
     marker_see(m, (uintptr_t)g->wake_param);
+    marker_see(m, (uintptr_t)g->defers);
     for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link)
         marker_see(m, (uintptr_t)s->elem);
 }
