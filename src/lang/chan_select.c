@@ -269,7 +269,7 @@ static int wait_all(struct select *s)
     g->wake_param = NULL;
     enqueue_all(s);
     if (s->timed) s->timer = (struct timer){ .when = s->deadline, .fn = deadline_passed, .arg = g };
-    g_park(commit_select, s, s->n == 0 && !s->timed ? WAIT_SELECT_NO_CASES : WAIT_SELECT);
+    g_park(commit_select, s, WAIT_SELECT);
 
     struct sudog *winner = g->wake_param;
     g->wake_param = NULL;
