@@ -28,11 +28,22 @@ typedef struct {
 static bench_line bench_lines[BENCH_LINES];
 static int bench_count;
 
-static inline int64_t bench_now(void)
+static inline int64_t bench_clock(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static inline int64_t bench_now(void)
+{
+    return bench_clock(CLOCK_MONOTONIC);
+}
+
+// CPU time of the process: what other programs do at the time matters less.
+static inline int64_t bench_cpu(void)
+{
+    return bench_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static inline bench_line *bench_find(const char *name)

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"syscall"
 	"time"
 	"unsafe"
 )
@@ -38,12 +39,19 @@ type noscan256 [32]int64
 
 var sink unsafe.Pointer
 
+// CPU time of the process.
+func cpu() time.Duration {
+	var r syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
 func measure[T any](name string) {
-	t := time.Now()
+	t := cpu()
 	for range count {
 		sink = unsafe.Pointer(new(T))
 	}
-	fmt.Printf("%s %f\n", name, float64(time.Since(t).Nanoseconds())/count)
+	fmt.Printf("%s %f\n", name, float64((cpu()-t).Nanoseconds())/count)
 }
 
 type node struct {
@@ -71,7 +79,7 @@ func main() {
 	keep()
 	measure[typed64]("typed-64-large-heap")
 	measure[noscan64]("noscan-64-large-heap")
-	t := time.Now()
+	t := cpu()
 	runtime.GC()
-	fmt.Printf("collection-us %f\n", float64(time.Since(t).Nanoseconds())/1000)
+	fmt.Printf("collection-us %f\n", float64((cpu()-t).Nanoseconds())/1000)
 }

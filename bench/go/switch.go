@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -15,8 +16,15 @@ const (
 	batch    = 100
 )
 
-func show(name string, begin time.Time, n int) {
-	fmt.Printf("%s %f\n", name, float64(time.Since(begin).Nanoseconds())/float64(n))
+// CPU time of the process.
+func cpu() time.Duration {
+	var r syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+func show(name string, begin time.Duration, n int) {
+	fmt.Printf("%s %f\n", name, float64((cpu()-begin).Nanoseconds())/float64(n))
 }
 
 func yield() {
@@ -30,7 +38,7 @@ func yield() {
 			done.Done()
 		}()
 	}
-	t := time.Now()
+	t := cpu()
 	done.Wait()
 	show("yield", t, switches)
 }
@@ -42,7 +50,7 @@ func roundTrip() {
 			back <- v
 		}
 	}()
-	t := time.Now()
+	t := cpu()
 	for i := range switches / 2 {
 		there <- int32(i)
 		<-back
@@ -59,7 +67,7 @@ func element(name string, capacity int) {
 		}
 		close(c)
 	}()
-	t := time.Now()
+	t := cpu()
 	for range c {
 	}
 	show(name, t, switches)
@@ -67,7 +75,7 @@ func element(name string, capacity int) {
 
 func spawn() {
 	var done sync.WaitGroup
-	t := time.Now()
+	t := cpu()
 	for range switches / batch {
 		done.Add(batch)
 		for range batch {
@@ -80,7 +88,7 @@ func spawn() {
 
 func selectOf2() {
 	a, b := make(chan int32, 1), make(chan int32, 1)
-	t := time.Now()
+	t := cpu()
 	for i := range switches {
 		a <- int32(i)
 		select {
@@ -93,7 +101,7 @@ func selectOf2() {
 
 func mutex() {
 	var m sync.Mutex
-	t := time.Now()
+	t := cpu()
 	for range switches {
 		m.Lock()
 		m.Unlock()
