@@ -167,6 +167,7 @@ static const struct knob {
     { "seed", offsetof(struct env, seed), 0, UINT64_MAX },
     { "stopsignal", offsetof(struct env, stopsignal), SIGNAL_LEAST, SIGNAL_MOST },
     { "threadfail", offsetof(struct env, threadfail), 0, UINT32_MAX },
+    { "slice", offsetof(struct env, slice), 10, 10000000 },
     { "tinyrunq", offsetof(struct env, tinyrunq), 0, 1 },
 };
 
@@ -285,6 +286,7 @@ void env_apply(struct env *e)
     throw_set_crash(e->traceback == TRACEBACK_CRASH);
     sched_debug.rand_yield = (uint32_t)e->randyield;
     sched_debug.migrate = (uint32_t)e->migrate;
+    sched_debug.slice_us = (uint32_t)e->slice;
     sched_debug.tiny_runq = (uint32_t)e->tinyrunq;
     if (e->stopsignal != 0) preempt_install((int)e->stopsignal);
     if (e->mapfail != 0) os_mem_fail_at(e->mapfail, false);

@@ -36,6 +36,7 @@ struct env {
     uint64_t clobberfree; /* overwrite freed memory */
     uint64_t randyield;   /* yield at one in n calls that may block */
     uint64_t migrate;     /* every goroutine made ready goes to the global queue */
+    uint64_t slice;       /* microseconds a computation may hold its P; 0: the default */
     uint64_t tinyrunq;    /* run queues of 4 */
     uint64_t seed;        /* of all random choices */
     uint64_t stopsignal;  /* number of the signal that stops threads */

@@ -22,10 +22,14 @@
 #include "os/os.h"
 #include "sched/runq.h"
 
-#define MONITOR_NS ((int64_t)5000000) /* between looks while something runs */
 #define IDLE_NS ((int64_t)1000000000) /* between looks while nothing runs */
 #define RETAKE_NS ((int64_t)10000000) /* a computation may hold its P so long */
 #define COMPUTING_PER_P 4
+
+static int64_t slice_ns(void)
+{
+    return unlikely(sched_debug.slice_us) ? (int64_t)sched_debug.slice_us * 1000 : RETAKE_NS;
+}
 
 static struct {
     uint64_t run_count; /* the P's gs_run when last looked at ... */
@@ -99,7 +103,7 @@ static void look_at_p(struct p *p, int64_t now)
         seen[p->id].since = now;
         return;
     }
-    if (now - seen[p->id].since < RETAKE_NS || !somebody_waits(p)) return;
+    if (now - seen[p->id].since < slice_ns() || !somebody_waits(p)) return;
     uint32_t limit = COMPUTING_PER_P * (uint32_t)sched.nprocs;
     if (atomic_load_relaxed(&sched.ncomputing) >= limit) {
         atomic_fetch_add_relaxed(&sched.retakes_refused, 1);
@@ -149,7 +153,7 @@ void sched_monitor_round(struct m *m)
     m_enter_blocking_state(m);
     if (atomic_load_relaxed(&sched.orphans) == NULL) {
         atomic_store_seq(&sched.monitor_asleep, 1u);
-        os_futex_wait(&sched.monitor_wake, wake, all_idle() ? IDLE_NS : MONITOR_NS);
+        os_futex_wait(&sched.monitor_wake, wake, all_idle() ? IDLE_NS : slice_ns() / 2);
         atomic_store_seq(&sched.monitor_asleep, 0u);
     }
     m_leave_blocking_state(m, M_RUNTIME);
