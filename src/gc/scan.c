@@ -108,6 +108,7 @@ static void scan_by_layout(struct marker *m, uint64_t word, uintptr_t base, uint
     if (t == NULL || (tag == LAYOUT_REPEAT && (t->flags & GORT_TYPE_CONSERVATIVE))) {
         scan_words(m, lo, hi);
     } else if (tag == LAYOUT_REPEAT) {
+        check(t->size != 0); /* a descriptor that did not outlive its object */
         uintptr_t at = lo == base ? base : base + (lo - base) / t->size * t->size;
         for (; at < hi; at += t->size)
             scan_element(m, t, at, lo, hi);

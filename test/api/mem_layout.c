@@ -10,10 +10,15 @@
 
 enum { RUNS_MAX = 24, PROBES = 120 };
 
-struct subject {
-    // How it is made
+// A descriptor must outlive its objects, which may be kept by chance: never freed.
+struct made {
     struct gort_type type;
     struct gort_pointer_run runs[RUNS_MAX];
+};
+
+struct subject {
+    // How it is made
+    struct made *made;
     enum { ONE, ARRAY, FLEX, FLEX_NOSCAN, PLAIN, PLAIN_NOSCAN } way;
     size_t n; // elements, bytes
     size_t offset, elem;
@@ -30,10 +35,11 @@ static uint64_t rnd;
 
 static bool in_type(size_t word)
 {
-    if (it.type.flags & GORT_TYPE_NOSCAN) return false;
-    if (it.type.flags & GORT_TYPE_CONSERVATIVE) return (word + 1) * 8 <= it.type.size;
-    for (uint32_t i = 0; i < it.type.nruns; i++)
-        if (word * 8 >= it.runs[i].offset && word * 8 < it.runs[i].offset + it.runs[i].size)
+    if (it.made->type.flags & GORT_TYPE_NOSCAN) return false;
+    if (it.made->type.flags & GORT_TYPE_CONSERVATIVE) return (word + 1) * 8 <= it.made->type.size;
+    for (uint32_t i = 0; i < it.made->type.nruns; i++)
+        if (word * 8 >= it.made->runs[i].offset &&
+            word * 8 < it.made->runs[i].offset + it.made->runs[i].size)
             return true;
     return false;
 }
@@ -44,8 +50,8 @@ static bool is_pointer_word(size_t word)
     case ONE:
         return in_type(word);
     case ARRAY:
-        if (it.type.flags & GORT_TYPE_CONSERVATIVE) return true;
-        return in_type(word % (it.type.size / 8));
+        if (it.made->type.flags & GORT_TYPE_CONSERVATIVE) return true;
+        return in_type(word % (it.made->type.size / 8));
     case FLEX:
         return word * 8 >= it.offset ? true : in_type(word);
     case FLEX_NOSCAN:
@@ -63,12 +69,12 @@ static void *make(void)
 {
     switch (it.way) {
     case ONE:
-        return gort_new_raw(&it.type);
+        return gort_new_raw(&it.made->type);
     case ARRAY:
-        return gort_new_array_raw(&it.type, it.n);
+        return gort_new_array_raw(&it.made->type, it.n);
     case FLEX:
     case FLEX_NOSCAN:
-        return gort_new_flex_raw(&it.type, it.offset, it.elem, it.way == FLEX_NOSCAN, it.n);
+        return gort_new_flex_raw(&it.made->type, it.offset, it.elem, it.way == FLEX_NOSCAN, it.n);
     case PLAIN:
         return gort_alloc(it.n);
     default:
@@ -80,13 +86,13 @@ static size_t bytes_wanted(void)
 {
     switch (it.way) {
     case ONE:
-        return it.type.size;
+        return it.made->type.size;
     case ARRAY:
-        return it.type.size * it.n;
+        return it.made->type.size * it.n;
     case FLEX:
     case FLEX_NOSCAN: {
         size_t bytes = it.offset + it.elem * it.n;
-        return bytes < it.type.size ? it.type.size : bytes;
+        return bytes < it.made->type.size ? it.made->type.size : bytes;
     }
     default:
         return it.n;
@@ -122,7 +128,7 @@ static void build(void *unused)
     (void)unused;
     size_t bytes = bytes_wanted();
     void **p = make();
-    uintptr_t align = it.type.align != 0 ? it.type.align : 8;
+    uintptr_t align = it.made->type.align != 0 ? it.made->type.align : 8;
     CHECK_EQ((uintptr_t)p % align, 0);
     for (size_t i = 0; i < bytes / 8; i++)
         CHECK(p[i] == NULL);
@@ -163,27 +169,35 @@ static void examine(const char *what)
         dying += !is_pointer_word(it.probe[i]);
     collect_until(dying);
     judge(what);
+    memset(it.object, 0, it.words * 8); // if it is kept by chance, it keeps nothing
     it.object = NULL;
 }
 
 // ---- types --------------------------------------------------------------------------------------------
 
-static void describe(size_t words, uint32_t flags)
+static void subject_reset(void)
 {
     memset(&it, 0, sizeof it);
-    it.type = (struct gort_type){ .name = "made", .size = words * 8, .align = 8, .flags = flags };
+    it.made = calloc(1, sizeof *it.made);
+}
+
+static void describe(size_t words, uint32_t flags)
+{
+    subject_reset();
+    it.made->type =
+        (struct gort_type){ .name = "made", .size = words * 8, .align = 8, .flags = flags };
     if (flags != 0) return;
-    it.type.runs = it.runs;
+    it.made->type.runs = it.made->runs;
     uint32_t n = 1 + (uint32_t)(test_random(&rnd) % (words < RUNS_MAX ? words : RUNS_MAX));
     for (uint32_t i = 0; i < n; i++) {
         size_t first = test_random(&rnd) % words, len = 1 + test_random(&rnd) % 3;
         if (i == 0 && test_random(&rnd) % 2) len += words / 3;
         if (first + len > words) len = words - first;
-        it.runs[i] = (struct gort_pointer_run){ first * 8, len * 8 };
-        it.type.nruns++;
-        if (it.type.ptrdata < (first + len) * 8) it.type.ptrdata = (first + len) * 8;
+        it.made->runs[i] = (struct gort_pointer_run){ first * 8, len * 8 };
+        it.made->type.nruns++;
+        if (it.made->type.ptrdata < (first + len) * 8) it.made->type.ptrdata = (first + len) * 8;
         for (size_t w = first; words <= 64 && w < first + len; w++)
-            it.type.mask |= (uint64_t)1 << w;
+            it.made->type.mask |= (uint64_t)1 << w;
     }
 }
 
@@ -236,10 +250,10 @@ static void flexible(void)
 static void plain(void)
 {
     for (int i = 0; i < SIZES; i++) {
-        memset(&it, 0, sizeof it);
+        subject_reset();
         it.way = PLAIN;
         it.n = sizes[i] * 8 + i % 8;
-        it.type.align = it.n < 16 ? 8 : 16;
+        it.made->type.align = it.n < 16 ? 8 : 16;
         examine("alloc");
         it.way = PLAIN_NOSCAN;
         examine("alloc_noscan");
@@ -251,11 +265,13 @@ static void alignments(void)
     for (size_t align = 1; align <= 8192; align *= 2)
         for (int i = 0; i < SIZES; i += 3) {
             size_t bytes = (sizes[i] * 8 + align - 1) / align * align;
-            struct gort_type t = { .name = "aligned", .size = bytes, .align = (uint32_t)align };
-            for (uint32_t flags = 0; flags <= 2; flags++) {
-                t.flags = flags != 0 ? flags : GORT_TYPE_CONSERVATIVE;
-                CHECK_EQ((uintptr_t)gort_new_raw(&t) % align, 0);
-                CHECK_EQ((uintptr_t)gort_new_array_raw(&t, 3) % align, 0);
+            for (uint32_t flags = 1; flags <= 2; flags++) {
+                subject_reset();
+                struct gort_type *t = &it.made->type;
+                *t = (struct gort_type){ "aligned", bytes,           bytes, 0, NULL,
+                                         0,         (uint32_t)align, flags, 0 };
+                CHECK_EQ((uintptr_t)gort_new_raw(t) % align, 0);
+                CHECK_EQ((uintptr_t)gort_new_array_raw(t, 3) % align, 0);
             }
         }
 }
@@ -279,7 +295,7 @@ static void memory_is_zeroed(void)
 static void empty_objects(void)
 {
     char *a = gort_alloc(0), *b = gort_alloc_noscan(0), *c = gort_new_array(char, 0);
-    struct gort_type t = { .name = "empty", .align = 64 };
+    static const struct gort_type t = { .name = "empty", .align = 64 };
     CHECK(a != NULL && b != NULL && c != NULL);
     CHECK_EQ((uintptr_t)gort_new_raw(&t) % 64, 0);
 }

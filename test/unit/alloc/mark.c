@@ -1,0 +1,221 @@
+// Marking: shared by all Ps, complete without memory for its queue, and from records of other floors.
+// TEST timeout=180 serial
+// SPDX-License-Identifier: BSD-3-Clause
+#include "gc/mark.h"
+
+#include "../gc/gc_test.h"
+#include "gc/work.h"
+#include "gort.h"
+
+typedef struct node {
+    struct node *left, *right;
+    uint64_t value;
+    uint64_t space;
+} node;
+GORT_TYPE(node, left, right);
+
+static node **wide; // many small trees
+enum { DEPTH = 6 };
+static uint32_t ntrees;
+
+static node *tree(int depth, uint64_t value)
+{
+    node *x = gort_new(node);
+    x->value = value;
+    if (depth > 0) {
+        gort_init(&x->left, tree(depth - 1, 2 * value));
+        gort_init(&x->right, tree(depth - 1, 2 * value + 1));
+    }
+    return x;
+}
+
+static uint64_t check_tree(const node *x, int depth, uint64_t value)
+{
+    CHECK_EQ(x->value, value);
+    if (depth == 0) {
+        CHECK(x->left == NULL && x->right == NULL);
+        return 1;
+    }
+    return 1 + check_tree(x->left, depth - 1, 2 * value) +
+           check_tree(x->right, depth - 1, 2 * value + 1);
+}
+
+static void build_wide(uint32_t n)
+{
+    ntrees = n;
+    gort_set(&wide, (node **)gort_alloc(n * sizeof(node *)));
+    for (uint32_t i = 0; i < n; i++)
+        gort_set(&wide[i], tree(DEPTH, 1));
+}
+
+static void check_wide(void)
+{
+    for (uint32_t i = 0; i < ntrees; i++)
+        CHECK_EQ(check_tree(wide[i], DEPTH, 1), (2 << DEPTH) - 1);
+}
+
+// ---- every P has a fair share --------------------------------------------------------------------------
+
+enum { CYCLES = 10 };
+static uint64_t share[MAX_PROCS], all_shares;
+static uint32_t cycles_seen, markers_most;
+
+static void on_cycle(const struct gc_cycle_record *r)
+{
+    for (int i = 0; i < r->procs; i++) {
+        share[i] += gc_marker_bytes(i);
+        all_shares += gc_marker_bytes(i);
+    }
+    if (r->markers > markers_most) markers_most = r->markers;
+    cycles_seen++;
+}
+
+static void all_ps_mark(void)
+{
+    int procs = p_count();
+    gort_set_gc_percent(-1);
+    build_wide((uint32_t)test_count(8000));
+    gc_cycle_listener = on_cycle;
+    for (int i = 0; i < CYCLES; i++)
+        gort_gc();
+    check_wide();
+    CHECK_EQ(cycles_seen, CYCLES);
+    CHECK_EQ(markers_most, procs);
+    for (int i = 0; i < procs; i++) // at least a third of an equal part
+        CHECK_GE(share[i] * (unsigned)procs * 3, all_shares);
+}
+
+// ---- overflow ------------------------------------------------------------------------------------------
+
+static struct gc_cycle_record last;
+static void keep_record(const struct gc_cycle_record *r)
+{
+    last = *r;
+}
+
+static void marking_needs_no_memory(void)
+{
+    gort_set_gc_percent(-1);
+    build_wide(20000); // roots of trees alone are more than the reserve of buffers holds
+    gc_cycle_listener = keep_record;
+    gort_gc();
+    uint64_t objects = last.objects;
+    CHECK_EQ(last.overflows, 0);
+    CHECK_GE(objects, 20000 * ((2 << DEPTH) - 1));
+    // Take nearly all buffers away, and let nobody have more.
+    static struct lfnode *taken[100000];
+    uint32_t n = 0;
+    while (n < 100000 && (taken[n] = lfstack_pop(&work_pool.empty)) != NULL)
+        n++;
+    for (int i = 0; i < 2 * p_count() + 4; i++)
+        lfstack_push(&work_pool.empty, taken[--n]);
+    work_pool.fail_after = 0;
+    gort_gc();
+    CHECK_GT(last.overflows, 0);
+    CHECK_EQ(last.objects, objects);
+    check_wide();
+    while (n > 0)
+        lfstack_push(&work_pool.empty, taken[--n]);
+    work_pool.fail_after = UINT64_MAX;
+    gort_gc();
+    CHECK_EQ(last.overflows, 0);
+    CHECK_EQ(last.objects, objects);
+}
+
+// ---- records of other floors ------------------------------------------------------------------------------
+
+static uintptr_t *record; // off-heap
+static uint32_t emitted;
+
+static void emit_records(gc_emit_range emit, void *arg)
+{
+    emitted++;
+    emit((uintptr_t)record, (uintptr_t)(record + 4), arg);
+}
+
+__attribute__((noinline)) static void fill_record(void)
+{
+    for (int i = 0; i < 4; i++)
+        record[i] = (uintptr_t)tree(3, 1);
+}
+
+static void records_are_roots(void)
+{
+    record = os_mem_map(NULL, 4096);
+    gc_add_record_roots(emit_records);
+    fill_record();
+    scrub_stack();
+    for (int i = 0; i < 3; i++) {
+        gort_gc();
+        for (int k = 0; k < 1000; k++) // would be given their slots
+            tree(1, 77);
+    }
+    CHECK_GE(emitted, 3);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(check_tree((node *)record[i], 3, 1), 15);
+}
+
+// ---- long lists, deep structure -------------------------------------------------------------------------------
+
+static node *list;
+
+static void a_list_is_marked_by_one_while_others_starve(void)
+{
+    enum { N = 300000 };
+    for (uint64_t i = 0; i < N; i++) {
+        node *x = gort_new(node);
+        x->value = i;
+        gort_init(&x->left, list);
+        gort_set(&list, x);
+    }
+    for (int i = 0; i < 3; i++)
+        gort_gc();
+    uint64_t n = N;
+    for (node *x = list; x != NULL; x = x->left)
+        CHECK_EQ(x->value, --n);
+    CHECK_EQ(n, 0);
+}
+
+// ---- modes count their firings --------------------------------------------------------------------------------
+
+static const struct gc_test_options stress_options = {
+    .percent = 100, .gcstress = 50, .gccheck = true, .clobber = true
+};
+
+static void modes_fire(void)
+{
+    build_wide(20);
+    for (int i = 0; i < 2000; i++)
+        tree(1, 5);
+    check_wide();
+    CHECK_GE(gc_debug_counts.gcstress, 6000 / 50);
+    CHECK_GE(gc_debug_counts.gccheck, gc_debug_counts.gcstress);
+}
+
+// Freed slots are overwritten: a dangling pointer, hidden from the collector, shows it.
+static void freed_memory_is_clobbered(void)
+{
+    enum { N = 1000 };
+    static uintptr_t hidden[N];
+    for (int i = 0; i < N; i++)
+        hidden[i] = ~(uintptr_t)tree(0, 5);
+    scrub_stack();
+    gort_gc();
+    int clobbered = 0;
+    for (int i = 0; i < N; i++)
+        clobbered += ((node *)~hidden[i])->space == HEAP_CLOBBER;
+    CHECK_GE(clobbered, N / 2);
+}
+
+int main(void)
+{
+    RUN_ON(all_ps_mark, 1);
+    RUN_ON(all_ps_mark, 2);
+    RUN_ON(all_ps_mark, 4);
+    RUN_ALL(marking_needs_no_memory);
+    RUN_ALL(records_are_roots);
+    RUN_ALL(a_list_is_marked_by_one_while_others_starve);
+    RUN_WITH(modes_fire, &stress_options);
+    RUN_WITH(freed_memory_is_clobbered, &stress_options);
+    return 0;
+}
