@@ -43,6 +43,7 @@ struct select {
     uint32_t n;           /* live cases */
     uint32_t *try_order;  /* indices of live cases, shuffled */
     uint32_t *lock_order; /* the same, by address of the channel */
+    struct sudog *spare;  /* records acquired beforehand, through wait_link */
     int64_t deadline;
     bool timed;
     struct timer timer; /* while parked, when timed */
@@ -152,6 +153,38 @@ static void unlock_all(const struct select *s)
     }
 }
 
+/* ---- records -------------------------------------------------------------------------------- */
+
+/* In a section with a P, as all of these.  Many records are acquired before the locks, because that
+ * may have to ask the kernel for memory; a few are mostly at hand. */
+static void reserve_records(struct select *s)
+{
+    if (s->n <= FRAME_CASES) return;
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct sudog *w = sudog_acquire(s->g);
+        w->g = s->g;
+        w->wait_link = s->spare;
+        s->spare = w;
+    }
+}
+
+static struct sudog *take_record(struct select *s)
+{
+    struct sudog *w = s->spare;
+    if (w == NULL) return sudog_acquire(s->g);
+    s->spare = w->wait_link;
+    return w;
+}
+
+static void release_records(struct sudog *w)
+{
+    struct sudog *next;
+    for (; w != NULL; w = next) {
+        next = w->wait_link;
+        sudog_release(w);
+    }
+}
+
 /* ---- pass 1: is one ready? ------------------------------------------------------------------ */
 
 enum outcome { NOT_READY, DONE, SEND_CLOSED };
@@ -180,6 +213,7 @@ static int try_all(struct select *s)
         if (o == NOT_READY) continue;
         unlock_all(s);
         if (wake != NULL) g_ready(wake);
+        release_records(s->spare);
         p_unpin();
         if (o == SEND_CLOSED) chan_panic_send_closed();
         return (int)index;
@@ -201,7 +235,7 @@ static void enqueue_all(struct select *s)
     struct sudog **end = &s->g->waiting;
     for (uint32_t i = 0; i < s->n; i++) {
         gort_case *k = &s->cases[s->lock_order[i]];
-        struct sudog *w = sudog_acquire(s->g);
+        struct sudog *w = take_record(s);
         w->g = s->g;
         w->elem = k->elem;
         w->object = k->ch;
@@ -250,16 +284,6 @@ static void dequeue_all(struct select *s, const struct sudog *winner)
     }
 }
 
-static void release_records(struct g *g)
-{
-    struct sudog *w = g->waiting, *next;
-    g->waiting = NULL;
-    for (; w != NULL; w = next) {
-        next = w->wait_link;
-        sudog_release(w);
-    }
-}
-
 /* All locked, in a section with a P.  The case chosen, or -1: the deadline passed; the section is
  * left. */
 static int wait_all(struct select *s)
@@ -279,7 +303,9 @@ static int wait_all(struct select *s)
     unlock_all(s);
     int chosen = winner != NULL ? winner->case_index : -1;
     bool success = winner != NULL && winner->success;
-    release_records(g);
+    struct sudog *records = g->waiting;
+    g->waiting = NULL;
+    release_records(records);
     p_unpin();
     if (chosen < 0) return -1;
     if (s->cases[chosen].kind == GORT_CASE_RECV)
@@ -304,11 +330,13 @@ static int select_among(struct g *g, gort_case *cases, int n, const int64_t *unt
         s.deadline = *until;
     }
     p_pin();
+    reserve_records(&s);
     lock_all(&s);
     int chosen = try_all(&s);
     if (chosen >= 0) return chosen;
     if (s.timed && s.deadline <= 0) {
         unlock_all(&s);
+        release_records(s.spare);
         p_unpin();
         return -1;
     }

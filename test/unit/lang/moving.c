@@ -1,0 +1,201 @@
+// Note [Moving pointers]: with the barrier on, every element that enters or leaves a channel, what it
+// overwrites, and every deferred call, is told to the collector; pointer-free elements are not.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include "../gc/gc_test.h"
+#include "gc/barrier.h"
+#include "gort/chan.h"
+#include "gort/go.h"
+#include "gort/panic.h"
+
+typedef gort_chan(void *) pointers;
+
+// Values that stand for pointers: told apart from everything else in the log.
+#define VALUE(n) ((void *)(uintptr_t)(0x5a5a00000000 + (n)))
+
+static uintptr_t seen[4096];
+static uint32_t nseen;
+
+static void observe(const uintptr_t *words, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (words[i] >> 32 == 0x5a5a && nseen < 4096) seen[nseen++] = words[i];
+}
+
+static void switch_barrier(void *on)
+{
+    struct stop_result r;
+    world_stop(STOP_TEST, &r);
+    if (!*(bool *)on) barrier_flush_all_stw();
+    barrier_set_stw(*(bool *)on);
+    world_start();
+}
+
+static void begin(void)
+{
+    bool on = true;
+    nseen = 0;
+    barrier_observer = observe;
+    call_on_system_stack(switch_barrier, &on);
+}
+
+static void end(void)
+{
+    bool off = false;
+    call_on_system_stack(switch_barrier, &off);
+}
+
+static int count_of(void *value)
+{
+    int n = 0;
+    for (uint32_t i = 0; i < nseen; i++)
+        n += seen[i] == (uintptr_t)value;
+    return n;
+}
+
+static void through_the_ring(void)
+{
+    pointers c = gort_chan_make(void *, 2);
+    void *out = VALUE(9);
+    begin();
+    gort_send(c, VALUE(1));
+    CHECK(gort_recv(c, &out));
+    end();
+    CHECK_EQ(count_of(VALUE(1)), 2); // once on the way in, once on the way out
+    CHECK_EQ(count_of(VALUE(9)), 1); // overwritten
+    begin();
+    gort_send(c, VALUE(2));
+    CHECK(gort_recv(c, NULL)); // dropped
+    end();
+    CHECK_EQ(count_of(VALUE(2)), 2);
+}
+
+static void receive_into(void *arg)
+{
+    void **slot = arg;
+    pointers c = slot[0];
+    gort_recv(c, &slot[1]);
+    slot[2] = VALUE(0); // it has returned
+}
+
+static void hand_over(void)
+{
+    pointers c = gort_chan_make(void *, 0);
+    void **slot = gort_alloc(4 * sizeof *slot);
+    slot[0] = (void *)c;
+    slot[1] = VALUE(3);
+    gort_go(receive_into, slot);
+    for (int i = 0; i < 20; i++)
+        gort_yield();
+    begin();
+    CHECK(gort_try_send(c, VALUE(4)));
+    end();
+    CHECK_EQ(count_of(VALUE(4)), 1);
+    CHECK_EQ(count_of(VALUE(3)), 1);
+    CHECK_PTR_EQ(slot[1], VALUE(4));
+    while (atomic_load_acquire(&slot[2]) == NULL)
+        gort_yield();
+}
+
+static void send_value(void *arg)
+{
+    gort_send((pointers)arg, VALUE(5));
+}
+
+static void from_a_waiting_sender(void)
+{
+    for (size_t cap = 0; cap < 2; cap++) {
+        pointers c = gort_chan_make(void *, cap);
+        void *out = NULL;
+        if (cap == 1) gort_send(c, VALUE(6));
+        gort_go(send_value, (void *)c);
+        for (int i = 0; i < 20; i++)
+            gort_yield();
+        begin();
+        CHECK(gort_recv(c, &out));
+        end();
+        CHECK_EQ(count_of(VALUE(5)), 1);                // to us, or into the slot that became free
+        CHECK_EQ(count_of(VALUE(6)), cap == 1 ? 2 : 0); // out, and overwritten in its slot
+    }
+}
+
+static void closing(void)
+{
+    pointers c = gort_chan_make(void *, 0);
+    void **slot = gort_alloc(4 * sizeof *slot);
+    slot[0] = (void *)c;
+    slot[1] = VALUE(7);
+    gort_go(receive_into, slot);
+    for (int i = 0; i < 20; i++)
+        gort_yield();
+    void *out = VALUE(8);
+    begin();
+    gort_close(c);
+    CHECK(!gort_recv(c, &out));
+    end();
+    CHECK_EQ(count_of(VALUE(7)), 1);
+    CHECK_EQ(count_of(VALUE(8)), 1);
+    CHECK(slot[1] == NULL && out == NULL);
+}
+
+static void select_moves(void)
+{
+    pointers c = gort_chan_make(void *, 1), d = gort_chan_make(void *, 0);
+    void *v = VALUE(10), *out = VALUE(11);
+    begin();
+    gort_case send[] = { gort_on_send(c, &v), gort_on_recv(d, &out) };
+    CHECK_EQ(gort_select(send, 2), 0);
+    gort_case recv[] = { gort_on_recv(c, &out), gort_on_recv(d, &v) };
+    CHECK_EQ(gort_select(recv, 2), 0);
+    end();
+    CHECK_EQ(count_of(VALUE(10)), 2);
+    CHECK_EQ(count_of(VALUE(11)), 1);
+}
+
+static void pointer_free_elements(void)
+{
+    gort_chan(uintptr_t) c = gort_chan_make(uintptr_t, 1);
+    uintptr_t out;
+    begin();
+    gort_send(c, (uintptr_t)VALUE(12));
+    CHECK(gort_recv(c, &out));
+    end();
+    CHECK_EQ(count_of(VALUE(12)), 0);
+}
+
+typedef struct mixed {
+    uintptr_t number;
+    void *pointer;
+} mixed;
+GORT_TYPE(mixed, pointer);
+
+static void typed_elements(void)
+{
+    gort_chan(mixed) c = (gort_chan(mixed))gort_chan_make_raw(gort_type_mixed, 1);
+    mixed out = { (uintptr_t)VALUE(13), VALUE(14) };
+    begin();
+    gort_send(c, (mixed){ (uintptr_t)VALUE(15), VALUE(16) });
+    CHECK(gort_recv(c, &out));
+    end();
+    CHECK_EQ(count_of(VALUE(13)), 0);
+    CHECK_EQ(count_of(VALUE(14)), 1);
+    CHECK_EQ(count_of(VALUE(15)), 0);
+    CHECK_EQ(count_of(VALUE(16)), 2);
+}
+
+static void all(void)
+{
+    through_the_ring();
+    hand_over();
+    from_a_waiting_sender();
+    closing();
+    select_moves();
+    pointer_free_elements();
+    typed_elements();
+}
+
+int main(void)
+{
+    RUN_ON(all, 1);
+    return 0;
+}
