@@ -32,7 +32,7 @@ readelf -d "$shared" | grep -q 'SONAME.*\[libgort\.so\.0\]' || bad "SONAME" "is 
 bad "text relocations" "$(readelf -d "$shared" | grep TEXTREL || true)"
 bad "executable stack of the shared library" \
     "$(readelf -lW "$shared" | grep GNU_STACK | grep -E ' RWE ' || true)"
-readelf -SW "$build/gort.o" | grep -q '\.note\.GNU-stack' ||
+readelf -SW "$build/gort.o" | grep '\.note\.GNU-stack' >/dev/null ||
     bad "gort.o" "an object lacks .note.GNU-stack, so programs would get an executable stack"
 bad "needed libraries" "$(readelf -d "$shared" | grep NEEDED |
     grep -Ev '\[(libc\.so|libm\.so|libpthread\.so|libgcc_s\.so|ld-linux)' || true)"
