@@ -17,7 +17,7 @@ attempt() {
     local status=$?
     if [ $status = 0 ]; then
         fine=$((fine + 1))
-    elif [ $status = 2 ] && head -1 "$err" | grep -Eq '^fatal error: (out of memory|can not)'; then
+    elif [ $status = 2 ] && grep -Eq '^fatal error: (out of memory|can not)' "$err"; then
         refused=$((refused + 1))
     else
         echo "$1: exit code $status"
