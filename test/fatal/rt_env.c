@@ -4,6 +4,7 @@
 // EXPECT good exit=0 env:GORTGC=50 env:GORTMAXPROCS=2 env:GORTTRACEBACK=all env:GORTDEBUG=gcstress=0,seed=7,clobberfree=1
 // EXPECT empty exit=0 env:GORTGC= env:GORTMAXPROCS= env:GORTTRACEBACK= env:GORTDEBUG= env:GORTMEMLIMIT=
 // EXPECT gc-off exit=0 env:GORTGC=off
+// EXPECT signal exit=0 env:GORTDEBUG=stopsignal=12,slice=100 stdout=^main ran$
 // EXPECT no-limit exit=0 env:GORTMEMLIMIT=off
 // EXPECT gc-word env:GORTGC=banana stderr=^gort: GORTGC=banana: expected a percentage \(a whole number from 0\) or "off"$
 // EXPECT gc-word absent=main ran
