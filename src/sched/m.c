@@ -15,6 +15,7 @@
 #include "os/os.h"
 #include "sched/sched_internal.h"
 
+#define MAKER_STACK_BYTES ((size_t)64 << 10)
 #define SYSTEM_STACK_BYTES ((size_t)1 << 20) /* gort_blocking runs foreign code on it */
 
 struct m *m_all(void)
@@ -107,6 +108,7 @@ void m_discard(struct m *m)
 {
     lock_acquire(&sched.lock);
     atomic_store_relaxed(&sched.nm, sched.nm - 1);
+    m->ntls = 0; /* that memory goes with the thread */
     m->dead = true;
     lock_release(&sched.lock);
 }
@@ -143,6 +145,41 @@ static void m_entry(void *arg)
     m_loop(m);
 }
 
+/* Note [The maker].  pthread_create takes locks of the C library.  A goroutine may have been stopped
+ * while it holds one (inside malloc, say); a thread that waits for that lock inside a critical section
+ * would never let the stop complete.  So no M makes a thread: a plain thread without an M, which no stop
+ * waits for, does nothing else.  It is made before the first M. */
+static void make_one(struct m *m)
+{
+    int err = os_thread_create(m_entry, m, SYSTEM_STACK_BYTES);
+    if (err != 0)
+        throw_fmt("can not create a thread (have %d already): %s%s", m_count() - 1, strerror(err),
+                  err == EAGAIN ? "; see ulimit -u" : "");
+}
+
+static void maker(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        uint32_t wake = atomic_load_acquire(&sched.maker_wake); /* pairs with m_create */
+        struct m *m = atomic_exchange_acqrel(&sched.to_make, (struct m *)NULL), *following;
+        if (m == NULL) os_futex_wait(&sched.maker_wake, wake, -1);
+        for (; m != NULL; m = following) {
+            following = m->idle_next;
+            m->idle_next = NULL;
+            make_one(m);
+        }
+    }
+}
+
+void m_start_maker(void)
+{
+    int err = os_thread_create(maker, NULL, MAKER_STACK_BYTES);
+    if (err != 0)
+        throw_fmt("can not create a thread (the first one): %s%s", strerror(err),
+                  err == EAGAIN ? "; see ulimit -u" : "");
+}
+
 static void m_create(struct p *p, bool spinning)
 {
     struct m *m = m_alloc(false);
@@ -150,10 +187,12 @@ static void m_create(struct p *p, bool spinning)
     m->next_p = p;
     m->spinning = spinning;
     note_clear(&m->park);
-    int err = os_thread_create(m_entry, m, SYSTEM_STACK_BYTES);
-    if (err != 0)
-        throw_fmt("can not create a thread (have %d already): %s%s", m_count() - 1, strerror(err),
-                  err == EAGAIN ? "; see ulimit -u" : "");
+    struct m *head = atomic_load_relaxed(&sched.to_make);
+    do
+        m->idle_next = head;
+    while (!atomic_cas_release(&sched.to_make, &head, m)); /* pairs with the maker's exchange */
+    atomic_fetch_add_acqrel(&sched.maker_wake, 1);
+    os_futex_wake(&sched.maker_wake, 1);
 }
 
 /* Gives p (NULL: any idle P) to an idle M or a new one.  spinning: the caller has counted it in

@@ -113,16 +113,26 @@ static void look_at_p(struct p *p, int64_t now)
     if (atomic_load_relaxed(&m->state) == M_USER) os_thread_kill(m->tid, preempt_signal());
 }
 
-/* Descriptors and timers that nobody has looked at because everybody computes. */
+/* Descriptors and timers that nobody has looked at because everybody computes.  Goroutines are on no
+ * queue and in no heap for a moment: meanwhile the monitor counts as active, or the last M to fall
+ * asleep would see a deadlock. */
 static void look_outside(int64_t now)
 {
     struct ready_list ready = { NULL, NULL, 0 };
+    lock_acquire(&sched.lock);
+    sched.nactive++;
+    lock_release(&sched.lock);
     for (int i = 0; i < sched.nprocs; i++) {
         int64_t first = timer_first(sched.all_p[i]);
         if (first != 0 && first <= now) timer_run_due(sched.all_p[i], now, &ready);
     }
     if (netpoll_waiters() != 0 && !atomic_load_relaxed(&sched.polling)) netpoll_poll(0, &ready);
     ready_inject(&ready);
+    lock_acquire(&sched.lock);
+    sched.nactive--;
+    bool dead = m_deadlocked_locked();
+    lock_release(&sched.lock);
+    if (dead) sched_hooks.deadlock();
 }
 
 static bool all_idle(void)

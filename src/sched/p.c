@@ -69,11 +69,6 @@ bool p_take_idle(struct m *m)
     return true;
 }
 
-static bool timers_due_soon(struct p *p)
-{
-    return timer_first(p) != 0;
-}
-
 /* p has just lost its M to a blocking region: start another M if there is work for it, else let it
  * be idle.  Step 3 of Note [Work and sleepers] for the work that p itself holds. */
 void p_handoff(struct p *p)
@@ -99,7 +94,7 @@ void p_handoff(struct p *p)
     p_idle_put_locked(p);
     /* The last P to become idle leaves somebody to watch the network and the timers. */
     bool watch = sched.nidle_p == (uint32_t)sched.nprocs && atomic_load_seq(&sched.polling) == 0 &&
-                 (netpoll_waiters() != 0 || timers_due_soon(p));
+                 (netpoll_waiters() != 0 || earliest_timer() != 0);
     lock_release(&sched.lock);
     if (watch) m_wake_for_work();
 }

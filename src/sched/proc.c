@@ -405,7 +405,7 @@ static bool work_somewhere(void)
     return false;
 }
 
-static int64_t earliest_timer(void)
+int64_t earliest_timer(void)
 {
     int64_t first = 0;
     for (int i = 0; i < sched.nprocs; i++) {

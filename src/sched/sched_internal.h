@@ -58,6 +58,8 @@ struct sched {
     uint32_t polling;   /* atomic; 1: some M blocks (or is about to) in the poller */
     int64_t poll_until; /* atomic; when it returns by itself; 0: only by an event */
 
+    struct m *to_make;   /* atomic; Ms whose thread the maker is to create, by idle_next */
+    uint32_t maker_wake; /* futex: rises to wake it; atomic */
     /* The monitor: monitor.c. */
     struct p *orphans;       /* atomic; Ps that handlers took from their threads, by idle_next */
     uint32_t monitor_wake;   /* futex: rises to wake it; atomic */
@@ -102,6 +104,7 @@ void m_start(struct p *p, bool spinning); /* crit; p NULL: any idle one */
 void m_wake_for_work(void);               /* crit: Note [Work and sleepers], step 3 */
 void m_stop(struct m *m);                 /* sleeps without a P until one is handed over */
 struct m *m_alloc(bool attached);
+void m_start_maker(void); /* before the first m_start */
 void m_discard(struct m *m);
 void m_setup_thread(struct m *m);
 bool m_deadlocked_locked(void);
@@ -113,6 +116,7 @@ void switch_finish(void);
 void sched_find_errno(void);
 void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
 void global_put(struct g *g);
+int64_t earliest_timer(void);            /* of all Ps; 0: none */
 void ready_inject(struct ready_list *l); /* makes all runnable; with or without a P */
 
 /* ---- monitor.c ------------------------------------------------------------------------------ */
