@@ -156,9 +156,18 @@ _Noreturn void chan_wait_for_ever(enum wait_reason reason)
         g_park(NULL, NULL, reason);
 }
 
-/* Note [Parked with the lock].  Lock held; released on return.  Whether a partner came, not close. */
-static bool wait_in(struct g *g, struct hchan *c, struct waitq *q, void *elem,
-                    enum wait_reason reason)
+static bool commit_unlock(struct g *g, void *c)
+{
+    (void)g;
+    chan_unlock(c);
+    return true;
+}
+
+/* Note [Parked with the lock].  Lock held; released on return.  Whether a partner came, not close.
+ * Inline, like the whole operations below: each frame between the switch and the caller is a return
+ * that the processor predicts wrongly, because its prediction belongs to the other goroutine. */
+static force_inline bool wait_in(struct g *g, struct hchan *c, struct waitq *q, void *elem,
+                                 enum wait_reason reason)
 {
     struct sudog *s = sudog_acquire(g);
     s->g = g;
@@ -168,7 +177,7 @@ static bool wait_in(struct g *g, struct hchan *c, struct waitq *q, void *elem,
     waitq_push(q, s);
     g->waiting = s;
     g->wake_param = NULL;
-    g_park_unlock(&c->lock, reason);
+    g_park(commit_unlock, c, reason);
     assert_that(g->wake_param == s && s->elem == NULL);
     bool success = s->success;
     g->waiting = NULL;
@@ -181,7 +190,7 @@ static bool wait_in(struct g *g, struct hchan *c, struct waitq *q, void *elem,
 static force_inline void unlock_and_ready(struct hchan *c, struct g *wake)
 {
     assert_heavy(chan_is_valid(c));
-    lock_release(&c->lock);
+    chan_unlock(c);
     if (wake != NULL) g_ready(wake);
     p_unpin();
 }
@@ -197,14 +206,14 @@ _Noreturn cold_path void chan_panic_send_closed(void)
 static force_inline void lock_open(struct hchan *c)
 {
     p_pin();
-    lock_acquire(&c->lock);
+    chan_lock(c);
     if (likely(!c->closed)) return;
-    lock_release(&c->lock);
+    chan_unlock(c);
     p_unpin();
     chan_panic_send_closed();
 }
 
-void chan_send(struct g *g, struct hchan *c, const void *elem)
+static force_inline void send_whole(struct g *g, struct hchan *c, const void *elem)
 {
     struct g *wake;
     lock_open(c);
@@ -215,6 +224,11 @@ void chan_send(struct g *g, struct hchan *c, const void *elem)
     bool sent = wait_in(g, c, &c->sendq, (void *)(uintptr_t)elem, WAIT_CHAN_SEND);
     p_unpin();
     if (unlikely(!sent)) chan_panic_send_closed();
+}
+
+void chan_send(struct g *g, struct hchan *c, const void *elem)
+{
+    send_whole(g, c, elem);
 }
 
 /* Note [Try without the lock]. */
@@ -238,7 +252,7 @@ void gort_send_raw(void *ch, const void *elem)
 {
     struct g *g = lang_enter_blocking("gort_send");
     if (unlikely(ch == NULL)) chan_wait_for_ever(WAIT_CHAN_SEND_NIL);
-    chan_send(g, ch, elem);
+    send_whole(g, ch, elem);
 }
 
 bool gort_try_send_raw(void *ch, const void *elem)
@@ -249,11 +263,11 @@ bool gort_try_send_raw(void *ch, const void *elem)
 
 /* ---- receiving ------------------------------------------------------------------------------ */
 
-bool chan_recv(struct g *g, struct hchan *c, void *out)
+static force_inline bool recv_whole(struct g *g, struct hchan *c, void *out)
 {
     struct g *wake;
     p_pin();
-    lock_acquire(&c->lock);
+    chan_lock(c);
     int got = chan_take_locked(c, out, &wake);
     if (got != GORT_EMPTY) {
         unlock_and_ready(c, wake);
@@ -262,6 +276,11 @@ bool chan_recv(struct g *g, struct hchan *c, void *out)
     bool success = wait_in(g, c, &c->recvq, out, WAIT_CHAN_RECV);
     p_unpin();
     return success;
+}
+
+bool chan_recv(struct g *g, struct hchan *c, void *out)
+{
+    return recv_whole(g, c, out);
 }
 
 /* Note [Try without the lock]. */
@@ -276,7 +295,7 @@ int chan_try_recv(struct hchan *c, void *out)
     struct g *wake;
     if (seems_empty(c) && !atomic_load_relaxed(&c->closed)) return GORT_EMPTY;
     p_pin();
-    lock_acquire(&c->lock);
+    chan_lock(c);
     int got = chan_take_locked(c, out, &wake);
     unlock_and_ready(c, wake);
     return got;
@@ -286,7 +305,7 @@ bool gort_recv_raw(void *ch, void *out)
 {
     struct g *g = lang_enter_blocking("gort_recv");
     if (unlikely(ch == NULL)) chan_wait_for_ever(WAIT_CHAN_RECV_NIL);
-    return chan_recv(g, ch, out);
+    return recv_whole(g, ch, out);
 }
 
 int gort_try_recv_raw(void *ch, void *out)
@@ -331,9 +350,9 @@ void gort_close_raw(void *ch)
     (void)lang_enter("gort_close");
     if (c == NULL) gort_panic("close of NULL channel");
     p_pin();
-    lock_acquire(&c->lock);
+    chan_lock(c);
     if (c->closed) {
-        lock_release(&c->lock);
+        chan_unlock(c);
         p_unpin();
         gort_panic("close of closed channel");
     }

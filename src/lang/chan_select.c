@@ -139,7 +139,7 @@ static force_inline bool is_first_of_channel(const struct select *s, uint32_t i)
 static void lock_all(const struct select *s)
 {
     for (uint32_t i = 0; i < s->n; i++)
-        if (is_first_of_channel(s, i)) lock_acquire(&chan_of(s, s->lock_order[i])->lock);
+        if (is_first_of_channel(s, i)) chan_lock(chan_of(s, s->lock_order[i]));
 }
 
 /* Note [The frame outlives the commit]: from the last to the first. */
@@ -149,7 +149,7 @@ static void unlock_all(const struct select *s)
         if (!is_first_of_channel(s, i)) continue;
         struct hchan *c = chan_of(s, s->lock_order[i]);
         assert_heavy(chan_is_valid(c));
-        lock_release(&c->lock);
+        chan_unlock(c);
     }
 }
 
