@@ -55,8 +55,8 @@ GORT_API int gort_num_goroutines(void);
 GORT_API int gort_max_procs(int n);
 
 /* Binds the calling goroutine to the thread it runs on: it runs on no other, and no other
- * goroutine runs there.  Calls nest; as many unlocks undo them.  A goroutine that ends locked ends
- * its thread.  Unlock without lock is fatal. */
+ * goroutine runs there.  Calls nest; as many unlocks undo them.  The end of the
+ * goroutine undoes them too.  Unlock without lock is fatal. */
 GORT_API void gort_lock_thread(void);
 /* Undoes one gort_lock_thread. */
 GORT_API void gort_unlock_thread(void);

@@ -17,7 +17,7 @@ GORT_BEGIN_DECLS
 
 /* A socket that listens: network "tcp", "tcp4" or "tcp6" with address "host:port" ("127.0.0.1:0",
  * "[::1]:80", ":80" for all addresses; port 0: any free one), or "unix" with a path.  Hosts are
- * numeric.  Returns the descriptor, closed on exec.  errno: EINVAL for what can not be parsed, and
+ * numeric, or "localhost".  Returns the descriptor, closed on exec.  errno: EINVAL for what can not be parsed, and
  * what socket, bind and listen report.  Does not block. */
 GORT_API int gort_listen(const char *network, const char *address) GORT_NONNULL(1, 2);
 
@@ -26,7 +26,8 @@ GORT_API int gort_listen(const char *network, const char *address) GORT_NONNULL(
 GORT_API int gort_accept(int fd);
 
 /* A connection to address, written as for gort_listen with a host; parks until it stands.
- * deadline: the time of gort_now at which to give up with ETIMEDOUT; 0: none.  Hosts are numeric.
+ * deadline: the time of gort_now at which to give up with ETIMEDOUT; 0: none.  Hosts are numeric,
+ * or "localhost".
  * errno: EINVAL for what can not be parsed, and what socket and connect report. */
 GORT_API int gort_dial(const char *network, const char *address, int64_t deadline)
     GORT_NONNULL(1, 2);

@@ -161,22 +161,24 @@ void sched_monitor_round(struct m *m)
 {
     uint32_t wake = atomic_load_seq(&sched.monitor_wake);
     m_enter_blocking_state(m);
-    if (atomic_load_relaxed(&sched.orphans) == NULL) {
-        atomic_store_seq(&sched.monitor_asleep, 1u);
-        os_futex_wait(&sched.monitor_wake, wake, all_idle() ? IDLE_NS : slice_ns() / 2);
-        atomic_store_seq(&sched.monitor_asleep, 0u);
-    }
+    bool idle = all_idle();
+    atomic_store_seq(&sched.monitor_idle, idle ? 1u : 0u);
+    idle = idle && all_idle(); /* pairs with monitor_notice */
+    if (atomic_load_relaxed(&sched.orphans) == NULL)
+        os_futex_wait(&sched.monitor_wake, wake, idle ? IDLE_NS : slice_ns() / 2);
+    atomic_store_seq(&sched.monitor_idle, 0u);
     m_leave_blocking_state(m, M_RUNTIME);
     if (unlikely(atomic_load_relaxed(&sched.exiting))) m_sleep_for_ever(m);
     look();
 }
 
-/* A P begins to be busy: the monitor may be asleep for good.  Pairs with all_idle after
- * monitor_asleep in sched_monitor_round: one of the two sees the other. */
+/* A P begins to be busy (it left the idle list, a full barrier): the monitor may have gone to sleep for
+ * long because all were idle.  One of the two sees the other: it set monitor_idle and looked again. */
 void monitor_notice(void)
 {
-    if (atomic_load_seq(&sched.monitor_asleep) == 0) return;
-    if (atomic_load_relaxed(&sched.nidle_p) + 1 < (uint32_t)sched.nprocs) return;
+    uint32_t one = 1;
+    if (likely(atomic_load_seq(&sched.monitor_idle) == 0)) return;
+    if (!atomic_cas_seq(&sched.monitor_idle, &one, 0)) return;
     atomic_fetch_add_seq(&sched.monitor_wake, 1);
     os_futex_wake(&sched.monitor_wake, 1);
 }

@@ -65,6 +65,7 @@ bool p_take_idle(struct m *m)
     struct p *p = p_idle_get_locked();
     lock_release(&sched.lock);
     if (p == NULL) return false;
+    monitor_notice();
     p_acquire(m, p);
     return true;
 }

@@ -61,10 +61,10 @@ struct sched {
     struct m *to_make;   /* atomic; Ms whose thread the maker is to create, by idle_next */
     uint32_t maker_wake; /* futex: rises to wake it; atomic */
     /* The monitor: monitor.c. */
-    struct p *orphans;       /* atomic; Ps that handlers took from their threads, by idle_next */
-    uint32_t monitor_wake;   /* futex: rises to wake it; atomic */
-    uint32_t monitor_asleep; /* atomic */
-    uint32_t ncomputing;     /* atomic; threads that run a goroutine whose P was taken */
+    struct p *orphans;     /* atomic; Ps that handlers took from their threads, by idle_next */
+    uint32_t monitor_wake; /* futex: rises to wake it; atomic */
+    uint32_t monitor_idle; /* atomic; 1: it sleeps long because all Ps were idle */
+    uint32_t ncomputing;   /* atomic; threads that run a goroutine whose P was taken */
     uint64_t retakes, retakes_refused; /* atomic; counters */
 
     uint32_t exiting; /* atomic; set once by sched_main_done */
