@@ -6,8 +6,10 @@
  * Note [Drained].  A TCP read that returned less than was asked for has emptied the socket, so the
  * next read would mostly return EAGAIN; it waits first instead.  Nothing is lost: what arrives after
  * the short read is an edge after its arm, which the wait returns at once for.  Unless the end of the
- * stream had arrived before: then there may be no further edge, and netpoll_hup says so.  Only for
- * TCP: other sockets return less for other reasons (one datagram, passed descriptors).
+ * stream had arrived before: then there may be no further edge, and netpoll_hup says so.  Or unless
+ * the read ended at the mark of urgent data, with more behind it: then netpoll_urgent says so, or
+ * the edge of the urgent data is still to be handled, and thus one after the arm.  Only for TCP:
+ * other sockets return less for other reasons (one datagram, passed descriptors).
  *
  * Not here yet: deadlines for reading and writing, resolving names.
  *
@@ -45,8 +47,8 @@ static ssize_t answer(ssize_t result)
 /* Note [Drained]. */
 static void note_drained(const struct net_op *op, ssize_t got, size_t wanted)
 {
-    op->fd_info->drained =
-        op->kind == NET_TCP && got > 0 && (size_t)got < wanted && !netpoll_hup(op->fd);
+    op->fd_info->drained = op->kind == NET_TCP && got > 0 && (size_t)got < wanted &&
+                           !netpoll_hup(op->fd) && !netpoll_urgent(op->fd);
 }
 
 static ssize_t read_polled(struct net_op *op, void *buf, size_t n)

@@ -118,6 +118,7 @@ struct poll_desc {
     bool open;                  /* atomic; written under POLL_DESC */
     bool adopted;               /* atomic; written under POLL_DESC */
     bool hup;                   /* atomic; set by pollers, cleared under POLL_DESC */
+    bool urgent;                /* the same */
 } cache_aligned;
 
 _Static_assert(sizeof(struct poll_desc) == CACHE_LINE, "descriptors do not share lines");
@@ -148,7 +149,7 @@ static struct {
 static never_inline int epoll_change(int op, int fd, uint32_t seq)
 {
     struct epoll_event e = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
         .data.u64 = (uint64_t)seq << 32 | (uint32_t)fd,
     };
     int saved = errno;
@@ -315,6 +316,7 @@ static void desc_reset_locked(struct poll_desc *d, uintptr_t to, struct ready_li
 {
     atomic_store_relaxed(&d->seq, d->seq + 1); /* who reads the old one wakes for nothing */
     atomic_store_relaxed(&d->hup, false);
+    atomic_store_relaxed(&d->urgent, false);
     for (int i = 0; i < POLL_MODES; i++)
         word_reset(&d->word[i], to, ready);
 }
@@ -472,7 +474,7 @@ int netpoll_wait(int fd, enum poll_mode mode, int64_t deadline)
 {
     struct poll_desc *d = desc_find(fd);
     if (!desc_is_open(d)) return ECANCELED;
-    uintptr_t word = atomic_load_acquire(&d->word[mode]); /* pairs with word_set_ready: hup */
+    uintptr_t word = atomic_load_acquire(&d->word[mode]); /* word_set_ready: hup, urgent */
     if (word != POLL_IDLE) return word_result(word);
     if (deadline != 0 && os_now() >= deadline) return ETIMEDOUT;
     p_pin();
@@ -489,6 +491,12 @@ bool netpoll_hup(int fd)
     return d != NULL && atomic_load_relaxed(&d->hup);
 }
 
+bool netpoll_urgent(int fd)
+{
+    const struct poll_desc *d = desc_find(fd);
+    return d != NULL && atomic_load_relaxed(&d->urgent); /* as hup */
+}
+
 uint32_t netpoll_waiters(void)
 {
     return atomic_load_relaxed(&poll.waiters); /* a hint; the M that parks one looks again itself */
@@ -502,8 +510,9 @@ static void event_handle(const struct epoll_event *e, struct ready_list *ready)
     if (d == NULL || atomic_load_relaxed(&d->seq) != e->data.u64 >> 32) return; /* old */
     bool end = (e->events & (EPOLLHUP | EPOLLERR)) != 0;
     if (end || (e->events & EPOLLRDHUP) != 0) atomic_store_relaxed(&d->hup, true);
+    if ((e->events & EPOLLPRI) != 0) atomic_store_relaxed(&d->urgent, true);
     if (end || (e->events & (EPOLLIN | EPOLLRDHUP)) != 0)
-        word_set_ready(&d->word[POLL_READ], ready); /* releases hup */
+        word_set_ready(&d->word[POLL_READ], ready); /* releases hup, urgent */
     if (end || (e->events & EPOLLOUT) != 0) word_set_ready(&d->word[POLL_WRITE], ready);
 }
 

@@ -29,6 +29,9 @@ int netpoll_wait(int fd, enum poll_mode mode, int64_t deadline);
 void netpoll_close(int fd);
 /* A hang-up or error was latched: a short read must be followed by another to see the end. */
 bool netpoll_hup(int fd);
+/* Urgent data (EPOLLPRI) came at some time: a short read may have ended at its mark, with more to
+ * read behind it. */
+bool netpoll_urgent(int fd);
 
 /* Collects ready goroutines.  delay_ns < 0: blocks until an event or a break; 0: does not block;
  * else at most so long.  crit; when it may block the caller has no P and is in state M_BLOCKING. */

@@ -192,6 +192,12 @@ TEST(writers_take_turns)
     close_pair(fd);
 }
 
+struct waiter {
+    int fd, error;
+    ssize_t result;
+    int *done;
+};
+
 // ---- ends of streams ---------------------------------------------------------------------------
 
 TEST(half_closing)
@@ -243,6 +249,38 @@ TEST(writing_to_who_is_gone)
     CHECK_EQ(gort_close_fd(fd[0]), 0);
 }
 
+// Urgent data ends a read early, at its mark, with more to come.
+static void read_past_urgent(void *arg)
+{
+    struct waiter *w = arg;
+    char got[8] = { 0 };
+    for (size_t n = 0; n < 6;) {
+        ssize_t r = gort_read(w->fd, got + n, sizeof got - n);
+        CHECK_GT(r, 0);
+        n += (size_t)r;
+    }
+    CHECK_STR_EQ(got, "abcdef");
+    ADD(w->done, 1);
+}
+
+TEST(urgent_data_is_passed_over)
+{
+    for (int i = 0; i < 20; i++) {
+        int fd[2], done = 0;
+        connect_pair(fd);
+        struct waiter w = { .fd = fd[1], .done = &done };
+        if (i % 4 < 2) gort_go(read_past_urgent, &w); // the reader waits, or finds it all there
+        if (i % 2 == 0) gort_sleep(GORT_MS);
+        CHECK_EQ(send(fd[0], "abc", 3, 0), 3);
+        CHECK_EQ(send(fd[0], "x", 1, MSG_OOB), 1);
+        CHECK_EQ(send(fd[0], "def", 3, 0), 3);
+        if (i % 2 == 0) gort_sleep(GORT_MS);
+        if (i % 4 >= 2) gort_go(read_past_urgent, &w);
+        WAIT_FOR(LOAD(&done) == 1);
+        close_pair(fd);
+    }
+}
+
 static void reset(int fd)
 {
     struct linger l = { .l_onoff = 1, .l_linger = 0 };
@@ -267,12 +305,6 @@ TEST(a_reset_wakes_the_reader)
 }
 
 // ---- closing under those who wait --------------------------------------------------------------
-
-struct waiter {
-    int fd, error;
-    ssize_t result;
-    int *done;
-};
 
 static void wait_reading(void *arg)
 {
@@ -407,6 +439,7 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(half_closing);
     RUN_ON_ALL(an_end_that_is_there_already);
     RUN(writing_to_who_is_gone);
+    RUN_ON_ALL(urgent_data_is_passed_over);
     RUN_ON_ALL(a_reset_wakes_the_reader);
     RUN_ON_ALL(close_wakes_waiters);
     RUN(a_closed_descriptor);
