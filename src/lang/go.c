@@ -85,7 +85,7 @@ void gort_go_opt(const gort_go_options *options, void (*fn)(void *), void *arg)
     start(options->name, options->stack_size, fn, arg, __builtin_return_address(0));
 }
 
-/* The record is built where args still keeps alive what the copy points to. */
+/* s lies where the collector scans: after the copy nothing else may keep alive what it points to. */
 static void start_copy(struct start *s, void (*fn)(void *), const void *args, size_t size, void *pc)
 {
     s->fn = fn;
@@ -109,7 +109,7 @@ void gort_go_copy(void (*fn)(void *), const void *args, size_t size)
     }
     if (size > STACK_SIZE_MAX)
         throw_fmt("gort_go_copy: %zu bytes of arguments do not fit a stack", size);
-    start_copy(gort_alloc_noscan(sizeof(struct start) + size), fn, args, size, pc);
+    start_copy(gort_alloc(sizeof(struct start) + size), fn, args, size, pc);
 }
 
 /* ---- the running goroutine ------------------------------------------------------------------ */

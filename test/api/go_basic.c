@@ -117,6 +117,54 @@ TEST(copies_are_scanned)
     WAIT_FOR(LOAD(&done) == 20);
 }
 
+// The copy is too large for the caller's frame, and nothing else refers to the boxes any more.
+enum { MANY_BOXES = 2000 };
+
+static void check_many_boxes(void *args)
+{
+    box **b = args;
+    for (int i = 0; i < MANY_BOXES; i++)
+        CHECK_EQ(b[i]->value, i);
+    ADD(&checked, 1);
+}
+
+__attribute__((noinline)) static void start_with_many_boxes(void)
+{
+    box **b = gort_alloc(MANY_BOXES * sizeof *b);
+    for (int i = 0; i < MANY_BOXES; i++) {
+        b[i] = gort_new(box);
+        b[i]->value = i;
+    }
+    gort_go_copy(check_many_boxes, b, MANY_BOXES * sizeof *b);
+}
+
+static bool collecting;
+
+static void collect_and_overwrite(void *arg)
+{
+    (void)arg;
+    while (LOAD(&collecting)) {
+        gort_gc();
+        for (int k = 0; k < 5000; k++)
+            gort_new(box)->value = -1;
+    }
+    ADD(&checked, 1);
+}
+
+TEST(large_copies_are_scanned)
+{
+    int before = LOAD(&checked), n = test_count(100);
+    STORE(&collecting, true);
+    gort_go(collect_and_overwrite, NULL);
+    for (int i = 0; i < n; i++) {
+        start_with_many_boxes();
+        if (i % 10 == 9) gort_yield();
+    }
+    WAIT_FOR(LOAD(&checked) == before + n);
+    STORE(&collecting, false);
+    WAIT_FOR(LOAD(&checked) == before + n + 1);
+}
+
 static void check_box(void *arg)
 {
     gort_yield();
@@ -345,6 +393,7 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(arguments_are_copied);
     RUN(copies_of_all_sizes);
     RUN_ON_ALL(copies_are_scanned);
+    RUN_ON_ALL(large_copies_are_scanned);
     RUN_ON_ALL(the_argument_is_scanned);
     RUN(options);
     RUN(numbers_are_not_reused);
