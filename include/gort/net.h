@@ -37,8 +37,8 @@ GORT_API int gort_dial(const char *network, const char *address, int64_t deadlin
 GORT_API ssize_t gort_read(int fd, void *buf, size_t n);
 
 /* Writes all n bytes, parking as often as it takes, and returns n; or fails, with an unknown part
- * written.  No SIGPIPE is raised for a socket.  errno: EPIPE, ECONNRESET, ECANCELED when fd was
- * closed meanwhile, and others as of write. */
+ * written.  SIGPIPE is raised for 1 and 2 only, where they are pipes.  errno: EPIPE, ECONNRESET,
+ * ECANCELED when fd was closed meanwhile, and others as of write. */
 GORT_API ssize_t gort_write(int fd, const void *buf, size_t n);
 
 /* Closes fd; those that wait on it fail with ECANCELED.  Returns 0.  errno: EBADF.  Does not

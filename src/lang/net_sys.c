@@ -1,5 +1,13 @@
 /* System calls of the network calls: see net_sys.h.
  *
+ * Note [No SIGPIPE].  A write to a pipe that nobody reads fails with EPIPE; the kernel's signal, which
+ * would end the process, is for programs that look at no error.  A socket is told so in the call; for
+ * a pipe there is no such flag, so the thread blocks the signal around the write, and when the kernel
+ * has raised it, for this thread, takes it back before it is unblocked.  If the program blocks the
+ * signal itself, one that was pending before stays.  The goroutine stays on its thread from block to
+ * unblock: nothing in between parks.  Rejected: ignoring SIGPIPE in the whole process, which programs
+ * that it starts would inherit.  1 and 2 keep the signal, as in Go: it ends `program | head`.
+ *
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "lang/net_sys.h"
@@ -8,6 +16,9 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
@@ -25,6 +36,56 @@ static bool is_socket(const struct net_op *op)
     return op->kind == NET_TCP || op->kind == NET_SOCKET;
 }
 
+/* Note [No SIGPIPE]. */
+struct sigpipe {
+    bool was_blocked, was_pending;
+};
+
+static sigset_t sigpipe_only(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    return set;
+}
+
+static bool sigpipe_is_pending(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+}
+
+static void sigpipe_block(struct sigpipe *s)
+{
+    sigset_t set = sigpipe_only(), former;
+    (void)pthread_sigmask(SIG_BLOCK, &set, &former); /* can not fail */
+    s->was_blocked = sigismember(&former, SIGPIPE) == 1;
+    s->was_pending = s->was_blocked && sigpipe_is_pending();
+}
+
+static void sigpipe_unblock(const struct sigpipe *s, bool raised)
+{
+    static const struct timespec at_once;
+    sigset_t set = sigpipe_only();
+    if (raised && !s->was_pending)
+        while (sigtimedwait(&set, NULL, &at_once) < 0 && errno == EINTR) /* EAGAIN: none */
+            continue;
+    if (!s->was_blocked) (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* write(2) for what is no socket.  A blocking write may both write a part and raise the signal. */
+static ssize_t write_without_sigpipe(int fd, const void *buf, size_t n)
+{
+    struct sigpipe s;
+    if (fd == STDOUT_FILENO || fd == STDERR_FILENO) return write(fd, buf, n);
+    sigpipe_block(&s);
+    ssize_t r = write(fd, buf, n);
+    int error = errno;
+    sigpipe_unblock(&s, r < 0 ? error == EPIPE : (size_t)r < n);
+    errno = error;
+    return r;
+}
+
 never_inline ssize_t net_sys_read(const struct net_op *op, void *buf, size_t n)
 {
     ssize_t r;
@@ -39,7 +100,7 @@ never_inline ssize_t net_sys_write(const struct net_op *op, const void *buf, siz
     ssize_t r;
     do
         r = is_socket(op) ? send(op->fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL)
-                          : write(op->fd, buf, n);
+                          : write_without_sigpipe(op->fd, buf, n);
     while (r < 0 && errno == EINTR);
     return r < 0 ? -errno : r;
 }
@@ -57,7 +118,8 @@ static ssize_t transfer_some(const struct transfer *t, size_t done)
 {
     for (;;) {
         char *at = (char *)t->buf + done;
-        ssize_t r = t->out ? write(t->fd, at, t->n - done) : read(t->fd, at, t->n - done);
+        ssize_t r =
+            t->out ? write_without_sigpipe(t->fd, at, t->n - done) : read(t->fd, at, t->n - done);
         if (r >= 0) return r;
         if (errno == EAGAIN) {
             struct pollfd p = { .fd = t->fd, .events = t->out ? POLLOUT : POLLIN };

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -314,6 +315,115 @@ TEST(wrong_end_of_a_pipe)
     CHECK_EQ(gort_close_fd(fd[1]), 0);
 }
 
+// ---- pipes without a reader --------------------------------------------------------------------
+
+static int pipe_signals;
+
+static void on_sigpipe(int sig)
+{
+    (void)sig;
+    ADD(&pipe_signals, 1);
+}
+
+static bool is_pending(int sig)
+{
+    sigset_t pending;
+    CHECK_EQ(sigpending(&pending), 0);
+    return sigismember(&pending, sig) == 1;
+}
+
+static bool is_blocked(int sig)
+{
+    sigset_t mask;
+    CHECK_EQ(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
+    return sigismember(&mask, sig) == 1;
+}
+
+static void write_to_nobody(int times)
+{
+    int fd[2];
+    make_pipe(fd);
+    CHECK_EQ(gort_write(fd[1], "x", 1), 1);
+    close(fd[0]);
+    for (int i = 0; i < times; i++)
+        CHECK_FAILS(gort_write(fd[1], "x", 1), EPIPE);
+    CHECK_EQ(gort_close_fd(fd[1]), 0);
+}
+
+static void close_reader_soon(void *arg)
+{
+    gort_sleep(5 * GORT_MS);
+    close(*(int *)arg);
+}
+
+// SIGPIPE has its default action: it would end the process.
+TEST(a_pipe_without_reader)
+{
+    int fd[2];
+    static char block[300000];
+    write_to_nobody(3);
+    make_pipe(fd);
+    gort_go(close_reader_soon, &fd[0]);
+    CHECK_FAILS(gort_write(fd[1], block, sizeof block), EPIPE); // after a part of it
+    CHECK_EQ(gort_close_fd(fd[1]), 0);
+}
+
+TEST(handlers_of_sigpipe_are_not_run)
+{
+    struct sigaction ours = { .sa_handler = on_sigpipe }, former;
+    sigset_t set;
+    int fd[2];
+    gort_lock_thread();
+    CHECK_EQ(sigaction(SIGPIPE, &ours, &former), 0);
+    write_to_nobody(3);
+    CHECK(!is_blocked(SIGPIPE));
+    CHECK_EQ(LOAD(&pipe_signals), 0);
+    // Where the program blocks it: what it did itself stays pending, and nothing is added.
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+    write_to_nobody(3);
+    CHECK(is_blocked(SIGPIPE));
+    CHECK(!is_pending(SIGPIPE));
+    make_pipe(fd);
+    close(fd[0]);
+    CHECK_EQ(write(fd[1], "x", 1), -1);
+    CHECK(is_pending(SIGPIPE));
+    write_to_nobody(3);
+    CHECK(is_pending(SIGPIPE));
+    close(fd[1]);
+    CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &set, NULL), 0);
+    CHECK_EQ(LOAD(&pipe_signals), 1);
+    CHECK_EQ(sigaction(SIGPIPE, &former, NULL), 0);
+    gort_unlock_thread();
+}
+
+// Standard output and error are as in any other program: the signal comes.  0 is not.
+TEST(standard_output_without_reader)
+{
+    struct sigaction ours = { .sa_handler = on_sigpipe }, former;
+    int fd[2], keep[3], before = LOAD(&pipe_signals);
+    make_pipe(fd);
+    close(fd[0]);
+    CHECK_EQ(sigaction(SIGPIPE, &ours, &former), 0);
+    for (int i = 0; i < 3; i++) {
+        keep[i] = dup(i);
+        CHECK_EQ(dup2(fd[1], i), i);
+        errno = 0;
+        ssize_t n = gort_write(i, "x", 1);
+        int error = errno;
+        CHECK_EQ(dup2(keep[i], i), i);
+        close(keep[i]);
+        CHECK_EQ(n, -1);
+        CHECK_EQ(error, EPIPE);
+        CHECK_EQ(LOAD(&pipe_signals), before + i);
+    }
+    CHECK_EQ(sigaction(SIGPIPE, &former, NULL), 0);
+    close(fd[1]);
+}
+
+// ---- other descriptors -------------------------------------------------------------------------
+
 // Datagrams: each read is one of them, also when it is shorter than the buffer.
 TEST(datagrams)
 {
@@ -488,6 +598,9 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(pipes_and_pairs);
     RUN_ON_ALL(close_wakes_a_pipe_reader);
     RUN(wrong_end_of_a_pipe);
+    RUN_ON_ALL(a_pipe_without_reader);
+    RUN(handlers_of_sigpipe_are_not_run);
+    RUN(standard_output_without_reader);
     RUN(datagrams);
     RUN(an_eventfd);
     RUN(files);
