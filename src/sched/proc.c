@@ -71,7 +71,7 @@ static inline void thread_state_restore(const struct g *g)
 
 /* ---- switching ------------------------------------------------------------------------------ */
 
-static void g_make_current(struct m *m, struct g *g)
+static force_inline void g_make_current(struct m *m, struct g *g)
 {
     g->m = m;
     m->curg = g;
@@ -81,20 +81,28 @@ static void g_make_current(struct m *m, struct g *g)
     arch_tls_set_g(g);
 }
 
-/* First thing on the stack switched to: Note [Commit after the switch]. */
-void switch_finish(void)
+static void commit_prev(struct m *m, struct g *prev)
 {
-    struct m *m = m_self();
-    struct g *prev = m->prev_g;
-    if (prev == NULL) return;
     m->prev_g = NULL;
     bool (*commit)(struct g *, void *) = m->commit;
     m->commit = NULL;
     if (commit != NULL && !commit(prev, m->commit_arg)) g_ready(prev);
 }
 
+static force_inline void finish(void)
+{
+    struct m *m = m_self();
+    if (m->prev_g != NULL) commit_prev(m, m->prev_g);
+}
+
+/* First thing on the stack switched to: Note [Commit after the switch]. */
+void switch_finish(void)
+{
+    finish();
+}
+
 /* The next goroutine of this P if it may be switched to directly, else NULL: then m_loop decides. */
-static struct g *next_local(struct m *m)
+static force_inline struct g *next_local(struct m *m)
 {
     struct p *p = m->p;
     if (unlikely(p == NULL || m->locked_g != NULL || world_wants_stop())) return NULL;
@@ -129,7 +137,7 @@ void switch_from(struct m *m, struct g *g)
         arch_switch(&g->ctx, &m->sched_ctx);
     }
     asan_arrived(g);
-    switch_finish();
+    finish();
     thread_state_restore(g);
 }
 
@@ -273,11 +281,34 @@ static bool commit_yield(struct g *g, void *arg)
     return true;
 }
 
+/* With one P nobody can run g before its context is saved: straight to the next one, without a commit.
+ * false: there is no next one, or more than one P. */
+static force_inline bool yield_directly(struct m *m, struct p *p, struct g *g)
+{
+    if (sched.nprocs != 1 || unlikely(sched_debug.migrate)) return false;
+    struct g *next = next_local(m);
+    if (next == NULL) return false;
+    g_set_status(g, G_RUNNABLE);
+    ring_put(p, g);
+    thread_state_save(g);
+    g_make_current(m, next);
+    asan_to_g(&g->asan_fake_stack, next);
+    arch_switch(&g->ctx, &next->ctx);
+    asan_arrived(g);
+    finish();
+    thread_state_restore(g);
+    return true;
+}
+
 void g_yield(void)
 {
-    p_pin();
+    struct p *p = p_pin();
     struct m *m = m_self();
     struct g *g = m->curg;
+    if (yield_directly(m, p, g)) {
+        p_unpin();
+        return;
+    }
     g_set_status(g, G_WAITING); /* commit_yield makes it runnable once its context is saved */
     m->prev_g = g;
     m->commit = commit_yield;
