@@ -1,6 +1,8 @@
 // What reaches an object keeps it, wherever the pointer lies; what nothing reaches is reclaimed.
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
+#include <pthread.h>
+
 #include "gc_util.h"
 
 typedef struct holder {
@@ -142,15 +144,27 @@ static void many_ranges(void)
     free(p);
 }
 
+// By way of frames that scrub_stack overwrites.
+__attribute__((noinline)) static void fill_four(int depth)
+{
+    if (depth < 40)
+        fill_four(depth + 1);
+    else
+        for (uint32_t i = 0; i < 4; i++)
+            in_tls[i] = witness_new(i);
+    __asm__ volatile("" : : : "memory");
+}
+
 static void fill_tls(void *unused)
 {
     (void)unused;
     gort_lock_thread();
-    for (uint32_t i = 0; i < 4; i++)
-        in_tls[i] = witness_new(i);
-    for (int i = 0; i < 3; i++) {
+    fill_four(0);
+    collect_until(0);
+    for (int i = 0; i < 20; i++) {
         scrub_stack();
         gort_gc();
+        gort_sleep(GORT_MS); // the finalizers' turn, if it came to that
     }
     CHECK_EQ(witness_deaths, 0);
     for (uint32_t i = 0; i < 4; i++)
@@ -204,6 +218,8 @@ static void past_the_end_keeps(void)
 
 static gort_chan(int) meet, answer;
 
+static gort_waitgroup blocked;
+
 static void parked(void *unused)
 {
     (void)unused;
@@ -234,11 +250,125 @@ static void parked_goroutines_keep(void)
     }
 }
 
+// ---- goroutines that do not run now, or not as goroutines ------------------------------------------
+
+static uint32_t args_whole; // atomic
+
+static void check_arg(void *arg)
+{
+    holder *h = arg;
+    CHECK(h->next == h && h->w == NULL);
+    __atomic_fetch_add(&args_whole, 1, __ATOMIC_RELAXED);
+}
+
+__attribute__((noinline)) static void start_with_args(uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        holder *h = gort_new(holder);
+        gort_init(&h->next, h);
+        gort_go(check_arg, h);
+    }
+}
+
+static void arguments_keep(void)
+{
+    enum { N = 300 };
+    start_with_args(N);
+    scrub_stack();
+    for (int i = 0; i < 3; i++) {
+        gort_gc();
+        for (int k = 0; k < 5000; k++)
+            gort_keep_alive(gort_new(holder)); // would be given their slots, with other contents
+    }
+    while (__atomic_load_n(&args_whole, __ATOMIC_RELAXED) < N)
+        gort_sleep(GORT_MS);
+}
+
+static int pipe_ends[2];
+
+static void read_pipe(void *out)
+{
+    while (read(pipe_ends[0], out, 1) < 0)
+        continue;
+}
+
+// The pointers are in the frame, and in registers, of a function that blocks its thread.
+static void block(void *declared)
+{
+    char byte;
+    witness *a = witness_new(1), *b = witness_new(2), *c = witness_new(3);
+    if (declared) {
+        gort_enter_blocking();
+        read_pipe(&byte);
+        gort_exit_blocking();
+    } else {
+        gort_blocking(read_pipe, &byte);
+    }
+    CHECK(a->id == 1 && b->id == 2 && c->id == 3);
+    gort_waitgroup_done(&blocked);
+}
+
+static void blocking_goroutines_keep(void)
+{
+    enum { N = 6 };
+    CHECK_EQ(pipe(pipe_ends), 0);
+    witness_reset();
+    gort_waitgroup_add(&blocked, N);
+    for (uintptr_t i = 0; i < N; i++)
+        gort_go(block, (void *)(i % 2));
+    gort_sleep(20 * GORT_MS);
+    for (int i = 0; i < 4; i++) {
+        gort_gc();
+        for (int k = 0; k < 1000; k++)
+            gort_keep_alive(gort_new(witness)); // would be given their slots
+    }
+    CHECK_EQ(witness_deaths, 0);
+    CHECK_EQ(write(pipe_ends[1], "123456", N), N);
+    gort_waitgroup_wait(&blocked);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
+static void *foreign(void *unused)
+{
+    CHECK_EQ(gort_thread_attach(), 0);
+    holder *list = NULL;
+    for (uint32_t i = 0; i < 2000; i++) {
+        holder *h = gort_new(holder);
+        gort_init(&h->w, witness_new(i));
+        gort_init(&h->next, list);
+        list = h;
+        in_tls[0] = h->w;
+        if (i % 400 == 0) gort_gc();
+    }
+    for (uint32_t i = 2000; i-- > 0; list = list->next)
+        CHECK_EQ(list->w->id, i);
+    CHECK_EQ(in_tls[0]->id, 1999);
+    gort_thread_detach();
+    return unused;
+}
+
+static void attached_threads_keep(void)
+{
+    pthread_t t[3];
+    witness_reset();
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_create(&t[i], NULL, foreign, NULL), 0);
+    for (int i = 0; i < 10; i++) {
+        gort_gc();
+        gort_sleep(GORT_MS);
+    }
+    gort_enter_blocking();
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    gort_exit_blocking();
+}
+
 // ---- stores ---------------------------------------------------------------------------------------
 
 static void stores_move_references(void)
 {
-    enum { N = 300 };
+    enum { N = 5000 }; // more than one piece of gort_copy
     witness_reset();
     holder *a = gort_new_array(holder, N), *b = gort_new_array(holder, N);
     for (uint32_t i = 0; i < N; i++)
@@ -305,6 +435,9 @@ static void tests(void)
     RUN(stacks_keep);
     RUN(past_the_end_keeps);
     RUN(parked_goroutines_keep);
+    RUN(arguments_keep);
+    RUN(blocking_goroutines_keep);
+    RUN(attached_threads_keep);
     RUN(stores_move_references);
     RUN(memory_is_reused);
 }

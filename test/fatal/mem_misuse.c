@@ -1,4 +1,4 @@
-// Misuse of memory calls, and memory that can not be had: each ends with its own report.
+// Misuse of memory calls: each ends with its own report.
 //
 // EXPECT new-before-run exit=2 stderr=^fatal error: .*gort_new
 // EXPECT alloc-on-thread exit=2 stderr=^fatal error: .*gort_alloc
@@ -8,20 +8,15 @@
 // EXPECT flex-overflow exit=2 stderr=^fatal error: out of memory: gort_new_flex: \d+ elements of 8 bytes overflow
 // EXPECT copy-overflow exit=2 stderr=^fatal error: out of memory: gort_copy: \d+ elements of 8 bytes overflow
 // EXPECT huge exit=2 stderr=^fatal error: out of memory: gort_alloc can not allocate 4611686018427387904 bytes; the heap has \d+ MB
-// EXPECT limit-large exit=2 stderr=^fatal error: out of memory: gort_alloc can not allocate \d+ bytes; the heap has \d+ MB mapped, \d+ MB in use, \d+ MB live; address space is limited to
-// EXPECT limit-small exit=2 stderr=^fatal error: out of memory: gort_new can not allocate \d+ bytes; .*address space is limited to
-// EXPECT limit-garbage exit=0 stdout=^survived$
 // EXPECT root-twice exit=2 stderr=^fatal error: gort_root_add: a range at 0x[0-9a-f]+ is registered already
 // EXPECT root-unknown exit=2 stderr=^fatal error: gort_root_remove: no range is registered at 0x[0-9a-f]+
 // EXPECT root-wraps exit=2 stderr=^fatal error: gort_root_add: the range .* ends beyond memory
 // EXPECT finalizer-inside exit=2 stderr=^fatal error: gort_set_finalizer: 0x[0-9a-f]+ is not the start of an object
 // EXPECT finalizer-foreign exit=2 stderr=^fatal error: gort_set_finalizer: 0x[0-9a-f]+ is not a collected object
-// TEST skip=asan,tsan timeout=60
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
 
 #include "../test.h"
 
@@ -63,55 +58,6 @@ static void raise_on_own_stack(void)
     pthread_kill(pthread_self(), SIGUSR1);
 }
 
-static void limit_address_space(size_t more)
-{
-    size_t pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    CHECK(f != NULL && fscanf(f, "%zu", &pages) == 1);
-    fclose(f);
-    struct rlimit r = { pages * 4096 + more, pages * 4096 + more };
-    CHECK_EQ(setrlimit(RLIMIT_AS, &r), 0);
-}
-
-static cell *all;
-
-static void fill_small(void)
-{
-    for (;;) {
-        cell *c = gort_new(cell);
-        gort_init(&c->next, all);
-        gort_set(&all, c);
-    }
-}
-
-static void fill_large(void)
-{
-    static void *keep[4096];
-    for (int i = 0; i < 4096; i++)
-        gort_set(&keep[i], gort_alloc(3 << 20));
-}
-
-// Ten times the limit is allocated, collected as memory runs out.
-static void fill_garbage(void)
-{
-    gort_set_gc_percent(-1);
-    for (int i = 0; i < 1000; i++) {
-        char *p = gort_alloc_noscan(1 << 20);
-        p[i] = 1;
-        gort_keep_alive(gort_new(cell));
-    }
-    printf("survived\n");
-}
-
-static void limits(void)
-{
-    if (is("limit-large") || is("limit-small") || is("limit-garbage"))
-        limit_address_space(200 << 20);
-    if (is("limit-large")) fill_large();
-    if (is("limit-small")) fill_small();
-    if (is("limit-garbage")) fill_garbage();
-}
-
 static void sizes(void)
 {
     static int64_t a[2];
@@ -151,7 +97,6 @@ static int gort_main(int argc, char **argv)
         gort_keep_alive(gort_alloc(100));
     }
     sizes();
-    limits();
     roots_and_finalizers();
     return 0;
 }

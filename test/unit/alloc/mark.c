@@ -17,6 +17,7 @@ GORT_TYPE(node, left, right);
 static node **wide; // many small trees
 enum { DEPTH = 6 };
 static uint32_t ntrees;
+static node *list; // or one tree
 
 static node *tree(int depth, uint64_t value)
 {
@@ -85,6 +86,40 @@ static void all_ps_mark(void)
         CHECK_GE(share[i] * (unsigned)procs * 3, all_shares);
 }
 
+// One deep tree: the way down holds few objects at a time, which must be shared all the same.
+static void a_deep_tree_is_shared(void)
+{
+    enum { DEEP = 18 };
+    int procs = p_count();
+    gort_set_gc_percent(-1);
+    gort_set(&list, tree(DEEP, 1));
+    gc_cycle_listener = on_cycle;
+    for (int i = 0; i < CYCLES; i++)
+        gort_gc();
+    CHECK_EQ(check_tree(list, DEEP, 1), (2 << DEEP) - 1);
+    for (int i = 0; i < procs; i++) // at least a fifth of an equal part
+        CHECK_GE(share[i] * (unsigned)procs * 5, all_shares);
+}
+
+// ---- sweeping ---------------------------------------------------------------------------------------------
+
+static void the_sweeper_finishes_alone(void)
+{
+    struct gc_totals t;
+    gort_set_gc_percent(-1);
+    build_wide(2000);
+    wide = NULL;
+    ntrees = 0;
+    scrub_stack();
+    gc_collect(GC_CAUSE_FORCED);
+    int64_t until = test_now_ns() + INT64_C(20000000000);
+    while (!heap_sweep_done() && test_now_ns() < until)
+        g_yield();
+    CHECK(heap_sweep_done());
+    gc_read_totals(&t);
+    CHECK_GE(t.swept_background, 100);
+}
+
 // ---- overflow ------------------------------------------------------------------------------------------
 
 static struct gc_cycle_record last;
@@ -122,6 +157,50 @@ static void marking_needs_no_memory(void)
     CHECK_EQ(last.objects, objects);
 }
 
+// Oblets that the queue has no room for are scanned all the same, even of an object that only its
+// finalizer knows of; and that ends.
+enum { OBLETS = 40 };
+static node **large;
+
+static void large_dies(void *p)
+{
+    (void)p;
+}
+
+__attribute__((noinline)) static void make_large(void)
+{
+    size_t n = OBLETS * OBLET_BYTES / sizeof(node *);
+    node **hidden = gort_alloc(n * sizeof(node *));
+    gort_set(&large, (node **)gort_alloc(n * sizeof(node *)));
+    for (size_t i = 0; i < n; i += 64) {
+        gort_set(&large[i], tree(0, i));
+        gort_set(&hidden[i], tree(0, i));
+    }
+    gort_set_finalizer(hidden, large_dies);
+}
+
+static void oblets_need_no_memory(void)
+{
+    static struct lfnode *taken[100000];
+    uint32_t n = 0;
+    gort_set_gc_percent(-1);
+    gc_cycle_listener = keep_record;
+    make_large();
+    scrub_stack();
+    while (n < 100000 && (taken[n] = lfstack_pop(&work_pool.empty)) != NULL)
+        n++;
+    work_pool.fail_after = 0;
+    gort_gc(); // queues the object for its finalizer
+    uint64_t objects = last.objects, per_large = OBLETS * OBLET_BYTES / sizeof(node *) / 64;
+    CHECK_GE(objects, 2 * per_large);
+    CHECK_LE(last.overflows, 10);
+    for (size_t i = 0; i < OBLETS * OBLET_BYTES / sizeof(node *); i += 64)
+        CHECK_EQ(large[i]->value, i);
+    while (n > 0)
+        lfstack_push(&work_pool.empty, taken[--n]);
+    work_pool.fail_after = UINT64_MAX;
+}
+
 // ---- records of other floors ------------------------------------------------------------------------------
 
 static uintptr_t *record; // off-heap
@@ -156,8 +235,6 @@ static void records_are_roots(void)
 }
 
 // ---- long lists, deep structure -------------------------------------------------------------------------------
-
-static node *list;
 
 static void a_list_is_marked_by_one_while_others_starve(void)
 {
@@ -212,7 +289,11 @@ int main(void)
     RUN_ON(all_ps_mark, 1);
     RUN_ON(all_ps_mark, 2);
     RUN_ON(all_ps_mark, 4);
+    RUN_ON(a_deep_tree_is_shared, 2);
+    RUN_ON(a_deep_tree_is_shared, 4);
+    RUN_ALL(the_sweeper_finishes_alone);
     RUN_ALL(marking_needs_no_memory);
+    RUN_ALL(oblets_need_no_memory);
     RUN_ALL(records_are_roots);
     RUN_ALL(a_list_is_marked_by_one_while_others_starve);
     RUN_WITH(modes_fire, &stress_options);
