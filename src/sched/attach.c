@@ -38,10 +38,6 @@ static bool commit_wait_for_p(struct g *g, void *arg)
 never_inline struct p *p_pin_slow(void)
 {
     struct m *m = m_self();
-    if (m->computing) {
-        m->computing = false;
-        atomic_fetch_sub_relaxed(&sched.ncomputing, 1);
-    }
     if (p_take_idle(m)) return m->p;
     struct g *g = m->curg;
     if (g == NULL || g_self() == NULL) throw_msg("a call that needs a P on a system stack");
@@ -151,6 +147,7 @@ int m_attach(void)
     lock_acquire(&sched.lock);
     sched.nactive++;
     sched.nattached++;
+    sched.ever_attached = true;
     lock_release(&sched.lock);
     m->curg = g;
     g_set_status(g, G_RUNNING);
@@ -170,6 +167,7 @@ void m_detach(void)
     struct g *g = m->curg;
     if (m->p != NULL) p_handoff(p_release(m));
     arch_tls_set_g(NULL);
+    m_not_computing(m);
     m->curg = NULL;
     g_set_status(g, G_DEAD);
     pthread_setspecific(exit_key, NULL);

@@ -31,10 +31,24 @@ struct wait_call {
 static void wait_spilled(void *arg)
 {
     struct wait_call *c = arg;
-    uint32_t former = atomic_load_relaxed(&c->m->state); /* own word */
+    enum m_state former = (enum m_state)atomic_load_relaxed(&c->m->state); /* own word */
     m_enter_blocking_state(c->m);
+    c->m->waits_from = former;
     c->fn(c->arg);
-    m_leave_blocking_state(c->m, (enum m_state)former);
+    m_leave_blocking_state(c->m, former);
+}
+
+void m_wait_interrupted(void (*inner)(void *), void *arg)
+{
+    struct m *m = m_self();
+    if (m == NULL) {
+        inner(arg);
+        return;
+    }
+    enum m_state former = m->waits_from; /* inner may wait too */
+    m_leave_blocking_state(m, former);
+    inner(arg);
+    m_enter_blocking_state(m);
 }
 
 void m_wait_stoppable(void (*fn)(void *), void *arg)

@@ -145,6 +145,7 @@ static void g_main(void *arg)
     struct g *g = arg;
     switch_finish();
     asan_arrived(g);
+    thread_state_begin(g);
     crit_exit();
     g->fn(g->arg);
     g_exit();

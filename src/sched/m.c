@@ -255,6 +255,9 @@ bool m_deadlocked_locked(void)
         if (atomic_load_seq(&sched.polling)) netpoll_break();
         return false;
     }
+    /* A thread that attached once and has detached may attach again and wake somebody: while the
+     * process has threads that are not the runtime's, nobody can tell. */
+    if (sched.ever_attached && os_thread_count() > os_threads_made() + 1) return false;
     return true; /* no goroutine left at all: the main one has exited, and did not return */
 }
 
@@ -281,6 +284,7 @@ void m_stop(struct m *m)
         if (p == NULL && m->spinning) { /* a change of the number of Ps took it back */
             m->spinning = false;
             atomic_fetch_sub_seq(&sched.nspinning, 1);
+            m_wake_for_work();
         }
     }
 }

@@ -49,7 +49,9 @@ void retake_in_handler(struct m *m)
 {
     if (!retake_applies(m)) return;
     struct p *p = p_release(m);
-    m->computing = true;
+    m->computing = true; /* until p_acquire */
+    atomic_fetch_add_relaxed(&sched.ncomputing, 1);
+    atomic_fetch_add_relaxed(&sched.retakes, 1);
     p->status = P_HANDED;
     struct p *head = atomic_load_relaxed(&sched.orphans);
     do
@@ -80,8 +82,6 @@ static void adopt_orphans(void)
     for (; p != NULL; p = following) {
         following = p->idle_next;
         p->idle_next = NULL;
-        atomic_fetch_add_relaxed(&sched.ncomputing, 1);
-        atomic_fetch_add_relaxed(&sched.retakes, 1);
         p_handoff(p);
     }
 }
@@ -149,6 +149,10 @@ static void look(void)
     look_outside(now);
     /* Work that was not worth waking a thread for when it came, and still waits. */
     if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
+    if (atomic_load_relaxed(&sched.nrunq) != 0) {
+        m_wake_for_work();
+        return;
+    }
     for (int i = 0; i < sched.nprocs; i++)
         if (!runq_empty(sched.all_p[i])) {
             m_wake_for_work();

@@ -20,8 +20,17 @@ int p_count(void)
     return sched.nprocs;
 }
 
+/* Its P was taken while it computed; now it has one again, or needs none any more. */
+void m_not_computing(struct m *m)
+{
+    if (likely(!m->computing)) return;
+    m->computing = false;
+    atomic_fetch_sub_relaxed(&sched.ncomputing, 1);
+}
+
 void p_acquire(struct m *m, struct p *p)
 {
+    m_not_computing(m);
     assert_that(m->p == NULL && p->m == NULL);
     m->p = p;
     p->m = m;
@@ -173,14 +182,14 @@ void p_resize_stw(int n)
     sched.nprocs = n;
     for (int i = old; i < n; i++)
         p_revive(sched.all_p[i]);
+    for (struct p *p = orphans_take(), *following; p != NULL; p = following) {
+        following = p->idle_next;
+        p->status = P_IDLE;
+    }
     if (self != NULL && self->p != NULL && self->p->id >= (uint32_t)n) {
         p_reclaim_stw(sched.all_p[0]);
         p_release(self);
         p_acquire(self, sched.all_p[0]);
-    }
-    for (struct p *p = orphans_take(), *following; p != NULL; p = following) {
-        following = p->idle_next;
-        p->status = P_IDLE;
     }
     struct p *heir = self != NULL && self->p != NULL ? self->p : sched.all_p[0];
     for (int i = n; i < old; i++) {

@@ -69,6 +69,12 @@ static inline void thread_state_restore(const struct g *g)
     if (unlikely(__cxa_get_globals != NULL)) exceptions_restore(g);
 }
 
+/* A new goroutine starts with its own: no error, no exception. */
+void thread_state_begin(const struct g *g)
+{
+    thread_state_restore(g);
+}
+
 /* ---- switching ------------------------------------------------------------------------------ */
 
 static force_inline void g_make_current(struct m *m, struct g *g)
@@ -107,7 +113,7 @@ static force_inline struct g *next_local(struct m *m)
     struct p *p = m->p;
     if (unlikely(p == NULL || m->locked_g != NULL || world_wants_stop())) return NULL;
     if (unlikely(atomic_load_relaxed(&sched.exiting))) return NULL;
-    if (unlikely(++p->sched_tick % LOOK_AROUND == 0)) return NULL;
+    if (unlikely(p->gs_run % LOOK_AROUND == LOOK_AROUND - 1)) return NULL;
     struct g *next = runq_get(p);
     if (next != NULL && unlikely(next->locked_m != NULL)) {
         runq_put(p, next, true);
@@ -246,7 +252,7 @@ static void note_idle(struct p *p)
 }
 
 /* Waiting goroutines that the poller or the timers found. */
-void ready_inject(struct ready_list *l)
+static void inject(struct ready_list *l, bool runs_next)
 {
     if (l->first == NULL) return;
     struct p *p = m_self()->p;
@@ -265,8 +271,20 @@ void ready_inject(struct ready_list *l)
     if (p == NULL) lock_release(&sched.lock);
     l->first = l->last = NULL;
     l->n = 0;
-    /* A single one, alone in the queue, is what this M runs next. */
-    if (!was_empty || (n > 1 && (p == NULL || worth_waking(p, n)))) m_wake_for_work();
+    /* A few short ones in the queue of an M that looks for work are what it runs next. */
+    if (runs_next && was_empty && (n == 1 || !worth_waking(p, n))) return;
+    m_wake_for_work();
+}
+
+void ready_inject(struct ready_list *l)
+{
+    inject(l, false);
+}
+
+/* By an M that is about to take from its own queue. */
+static void ready_inject_own(struct ready_list *l)
+{
+    inject(l, m_self()->p != NULL);
 }
 
 static bool commit_yield(struct g *g, void *arg)
@@ -335,7 +353,7 @@ static void run_timers(struct p *p, int64_t now)
     if (first == 0 || first > now) return;
     struct ready_list ready = { NULL, NULL, 0 };
     timer_run_due(p, now, &ready);
-    ready_inject(&ready);
+    ready_inject_own(&ready);
 }
 
 static void run_own_timers(struct m *m)
@@ -348,7 +366,7 @@ static void poll_now(void)
     if (netpoll_waiters() == 0 || atomic_load_relaxed(&sched.polling)) return;
     struct ready_list ready = { NULL, NULL, 0 };
     netpoll_poll(0, &ready);
-    ready_inject(&ready);
+    ready_inject_own(&ready);
 }
 
 /* Work without leaving this P: what is due, then the queues. */
@@ -356,8 +374,7 @@ static struct g *find_near(struct m *m)
 {
     struct p *p = m->p;
     run_own_timers(m);
-    if (p->sched_tick % LOOK_AROUND == 0) {
-        p->sched_tick++;
+    if (p->gs_run % LOOK_AROUND == LOOK_AROUND - 1) {
         poll_now();
         struct g *g = global_get(p);
         if (g != NULL) return g;
@@ -462,9 +479,8 @@ static bool retire_p(struct m *m)
     if (was_spinning) {
         m->spinning = false;
         atomic_fetch_sub_seq(&sched.nspinning, 1);
-    } else {
-        atomic_fence_seq();
     }
+    atomic_fence_seq(); /* step 2: the looks that follow are relaxed */
     if (!work_somewhere() || !p_take_idle(m)) return true;
     if (was_spinning) {
         m->spinning = true;
@@ -477,8 +493,11 @@ static void poll_delay_and_wait(struct m *m, struct ready_list *ready)
 {
     int64_t until = earliest_timer();
     atomic_store_seq(&sched.poll_until, until);
-    /* A timer added meanwhile saw polling == 1 and an older poll_until: it breaks the wait. */
-    until = earliest_timer();
+    atomic_fence_seq();
+    /* A timer added before this look is seen by it; one added later sees poll_until, which the wait
+     * must not outlast. */
+    int64_t again = earliest_timer();
+    if (again != 0 && (until == 0 || again < until)) until = again;
     int64_t delay = -1;
     if (until != 0) {
         delay = until - os_now();
@@ -506,7 +525,7 @@ static bool wait_in_poller(struct m *m)
     }
     bool got = p_take_idle(m);
     if (got) note_busy(m->p, now);
-    ready_inject(&ready);
+    ready_inject_own(&ready);
     return got;
 }
 
@@ -579,8 +598,10 @@ static void stop_locked(struct m *m)
         m->next_p = NULL;
         if (p != NULL)
             p_acquire(m, p);
-        else /* a change of the number of Ps took it back */
+        else { /* a change of the number of Ps took it back */
             global_put(m->locked_g);
+            m_wake_for_work();
+        }
     }
 }
 

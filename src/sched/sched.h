@@ -150,6 +150,10 @@ void blocking_call(void (*fn)(void *), void *arg);
  * section, no lock held; the goroutine's registers are spilled for scanning. */
 void m_wait_stoppable(void (*fn)(void *), void *arg);
 
+/* Inside fn of m_wait_stoppable, for something that is had only until a callback returns: while
+ * inner(arg) runs, the thread does not count as stopped; on return it waits on. */
+void m_wait_interrupted(void (*inner)(void *), void *arg);
+
 /* ---- foreign threads, locking --------------------------------------------------------------- */
 
 int m_attach(void); /* 0 or errno */

@@ -170,10 +170,11 @@ struct m {
     void *commit_arg;
 
     /* Where curg's live data is while this thread is not executing it: read by a stopper. */
-    void *stop_frame;   /* ucontext when stopped in the handler, else NULL */
-    uintptr_t stop_sp;  /* else curg's stack pointer, its registers spilled above it */
-    uintptr_t stop_pc;  /* diagnostics */
-    uint32_t on_system; /* depth of call_on_system_stack; own */
+    void *stop_frame;        /* ucontext when stopped in the handler, else NULL */
+    uintptr_t stop_sp;       /* else curg's stack pointer, its registers spilled above it */
+    uintptr_t stop_pc;       /* diagnostics */
+    uint32_t on_system;      /* depth of call_on_system_stack; own */
+    enum m_state waits_from; /* its state before m_wait_stoppable; own */
 
     struct random random;
     void *sigstack;
@@ -183,7 +184,7 @@ struct m {
     struct barrier_buffer barrier; /* used by barriers without a P; own */
 
     /* Thread-local storage of this thread that may hold collected pointers: found by the
-     * thread_start hook on the thread itself; roots. */
+     * thread_start hook on the thread itself; roots.  ntls: atomic; 0 until all are filled in. */
     struct thread_range {
         uintptr_t lo, hi;
     } tls[M_TLS_RANGES];
@@ -221,7 +222,6 @@ struct p {
     uint32_t status;              /* enum p_status; owner or SCHED */
     struct m *m;                  /* owner */
     struct p *idle_next;          /* SCHED */
-    uint32_t sched_tick;          /* owner; rises with each goroutine run */
     uint32_t next_streak;         /* owner; goroutines taken from run_next in a row */
     uint64_t goid_next, goid_end; /* owner; a batch of goroutine numbers */
     struct random random;         /* owner */

@@ -49,6 +49,7 @@ struct sched {
     uint32_t nm cache_aligned; /* SCHED; threads ever made and not detached */
     uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
     uint32_t nattached;        /* SCHED */
+    bool ever_attached;        /* SCHED; some foreign thread has attached */
     uint32_t max_threads;
     uint32_t next_m_id; /* SCHED */
     struct m *all_m;    /* atomic; list of all, pushed at the head under SCHED, never removed */
@@ -104,6 +105,7 @@ void m_start(struct p *p, bool spinning); /* crit; p NULL: any idle one */
 void m_wake_for_work(void);               /* crit: Note [Work and sleepers], step 3 */
 void m_stop(struct m *m);                 /* sleeps without a P until one is handed over */
 struct m *m_alloc(bool attached);
+void m_not_computing(struct m *m);
 void m_start_maker(void); /* before the first m_start */
 void m_discard(struct m *m);
 void m_setup_thread(struct m *m);
@@ -113,6 +115,7 @@ _Noreturn void m_sleep_for_ever(struct m *m);
 /* ---- proc.c --------------------------------------------------------------------------------- */
 _Noreturn void m_loop(void *m);
 void switch_finish(void);
+void thread_state_begin(const struct g *g);
 void sched_find_errno(void);
 void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
 void global_put(struct g *g);
