@@ -89,6 +89,8 @@ void os_signal_set_mask(const sigset_t *mask);
 /* Bytes that an alternate stack of this machine needs: AT_MINSIGSTKSZ + 64 KB, page-rounded. */
 size_t os_sigstack_size(void);
 int os_sigstack_set(void *lo, size_t size); /* NULL: none */
+/* The calling thread's present one; *lo NULL: none. */
+void os_sigstack_get(void **lo, size_t *size);
 
 /* ---- clock (raw, vDSO) -------------------------------------------------------------------- */
 

@@ -139,6 +139,7 @@ int m_attach(void)
         m_discard(m);
         return ENOMEM;
     }
+    os_sigstack_get(&m->former_sigstack, &m->former_sigstack_size);
     m_setup_thread(m);
     pthread_setspecific(exit_key, m);
     os_signal_unblock(preempt_signal());
@@ -173,7 +174,7 @@ void m_detach(void)
     pthread_setspecific(exit_key, NULL);
     m->ntls = 0; /* before the state lets a stopper pass that scans it */
     m_enter_blocking_state(m);
-    os_sigstack_set(NULL, 0);
+    os_sigstack_set(m->former_sigstack, m->former_sigstack_size);
     arch_tls_set_m(NULL);
     arch_crit_clear_pending();
     arch_crit_leave();

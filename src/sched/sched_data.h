@@ -179,6 +179,8 @@ struct m {
     struct random random;
     void *sigstack;
     size_t sigstack_size;
+    void *former_sigstack; /* an attached thread's own, given back on detach; own */
+    size_t former_sigstack_size;
     uint64_t stops_deferred;       /* counters for tests: a stop met a critical section ... */
     uint64_t ranges_rolled;        /* ... or a restartable range */
     struct barrier_buffer barrier; /* used by barriers without a P; own */

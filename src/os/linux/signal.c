@@ -124,6 +124,14 @@ size_t os_sigstack_size(void)
     return align_up(frame + ALTERNATE_STACK_ROOM, os_page_size());
 }
 
+void os_sigstack_get(void **lo, size_t *size)
+{
+    stack_t stack = { .ss_flags = SS_DISABLE };
+    (void)syscall_raw2(SYS_sigaltstack, NULL, &stack); /* fails only for bad addresses */
+    *lo = (stack.ss_flags & SS_DISABLE) != 0 ? NULL : stack.ss_sp;
+    *size = *lo == NULL ? 0 : stack.ss_size;
+}
+
 int os_sigstack_set(void *lo, size_t size)
 {
     stack_t stack = { .ss_sp = lo, .ss_size = size, .ss_flags = lo == NULL ? SS_DISABLE : 0 };
