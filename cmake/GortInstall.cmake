@@ -33,3 +33,9 @@ else()
 endif()
 configure_file(cmake/gort.pc.in "${PROJECT_BINARY_DIR}/gort.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/gort.pc" DESTINATION ${pc_dir})
+
+# The manual pages, made from doc/reference.md by doc/man/make_man.py.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/doc/man/" DESTINATION ${CMAKE_INSTALL_MANDIR}/man3
+        FILES_MATCHING PATTERN "*.3")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/doc/man/" DESTINATION ${CMAKE_INSTALL_MANDIR}/man7
+        FILES_MATCHING PATTERN "*.7")
