@@ -105,13 +105,13 @@ static double median_pause(void)
     return -1;
 }
 
-static void print_collections(const gort_stats *s, const gort_stats *before)
+static void print_collections(const gort_stats *s)
 {
     double median = median_pause();
-    printf("  collections   %llu", (unsigned long long)(s->num_gc - before->num_gc));
+    printf("  collections   %llu since the start", (unsigned long long)s->num_gc);
     if (median >= 0) printf(", pauses p50 %s", duration(median).s);
     printf(", max %s, together %s\n", duration((double)s->pause_max_ns).s,
-           duration((double)(s->pause_total_ns - before->pause_total_ns)).s);
+           duration((double)s->pause_total_ns).s);
 }
 
 /* Of this process, by the kernel's count. */
@@ -140,7 +140,7 @@ void report_totals(const load_totals *t, double seconds, const gort_stats *befor
     printf("  latency       p50 %s, p99 %s, max %s\n",
            duration((double)histogram_quantile(h, 0.5)).s,
            duration((double)histogram_quantile(h, 0.99)).s, duration((double)h->max).s);
-    print_collections(&s, before);
+    print_collections(&s);
     printf("  heap          %s live, goal %s; %s in %s objects were allocated meanwhile\n",
            bytes(s.heap_live).s, bytes(s.heap_goal).s, bytes(s.total_alloc - before->total_alloc).s,
            grouped(s.mallocs - before->mallocs).s);
