@@ -25,7 +25,8 @@ GORT_API void *gort_alloc(size_t n) __attribute__((__alloc_size__(1))) GORT_ALLO
 GORT_API void *gort_alloc_noscan(size_t n) __attribute__((__alloc_size__(1))) GORT_ALLOCATES;
 
 /* Makes [start, start + size) a root, outside collected memory: scanned conservatively until
- * gort_root_remove(start).  An empty range is allowed; a start registered already is fatal. */
+ * gort_root_remove(start).  An empty range is allowed; a start registered already is fatal.  Both
+ * calls need a goroutine. */
 GORT_API void gort_root_add(void *start, size_t size) GORT_NONNULL(1);
 /* Undoes gort_root_add.  A start that is not registered is fatal. */
 GORT_API void gort_root_remove(void *start) GORT_NONNULL(1);
@@ -41,7 +42,8 @@ GORT_API int gort_set_gc_percent(int percent);
  * collected object, became unreachable; obj is kept until then, and is reclaimed by a later
  * collection unless fn made it reachable.  fn replaces a former one; NULL removes it.  Order among
  * objects: one that points to another comes first; objects in a circle are never finalized.  Not
- * run at exit.  An obj that is not the start of a collected object is fatal. */
+ * run at exit.  What fn defers runs when it returns; gort_goexit ends this call of fn.  An obj that
+ * is not the start of a collected object is fatal. */
 GORT_API void gort_set_finalizer(void *obj, void (*fn)(void *obj)) GORT_NONNULL(1);
 
 /* Keeps what p points to reachable up to this call. */

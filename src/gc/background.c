@@ -160,6 +160,6 @@ static void start(void (*fn)(void *), const char *name)
 void background_init(void)
 {
     start(sweeper_loop, "gc sweeper");
-    start(finalizer_loop, "finalizers");
+    finalizer_start();
     start(periodic_loop, "periodic gc");
 }

@@ -4,7 +4,7 @@
  * the one thread that holds `busy`, on whichever goroutine asked for the cycle:
  *
  *      gc_collect: busy taken, still wanted
- *   OFF --------------------------------------> FINISH SWEEP --> PREPARE (loader's list, helpers)
+ *   OFF --------------------------------------> FINISH SWEEP --> PREPARE (helpers, loader's lock)
  *    ^                                          world runs        world runs; this thread counts as
  *    |                                                            stopped while it waits
  *    |  world_start                                                          |
@@ -17,6 +17,8 @@
  *                  is made or freed; mark bits are 0 at first and rise.
  *   MARKTERM       everything reachable is marked; live bytes, goal and trigger are set; the sweep
  *                  generation rises; all caches are flushed.  Allocation here is fatal.
+ *   From before the stop until the world runs the loader's lock is held: dataroots.c, Note [The
+ *   loader's lock].
  *
  * A concurrent mark will split MARK into two stops with a world that runs between them; everything
  * that needs a place for that is there: phase, sweep generations, barrier buffers, stacks' scanned
@@ -199,6 +201,7 @@ static void term_phase_stw(struct gc_cycle_record *r)
     set_phase_stw(GC_OFF);
 }
 
+/* In roots_hold_loader. */
 static void cycle_stopped(void *arg)
 {
     struct gc_cycle_record *r = arg;
@@ -219,12 +222,17 @@ static void cycle_stopped(void *arg)
 
 /* ---- a cycle ------------------------------------------------------------------------------------- */
 
-/* What must not be done while the world is stopped, and needs locks that a stopped thread may hold. */
+/* What must not be done while the world is stopped, and needs locks that a stopped thread may hold;
+ * nor with the loader's lock, for which a holder of those locks may wait. */
 static void prepare_outside(void *unused)
 {
     (void)unused;
-    roots_read_data();
     mark_prepare_helpers(p_count());
+}
+
+static void cycle_on_system(void *r)
+{
+    roots_hold_loader(cycle_stopped, r);
 }
 
 static void cycle_run(enum gc_cause cause)
@@ -240,7 +248,7 @@ static void cycle_run(enum gc_cause cause)
     crit_enter();
     m_wait_stoppable(prepare_outside, NULL);
     atomic_store_relaxed(&gc.cycle, r->number); /* compared after busy was taken */
-    call_on_system_stack(cycle_stopped, r);
+    call_on_system_stack(cycle_on_system, r);
     crit_exit();
     atomic_store_relaxed(&gc.last_end, r->started);
 }
@@ -299,7 +307,7 @@ void gc_init(const struct gc_options *o)
     if (o != NULL) gc_debug = o->debug;
     gc.boot = gc.last_end = os_now();
     roots_init();
-    finalizer_init();
+    finalizer_init(o != NULL ? o->call : NULL);
     totals_init(gc.boot);
     heap_set_hooks(&hooks);
     if (!work_init()) throw_msg("out of memory: no buffers for marking");
@@ -329,6 +337,7 @@ void gc_hooks_fill(struct sched_hooks *h)
 {
     h->p_init = p_gets_cache;
     h->p_destroy = p_loses_cache;
+    h->g_dead = finalizer_goroutine_ended;
     h->thread_start = roots_read_tls;
 }
 

@@ -8,12 +8,35 @@
  * The loader counts what it has loaded and unloaded (dlpi_adds, dlpi_subs); when neither changed the
  * former list is still right, so a cycle usually pays one callback.
  *
- * dl_iterate_phdr takes the loader's lock, which a thread inside dlopen holds, and that thread may
- * be one that a stop has stopped.  So it is called in a wait during which this thread counts as
- * stopped, and never while the world is stopped (DESIGN 4, rule 8).
+ * Note [The loader's lock].  Between reading the list and the end of marking no library may come or
+ * go: marking would read memory that dlclose unmapped, or miss what a new library's data keeps.  The
+ * loader changes its list, and unmaps, under a lock that dl_iterate_phdr holds over its callbacks; so
+ * the world is stopped, marked and started again inside one (roots_hold_loader).  Why this does
+ * not deadlock:
+ *   - The wait for the lock is one of m_wait_stoppable: whoever has the lock may be stopped by another
+ *     stop meanwhile, which does not wait for us.  In the callback the wait is interrupted
+ *     (m_wait_interrupted): the thread is no longer one that others may take for stopped.
+ *   - When we have the lock no stopped thread has it: whoever wants it, or waits for another lock
+ *     whose holder wants it (dlopen's, malloc's), waits until the world runs again.  Such a thread
+ *     stops all the same: it waits in user code, where the signal reaches it, or in state BLOCKING
+ *     (roots_read_tls, a thread that is being made).  So no critical section may call the loader,
+ *     pthread_create or malloc; and threads are made by a thread that no stop waits for, or, the
+ *     markers' helpers, before the lock is taken.
+ *   - Other stops do not take the lock, and end whoever has it.
+ *   - A callback of the program's own dl_iterate_phdr has the lock and may not wait for another
+ *     goroutine's collection: it must not call the runtime.
+ * The lock is recursive: the callback reads the list by an inner dl_iterate_phdr.  Rejected: comparing
+ * the loader's counters after the stop, which needs the lock too.
  *
  * Thread-local storage is asked for on the thread itself, when it starts.  Libraries opened later are
  * not in m->tls: their thread-locals are no roots.
+ *
+ * Note [Ranges of a thread].  A record of a detached thread is reused, and is on the list of all while
+ * its new thread, in state BLOCKING, fills in the ranges: a stop may read them at any time.  So ntls
+ * is 0 from before the former thread passes for stopped (m_detach) until the new one's ranges are
+ * whole, and is then stored with release.
+ *
+ * Memory order: roots_read_tls's release of ntls pairs with the acquire in cut_thread_locals.
  *
  * Answers to: the data and bss roots of modules in symtab.go; C has no pointer bitmap for them.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -26,6 +49,7 @@
 
 #include "base/assert.h"
 #include "gc/roots.h"
+#include "sched/sched.h"
 
 static struct {
     struct root_list list;
@@ -63,15 +87,6 @@ static bool is_excluded(const char *path)
 
 /* ---- writable data ------------------------------------------------------------------------------ */
 
-static int read_counters(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    (void)size;
-    uint64_t *counters = arg;
-    counters[0] = info->dlpi_adds;
-    counters[1] = info->dlpi_subs;
-    return 1; /* the first object is enough */
-}
-
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)size;
@@ -87,16 +102,39 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-void roots_read_data(void)
+static void read_list(uint64_t adds, uint64_t subs)
 {
-    uint64_t counters[2] = { 0, 0 };
-    dl_iterate_phdr(read_counters, counters);
-    if (data.read && counters[0] == data.adds && counters[1] == data.subs) return;
+    if (data.read && adds == data.adds && subs == data.subs) return;
     data.list.n = 0;
     dl_iterate_phdr(add_object, NULL);
-    data.adds = counters[0];
-    data.subs = counters[1];
+    data.adds = adds;
+    data.subs = subs;
     data.read = true;
+}
+
+struct held_call {
+    void (*fn)(void *);
+    void *arg;
+};
+
+static int hold(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size;
+    const struct held_call *c = arg;
+    read_list(info->dlpi_adds, info->dlpi_subs);
+    m_wait_interrupted(c->fn, c->arg);
+    return 1; /* called for the first object only */
+}
+
+static void hold_loader(void *arg)
+{
+    if (dl_iterate_phdr(hold, arg) != 1) throw_msg("the loader knows no program");
+}
+
+void roots_hold_loader(void (*fn)(void *), void *arg)
+{
+    struct held_call c = { fn, arg };
+    m_wait_stoppable(hold_loader, &c);
 }
 
 const struct root_list *roots_data(void)
@@ -106,25 +144,32 @@ const struct root_list *roots_data(void)
 
 /* ---- thread-local storage ------------------------------------------------------------------------ */
 
+struct thread_locals {
+    struct m *m;
+    uint32_t n;
+};
+
 static int add_thread_locals(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    struct m *m = arg;
+    struct thread_locals *t = arg;
     if (size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data)
         return 1; /* a loader that does not tell */
     if (info->dlpi_tls_data == NULL || is_excluded(info->dlpi_name)) return 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
         if (ph->p_type != PT_TLS || ph->p_memsz == 0) continue;
-        if (m->ntls == M_TLS_RANGES)
+        if (t->n == M_TLS_RANGES)
             throw_fmt("more than %d libraries with thread-local storage", M_TLS_RANGES);
         uintptr_t lo = (uintptr_t)info->dlpi_tls_data;
-        m->tls[m->ntls++] = (struct thread_range){ lo, lo + ph->p_memsz };
+        t->m->tls[t->n++] = (struct thread_range){ lo, lo + ph->p_memsz };
     }
     return 0;
 }
 
 void roots_read_tls(struct m *m)
 {
-    m->ntls = 0;
-    dl_iterate_phdr(add_thread_locals, m);
+    struct thread_locals t = { m, 0 };
+    assert_that(m->ntls == 0);
+    dl_iterate_phdr(add_thread_locals, &t);
+    atomic_store_release(&m->ntls, t.n); /* pairs with cut_thread_locals */
 }

@@ -26,6 +26,10 @@
  * its compare-and-swap to 0 gives the right to ready it.  The goroutine publishes idle, then looks
  * at the queue again; a waker pushes, then looks at idle: either sees the other (both full barriers).
  *
+ * Each is called as a goroutine's function is (gc_options.call): what it defers runs when it returns.
+ * One that ends its goroutine (gort_goexit) ends the loop: the next goroutine goes on with the rest
+ * (finalizer_goroutine_ended), since `taken` does not lie on a stack.
+ *
  * Locking: none of its own; SPAN_SPECIALS inside special.h.
  * Answers to: mfinal.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -42,14 +46,21 @@
 static struct {
     struct lfstack queue cache_aligned;
     struct fixalloc records;
-    struct g *g;   /* the goroutine; constant once idle was 1 */
+    void (*call)(void (*fn)(void *), void *obj); /* constant after boot */
+    struct g *g;   /* the goroutine, set by itself; whoever took idle may read it */
     uint32_t idle; /* atomic; see Waking */
     uint64_t meta;
     uint64_t set, queued, run; /* atomic; statistics */
 } finalizers;
 
-void finalizer_init(void)
+static void call_plainly(void (*fn)(void *), void *obj)
 {
+    fn(obj);
+}
+
+void finalizer_init(void (*call)(void (*fn)(void *), void *obj))
+{
+    finalizers.call = call != NULL ? call : call_plainly;
     fixalloc_init(&finalizers.records, sizeof(struct finalizer), false, &finalizers.meta);
 }
 
@@ -195,8 +206,8 @@ void finalizer_wake(void)
 /* On the scheduler's stack, the goroutine saved.  false: it goes on at once. */
 static bool finalizer_commit_park(struct g *g, void *unused)
 {
+    (void)g;
     (void)unused;
-    finalizers.g = g;
     atomic_exchange_seq(&finalizers.idle, 1u);
     if (lfstack_empty(&finalizers.queue)) return true;
     uint32_t parked = 1;
@@ -235,13 +246,14 @@ static bool finalizer_next(void (**fn)(void *), uintptr_t *obj)
 
 static never_inline void finalizer_run_one(void (*fn)(void *), uintptr_t obj)
 {
-    fn((void *)obj);
+    finalizers.call(fn, (void *)obj);
     atomic_fetch_add_relaxed(&finalizers.run, 1);
 }
 
-void finalizer_loop(void *unused)
+static void finalizer_loop(void *unused)
 {
     (void)unused;
+    finalizers.g = g_self();
     for (;;) {
         void (*fn)(void *) = NULL;
         uintptr_t obj = 0;
@@ -253,6 +265,19 @@ void finalizer_loop(void *unused)
         g_park(finalizer_commit_park, NULL, WAIT_FINALIZER);
         p_unpin();
     }
+}
+
+void finalizer_start(void)
+{
+    struct g_options o = { .name = "finalizers", .is_system = true };
+    g_start(finalizer_loop, NULL, &o, (uintptr_t)__builtin_return_address(0));
+}
+
+void finalizer_goroutine_ended(struct g *g)
+{
+    if (!g->is_system || g != finalizers.g) return;
+    atomic_fetch_add_relaxed(&finalizers.run, 1);
+    finalizer_start();
 }
 
 /* ---- marking ----------------------------------------------------------------------------------- */

@@ -17,9 +17,12 @@ struct finalizer {
     uintptr_t queued; /* in the queue: the object again, a root; else 0 */
 };
 
-void finalizer_init(void);
-/* Runs queued finalizers for ever: the body of a system goroutine. */
-void finalizer_loop(void *unused);
+/* call calls fn(obj) as the function of a goroutine; NULL: nothing is to be done but calling it. */
+void finalizer_init(void (*call)(void (*fn)(void *), void *obj));
+/* Starts the goroutine that runs queued finalizers, for ever. */
+void finalizer_start(void);
+/* The scheduler's hook (g_dead): a finalizer ended that goroutine, another takes its place. */
+void finalizer_goroutine_ended(struct g *g);
 /* Has that goroutine look at the queue, if it is not empty and nobody looks.  Any thread that may
  * call g_ready, outside critical sections and stops. */
 void finalizer_wake(void);

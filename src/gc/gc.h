@@ -30,6 +30,8 @@ struct gc_options {
     struct gc_debug debug;
     /* Each freed slot, for diagnosis (heap_hooks.freed).  NULL: none. */
     void (*freed)(struct span *s, uintptr_t base, size_t size);
+    /* Calls a finalizer as the function of the running goroutine.  NULL: plainly. */
+    void (*call)(void (*fn)(void *), void *obj);
 };
 /* After heap_init, before sched_init; o NULL: 100 percent, no debugging.  Throws without memory. */
 void gc_init(const struct gc_options *o);

@@ -35,6 +35,9 @@
  * (as root jobs, one per piece of an arena), until no such round sets the flag.  Each round
  * that sets it has marked at least one more object, so this ends.  Marking thus needs no memory to
  * be complete, only to be fast.
+ * Only an object that has just been marked sets the flag.  An oblet that can not be queued is scanned
+ * at once (scan_large): it would be again in each round, and mark nothing new; and where a special's
+ * object is scanned without being marked, no round would come back to it.
  *
  * Locking: none.  Memory order: `joined` is released by the stopper and acquired by joining helpers;
  * `left` is raised with release by helpers and acquired by the stopper: before and after a round

@@ -5,7 +5,7 @@
  *   - registered ranges, likewise;
  *   - thread-local storage of every thread that runs goroutines;
  *   - every goroutine: its stack from the red zone below the stack pointer up, its registers, the
- *     element of each waiter record, argument and wake-up message;
+ *     element and the object of each waiter record, argument and wake-up message;
  *   - what finalizable objects point to (specials), and objects whose finalizer waits to run;
  *   - off-heap records of other floors, which enumerate them.
  * Jobs are numbered through; `first[kind]` says where a kind begins, and markers take numbers from
@@ -14,8 +14,10 @@
  *
  * A large stack is one job of one marker: what it points to is shared all the same.
  *
- * Locking: registered ranges by ROOTS, in a critical section; so the stopper, who waited for all
- * sections to end, reads them freely.  Everything else here belongs to the cycle.
+ * Locking: registered ranges by ROOTS, in a critical section of a goroutine; so the stopper, who
+ * waited for all sections to end, reads them freely.  (A thread without a goroutine has no sections
+ * that a stop waits for: the calls refuse it.)  Everything else here belongs to the cycle.
+ * m->ntls: Note [Ranges of a thread] in dataroots.c.
  *
  * Answers to: gcMarkRootPrepare, markroot in mgcmark.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -89,6 +91,7 @@ static struct root_range *registered_find(uintptr_t lo)
 void gort_root_add(void *start, size_t size)
 {
     uintptr_t lo = (uintptr_t)start, hi;
+    g_require("gort_root_add");
     if (__builtin_add_overflow(lo, size, &hi))
         throw_fmt("gort_root_add: the range %p + %zu ends beyond memory", start, size);
     crit_enter();
@@ -103,6 +106,7 @@ void gort_root_add(void *start, size_t size)
 
 void gort_root_remove(void *start)
 {
+    g_require("gort_root_remove");
     crit_enter();
     lock_acquire(&roots.lock);
     struct root_range *r = registered_find((uintptr_t)start);
@@ -148,10 +152,11 @@ static uint32_t cut_list(const struct root_list *l)
 static uint32_t cut_thread_locals(void)
 {
     uint32_t n = 0;
-    for (struct m *m = m_all(); m != NULL; m = m->all_next)
-        if (!m->dead)
-            for (uint32_t i = 0; i < m->ntls; i++)
-                n += cut_into_jobs(m->tls[i].lo, m->tls[i].hi);
+    for (struct m *m = m_all(); m != NULL; m = m->all_next) {
+        uint32_t ntls = atomic_load_acquire(&m->ntls); /* pairs with roots_read_tls */
+        for (uint32_t i = 0; i < ntls; i++)
+            n += cut_into_jobs(m->tls[i].lo, m->tls[i].hi);
+    }
     return n;
 }
 
@@ -188,8 +193,11 @@ static void scan_g_record(struct marker *m, struct g *g)
     marker_see(m, (uintptr_t)g->arg);
     marker_see(m, (uintptr_t)g->wake_param);
     marker_see(m, (uintptr_t)g->defers);
-    for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link)
+    for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link) {
         marker_see(m, (uintptr_t)s->elem);
+        marker_see(m,
+                   (uintptr_t)s->object); /* who waits at it may hold a copy that is gone by now */
+    }
 }
 
 static uint64_t scan_g(struct marker *m, struct g *g)

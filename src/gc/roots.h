@@ -23,14 +23,15 @@ struct root_list {
 /* Adds [lo, hi).  false: no memory.  Raw system calls only. */
 bool root_list_add(struct root_list *l, uintptr_t lo, uintptr_t hi);
 
-/* ---- before the stop, in a wait ---------------------------------------------------------------- */
+/* ---- before the stop ---------------------------------------------------------------------------- */
 
-/* Reads the loader's list of writable data, when it changed since the last time.  Takes the loader's
- * lock: in m_wait_stoppable.  The holder of the cycle's semaphore. */
-void roots_read_data(void);
-/* What it found: valid for the holder of the cycle's semaphore, and while the world is stopped. */
+/* Calls fn(arg), which stops the world and starts it again, with the loader's lock held: no library
+ * comes or goes meanwhile.  The holder of the cycle's semaphore, in a critical section; waits for the
+ * lock stoppably.  Note [The loader's lock] in dataroots.c. */
+void roots_hold_loader(void (*fn)(void *), void *arg);
+/* Writable data of the program and its libraries: valid inside roots_hold_loader. */
 const struct root_list *roots_data(void);
-/* On a thread itself: notes its thread-local storage in m->tls. */
+/* On a thread itself, in state BLOCKING: notes its thread-local storage in m->tls. */
 void roots_read_tls(struct m *m);
 
 /* ---- while the world is stopped ---------------------------------------------------------------- */

@@ -138,16 +138,22 @@ static inline void scan_small_typed(struct marker *m, const struct span *s, uint
     scan_by_layout(m, *(const uint64_t *)end, obj, obj, end);
 }
 
-/* The first oblet queues the others: their addresses, inside the object, stand for them. */
+static void scan_oblet(struct marker *m, const struct span *s, uintptr_t lo, uintptr_t end)
+{
+    uintptr_t hi = earlier(lo + OBLET_BYTES, end);
+    m->w->scan_work += hi - lo;
+    scan_by_layout(m, (uintptr_t)s->large_type, s->base, lo, hi);
+}
+
+/* The first oblet queues the others: their addresses, inside the object, stand for them.  What the
+ * queue has no room for is scanned at once: Note [Overflow] in mark.c. */
 static void scan_large(struct marker *m, const struct span *s, uintptr_t obj)
 {
     uintptr_t end = earlier(s->base + s->large_size, s->limit);
     if (obj == s->base)
         for (uintptr_t p = obj + OBLET_BYTES; p < end; p += OBLET_BYTES)
-            if (!work_put(m->w, p)) mark_overflowed();
-    uintptr_t hi = earlier(obj + OBLET_BYTES, end);
-    m->w->scan_work += hi - obj;
-    scan_by_layout(m, (uintptr_t)s->large_type, s->base, obj, hi);
+            if (!work_put(m->w, p)) scan_oblet(m, s, p, end);
+    scan_oblet(m, s, obj, end);
 }
 
 void scan_object(struct marker *m, uintptr_t obj)

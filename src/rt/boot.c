@@ -75,6 +75,7 @@ static void boot_collector(void)
     struct gc_options options = {
         .percent = env.gc_percent,
         .debug = { .gcstress = (uint32_t)env.gcstress, .gccheck = env.gccheck != 0 },
+        .call = go_call,
     };
     gc_init(&options);
     gc_hooks_fill(&hooks);

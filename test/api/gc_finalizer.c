@@ -226,6 +226,46 @@ static void a_finalizer_may_allocate_park_and_collect(void)
     CHECK_NEARLY_ALL(witness_deaths, 30);
 }
 
+static uint32_t deferred_ran; // atomic
+
+static void deferred(void *obj)
+{
+    CHECK_EQ(*(uint64_t *)obj, 7);
+    __atomic_fetch_add(&deferred_ran, 1, __ATOMIC_RELAXED);
+}
+
+static void defer_and_perhaps_exit(void *p)
+{
+    uint64_t *x = p;
+    gort_defer(deferred, p);
+    __atomic_fetch_add(&witness_deaths, 1, __ATOMIC_RELAXED);
+    if (x[1] % 2 != 0) gort_goexit();
+}
+
+static void make_exiting(void *unused)
+{
+    (void)unused;
+    for (uint64_t i = 0; i < 200; i++) {
+        uint64_t *p = gort_alloc_noscan(48);
+        p[0] = 7;
+        p[1] = i;
+        gort_set_finalizer(p, defer_and_perhaps_exit);
+    }
+}
+
+// What a finalizer defers runs when it ends, by goexit too; and others run after it.
+static void a_finalizer_may_defer_and_exit(void)
+{
+    witness_reset();
+    on_goroutine(make_exiting, NULL);
+    collect_until(200);
+    CHECK_NEARLY_ALL(witness_deaths, 200);
+    uint32_t *ran = &deferred_ran, n = witness_deaths;
+    for (int i = 0; i < 1000 && __atomic_load_n(ran, __ATOMIC_RELAXED) < n; i++)
+        gort_sleep(GORT_MS);
+    CHECK_EQ(__atomic_load_n(&deferred_ran, __ATOMIC_RELAXED), witness_deaths);
+}
+
 static void make_many(void *unused)
 {
     (void)unused;
@@ -253,6 +293,7 @@ static void tests(void)
     RUN(circles_are_never_finalized);
     RUN(objects_of_any_size);
     RUN(a_finalizer_may_allocate_park_and_collect);
+    RUN(a_finalizer_may_defer_and_exit);
     RUN(many);
 }
 GC_MAIN(tests)
