@@ -19,7 +19,7 @@ static uint32_t nseen;
 static void observe(const uintptr_t *words, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
-        if (words[i] >> 32 == 0x5a5a && nseen < 4096) seen[nseen++] = words[i];
+        if (words[i] != 0 && nseen < 4096) seen[nseen++] = words[i];
 }
 
 static void switch_barrier(void *on)
@@ -183,6 +183,34 @@ static void typed_elements(void)
     CHECK_EQ(count_of(VALUE(16)), 2);
 }
 
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void *pushed[2];
+
+static void defer_two(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        gort_defer(nothing, NULL);
+        pushed[i] = g_self()->defers;
+    }
+}
+
+// Each record is told when it is put on the list, when the next one covers it, when it is uncovered,
+// and when it is taken off.
+static void deferred_calls(void)
+{
+    begin();
+    CHECK(!gort_try(defer_two, NULL, NULL));
+    end();
+    CHECK_EQ(count_of(pushed[0]), 4);
+    CHECK_EQ(count_of(pushed[1]), 2);
+    CHECK(g_self()->defers == NULL);
+}
+
 static void all(void)
 {
     through_the_ring();
@@ -192,6 +220,7 @@ static void all(void)
     select_moves();
     pointer_free_elements();
     typed_elements();
+    deferred_calls();
 }
 
 int main(void)
