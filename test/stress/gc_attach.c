@@ -43,7 +43,7 @@ static int gort_main(int argc, char **argv)
     (void)argv;
     for (int i = 0; i < SPAWNERS; i++)
         CHECK_EQ(pthread_create(&t[i], NULL, spawn, NULL), 0);
-    uint32_t enough = (uint32_t)test_count(10000);
+    uint32_t enough = (uint32_t)test_count(3000);
     while (__atomic_load_n(&attached, __ATOMIC_RELAXED) < enough)
         gort_gc();
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
