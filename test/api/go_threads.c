@@ -61,7 +61,7 @@ TEST(a_goroutine_may_end_locked)
 
 // ---- blocking ----------------------------------------------------------------------------------
 
-static int ticks;
+static int ticks, ticks_awaited;
 
 static void tick(void *arg)
 {
@@ -73,14 +73,24 @@ static void tick(void *arg)
     STORE(&done, 2);
 }
 
+// Blocks its thread; on a busy machine, until the others have had their turn.
+static void sleep_a_while(void)
+{
+    usleep(20000);
+    for (int i = 0; i < 30000 && LOAD(&ticks) < LOAD(&ticks_awaited); i++)
+        usleep(1000);
+}
+
 // Its P serves others meanwhile, also when it is the only one.
 static void others_run_during(void (*block)(void))
 {
     STORE(&done, 0);
+    STORE(&ticks, 0);
+    STORE(&ticks_awaited, 3);
     gort_go(tick, NULL);
-    int before = LOAD(&ticks);
     block();
-    CHECK_GT(LOAD(&ticks), before + 2);
+    CHECK_GE(LOAD(&ticks), 3);
+    STORE(&ticks_awaited, 0);
     STORE(&done, 1);
     WAIT_FOR(LOAD(&done) == 2);
 }
@@ -88,7 +98,7 @@ static void others_run_during(void (*block)(void))
 static void block_between(void)
 {
     gort_enter_blocking();
-    usleep(20000);
+    sleep_a_while();
     errno = 77;
     gort_exit_blocking();
     CHECK_EQ(errno, 77);
@@ -96,7 +106,7 @@ static void block_between(void)
 
 static void sleep_on_thread(void *arg)
 {
-    usleep(20000);
+    sleep_a_while();
     *(int *)arg = 5;
 }
 
