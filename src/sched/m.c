@@ -176,7 +176,7 @@ void m_start_maker(void)
 {
     int err = os_thread_create(maker, NULL, MAKER_STACK_BYTES);
     if (err != 0)
-        throw_fmt("can not create a thread (the first one): %s%s", strerror(err),
+        throw_fmt("can not create a thread (have 0 already): %s%s", strerror(err),
                   err == EAGAIN ? "; see ulimit -u" : "");
 }
 

@@ -29,7 +29,9 @@ libdir=$(pkg-config --variable=libdir gort)
 [ -f "$libdir/libgort.a" ] || fail "no libgort.a"
 [ -L "$libdir/libgort.so" ] || fail "no libgort.so"
 [ -e "$libdir/libgort.so.0" ] || fail "no libgort.so.0"
-stray=$(find "$prefix" -type f ! -name '*.h' ! -name 'libgort.*' ! -name 'gort*.cmake' ! -name gort.pc)
+[ -f "$prefix/share/man/man3/gort_chan.3" ] || fail "no manual pages"
+stray=$(find "$prefix" -type f ! -name '*.h' ! -name 'libgort.*' ! -name 'gort*.cmake' ! -name gort.pc \
+    ! -path '*/share/man/man[37]/gort*')
 [ -z "$stray" ] || fail "installs what it should not: $stray"
 case $(pkg-config --cflags gort) in
 *-fstack-clash-protection*) ;;
