@@ -25,6 +25,8 @@
  *   - Other stops do not take the lock, and end whoever has it.
  *   - A callback of the program's own dl_iterate_phdr has the lock and may not wait for another
  *     goroutine's collection: it must not call the runtime.
+ *   - ThreadSanitizer asks the loader before it prints a report, also one about a critical section.
+ *     Under it the lock is given back before the stop: libraries must stay where they are.
  * The lock is recursive: the callback reads the list by an inner dl_iterate_phdr.  Rejected: comparing
  * the loader's counters after the stop, which needs the lock too.
  *
@@ -50,6 +52,12 @@
 #include "base/assert.h"
 #include "gc/roots.h"
 #include "sched/sched.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define LOCK_HELD_OVER_STOP false
+#else
+#define LOCK_HELD_OVER_STOP true
+#endif
 
 static struct {
     struct root_list list;
@@ -122,13 +130,15 @@ static int hold(struct dl_phdr_info *info, size_t size, void *arg)
     (void)size;
     const struct held_call *c = arg;
     read_list(info->dlpi_adds, info->dlpi_subs);
-    m_wait_interrupted(c->fn, c->arg);
+    if (LOCK_HELD_OVER_STOP) m_wait_interrupted(c->fn, c->arg);
     return 1; /* called for the first object only */
 }
 
 static void hold_loader(void *arg)
 {
+    const struct held_call *c = arg;
     if (dl_iterate_phdr(hold, arg) != 1) throw_msg("the loader knows no program");
+    if (!LOCK_HELD_OVER_STOP) m_wait_interrupted(c->fn, c->arg);
 }
 
 void roots_hold_loader(void (*fn)(void *), void *arg)
