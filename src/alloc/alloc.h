@@ -20,7 +20,7 @@ struct shape {
     const char *call; /* the public name, for reports */
 };
 
-#define TYPED_MAX (SMALL_MAX - WORD_SIZE)     /* larger objects with pointers have their own span */
+#define TYPED_MAX (SMALL_MAX - WORD_SIZE) /* larger objects with pointers have their own span */
 
 /* Every word may be a pointer: for objects in slots, which need a type. */
 extern const struct gort_type alloc_conservative;
