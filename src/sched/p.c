@@ -33,7 +33,7 @@ void p_acquire(struct m *m, struct p *p)
     m_not_computing(m);
     assert_that(m->p == NULL && p->m == NULL);
     m->p = p;
-    p->m = m;
+    atomic_store_relaxed(&p->m, m); /* the monitor peeks */
     p->status = P_RUNNING;
     if (m == m_self()) arch_tls_set_cache(p->mcache != NULL ? &p->mcache->fast : NULL);
 }
@@ -44,7 +44,7 @@ struct p *p_release(struct m *m)
     assert_that(p != NULL && p->m == m && m == m_self());
     arch_tls_set_cache(NULL);
     m->p = NULL;
-    p->m = NULL;
+    atomic_store_relaxed(&p->m, (struct m *)NULL);
     p->status = P_IDLE;
     return p;
 }
@@ -124,7 +124,7 @@ static struct p *p_make(uint32_t id)
 static void p_revive(struct p *p)
 {
     p->status = P_IDLE;
-    p->m = NULL;
+    atomic_store_relaxed(&p->m, (struct m *)NULL);
     sched_hooks.p_init(p);
 }
 
@@ -153,7 +153,7 @@ static void p_reclaim_stw(struct p *p)
 {
     if (p->m != NULL) {
         p->m->p = NULL; /* empties its cache pointer itself: m_stop_wait */
-        p->m = NULL;
+        atomic_store_relaxed(&p->m, (struct m *)NULL);
     }
     for (struct m *m = m_all(); p->status == P_HANDED && m != NULL; m = m->all_next)
         if (m->next_p == p) {
