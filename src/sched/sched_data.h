@@ -222,7 +222,7 @@ struct timer_heap {
 struct p {
     uint32_t id;
     uint32_t status;              /* enum p_status; owner or SCHED */
-    struct m *m;                  /* owner */
+    struct m *m;                  /* atomic; owner, the monitor peeks */
     struct p *idle_next;          /* SCHED */
     uint32_t next_streak;         /* owner; goroutines taken from run_next in a row */
     uint64_t goid_next, goid_end; /* owner; a batch of goroutine numbers */
