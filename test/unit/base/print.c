@@ -154,7 +154,7 @@ static void print_much(struct print *p)
 
 TEST(printer_flushes_when_full)
 {
-    char text[6000], one[8];
+    char text[6000], one[16];
     size_t n = through_pipe(text, sizeof text, print_much);
     CHECK_EQ(n, 5000);
     for (int i = 0; i < 1000; i++) {
