@@ -446,6 +446,43 @@ TEST(out_may_lie_in_collected_memory)
     CHECK(holder->next == NULL);
 }
 
+// ---- what was received is not kept -------------------------------------------------------------
+
+static int finalized;
+
+static void count_finalized(void *obj)
+{
+    (void)obj;
+    ADD(&finalized, 1);
+}
+
+enum { KEPT = 200 };
+
+__attribute__((noinline)) static void pass_boxes(gort_chan(box *) c)
+{
+    for (int i = 0; i < KEPT; i++) {
+        box *b = gort_new(box);
+        gort_set_finalizer(b, count_finalized);
+        gort_send(c, b);
+    }
+    for (int i = 0; i < KEPT; i++)
+        gort_recv(c, NULL);
+}
+
+// A long ring does not keep what went through it. A word left on the stack may keep one or the other.
+TEST(the_ring_keeps_nothing)
+{
+    gort_chan(box *) c = gort_chan_make(box *, KEPT);
+    STORE(&finalized, 0);
+    pass_boxes(c);
+    for (int i = 0; i < 20 && LOAD(&finalized) < KEPT - 10; i++) {
+        gort_gc();
+        gort_sleep(5 * GORT_MS);
+    }
+    CHECK_GE(LOAD(&finalized), KEPT - 10);
+    CHECK_EQ(gort_chan_len(c), 0);
+}
+
 static int run(int argc, char **argv)
 {
     (void)argc;
@@ -467,6 +504,7 @@ static int run(int argc, char **argv)
     RUN_ON(1, null_channels_block_for_ever);
     RUN_ON_ALL(pointers_in_flight_are_kept);
     RUN(out_may_lie_in_collected_memory);
+    RUN(the_ring_keeps_nothing);
     return 0;
 }
 

@@ -172,6 +172,26 @@ TEST(many_deadlines)
         CHECK_GE(s[i].woke, s[i].deadline);
 }
 
+// Another thread sleeps in the poller until a later time: it must learn of the earlier one.
+static void sleep_long(void *arg)
+{
+    gort_select_until(NULL, 0, gort_now() + 3 * GORT_S);
+    ADD((int *)arg, 1);
+}
+
+TEST(an_earlier_deadline_is_kept)
+{
+    int done = 0;
+    gort_go(sleep_long, &done);
+    for (int i = 0; i < 5; i++) {
+        usleep(10000); // this thread is busy, so the other one goes to wait
+        int64_t before = gort_now();
+        CHECK_EQ(gort_select_until(NULL, 0, before + 5 * GORT_MS), -1);
+        CHECK_LT(gort_now() - before, GORT_S);
+    }
+    WAIT_FOR(LOAD(&done) == 1);
+}
+
 static int run(int argc, char **argv)
 {
     (void)argc;
@@ -183,6 +203,7 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(a_close_in_time);
     RUN_ON_ALL(deadline_and_partner_race);
     RUN_ON_ALL(many_deadlines);
+    RUN_ON(2, an_earlier_deadline_is_kept);
     return 0;
 }
 

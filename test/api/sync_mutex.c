@@ -108,10 +108,56 @@ TEST(waiters_are_served_in_order)
         CHECK_EQ(q[i].place, i);
 }
 
+// A woken waiter that finds the mutex taken again waits ahead of those that came after it.
+TEST(a_waiter_that_lost_keeps_its_place)
+{
+    gort_mutex m = { 0 };
+    struct queued q[3];
+    int next = 0, done = 0;
+    gort_mutex_lock(&m);
+    for (int i = 0; i < 3; i++) {
+        q[i] = (struct queued){ .m = &m, .next = &next, .place = -1, .done = &done };
+        gort_go(lock_in_turn, &q[i]);
+        settle();
+    }
+    bool mine = true;
+    for (int i = 0; i < 2 && mine; i++) {
+        gort_mutex_unlock(&m); // wakes the first, which can not run yet
+        mine = gort_mutex_trylock(&m);
+        settle();
+    }
+    if (mine) gort_mutex_unlock(&m); // else it was handed over: it had waited too long
+    WAIT_FOR(LOAD(&done) == 3);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(q[i].place, i);
+}
+
+// It competes for a millisecond; then an unlock gives the mutex to it and to nobody else.
+TEST(handed_over_after_a_millisecond)
+{
+    gort_mutex m = { 0 };
+    int next = 0, done = 0;
+    struct queued q = { .m = &m, .next = &next, .place = -1, .done = &done };
+    gort_mutex_lock(&m);
+    gort_go(lock_in_turn, &q);
+    settle();
+    usleep(3000);
+    gort_mutex_unlock(&m); // wakes it
+    CHECK(gort_mutex_trylock(&m));
+    settle(); // it comes too late
+    CHECK_EQ(done, 0);
+    gort_mutex_unlock(&m);
+    CHECK(!gort_mutex_trylock(&m));
+    WAIT_FOR(LOAD(&done) == 1);
+    CHECK(gort_mutex_trylock(&m));
+    gort_mutex_unlock(&m);
+    CHECK_EQ(m.state, 0);
+}
+
 // A goroutine that takes the mutex again and again does not keep another from it for long.
 struct hog {
     gort_mutex m;
-    int stop, hogs;
+    int stop, hogs, sections;
 };
 
 static void hog_it(void *arg)
@@ -122,6 +168,7 @@ static void hog_it(void *arg)
         int64_t until = gort_now() + 200 * GORT_US;
         while (gort_now() < until)
             ;
+        h->sections++;
         gort_mutex_unlock(&h->m);
     }
     ADD(&h->hogs, -1);
@@ -132,13 +179,15 @@ TEST(nobody_starves)
     struct hog h = { .hogs = 2 };
     gort_go(hog_it, &h);
     gort_go(hog_it, &h);
-    for (int i = 0; i < 10; i++) {
+    int waited = 0;
+    for (int i = 0; i < 20; i++) {
         gort_sleep(100 * GORT_US);
-        int64_t before = gort_now();
+        int before = LOAD(&h.sections);
         gort_mutex_lock(&h.m);
-        CHECK_LT(gort_now() - before, 5 * GORT_S);
+        waited += h.sections - before;
         gort_mutex_unlock(&h.m);
     }
+    CHECK_LT(waited, 20 * 500); // some ten each
     STORE(&h.stop, 1);
     WAIT_FOR(LOAD(&h.hogs) == 0);
     CHECK_EQ(h.m.state, 0);
@@ -267,8 +316,10 @@ static int run(int argc, char **argv)
     (void)argv;
     RUN_ON_ALL(a_mutex_excludes);
     RUN(trylock);
+    RUN_ON(1, handed_over_after_a_millisecond);
     RUN_ON_ALL(another_goroutine_may_unlock);
     RUN_ON(1, waiters_are_served_in_order);
+    RUN_ON(1, a_waiter_that_lost_keeps_its_place);
     RUN_ON(2, nobody_starves);
     RUN_ON(4, nobody_starves);
     RUN_ON_ALL(mutexes_in_collected_memory);

@@ -233,6 +233,66 @@ TEST(a_tree_of_goroutines)
     }
 }
 
+// ---- closing under senders and receivers -------------------------------------------------------
+
+struct closing {
+    gort_chan(int) c;
+    int64_t sent, received;
+    int senders, receivers;
+};
+
+struct closing_sender {
+    struct closing *x;
+    int64_t sent;
+};
+
+static void send_until_panic(void *arg)
+{
+    struct closing_sender *s = arg;
+    for (;; s->sent++)
+        gort_send(s->x->c, 1);
+}
+
+static void send_to_the_end(void *arg)
+{
+    struct closing_sender s = { arg, 0 };
+    gort_panic_info info;
+    CHECK(gort_try(send_until_panic, &s, &info));
+    CHECK_STR_EQ(info.message, "send on closed channel");
+    __atomic_add_fetch(&s.x->sent, s.sent, __ATOMIC_RELAXED);
+    ADD(&s.x->senders, -1);
+}
+
+static void receive_to_the_end(void *arg)
+{
+    struct closing *x = arg;
+    int64_t n = 0;
+    while (gort_recv(x->c, NULL))
+        n++;
+    __atomic_add_fetch(&x->received, n, __ATOMIC_RELAXED);
+    ADD(&x->receivers, -1);
+}
+
+// Nobody is left waiting, and what was sent is received, whenever the close comes.
+TEST(closing_at_any_moment)
+{
+    for (int64_t i = 0; i < test_count(400); i++) {
+        struct closing x = { .c = gort_chan_make(int, (size_t)(i % 4)),
+                             .senders = 3,
+                             .receivers = 1 + (int)(i % 3) };
+        for (int k = x.receivers; k > 0; k--)
+            gort_go(receive_to_the_end, &x);
+        for (int k = 0; k < 3; k++)
+            gort_go(send_to_the_end, &x);
+        for (int64_t k = 0; k < i % 5; k++)
+            gort_yield();
+        gort_close(x.c);
+        WAIT_FOR(LOAD(&x.senders) == 0 && LOAD(&x.receivers) == 0);
+        CHECK_EQ(x.sent, x.received);
+        CHECK_EQ(gort_chan_len(x.c), 0);
+    }
+}
+
 static int run(int argc, char **argv)
 {
     (void)argc;
@@ -241,6 +301,7 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(rings);
     RUN_ON_ALL(a_prime_sieve);
     RUN_ON_ALL(a_tree_of_goroutines);
+    RUN_ON_ALL(closing_at_any_moment);
     return 0;
 }
 

@@ -143,6 +143,45 @@ TEST(frames_that_end)
     WAIT_FOR(LOAD(&done) == 8);
 }
 
+// ---- handshakes: each waits for what the other gives at that moment -----------------------------
+
+struct handshake {
+    gort_sema a, b;
+    int *done;
+};
+
+static void shake(struct handshake *h, bool first)
+{
+    for (int64_t i = 0; i < test_count(6000); i++) {
+        gort_sema_release(first ? &h->a : &h->b);
+        gort_sema_acquire(first ? &h->b : &h->a);
+    }
+    ADD(h->done, 1);
+}
+
+static void shake_first(void *arg)
+{
+    shake(arg, true);
+}
+
+static void shake_second(void *arg)
+{
+    shake(arg, false);
+}
+
+TEST(handshakes)
+{
+    enum { PAIRS = 4 };
+    struct handshake h[PAIRS];
+    int done = 0;
+    for (int i = 0; i < PAIRS; i++) {
+        h[i] = (struct handshake){ .done = &done };
+        gort_go(shake_first, &h[i]);
+        gort_go(shake_second, &h[i]);
+    }
+    WAIT_FOR(LOAD(&done) == 2 * PAIRS);
+}
+
 // ---- a queue with conditions, ended by broadcast -----------------------------------------------
 
 struct queue {
@@ -239,6 +278,7 @@ static int run(int argc, char **argv)
     (void)argv;
     RUN_ON_ALL(a_bank);
     RUN_ON_ALL(frames_that_end);
+    RUN_ON_ALL(handshakes);
     RUN_ON_ALL(a_queue);
     RUN_ON_ALL(a_crowd);
     return 0;
