@@ -16,7 +16,8 @@ struct node {
 GORT_TYPE(node, next);
 
 static volatile bool quit;
-static uint64_t spins[64];
+#define MOST 32
+static uint64_t spins[8 * MOST]; // a cache line each
 static gort_waitgroup done;
 
 // Computes, and now and then allocates and stores: with and without a P.
@@ -54,11 +55,11 @@ static int gort_main(int argc, char **argv)
     (void)argc;
     (void)argv;
     int hogs = gort_max_procs(0) + 1;
-    if (hogs > 8) hogs = 8;
+    if (hogs > MOST) hogs = MOST;
     gort_chan(int) c = gort_chan_make(int, 0);
     gort_waitgroup_add(&done, hogs + 1);
     for (int i = 0; i < hogs; i++)
-        gort_go(hog, &spins[8 * i % 64]);
+        gort_go(hog, &spins[8 * i]);
     gort_go(answer, (void *)c);
     for (int i = 0; i < 30; i++) {
         gort_sleep(5 * GORT_MS);
@@ -69,7 +70,7 @@ static int gort_main(int argc, char **argv)
     gort_waitgroup_wait(&done);
     double taken = -1;
     CHECK_EQ(gort_metric_read("/gort/sched/retakes:events", &taken), 0);
-    CHECK_GT((int64_t)taken, 0);
+    if (hogs > gort_max_procs(0)) CHECK_GT((int64_t)taken, 0);
     return 0;
 }
 
