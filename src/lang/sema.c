@@ -19,6 +19,8 @@
  * the frame in which the count lay.  So after its step 1 the giver touches the count only if
  * somebody is queued there, who keeps it alive; otherwise it has an address and no more.
  *
+ * test/model/sema.py goes through every interleaving of both.
+ *
  * Locking: SEMATABLE, one bucket.  Memory order: a unit taken from the count acquires what the giver
  * released (both sequentially consistent); one handed over is ordered by the lock.
  *
