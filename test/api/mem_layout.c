@@ -276,6 +276,17 @@ static void alignments(void)
         }
 }
 
+static void untyped_memory_is_aligned(void)
+{
+    for (size_t n = 1; n < 2000; n++) {
+        size_t align = n < 16 ? 8 : 16;
+        for (int i = 0; i < 3; i++) {
+            CHECK_EQ((uintptr_t)gort_alloc(n) % align, 0);
+            CHECK_EQ((uintptr_t)gort_alloc_noscan(n) % align, 0);
+        }
+    }
+}
+
 // Large objects start zeroed though their pages held others; small ones too, in every class.
 static void memory_is_zeroed(void)
 {
@@ -306,6 +317,7 @@ static void tests(void)
     RUN(empty_objects);
     RUN(memory_is_zeroed);
     RUN(alignments);
+    RUN(untyped_memory_is_aligned);
     RUN(single_objects);
     RUN(plain);
     RUN(arrays);
