@@ -41,6 +41,6 @@ void sysmon_start(void)
     if (m == NULL) throw_msg("out of memory: no record for the monitor");
     int err = os_thread_create(sysmon, m, STACK_BYTES);
     if (err != 0)
-        throw_fmt("can not create a thread (have %d already): %s; see ulimit -u", m_count() - 1,
-                  strerror(err));
+        throw_fmt("can not create a thread (have %d already): %s; see ulimit -v and ulimit -u",
+                  m_count() - 1, strerror(err));
 }

@@ -154,7 +154,7 @@ static void make_one(struct m *m)
     int err = os_thread_create(m_entry, m, SYSTEM_STACK_BYTES);
     if (err != 0)
         throw_fmt("can not create a thread (have %d already): %s%s", m_count() - 1, strerror(err),
-                  err == EAGAIN ? "; see ulimit -u" : "");
+                  err == EAGAIN ? "; see ulimit -v and ulimit -u" : "");
 }
 
 static void maker(void *unused)
@@ -177,7 +177,7 @@ void m_start_maker(void)
     int err = os_thread_create(maker, NULL, MAKER_STACK_BYTES);
     if (err != 0)
         throw_fmt("can not create a thread (have 0 already): %s%s", strerror(err),
-                  err == EAGAIN ? "; see ulimit -u" : "");
+                  err == EAGAIN ? "; see ulimit -v and ulimit -u" : "");
 }
 
 static void m_create(struct p *p, bool spinning)

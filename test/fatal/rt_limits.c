@@ -1,13 +1,13 @@
 // What can not be had: memory, threads, stacks. Each ends in a report that says what was wanted.
 //
-// EXPECT memory stderr=^fatal error: out of memory
+// EXPECT memory env:GORTMAXPROCS=1 stderr=^fatal error: out of memory
 // EXPECT memory stderr=^keep_allocating\(\.\.\.\)$
-// EXPECT memory-large stderr=^fatal error: out of memory
+// EXPECT memory-large env:GORTMAXPROCS=1 stderr=^fatal error: out of memory
 // EXPECT memory-large stderr=^keep_allocating\(\.\.\.\)$
-// EXPECT memory-garbage exit=0
+// EXPECT memory-garbage env:GORTMAXPROCS=1 exit=0
 // EXPECT heap env:GORTDEBUG=mapfailfrom=1 stderr=^fatal error: out of memory: the kernel gave none for the heap
 // EXPECT map env:GORTDEBUG=mapfailfrom=40 stderr=^fatal error: (out of memory|can not)
-// EXPECT thread env:GORTDEBUG=threadfail=1 stderr=^fatal error: can not create a thread \(have \d+ already\): .*; see ulimit -u$
+// EXPECT thread env:GORTDEBUG=threadfail=1 stderr=^fatal error: can not create a thread \(have \d+ already\): .*; see ulimit -v and ulimit -u$
 // EXPECT thread-later env:GORTDEBUG=threadfail=3 env:GORTMAXPROCS=4 stderr=^fatal error: can not create a thread \(have \d+ already\)
 // EXPECT stacks stderr=^fatal error: can not make a goroutine's stack of \d+ bytes
 // EXPECT stacks stderr=^case_stacks\(\.\.\.\)$
