@@ -80,6 +80,36 @@ TEST(signals_under_the_mutex)
     WAIT_FOR(LOAD(&t.done) == 10);
 }
 
+// Somebody took the first ticket and has not come to the queue yet: the first signal is his.
+TEST(a_signal_is_for_the_first_ticket)
+{
+    struct meeting t = { .c = { .wait = 1 } };
+    start_waiters(&t, 1);
+    settle();
+    gort_cond_signal(&t.c);
+    settle();
+    CHECK_EQ(LOAD(&t.done), 0);
+    gort_cond_signal(&t.c);
+    WAIT_FOR(LOAD(&t.done) == 1);
+    CHECK_EQ(t.c.notify, 2);
+}
+
+// The tickets' numbers begin again at 0.
+TEST(tickets_wrap_around)
+{
+    struct meeting t = { .c = { .wait = UINT32_MAX - 1, .notify = UINT32_MAX - 1 } };
+    start_waiters(&t, 4);
+    settle();
+    for (int i = 1; i <= 3; i++) {
+        gort_cond_signal(&t.c);
+        WAIT_FOR(LOAD(&t.done) == i);
+    }
+    gort_cond_broadcast(&t.c);
+    WAIT_FOR(LOAD(&t.done) == 4);
+    CHECK_EQ(t.c.notify, 2);
+    CHECK_EQ(t.c.wait, 2);
+}
+
 // A bounded buffer with two conditions: no signal is lost.
 struct buffer {
     gort_mutex m;
@@ -401,6 +431,8 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(signal_wakes_one);
     RUN_ON_ALL(broadcast_wakes_all);
     RUN_ON_ALL(signals_under_the_mutex);
+    RUN_ON(1, a_signal_is_for_the_first_ticket);
+    RUN_ON(1, tickets_wrap_around);
     RUN_ON_ALL(a_bounded_buffer);
     RUN_ON_ALL(once_is_once);
     RUN_ON_ALL(a_panic_or_exit_counts_as_done);

@@ -241,6 +241,50 @@ TEST(a_queue)
     CHECK_EQ(q.put, 4 * test_count(1500));
 }
 
+// ---- as many wake as were signalled ------------------------------------------------------------
+
+struct tally {
+    gort_mutex m;
+    gort_cond c;
+    int64_t waiting, signalled, woken;
+    int ended;
+};
+
+static void wait_and_count(void *arg)
+{
+    struct tally *t = arg;
+    for (int64_t i = 0; i < test_count(2000); i++) {
+        gort_mutex_lock(&t->m);
+        t->waiting++;
+        gort_cond_wait(&t->c, &t->m);
+        t->woken++;
+        CHECK_LE(t->woken, t->signalled);
+        gort_mutex_unlock(&t->m);
+    }
+    ADD(&t->ended, 1);
+}
+
+TEST(signals_are_exact)
+{
+    enum { N = 6 };
+    struct tally t = { .waiting = 0 };
+    for (int i = 0; i < N; i++)
+        gort_go(wait_and_count, &t);
+    for (int64_t left = N * test_count(2000); left > 0;) {
+        gort_mutex_lock(&t.m);
+        bool due = t.signalled < t.waiting;
+        t.signalled += due;
+        gort_mutex_unlock(&t.m);
+        if (due)
+            gort_cond_signal(&t.c);
+        else
+            gort_yield();
+        left -= due;
+    }
+    WAIT_FOR(LOAD(&t.ended) == N);
+    CHECK_EQ(t.woken, t.signalled);
+}
+
 // ---- ten thousand that wait at one place -------------------------------------------------------
 
 struct crowd {
@@ -280,6 +324,7 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(frames_that_end);
     RUN_ON_ALL(handshakes);
     RUN_ON_ALL(a_queue);
+    RUN_ON_ALL(signals_are_exact);
     RUN_ON_ALL(a_crowd);
     return 0;
 }
