@@ -1,8 +1,8 @@
 /* Processors: acquiring, releasing, handing over, and changing their number.
  *
  * A P's record is made once and kept for ever; "dead" ones beyond GORTMAXPROCS hold nothing.  A P
- * belongs to one M (m->p), or is on the idle list, or is in the hands of the code that moves it
- * between the two.
+ * belongs to one M (m->p), or is on the idle list, or among the orphans (monitor.c), or is in the hands
+ * of the code that moves it between these.
  *
  * Answers to: acquirep, releasep, handoffp, procresize in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause

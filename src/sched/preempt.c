@@ -6,6 +6,7 @@
  *                            the range's start, then as below (Note [Restartable ranges]);
  *   anywhere else:           user code: its registers, saved by the kernel in the signal frame, and
  *                            its stack below are all that the collector needs.
+ * The same signal asks for the thread's P when no stop is on: Note [Retaking a P] in monitor.c.
  * The handler runs on the thread's alternate stack, makes raw system calls only, and preserves
  * errno.  It waits inside the handler until the stop is over.
  *

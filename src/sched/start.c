@@ -112,7 +112,8 @@ void sched_init(int nprocs)
     arch_crit_leave();
 }
 
-/* The first goroutine is made without an M: on the calling thread, by hand, with P 0. */
+/* The main goroutine is made by the calling thread, which has no M: it goes to the global queue, and the
+ * first M finds it there. */
 void sched_run(void (*fn)(void *), void *arg, size_t stack_size)
 {
     preempt_install(preempt_signal());
