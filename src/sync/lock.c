@@ -53,14 +53,16 @@ static const struct rank_info {
 #if GORT_ASSERT_LEVEL >= 1
 
 /* A select over many channels holds a lock of each: beyond the list's end locks are counted, and
- * only the last of them is known. */
+ * only the last of them is known, until it is released.  A lock that is no longer held says nothing
+ * about order, and its memory may be gone: then the list's last one stands for all beyond it, which
+ * errs towards accepting. */
 #define HELD_LISTED 32
 
 /* Only its own thread touches it; signal handlers take no locks. */
 static __thread struct {
     int n;                      /* locks in the list */
     int deeper;                 /* locks beyond it; then n == HELD_LISTED */
-    const struct lock *deepest; /* the last of those */
+    const struct lock *deepest; /* the last of those, held; NULL: none or not known */
     const struct lock *lock[HELD_LISTED];
 } held __attribute__((__tls_model__("initial-exec")));
 
@@ -80,7 +82,7 @@ _Noreturn static cold_path void order_violated(const struct lock *l, const struc
 static void check_order(const struct lock *l)
 {
     if (held.n == 0) return;
-    const struct lock *last = held.deeper > 0 ? held.deepest : held.lock[held.n - 1];
+    const struct lock *last = held.deepest != NULL ? held.deepest : held.lock[held.n - 1];
     bool rises =
         l->rank > last->rank || (l->rank == last->rank && rank_table[l->rank].multi && l > last);
     if (unlikely(!rises)) order_violated(l, last);
@@ -112,6 +114,7 @@ static never_inline void held_remove(const struct lock *l)
         i--;
     if (i < 0 && held.deeper > 0) {
         held.deeper--;
+        if (l == held.deepest || held.deeper == 0) held.deepest = NULL;
         return;
     }
     if (unlikely(i < 0))

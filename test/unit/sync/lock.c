@@ -4,6 +4,7 @@
 #include "sync/lock.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include "arch/arch.h"
 #include "base/atomic.h"
@@ -149,6 +150,8 @@ TEST(releasing_a_free_lock_is_fatal)
 static struct lock sched = LOCK_INIT(RANK_SCHED), heap = LOCK_INIT(RANK_HEAP);
 static struct lock chan[40], heap2 = LOCK_INIT(RANK_HEAP);
 
+static struct lock world_lock = LOCK_INIT(RANK_WORLD);
+
 static void falls(void *arg)
 {
     (void)arg;
@@ -254,6 +257,47 @@ TEST(rising_orders_are_accepted)
     CHECK(lock_none_held());
 }
 
+static void hold_forty(void)
+{
+    for (int i = 0; i < 40; i++)
+        lock_acquire(&chan[i]);
+}
+
+static void falls_after_a_release_beyond_the_list(void *arg)
+{
+    (void)arg;
+    hold_forty();
+    lock_acquire(&heap);
+    lock_release(&heap);
+    lock_acquire(&sched);
+    lock_acquire(&world_lock);
+}
+
+// What was released beyond the list's end does not forbid what may follow, and is not looked at.
+TEST(released_beyond_the_list)
+{
+    hold_forty();
+    struct lock *gone =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    lock_init(gone, RANK_HEAP);
+    lock_acquire(gone);
+    lock_release(gone);
+    munmap(gone, 4096);
+    lock_acquire(&sched); // below HEAP, above all that is held
+    lock_acquire(&heap);
+    lock_release(&sched); // not the deepest: HEAP is still known
+    CHECK_EQ(lock_held_count(), 41);
+    lock_release(&heap);
+    lock_release(&chan[39]);
+    lock_acquire(&chan[39]);
+    for (int i = 39; i >= 0; i--)
+        lock_release(&chan[i]);
+    CHECK(lock_none_held());
+    lock_acquire(&chan[7]); // nothing is remembered
+    lock_release(&chan[7]);
+    expect_fatal(falls_after_a_release_beyond_the_list, NULL, "acquired while holding SCHED (");
+}
+
 TEST(known_threads_in_critical_sections)
 {
     int m;
@@ -274,6 +318,7 @@ static void rank_tests(void)
         lock_init(&chan[i], RANK_SELECT_CHAN);
     RUN(violations_are_fatal_and_name_both);
     RUN(rising_orders_are_accepted);
+    RUN(released_beyond_the_list);
     RUN(known_threads_in_critical_sections);
 }
 
