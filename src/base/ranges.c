@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/throw.h"
@@ -51,9 +52,18 @@ struct range_table {
 /* Atomic; written by ranges_publish only (invariants 1 to 3). */
 static struct range_table *library[RANGES_LIBRARIES];
 
+static uint64_t mapped; /* atomic; bytes of all tables, in whole pages: a statistic */
+
+uint64_t ranges_bytes(void)
+{
+    return atomic_load_relaxed(&mapped);
+}
+
 static size_t table_bytes(size_t n)
 {
-    return sizeof(struct range_table) + n * sizeof(struct range_entry);
+    size_t bytes = sizeof(struct range_table) + n * sizeof(struct range_entry);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (bytes + page - 1) / page * page;
 }
 
 /* ---- sorting: in place, without recursion, n log n for every input ------------------------- */
@@ -105,6 +115,7 @@ static struct range_table *table_make(const struct gort_range *first, size_t n)
         mmap(NULL, table_bytes(n), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     errno = saved;
     if (t == MAP_FAILED) throw_fmt("out of memory: cannot record %zu restartable ranges", n);
+    atomic_fetch_add_relaxed(&mapped, table_bytes(n));
     t->first = first;
     t->n = n;
     for (size_t i = 0; i < n; i++) {
@@ -146,6 +157,7 @@ void gort_ranges_register(const struct gort_range *first, const struct gort_rang
     struct range_table *t = table_make(first, (size_t)(last - first));
     if (!ranges_publish(t)) {
         int saved = errno;
+        atomic_fetch_sub_relaxed(&mapped, table_bytes(t->n));
         munmap(t, table_bytes(t->n)); /* never published: nobody reads it */
         errno = saved;
     }

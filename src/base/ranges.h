@@ -20,5 +20,7 @@ uintptr_t ranges_rollback(uintptr_t pc);
 /* How many libraries and ranges are registered: for statistics and tests. */
 size_t ranges_library_count(void);
 size_t ranges_count(void);
+/* Memory of the tables, in whole pages. */
+uint64_t ranges_bytes(void);
 
 #endif

@@ -20,6 +20,7 @@
 #include "base/throw.h"
 #include "diag/events.h"
 #include "gc/gc.h"
+#include "gc/memory.h"
 #include "gort/mem.h"
 #include "heap/heap.h"
 #include "heap/mcache.h"
@@ -38,7 +39,8 @@ struct snapshot {
     struct stack_stats stack;
     struct gc_debug_counts gc_debug;
     /* Sums of several. */
-    uint64_t heap_unused, mem_total, metadata;
+    struct memory_classes memory;
+    uint64_t mapped;
     uint64_t allocs_objects, frees_objects;
     uint64_t scan_heap, scan_stacks, scan_globals, scan_total;
     uint64_t goal; /* UINT64_MAX becomes infinity */
@@ -104,9 +106,7 @@ static void read_sched(struct snapshot *s)
 static void add_up(struct snapshot *s)
 {
     const struct heap_stats *h = &s->heap;
-    s->heap_unused = h->in_use > h->alloc ? h->in_use - h->alloc : 0;
-    s->metadata = h->meta + sched_meta_bytes() + s->gc.meta;
-    s->mem_total = h->sys + s->stack.bytes_sys + s->metadata;
+    memory_read(h, &s->memory);
     s->allocs_objects = h->mallocs - h->tiny_allocs;
     s->frees_objects = h->frees - h->tiny_allocs;
 }
@@ -120,6 +120,7 @@ static never_inline void snapshot_take(struct snapshot *s, bool with_heap)
     stack_read_stats(&s->stack);
     if (with_heap) add_up(s);
     s->process_cpu = (uint64_t)os_process_cpu();
+    s->mapped = os_mem_mapped() + ranges_bytes() + os_thread_stack_bytes();
     s->map_failures = os_mem_failures();
     s->thread_failures = os_thread_failures();
     s->starting_size = STACK_DEFAULT;
@@ -231,6 +232,20 @@ struct source {
     X("/gort/heap/arena-grows", "events", COUNTER, AS_COUNT, true, heap.arena_grows,               \
       "Times the kernel was asked for memory.")                                                    \
     X("/gort/heap/in-use", "bytes", GAUGE, AS_COUNT, true, heap.in_use, "Spans of objects.")       \
+    X("/gort/heap/ladder/central", "objects", COUNTER, AS_COUNT, true, heap.ladder.central,        \
+      "Allocations that took a swept span of the central list.")                                   \
+    X("/gort/heap/ladder/hit", "objects", COUNTER, AS_COUNT, true, heap.ladder.hit,                \
+      "Allocations that found a free slot in the open window.")                                    \
+    X("/gort/heap/ladder/kernel", "objects", COUNTER, AS_COUNT, true, heap.ladder.kernel,          \
+      "Allocations for which the kernel was asked for memory.")                                    \
+    X("/gort/heap/ladder/page-cache", "objects", COUNTER, AS_COUNT, true, heap.ladder.page_cache,  \
+      "Allocations that made a span of the P's own pages.")                                        \
+    X("/gort/heap/ladder/page-heap", "objects", COUNTER, AS_COUNT, true, heap.ladder.page_heap,    \
+      "Allocations that made a span of the page heap's.")                                          \
+    X("/gort/heap/ladder/sweep", "objects", COUNTER, AS_COUNT, true, heap.ladder.sweep,            \
+      "Allocations that swept a span for a free slot.")                                            \
+    X("/gort/heap/ladder/window", "objects", COUNTER, AS_COUNT, true, heap.ladder.window,          \
+      "Allocations that opened another window of the P's span.")                                   \
     X("/gort/heap/large/allocs", "objects", COUNTER, AS_COUNT, true, heap.large_allocs,            \
       "Objects with a span of their own, allocated ever.")                                         \
     X("/gort/heap/large/frees", "objects", COUNTER, AS_COUNT, true, heap.large_frees,              \
@@ -247,6 +262,10 @@ struct source {
       "Memory mapped for the heap, released pages included.")                                      \
     X("/gort/heap/windows", "events", COUNTER, AS_COUNT, true, heap.windows,                       \
       "Windows of 64 slots that Ps opened.")                                                       \
+    X("/gort/memory/mapped", "bytes", GAUGE, AS_COUNT, false, mapped,                              \
+      "All that the runtime has mapped, address space without memory included.")                   \
+    X("/gort/memory/reserved", "bytes", GAUGE, AS_COUNT, true, memory.reserved,                    \
+      "Address space without memory: of stacks and sparse tables; in no class.")                   \
     X("/gort/netpoll/waiters", "goroutines", GAUGE, AS_COUNT, false, netpoll_waiters,              \
       "Goroutines that wait for a descriptor.")                                                    \
     X("/gort/os/map-failures", "events", COUNTER, AS_COUNT, false, map_failures,                   \
@@ -287,21 +306,31 @@ struct source {
     X("/gort/stacks/reserved", "bytes", GAUGE, AS_COUNT, false, stack.bytes_reserved,              \
       "Address space reserved for stacks.")                                                        \
     X("/gort/stacks/total", "stacks", GAUGE, AS_COUNT, false, stack.slots, "Stacks made so far.")  \
-    X("/memory/classes/heap/free", "bytes", GAUGE, AS_COUNT, true, heap.idle,                      \
+    X("/memory/classes/heap/free", "bytes", GAUGE, AS_COUNT, true, memory.heap_free,               \
       "Free memory of the heap that could be given back to the kernel.")                           \
-    X("/memory/classes/heap/objects", "bytes", GAUGE, AS_COUNT, true, heap.alloc,                  \
+    X("/memory/classes/heap/objects", "bytes", GAUGE, AS_COUNT, true, memory.heap_objects,         \
       "Objects, live or not yet swept.")                                                           \
-    X("/memory/classes/heap/released", "bytes", GAUGE, AS_COUNT, true, heap.released,              \
+    X("/memory/classes/heap/released", "bytes", GAUGE, AS_COUNT, true, memory.heap_released,       \
       "Memory of the heap that the kernel has.")                                                   \
-    X("/memory/classes/heap/stacks", "bytes", GAUGE, AS_COUNT, true, stack.bytes_sys,              \
-      "Stacks of goroutines.")                                                                     \
-    X("/memory/classes/heap/unused", "bytes", GAUGE, AS_COUNT, true, heap_unused,                  \
+    X("/memory/classes/heap/stacks", "bytes", GAUGE, AS_COUNT, true, memory.heap_stacks,           \
+      "Stacks of goroutines: a page for each that was ever used.")                                 \
+    X("/memory/classes/heap/unused", "bytes", GAUGE, AS_COUNT, true, memory.heap_unused,           \
       "Free slots of spans in use.")                                                               \
-    X("/memory/classes/metadata/other", "bytes", GAUGE, AS_COUNT, true, metadata,                  \
-      "The runtime's own records.")                                                                \
-    X("/memory/classes/other", "bytes", GAUGE, AS_COUNT, true, heap.manual,                        \
-      "Memory of the heap that the runtime uses for itself.")                                      \
-    X("/memory/classes/total", "bytes", GAUGE, AS_COUNT, true, mem_total,                          \
+    X("/memory/classes/metadata/mcache/free", "bytes", GAUGE, AS_COUNT, true, memory.mcache_free,  \
+      "Allocation caches of Ps that went away.")                                                   \
+    X("/memory/classes/metadata/mcache/inuse", "bytes", GAUGE, AS_COUNT, true,                     \
+      memory.mcache_inuse, "Allocation caches of Ps.")                                             \
+    X("/memory/classes/metadata/mspan/free", "bytes", GAUGE, AS_COUNT, true, memory.mspan_free,    \
+      "Records of spans without a span.")                                                          \
+    X("/memory/classes/metadata/mspan/inuse", "bytes", GAUGE, AS_COUNT, true, memory.mspan_inuse,  \
+      "Records of spans.")                                                                         \
+    X("/memory/classes/metadata/other", "bytes", GAUGE, AS_COUNT, true, memory.metadata_other,     \
+      "Tables and bitmaps of the heap, and the queue of marking.")                                 \
+    X("/memory/classes/os-stacks", "bytes", GAUGE, AS_COUNT, true, memory.os_stacks,               \
+      "Stacks of the runtime's threads: system stacks and signal stacks.")                         \
+    X("/memory/classes/other", "bytes", GAUGE, AS_COUNT, true, memory.other,                       \
+      "Records of goroutines, timers, descriptors, finalizers.")                                   \
+    X("/memory/classes/total", "bytes", GAUGE, AS_COUNT, true, memory.total,                       \
       "The sum of /memory/classes.")                                                               \
     X("/sched/gomaxprocs", "threads", GAUGE, AS_COUNT, false, procs,                               \
       "GORTMAXPROCS or gort_max_procs: goroutines that may run at the same moment.")               \

@@ -22,6 +22,7 @@
 #include "base/bits.h"
 #include "base/print.h"
 #include "os/os.h"
+#include "sched/sched.h"
 
 #define CACHE_ENTRIES 256
 #define LINE_MAX_BYTES 4352 /* of /proc/self/maps: a path of 4096 and the numbers before it */
@@ -39,7 +40,9 @@ static uint32_t area_taken; /* atomic: exchanged by begin and end */
 
 void symbols_init(void)
 {
-    area = os_mem_map(NULL, align_up(sizeof(struct area), os_page_size()));
+    size_t bytes = align_up(sizeof(struct area), os_page_size());
+    area = os_mem_map(NULL, bytes);
+    if (area != NULL) atomic_fetch_add_relaxed(sched_meta_counter(), bytes);
 }
 
 bool symbols_begin(void)

@@ -318,7 +318,7 @@ void gc_init(const struct gc_options *o)
 static void p_gets_cache(struct p *p)
 {
     if (p->mcache == NULL) {
-        p->mcache = persistent_alloc(sizeof(struct mcache), CACHE_LINE, &heap->meta);
+        p->mcache = persistent_alloc(sizeof(struct mcache), CACHE_LINE, &heap->cache_bytes);
         if (p->mcache == NULL) throw_fmt("out of memory: no allocation cache for P %u", p->id);
         mcache_init(p->mcache);
     }

@@ -71,7 +71,6 @@ struct gc_totals {
     uint64_t goal, trigger;
     uint64_t marked;         /* by the last cycle */
     uint64_t objects_marked; /* by all */
-    uint64_t meta;           /* off-heap memory of the collector */
     uint64_t work_buffers;   /* bytes of mark queue */
     uint64_t finalizers_set, finalizers_queued, finalizers_run;
     uint64_t swept_background,

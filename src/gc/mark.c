@@ -54,6 +54,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "gc/roots.h"
+#include "heap/heap.h"
 #include "heap/persistent.h"
 #include "os/os.h"
 #include "sched/sched.h"
@@ -86,7 +87,6 @@ static struct {
     bool rescan;                      /* the jobs are pieces of the heap */
     int nhelpers;                     /* the holder of the cycle's semaphore */
     struct helper *helper[MAX_PROCS]; /* [i] stands in for P i; [0] is the stopper's */
-    uint64_t meta;
 } mark;
 
 void mark_overflowed(void)
@@ -241,7 +241,7 @@ static void helper_main(void *arg)
 
 static struct helper *helper_record(int id)
 {
-    struct helper *h = persistent_alloc(sizeof *h, CACHE_LINE, &mark.meta);
+    struct helper *h = persistent_alloc(sizeof *h, CACHE_LINE, &heap->meta);
     if (h == NULL) return NULL;
     h->marker.id = (uint32_t)id;
     h->seen = atomic_load_relaxed(&mark.go); /* no round begins while helpers are made */

@@ -61,6 +61,7 @@ static bool root_list_grow(struct root_list *l)
     struct root_range *a = os_mem_map(NULL, bytes);
     if (a == NULL) return false;
     if (l->n != 0) memcpy(a, l->a, l->n * sizeof l->a[0]);
+    atomic_fetch_add_relaxed(&heap->meta, bytes - old);
     if (old != 0) os_mem_unmap(l->a, align_up(old, page));
     l->a = a;
     l->capacity = (uint32_t)(bytes / sizeof l->a[0]);

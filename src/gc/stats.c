@@ -14,12 +14,12 @@
 #include "gc/cycle.h"
 #include "gc/finalizer.h"
 #include "gc/gc.h"
+#include "gc/memory.h"
 #include "gc/work.h"
 #include "gort/mem.h"
 #include "heap/mcache.h"
 #include "os/os.h"
 #include "sched/sched.h"
-#include "sched/stack.h"
 #include "sched/stw.h"
 
 static struct {
@@ -72,7 +72,6 @@ static void read_counters(struct gc_totals *t)
     t->barrier_flushes = b.flushes;
     t->barrier_logged = b.logged;
     t->work_buffers = atomic_load_relaxed(&work_pool.bytes); /* a statistic */
-    t->meta = f.meta;
     t->trigger = atomic_load_relaxed(&gc_trigger);
     t->percent = gc_percent();
 }
@@ -111,16 +110,15 @@ static void read_heap_stopped(void *arg)
     world_start();
 }
 
-/* Floor 8 adds what only it knows to meta_sys. */
 void gort_read_stats(gort_stats *out)
 {
     struct heap_stats h;
     struct gc_totals t;
-    struct stack_stats k;
+    struct memory_classes k;
     g_require("gort_read_stats");
     call_on_system_stack(read_heap_stopped, &h);
     gc_read_totals(&t);
-    stack_read_stats(&k);
+    memory_read(&h, &k);
     *out = (gort_stats){
         .num_gc = t.cycles,
         .num_forced_gc = t.by_cause[GC_CAUSE_FORCED],
@@ -133,8 +131,8 @@ void gort_read_stats(gort_stats *out)
         .heap_goal = t.goal,
         .heap_sys = h.sys,
         .heap_released = h.released,
-        .stack_sys = k.bytes_sys,
-        .meta_sys = h.meta + sched_meta_bytes() + t.meta,
+        .stack_sys = k.stack_sys,
+        .meta_sys = k.meta_sys,
         .pause_total_ns = t.pause_total,
         .pause_max_ns = t.pause_max,
         .pause_last_ns = t.pause_last,

@@ -44,22 +44,22 @@ static struct placement {
     uintptr_t hint;     /* first hint, ARENA_ANYWHERE: none */
     unsigned next_hint; /* hints below were used or found occupied; HEAP */
     uintptr_t frontier; /* end of the newest mapping; HEAP */
-    uint64_t *counter;
+    uint64_t *table_counter;
     struct fixalloc records; /* struct arena */
 } * placement;
 
-bool arena_init(uintptr_t hint, uint64_t *counter)
+bool arena_init(uintptr_t hint, uint64_t *counter, uint64_t *table_counter)
 {
-    uint64_t uncounted = 0; /* sparse: arena_register counts what it touches */
+    uint64_t uncounted = 0; /* sparse: register_range counts what it touches */
     struct arena **table = persistent_map(ARENA_TABLE_LEN * sizeof(void *), &uncounted);
     if (table == NULL) return false;
     struct placement *p = persistent_alloc(sizeof(*p), 0, counter);
     if (p == NULL) {
-        os_mem_unmap(table, ARENA_TABLE_LEN * sizeof(void *));
+        persistent_unmap(table, ARENA_TABLE_LEN * sizeof(void *), &uncounted);
         return false;
     }
     p->hint = hint == 0 ? HINT_DEFAULT : hint;
-    p->counter = counter;
+    p->table_counter = table_counter;
     fixalloc_init(&p->records, sizeof(struct arena), false, counter);
     placement = p;
     arena_table = table;
@@ -120,6 +120,15 @@ static uintptr_t place(size_t size)
 
 /* ---- registering ------------------------------------------------------------------------------ */
 
+/* Is i the first entry of its page of the table? */
+static bool touches_page(size_t i)
+{
+    size_t n = os_page_size() / sizeof(struct arena *), first = align_down(i, n);
+    for (size_t k = first; k < first + n && k < ARENA_TABLE_LEN; k++)
+        if (arena_table[k] != NULL) return false;
+    return true;
+}
+
 static bool register_range(uintptr_t base, size_t size)
 {
     for (uintptr_t i = base >> ARENA_SHIFT; i <= (base + size - 1) >> ARENA_SHIFT; i++) {
@@ -127,8 +136,7 @@ static bool register_range(uintptr_t base, size_t size)
         struct arena *a = fixalloc_alloc(&placement->records);
         if (a == NULL) return false; /* those made stay: they stand for nothing yet */
         a->base = i << ARENA_SHIFT;
-        /* One page of the table is touched, at most. */
-        atomic_fetch_add_relaxed(placement->counter, os_page_size());
+        if (touches_page(i)) atomic_fetch_add_relaxed(placement->table_counter, os_page_size());
         atomic_store_release(&arena_table[i], a); /* pairs with arena_of */
     }
     return true;

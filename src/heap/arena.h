@@ -56,8 +56,9 @@ static inline struct span *span_of(uintptr_t addr)
 }
 
 /* Maps the table.  false: the kernel refused.  hint: where the first arena is asked for, 0 for the
- * default, ARENA_ANYWHERE.  counter: bytes of records and tables are added to it. */
-bool arena_init(uintptr_t hint, uint64_t *counter);
+ * default, ARENA_ANYWHERE.  counter: bytes of records are added to it; table_counter: pages of the table
+ * that hold an entry. */
+bool arena_init(uintptr_t hint, uint64_t *counter, uint64_t *table_counter);
 
 /* Maps at least bytes of new heap memory, zero, aligned to 4 MB; when the kernel refuses whole
  * arenas, just what is needed.  Registered and ready for span_of.  false: refused, nothing changed.

@@ -76,10 +76,10 @@ static void *extend_locked(struct fixalloc *f)
         char *chunk = os_mem_map(NULL, bytes);
         if (chunk == NULL) return NULL;
         os_mem_name(chunk, bytes, "gort records");
+        atomic_fetch_add_relaxed(f->counter, bytes);
         atomic_store_relaxed(&f->chunks[k], chunk); /* published by count */
     }
     atomic_store_release(&f->count, i + 1); /* pairs with fixalloc_count */
-    atomic_fetch_add_relaxed(f->counter, f->size);
     return f->chunks[k] + in_chunk * f->size;
 }
 

@@ -27,7 +27,7 @@ struct fixalloc {
     bool zero;            /* every record handed out is zero, else only new ones are */
     void *free;           /* list of free records through their first word; lock */
     uint64_t in_use;      /* records handed out and not freed; lock */
-    uint64_t *counter;    /* bytes handed out for the first time are added, atomic */
+    uint64_t *counter;    /* bytes of each mapping are added, atomic */
     char *chunks[FIXALLOC_CHUNKS]; /* set under lock; atomic */
 };
 

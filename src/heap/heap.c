@@ -15,6 +15,7 @@
 #include "heap/heap.h"
 
 #include "base/assert.h"
+#include "base/bits.h"
 #include "heap/mcache.h"
 #include "heap/persistent.h"
 #include "os/os.h"
@@ -23,6 +24,23 @@ struct heap *heap;
 
 /* Spans in one critical section of the lock while memory is given back: bounds how long it is held. */
 #define RELEASE_MAX_PAGES 512
+
+static uint64_t handed_out(void)
+{
+    return persistent_mapped() - persistent_unused();
+}
+
+/* The two tables over the whole address space.  What they map and do not count is address space, of
+ * which they count the pages that they touch later. */
+static bool tables_init(struct heap *h)
+{
+    uint64_t before = handed_out(), meta = h->meta;
+    if (!arena_init(h->params.arena_hint, &h->meta, &h->arena_table_bytes) ||
+        !pagealloc_init(&h->pages, &h->table_bytes))
+        return false;
+    h->sparse = handed_out() - before - (h->meta - meta);
+    return true;
+}
 
 bool heap_init(const struct heap_params *p)
 {
@@ -33,11 +51,11 @@ bool heap_init(const struct heap_params *p)
     h->meta = meta;
     if (p != NULL) h->params = *p;
     lock_init(&h->lock, RANK_HEAP);
-    if (!arena_init(h->params.arena_hint, &h->meta) || !pagealloc_init(&h->pages, &h->meta)) {
-        os_mem_unmap(h, meta);
+    if (!tables_init(h)) {
+        persistent_unmap(h, sizeof(*h), &meta);
         return false;
     }
-    fixalloc_init(&h->span_records, sizeof(struct span), false, &h->meta);
+    fixalloc_init(&h->span_records, sizeof(struct span), false, &h->span_bytes);
     h->sweepgen = 2;             /* even; g - 2 does not wrap */
     h->sweepers = SWEEP_DRAINED; /* nothing to sweep in the first generation */
     heap = h;
@@ -98,6 +116,43 @@ static void read_classes(struct heap_stats *out)
     }
 }
 
+/* Where the slow allocations ended is counted; the rest were hits.  Each opened a window first. */
+static void read_ladder(struct heap_stats *out)
+{
+    struct heap_ladder *l = &out->ladder;
+    uint64_t slots = out->mallocs - out->tiny_allocs - out->large_allocs;
+    l->sweep = READ(refills_swept);
+    l->page_cache = READ(from_page_cache);
+    l->page_heap = READ(from_page_heap);
+    l->kernel = READ(from_kernel);
+    uint64_t made = l->page_cache + l->page_heap + l->kernel - out->large_allocs;
+    /* A span or window that was taken, and returned before a slot of it was used, counts too much. */
+    l->central = out->refills > l->sweep + made ? out->refills - l->sweep - made : 0;
+    l->window = out->windows > out->refills ? out->windows - out->refills : 0;
+    l->hit = slots > out->windows ? slots - out->windows : 0;
+}
+
+/* Pages of the sparse tables that nothing has touched.  The page allocator counts, for each region, its
+ * record and three pages of its tables. */
+static uint64_t sparse_untouched(void)
+{
+    uint64_t touched = 3 * os_page_size();
+    uint64_t each = align_up(sizeof(struct page_region), os_page_size()) + touched;
+    touched = READ(table_bytes) / each * touched + READ(arena_table_bytes);
+    return READ(sparse) > touched ? READ(sparse) - touched : 0;
+}
+
+static void read_records(struct heap_stats *out)
+{
+    uint64_t used = (out->span_allocs - out->span_frees) * sizeof(struct span);
+    uint64_t all = READ(span_bytes);
+    out->span_records_used = used < all ? used : all; /* read at different moments */
+    out->span_records_free = all - out->span_records_used;
+    out->caches = READ(cache_bytes);
+    out->meta = READ(meta) + READ(table_bytes) + READ(arena_table_bytes);
+    out->sparse = sparse_untouched();
+}
+
 void heap_read_stats(struct heap_stats *out)
 {
     *out = (struct heap_stats){ .live = READ(live) };
@@ -107,7 +162,6 @@ void heap_read_stats(struct heap_stats *out)
     out->sys = READ(mapped);
     uint64_t busy = out->in_use + out->manual + out->released;
     out->idle = out->sys > busy ? out->sys - busy : 0; /* read at different moments */
-    out->meta = READ(meta);
     out->tiny_allocs = READ(tiny_allocs);
     out->large_frees = READ(large_frees);
     out->large_allocs = READ(large_allocs);
@@ -124,6 +178,8 @@ void heap_read_stats(struct heap_stats *out)
     out->mallocs = out->large_allocs + out->tiny_allocs;
     out->frees = out->large_frees + out->tiny_allocs;
     read_classes(out);
+    read_records(out);
+    read_ladder(out);
     out->alloc = out->total_alloc - out->total_free;
     out->objects = out->mallocs - out->frees;
 }

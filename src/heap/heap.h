@@ -55,13 +55,22 @@ struct heap {
     uint64_t released;                /* pages that the kernel has, page caches included */
     uint64_t span_allocs, span_frees; /* count; the cost ladder: page heap */
 
-    uint64_t mapped cache_aligned;      /* arenas: heap_sys */
-    uint64_t manual;                    /* pages of manual spans */
-    uint64_t meta;                      /* the runtime's own records and tables: meta_sys */
-    uint64_t released_total;            /* ever given back by heap_release_free */
-    uint64_t arena_grows;               /* count; ... kernel */
-    uint64_t refills, windows;          /* count; ... central, window */
-    uint64_t tiny_allocs;               /* count */
+    uint64_t mapped cache_aligned; /* arenas: heap_sys */
+    uint64_t manual;               /* pages of manual spans */
+    uint64_t meta;                 /* records and tables of floors 3 and 5, and what follows */
+    uint64_t span_bytes;           /* span records, those never handed out too */
+    uint64_t cache_bytes;          /* allocation caches of all Ps that there ever were */
+    uint64_t table_bytes;          /* page allocator: regions, and pages touched of its tables */
+    uint64_t arena_table_bytes;    /* pages touched of the arena table */
+    uint64_t sparse;               /* address space of these tables; constant after heap_init */
+    uint64_t released_total;       /* ever given back by heap_release_free */
+    uint64_t arena_grows;          /* count; ... kernel */
+    uint64_t refills, windows;     /* count; ... central, window */
+    uint64_t refills_swept;        /* count; ... central, by sweeping for a free slot */
+    uint64_t from_page_cache;      /* count; spans of objects by where their pages came from: */
+    uint64_t from_page_heap;       /* the lock was taken */
+    uint64_t from_kernel;          /* the heap grew for it */
+    uint64_t tiny_allocs;          /* count */
     uint64_t large_allocs, large_frees; /* count */
     uint64_t large_alloc_bytes, large_free_bytes;
     uint64_t scan_alloc_bytes;
@@ -112,14 +121,27 @@ struct heap_stats {
     uint64_t manual;   /* spans freed by hand */
     uint64_t released; /* given back, or never touched */
     uint64_t idle;     /* free and not released: sys - in_use - manual - released */
-    uint64_t meta;     /* records and tables of this floor and of its off-heap allocators */
-    uint64_t alloc;    /* bytes in objects, unswept garbage included */
+    uint64_t meta;     /* records and tables of this floor and floor 5, but for: */
+    uint64_t span_records_used, span_records_free; /* bytes: of spans that exist, and others */
+    uint64_t caches;                               /* bytes: caches of Ps */
+    uint64_t sparse; /* address space of tables that nothing has touched; in no other figure */
+    uint64_t alloc;  /* bytes in objects, unswept garbage included */
     uint64_t total_alloc, total_free; /* bytes of slots */
     uint64_t mallocs, frees;          /* objects; tiny ones count in both */
     uint64_t objects;                 /* slots allocated now */
     uint64_t tiny_allocs;
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
     uint64_t refills, windows, span_allocs, span_frees, arena_grows, released_total;
+    /* Where allocations ended; their sum is that of slots and large objects ever allocated. */
+    struct heap_ladder {
+        uint64_t hit;    /* a free slot of the open window: derived, the fast path counts nothing */
+        uint64_t window; /* another window of the cached span */
+        uint64_t central;    /* a swept span of the central list */
+        uint64_t sweep;      /* a span of the central list that was swept for it */
+        uint64_t page_cache; /* a new span, of the P's pages; from here on large objects too */
+        uint64_t page_heap;  /* ... of the page heap's */
+        uint64_t kernel;     /* ... of an arena that was mapped for it */
+    } ladder;
     struct heap_class_totals classes[SIZE_CLASSES];
 };
 /* Exact when the world is stopped and all caches are published; else each figure is as of some

@@ -48,6 +48,7 @@ static struct span *sweep_for_span(struct mcentral *m, uint32_t g)
     struct span *s = sweep_for_slots(mcentral_partial_unswept(m, g), &tries);
     if (s == NULL) s = sweep_for_slots(mcentral_full_unswept(m, g), &tries);
     heap_sweeper_leave();
+    if (s != NULL) atomic_fetch_add_relaxed(&heap->refills_swept, 1);
     return s;
 }
 

@@ -29,6 +29,7 @@ static struct {
     struct chunk_head *chunk; /* newest; lock */
     uintptr_t next, end;      /* free part of it; lock */
     uint64_t unused;          /* bytes of chunks not handed out; atomic */
+    uint64_t mapped;          /* bytes of chunks and own mappings; atomic */
 } persistent = { .lock = LOCK_INIT(RANK_PERSISTENT) };
 
 void *persistent_map(size_t size, uint64_t *counter)
@@ -38,7 +39,16 @@ void *persistent_map(size_t size, uint64_t *counter)
     if (p == NULL) return NULL;
     os_mem_name(p, size, "gort meta");
     atomic_fetch_add_relaxed(counter, size);
+    atomic_fetch_add_relaxed(&persistent.mapped, size);
     return p;
+}
+
+void persistent_unmap(void *p, size_t size, uint64_t *counter)
+{
+    size = align_up(size, os_page_size());
+    os_mem_unmap(p, size);
+    atomic_fetch_sub_relaxed(counter, size);
+    atomic_fetch_sub_relaxed(&persistent.mapped, size);
 }
 
 /* A new chunk; false: refused, the old one stays. */
@@ -52,6 +62,7 @@ static bool open_chunk_locked(void)
     persistent.next = (uintptr_t)(c + 1);
     persistent.end = (uintptr_t)c + CHUNK;
     atomic_fetch_add_relaxed(&persistent.unused, CHUNK);
+    atomic_fetch_add_relaxed(&persistent.mapped, CHUNK);
     return true;
 }
 
@@ -82,6 +93,11 @@ void *persistent_alloc(size_t size, size_t align, uint64_t *counter)
 uint64_t persistent_unused(void)
 {
     return atomic_load_relaxed(&persistent.unused);
+}
+
+uint64_t persistent_mapped(void)
+{
+    return atomic_load_relaxed(&persistent.mapped);
 }
 
 bool persistent_contains(const void *p)

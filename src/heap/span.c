@@ -155,25 +155,32 @@ static bool heap_grow_locked(size_t npages)
     return true;
 }
 
-/* From the P's window, which it exchanges for another once it is used up. */
-static struct page_run pages_from_cache(struct mcache *c, size_t npages)
+/* From the P's window, which it exchanges for another once it is used up.  *rung moves on when it had
+ * to go further (struct heap_ladder). */
+static struct page_run pages_from_cache(struct mcache *c, size_t npages, uint64_t **rung)
 {
     if (pagecache_empty(&c->pages)) {
+        *rung = &heap->from_page_heap;
         lock_acquire(&heap->lock);
         c->pages = pagealloc_take_window(&heap->pages);
-        if (pagecache_empty(&c->pages) && heap_grow_locked(PAGE_CACHE_PAGES))
+        if (pagecache_empty(&c->pages) && heap_grow_locked(PAGE_CACHE_PAGES)) {
+            *rung = &heap->from_kernel;
             c->pages = pagealloc_take_window(&heap->pages);
+        }
         lock_release(&heap->lock);
     }
     return pagecache_alloc(&c->pages, npages);
 }
 
-static struct page_run pages_from_heap(size_t npages, size_t align_pages)
+static struct page_run pages_from_heap(size_t npages, size_t align_pages, uint64_t **rung)
 {
+    *rung = &heap->from_page_heap;
     lock_acquire(&heap->lock);
     struct page_run r = pagealloc_alloc(&heap->pages, npages, align_pages);
-    if (r.base == 0 && heap_grow_locked(npages + align_pages - 1))
+    if (r.base == 0 && heap_grow_locked(npages + align_pages - 1)) {
+        *rung = &heap->from_kernel;
         r = pagealloc_alloc(&heap->pages, npages, align_pages);
+    }
     lock_release(&heap->lock);
     return r;
 }
@@ -183,10 +190,12 @@ static struct page_run pages_alloc(struct mcache *c, size_t npages, size_t align
                                    uint64_t *counter)
 {
     struct page_run r = { 0, 0 };
+    uint64_t *rung = &heap->from_page_cache;
     if (c != NULL && npages <= PAGE_CACHE_MAX_RUN && align_pages == 1)
-        r = pages_from_cache(c, npages);
-    if (r.base == 0) r = pages_from_heap(npages, align_pages);
+        r = pages_from_cache(c, npages, &rung);
+    if (r.base == 0) r = pages_from_heap(npages, align_pages, &rung);
     if (r.base == 0) return r;
+    if (counter == &heap->in_use) atomic_fetch_add_relaxed(rung, 1);
     atomic_fetch_add_relaxed(counter, npages << PAGE_SHIFT);
     atomic_fetch_sub_relaxed(&heap->released, r.scavenged << PAGE_SHIFT);
     return r;

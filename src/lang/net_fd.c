@@ -33,20 +33,22 @@
 #include "heap/persistent.h"
 #include "lang/net_sys.h"
 #include "sched/blocks.h"
+#include "sched/sched.h"
 
 #define BLOCK0 256u
 #define BLOCKS 24 /* for every int that is not negative */
 
 static struct net_fd *blocks[BLOCKS]; /* atomic; each set once */
-static uint64_t table_bytes;          /* atomic; a statistic */
 
-/* Losers of the race to set a block waste theirs: address space, untouched. */
 static struct net_fd *block_make(uint32_t block)
 {
     crit_enter();
-    struct net_fd *made = persistent_map(((size_t)BLOCK0 << block) * sizeof *made, &table_bytes);
-    struct net_fd *present = NULL;
-    if (made != NULL && !atomic_cas_acqrel(&blocks[block], &present, made)) made = present;
+    size_t bytes = ((size_t)BLOCK0 << block) * sizeof(struct net_fd);
+    struct net_fd *made = persistent_map(bytes, sched_meta_counter()), *present = NULL;
+    if (made != NULL && !atomic_cas_acqrel(&blocks[block], &present, made)) {
+        persistent_unmap(made, bytes, sched_meta_counter()); /* another was faster */
+        made = present;
+    }
     crit_exit();
     return made;
 }

@@ -32,6 +32,9 @@ int os_mem_commit(void *addr, size_t size);
 /* Gives the pages back to the kernel; they read as zero afterwards.  0 or errno. */
 int os_mem_release(void *addr, size_t size);
 void os_mem_unmap(void *addr, size_t size);
+/* Bytes mapped or reserved by these calls and not unmapped, in whole pages.  A counter of its own:
+ * whoever maps meanwhile may or may not be in it. */
+uint64_t os_mem_mapped(void);
 /* Advice; failure is ignored. */
 void os_mem_hugepage(void *addr, size_t size);
 void os_mem_nohugepage(void *addr, size_t size);
@@ -71,6 +74,7 @@ void os_thread_stack(uintptr_t *lo, uintptr_t *hi);
 /* Threads of the process, and how many of them os_thread_create made (they never end). */
 int os_thread_count(void);
 int os_threads_made(void);
+uint64_t os_thread_stack_bytes(void); /* of the stacks of those, guards apart */
 void os_thread_yield(void); /* raw */
 /* A full memory barrier on every running thread of the process.  false: not supported.  raw */
 bool os_membarrier(void);

@@ -85,6 +85,7 @@ static int attached_system_stack(struct m *m)
     if (m->sys_lo != 0) return 0; /* a reused record keeps its own */
     char *lo = os_mem_map(NULL, ATTACHED_SYSTEM_STACK);
     if (lo == NULL) return ENOMEM;
+    atomic_fetch_add_relaxed(&sched.os_stacks, ATTACHED_SYSTEM_STACK);
     (void)os_mem_guard(lo, os_page_size());
     m->sys_lo = (uintptr_t)lo + os_page_size();
     m->sys_hi = (uintptr_t)lo + ATTACHED_SYSTEM_STACK;

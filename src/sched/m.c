@@ -124,6 +124,7 @@ void m_setup_thread(struct m *m)
         m->sigstack_size = os_sigstack_size();
         char *lo = os_mem_map(NULL, m->sigstack_size + os_page_size());
         if (lo == NULL) throw_msg("out of memory: no signal stack for a thread");
+        atomic_fetch_add_relaxed(&sched.os_stacks, m->sigstack_size + os_page_size());
         (void)os_mem_guard(lo, os_page_size()); /* best effort: overflow is unlikely there */
         m->sigstack = lo + os_page_size();
     }

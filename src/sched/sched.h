@@ -93,8 +93,10 @@ void g_ready_list(struct g *chain);
 /* Marks it as one of the runtime's own: not counted as alive for deadlock. */
 void g_set_system(struct g *g);
 
-uint64_t g_count(void);          /* user goroutines alive */
-uint64_t sched_meta_bytes(void); /* off-heap memory of this floor's records */
+uint64_t g_count(void);             /* user goroutines alive */
+uint64_t sched_meta_bytes(void);    /* off-heap memory of this floor's records, and those above */
+uint64_t *sched_meta_counter(void); /* for higher floors to add to; atomic */
+uint64_t sched_stacks_bytes(void);  /* signal stacks and system stacks that this floor mapped */
 const char *wait_reason_name(enum wait_reason r);
 const char *g_status_name(uint32_t s);
 /* All records ever made, by index; NULL past the end or not yet published.  Records are never

@@ -73,8 +73,9 @@ struct sched {
 
     uint64_t next_goid;  /* atomic */
     uint64_t ng;         /* atomic; user goroutines alive */
-    uint64_t meta_bytes; /* atomic; records of this floor */
-    sigset_t mask;       /* signals blocked in threads of the runtime; constant after boot */
+    uint64_t meta_bytes; /* atomic; records of this floor and of those above */
+    uint64_t os_stacks; /* atomic; bytes of signal stacks, and of attached threads' system stacks */
+    sigset_t mask;      /* signals blocked in threads of the runtime; constant after boot */
 };
 extern struct sched sched;
 

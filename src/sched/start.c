@@ -99,6 +99,16 @@ uint64_t sched_meta_bytes(void)
     return atomic_load_relaxed(&sched.meta_bytes); /* a statistic */
 }
 
+uint64_t *sched_meta_counter(void)
+{
+    return &sched.meta_bytes;
+}
+
+uint64_t sched_stacks_bytes(void)
+{
+    return atomic_load_relaxed(&sched.os_stacks); /* a statistic */
+}
+
 void sched_init(int nprocs)
 {
     lock_init(&sched.lock, RANK_SCHED);

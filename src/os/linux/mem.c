@@ -4,8 +4,12 @@
  * and preserve errno.  The kernel may lack the newer advices; each of them is advice or has a
  * fallback.
  *
- * State here: the switch of the failing mode, and what was learned about guards.  Both are single
- * words changed by atomic operations that order nothing else: relaxed throughout.
+ * State here: the switch of the failing mode, what was learned about guards, and how much is mapped.
+ * All are single words changed by atomic operations that order nothing else: relaxed throughout.
+ *
+ * Every mapping of the runtime goes through here (but for tables of floor 0: base/ranges.c), so
+ * `mapped` is what the kernel gave; what it is for is counted by those who asked, and the sums of both
+ * agree (gc/memory.c).
  *
  * Answers to: mem_linux.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -67,12 +71,26 @@ static bool mapping_fails(void)
 
 /* ---- mapping ------------------------------------------------------------------------------ */
 
+static uint64_t mapped; /* bytes, in whole pages */
+
+uint64_t os_mem_mapped(void)
+{
+    return atomic_load_relaxed(&mapped);
+}
+
+static uint64_t whole_pages(size_t size)
+{
+    return align_up((uint64_t)size, os_page_size());
+}
+
 static void *map(void *hint, size_t size, int protection, int flags)
 {
     if (mapping_fails()) return NULL;
     long r = syscall_raw6(SYS_mmap, (long)hint, (long)size, protection,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
-    return syscall_error(r) != 0 ? NULL : (void *)r;
+    if (syscall_error(r) != 0) return NULL;
+    atomic_fetch_add_relaxed(&mapped, whole_pages(size));
+    return (void *)r;
 }
 
 static int advise(void *addr, size_t size, int advice)
@@ -115,7 +133,8 @@ int os_mem_release(void *addr, size_t size)
 
 void os_mem_unmap(void *addr, size_t size)
 {
-    syscall_raw2(SYS_munmap, addr, size);
+    if (syscall_error(syscall_raw2(SYS_munmap, addr, size)) == 0)
+        atomic_fetch_sub_relaxed(&mapped, whole_pages(size));
 }
 
 void os_mem_hugepage(void *addr, size_t size)

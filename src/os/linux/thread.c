@@ -52,7 +52,8 @@ static bool creation_fails(void)
     return true;
 }
 
-static int made; /* atomic */
+static int made;             /* atomic */
+static uint64_t stack_bytes; /* atomic; a statistic */
 
 /* From the creator to the new thread, which frees it. */
 struct thread_start {
@@ -92,7 +93,8 @@ int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size)
     if (error == 0) {
         error = attr_prepare(&attr, stack_size);
         if (error == 0) {
-            os_signal_block_all(&mask); /* the thread inherits it */
+            pthread_attr_getstacksize(&attr, &stack_size); /* what it became */
+            os_signal_block_all(&mask);                    /* the thread inherits it */
             error = pthread_create(&thread, &attr, thread_main, start);
             os_signal_set_mask(&mask);
         }
@@ -100,8 +102,10 @@ int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size)
     }
     if (error != 0)
         free(start);
-    else
+    else {
         atomic_fetch_add_relaxed(&made, 1); /* a statistic */
+        atomic_fetch_add_relaxed(&stack_bytes, stack_size);
+    }
     errno = saved;
     return error;
 }
@@ -109,6 +113,11 @@ int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size)
 int os_threads_made(void)
 {
     return atomic_load_relaxed(&made);
+}
+
+uint64_t os_thread_stack_bytes(void)
+{
+    return atomic_load_relaxed(&stack_bytes);
 }
 
 /* The 20th field of /proc/self/stat; the second one, the name in parentheses, may hold anything. */

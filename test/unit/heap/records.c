@@ -9,12 +9,22 @@ static uint64_t bytes;
 
 // ---- fixalloc ---------------------------------------------------------------------------------
 
+// The mappings that hold all records handed out so far.
+static uint64_t mapped_for(const struct fixalloc *f)
+{
+    uint64_t sum = 0;
+    for (int k = 0; k < FIXALLOC_CHUNKS; k++)
+        if (f->chunks[k] != NULL)
+            sum += align_up(((uint64_t)f->first_count << k) * f->size, os_page_size());
+    return sum;
+}
+
 TEST(distinct_and_walked)
 {
     static const size_t sizes[] = { 8, 24, 40, 192, 448, 4096, 69664 };
     for (size_t k = 0; k < array_len(sizes); k++) {
         struct fixalloc f;
-        uint64_t counted = 0;
+        uint64_t counted = 0, before = os_mem_mapped();
         size_t n = sizes[k] > 4000 ? 300 : 20000;
         fixalloc_init(&f, sizes[k], false, &counted);
         for (size_t i = 0; i < n; i++) {
@@ -26,7 +36,8 @@ TEST(distinct_and_walked)
             CHECK_EQ(p[sizes[k] / 8 - 1], 0);
             p[0] = p[sizes[k] / 8 - 1] = i + 1;
         }
-        CHECK_EQ(counted, n * sizes[k]);
+        CHECK_EQ(counted, mapped_for(&f)); // whole mappings
+        CHECK_EQ(os_mem_mapped() - before, counted);
         for (size_t i = 0; i < n; i++)
             CHECK_EQ(*(uint64_t *)fixalloc_at(&f, (uint32_t)i), i + 1);
         size_t align = sizes[k] & -sizes[k];
@@ -117,7 +128,9 @@ TEST(fixalloc_refused)
 
 TEST(permanent_memory)
 {
-    uint64_t mine = 0, expected = 0, seed = test_seed();
+    uint64_t mine = 0, expected = 0, seed = test_seed(), others = persistent_mapped();
+    uint64_t mapped = os_mem_mapped();
+    CHECK_EQ(persistent_unused(), others); // nobody else allocates in this program
     uintptr_t last = 0;
     for (int i = 0; i < 5000; i++) {
         size_t size = 1 + test_random(&seed) % (i % 100 == 0 ? 300 * KB : 500);
@@ -134,6 +147,13 @@ TEST(permanent_memory)
     }
     CHECK_EQ(mine, expected);
     CHECK(!persistent_contains(&mine));
+    CHECK_EQ(persistent_mapped(), mine + persistent_unused());
+    CHECK_EQ(persistent_mapped() - others, os_mem_mapped() - mapped);
+    void *p = persistent_map(12345, &mine);
+    persistent_unmap(p, 12345, &mine);
+    CHECK_EQ(mine, expected);
+    CHECK_EQ(persistent_mapped(), mine + persistent_unused());
+    CHECK_EQ(persistent_mapped() - others, os_mem_mapped() - mapped);
     os_mem_fail_at(1, true);
     CHECK(persistent_alloc(100 * KB, 0, &mine) == NULL);
     while (persistent_alloc(60 * KB, 0, &mine) != NULL)
