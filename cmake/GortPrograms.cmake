@@ -4,6 +4,9 @@
 #   <folder>/x/*.c       is the program x, from all the files of that folder
 #   <folder>/x/CMakeLists.txt   says for itself, by gort_program(<folder> <name> <sources>...)
 #
+# gort_bench_loads(<peer> <libraries>...): <build>/bench/<peer>/alloc from bench/loads/*.c, with the
+# port.h of bench/<peer>.
+#
 # SPDX-License-Identifier: BSD-3-Clause
 function(gort_program folder name)
   if(folder STREQUAL "bench")
@@ -16,6 +19,18 @@ function(gort_program folder name)
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${folder}")
   target_link_libraries(${target} PRIVATE gort_user_flags gort_static)
   add_dependencies(${folder} ${target})
+endfunction()
+
+function(gort_bench_loads peer)
+  set(target bench_loads_${peer})
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/loads/*.c")
+  add_executable(${target} ${sources})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME alloc
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench/${peer}")
+  target_include_directories(${target} PRIVATE
+    "${PROJECT_SOURCE_DIR}/bench/${peer}" "${PROJECT_SOURCE_DIR}/bench/loads")
+  target_link_libraries(${target} PRIVATE ${ARGN})
+  add_dependencies(bench ${target})
 endfunction()
 
 function(gort_programs folder)

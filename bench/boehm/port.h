@@ -1,0 +1,69 @@
+// The loads on Boehm's collector, with threads: GC_THREADS makes pthread_create register them, and
+// small objects come from lists that each thread has for itself.  It is Debian's library as it comes,
+// which collects a heap with little in it every 100 KB; the loads "roomy-N" give it the 4 MB to start
+// with that Go and gort let theirs grow to at least.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef GORT_BENCH_PORT_H
+#define GORT_BENCH_PORT_H
+
+#define GC_THREADS
+#include <gc/gc.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "threads.h"
+
+#define PORT_NAME "boehm"
+#define PORT_SPLIT 2
+#define PORT_FREES 0
+
+#define PORT_TYPE(T, ...) struct port_type_##T
+#define port_new(T) ((T *)GC_MALLOC(sizeof(T)))
+#define port_new_leaf(T) ((T *)GC_MALLOC_ATOMIC(sizeof(T)))
+// What is not scanned is not zeroed either, so this asks for memory that is scanned.
+#define port_zeroed(T) ((T *)GC_MALLOC(sizeof(T)))
+#define port_new_array(T, n) ((T *)GC_MALLOC((n) * sizeof(T)))
+#define port_bytes(n) GC_MALLOC_ATOMIC(n)
+#define port_free(p) ((void)(p))
+#define port_set(slot, value) ((void)(*(slot) = (value)))
+#define port_init(slot, value) ((void)(*(slot) = (value)))
+#define port_collect() GC_gcollect()
+#define port_sleep_ms(ms) threads_sleep_ms(ms)
+#define port_jobs(n, fn) threads_jobs(n, fn)
+
+typedef struct threads_queue *port_queue;
+#define port_queue_make(queue, capacity)                                                           \
+    (*(queue) = GC_MALLOC(sizeof(struct threads_queue)), threads_queue_make(*(queue), capacity))
+#define port_send(queue, p) threads_send(queue, p)
+#define port_recv(queue) threads_recv(queue)
+
+static inline int port_run(int (*fn)(int, char **), int argc, char **argv)
+{
+    GC_INIT();
+    if (argc > 1 && strncmp(argv[1], "roomy-", 6) == 0 && GC_expand_hp(4 << 20) == 0) return 1;
+    return fn(argc, argv);
+}
+
+static inline double port_in_use(void)
+{
+    return -1;
+}
+
+static inline double port_allocated(void)
+{
+    return (double)GC_get_total_bytes();
+}
+
+static inline double port_collections(void)
+{
+    return (double)GC_get_gc_no();
+}
+
+static inline void port_version(char *text, size_t size)
+{
+    unsigned v = GC_get_version();
+    snprintf(text, size, "%u.%u.%u", v >> 16, v >> 8 & 255, v & 255);
+}
+
+#endif

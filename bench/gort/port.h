@@ -1,0 +1,91 @@
+// The loads on gort.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef GORT_BENCH_PORT_H
+#define GORT_BENCH_PORT_H
+
+#include <gort.h>
+#include <stdio.h>
+
+#define PORT_NAME "gort"
+#define PORT_SPLIT 1
+#define PORT_FREES 0
+
+#define PORT_TYPE(...) GORT_TYPE(__VA_ARGS__)
+#define port_new(T) gort_new(T)
+#define port_new_leaf(T) gort_new(T)
+#define port_zeroed(T) gort_new(T)
+#define port_new_array(T, n) gort_new_array(T, n)
+#define port_bytes(n) gort_alloc_noscan(n)
+#define port_free(p) ((void)(p))
+#define port_set(slot, value) gort_set(slot, value)
+#define port_init(slot, value) gort_init(slot, value)
+#define port_run(fn, argc, argv) gort_run(fn, argc, argv)
+#define port_collect() gort_gc()
+#define port_sleep_ms(ms) gort_sleep((ms)*GORT_MS)
+
+typedef void *port_element;
+typedef gort_chan(port_element) port_queue;
+
+#define port_queue_make(queue, capacity) gort_set(queue, gort_chan_make(port_element, capacity))
+#define port_send(queue, p) gort_send(queue, p)
+
+static inline void *port_recv(port_queue queue)
+{
+    void *p = NULL;
+    gort_recv(queue, &p);
+    return p;
+}
+
+struct port_job {
+    void (*fn)(int);
+    int index;
+    gort_waitgroup *done;
+};
+
+static void port_job_run(void *arg)
+{
+    struct port_job *j = arg;
+    j->fn(j->index);
+    gort_waitgroup_done(j->done);
+}
+
+static inline void port_jobs(int n, void (*fn)(int))
+{
+    static gort_waitgroup done;
+    gort_waitgroup_add(&done, n);
+    for (int i = 0; i < n; i++) {
+        struct port_job j = { fn, i, &done };
+        gort_go_copy(port_job_run, &j, sizeof j);
+    }
+    gort_waitgroup_wait(&done);
+}
+
+static inline double port_metric(const char *name)
+{
+    double value = -1;
+    gort_metric_read(name, &value);
+    return value;
+}
+
+static inline double port_in_use(void)
+{
+    return port_metric("/gort/heap/in-use:bytes");
+}
+
+static inline double port_allocated(void)
+{
+    return port_metric("/gc/heap/allocs:bytes");
+}
+
+static inline double port_collections(void)
+{
+    return port_metric("/gc/cycles/total:gc-cycles");
+}
+
+static inline void port_version(char *text, size_t size)
+{
+    snprintf(text, size, "this tree");
+}
+
+#endif

@@ -1,0 +1,84 @@
+// A load: something a program does with memory, written once and built for each allocator.
+//
+// What differs between them is in port.h, of which each peer's folder (bench/gort, bench/boehm,
+// bench/mimalloc) has its own:
+//
+//     PORT_TYPE(T, field, ...);     which fields of T are collected pointers
+//     PORT_SPLIT                    into how many jobs trees splits what is one goroutine in Go
+//     PORT_FREES                    whether memory is freed
+//     port_new(T)                   an object with pointers; not zeroed where that costs extra
+//     port_new_leaf(T)              one without; PORT_TYPE(T)
+//     port_zeroed(T)                the same, zeroed by everybody
+//     port_new_array(T, n)          n elements with pointers
+//     port_bytes(n)                 n bytes without pointers
+//     port_free(p)                  nothing where memory is collected
+//     port_set(slot, p), port_init(slot, p)   stores of pointers; init: the first one
+//     port_jobs(n, fn)              fn(0) ... fn(n - 1) on goroutines or `procs` threads; waits
+//     port_queue, port_queue_make(capacity), port_send(q, p), port_recv(q)   between jobs
+//     port_run(fn, argc, argv)      main: starts the runtime
+//     port_collect(), port_sleep_ms(ms)   a full collection or what comes closest; waiting
+//     port_in_use(), port_allocated()   bytes in spans that hold something, and allocated ever;
+//                                   negative: not known
+//     port_collections()            how many there were
+//     port_version(text, size)
+//
+// Every load computes a check that depends on what it read back from the memory it was given.  The
+// driver (bench/alloc.c) compares the checks of all programs.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef GORT_BENCH_LOAD_H
+#define GORT_BENCH_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "port.h"
+
+typedef void *port_pointer;
+
+// What was asked for.  Set once before anything runs.
+extern int load_procs;  // Ps or threads
+extern bool load_quick; // a smoke run: the same in small
+
+// Timing: begin, then end, which prints wall and CPU time, and CPU time for each of ops.
+void load_begin(void);
+void load_end(double ops);
+// CPU time since the beginning, in milliseconds.
+double load_cpu(void);
+// Prints a figure of another kind.
+void load_figure(const char *name, double value);
+// Prints the check.
+void load_check(uint64_t check);
+// The load went wrong: says so and exits with 1.
+_Noreturn void load_fail(const char *what);
+
+// Resident memory now, in bytes.
+double load_resident(void);
+
+// Pseudo-random numbers, the same in every program: 31 bits.
+static inline uint32_t load_random(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 33);
+}
+
+static inline uint64_t load_mix(uint64_t sum, uint64_t value)
+{
+    return (sum ^ value) * 0x9E3779B97F4A7C15u + (sum >> 29);
+}
+
+void small_run(const char *variant);
+void large_heap_run(void);
+void trees_run(void);
+void larson_run(void);
+void xmalloc_run(void);
+void scratch_run(void);
+void cfrac_run(void);
+void espresso_run(void);
+void fragment_run(bool runs);
+
+#endif
