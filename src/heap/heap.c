@@ -1,4 +1,4 @@
-/* The heap's record: boot, generations, statistics, returning memory.
+/* The heap's record: boot, generations, statistics.
  *
  * Boot order: the record itself, the arena table, the page allocator's tables, the span records; then
  * the pointer `heap` is set.  A refusal on the way leaves `heap` NULL.
@@ -9,7 +9,7 @@
  *     per class: allocs - frees = slots allocated in its spans;
  *     heap_live is the collector's: marked + charged since.
  *
- * Answers to: mheap.init in mheap.go, mstats.go, parts of mgcscavenge.go.
+ * Answers to: mheap.init in mheap.go, mstats.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "heap/heap.h"
@@ -21,9 +21,6 @@
 #include "os/os.h"
 
 struct heap *heap;
-
-/* Spans in one critical section of the lock while memory is given back: bounds how long it is held. */
-#define RELEASE_MAX_PAGES 512
 
 static uint64_t handed_out(void)
 {
@@ -203,41 +200,4 @@ void heap_each_span_stw(void (*fn)(struct span *s, void *arg), void *arg)
         struct span *s = heap_span_at(i);
         if (span_state_of(s) == SPAN_IN_USE) fn(s, arg);
     }
-}
-
-/* ---- returning memory -------------------------------------------------------------------------- */
-
-/* Gives one run back.  The pages are in nobody's hands meanwhile, so that the system call needs no
- * lock.  *limit: where to look below; moves down.  0: nothing is left, or the kernel refused. */
-static size_t release_run(uintptr_t *limit, size_t max_pages)
-{
-    size_t n;
-    lock_acquire(&heap->lock);
-    uintptr_t base = pagealloc_take_unscavenged(&heap->pages, *limit, max_pages, &n);
-    lock_release(&heap->lock);
-    if (base == 0) return 0;
-    bool gone = os_mem_release((void *)base, n << PAGE_SHIFT) == 0;
-    if (gone) {
-        /* Before the pages can be taken again, so that the counter never falls below zero. */
-        atomic_fetch_add_relaxed(&heap->released, n << PAGE_SHIFT);
-        atomic_fetch_add_relaxed(&heap->released_total, n << PAGE_SHIFT);
-    }
-    lock_acquire(&heap->lock);
-    pagealloc_put_back(&heap->pages, base, n, gone);
-    lock_release(&heap->lock);
-    *limit = base;
-    return gone ? n : 0;
-}
-
-size_t heap_release_free(size_t bytes)
-{
-    size_t want = bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0), done = 0;
-    uintptr_t limit = UINTPTR_MAX;
-    while (done < want) {
-        size_t left = want - done;
-        size_t n = release_run(&limit, left < RELEASE_MAX_PAGES ? left : RELEASE_MAX_PAGES);
-        if (n == 0) break;
-        done += n;
-    }
-    return done << PAGE_SHIFT;
 }

@@ -162,7 +162,9 @@ const char *heap_validate_stw(struct mcache **caches, size_t ncaches);
 
 /* ---- returning memory -------------------------------------------------------------------------- */
 
-/* Gives up to `bytes` of free pages back to the kernel, from the top; returns how many. */
+/* Gives so many bytes of free pages back to the kernel, whatever the goals (scavenge.h), or all there
+ * are; returns how many: the last block may be more than was asked for.  In a critical section, without
+ * locks. */
 size_t heap_release_free(size_t bytes);
 
 #endif

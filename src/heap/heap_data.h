@@ -134,7 +134,8 @@ _Static_assert(offsetof(struct span, set_node) == 2 * CACHE_LINE, "list links co
 struct page_cache {
     uintptr_t base;     /* 0: empty */
     uint64_t free;      /* bit i: page i of the window is free and ours */
-    uint64_t scavenged; /* bit i: that page was given back to the kernel; subset of free */
+    uint64_t scavenged; /* bit i: that page was given back to the kernel; subset of zeroed */
+    uint64_t zeroed;    /* bit i: that page reads as zero; subset of free */
 };
 
 #define MCACHE_SPAN_RECORDS 64

@@ -23,9 +23,16 @@
  *
  * Invariants, which pagealloc_validate proves:
  *   1. each summary is what its chunk or its children say;
- *   2. scavenged is a subset of free; free_pages and scavenged_pages are the bits set;
+ *   2. scavenged is a subset of zeroed, that of free; free_pages and scavenged_pages are the bits set;
  *   3. no page below `search` is free;
- *   4. a root with any heap has its bit in `roots`.
+ *   4. a root with any heap has its bit in `roots`;
+ *   5. a chunk with free pages that are not scavenged has its bit in `resident`.
+ *
+ * What to give back to the kernel (Note [Free bits]) is searched from the top, where first fit leaves
+ * most room, by a bit per chunk: 2 GB a step of eight words.  Two things decide whether a chunk is
+ * let alone.  It is dense, or was in this generation or the last: first fit is filling it, so its pages
+ * would be back before long.  And blocks that are wholly free go first and go whole, so that huge
+ * pages are not split for the sake of part of them.
  *
  * Locking: HEAP, held by the caller of everything here.
  * Answers to: mpagealloc.go.
@@ -95,6 +102,7 @@ bool pagealloc_init(struct page_alloc *p, uint64_t *meta_counter)
     p->roots = p->level0 + PAGE_ROOTS;
     p->root_count = 0;
     p->search = SPACE_END;
+    p->generation = GENERATION_FIRST;
     p->meta_counter = meta_counter;
     return true;
 }
@@ -144,33 +152,123 @@ static struct word_range next_word(struct page_alloc *p, uintptr_t *at, uintptr_
     return r;
 }
 
-/* Takes free pages out; returns how many were scavenged. */
-static size_t take_range(struct page_alloc *p, uintptr_t base, size_t npages)
+/* ---- what becomes resident, and what is dense ------------------------------------------------ */
+
+static size_t chunk_in_region(uintptr_t addr)
+{
+    return (addr >> CHUNK_SHIFT) & 511;
+}
+static uint32_t *dense_at(const struct page_alloc *p, uintptr_t addr)
+{
+    return &region_of(p, addr)->dense_at[chunk_in_region(addr)];
+}
+static bool chunk_bit(const uint64_t bits[8], uintptr_t addr)
+{
+    size_t i = chunk_in_region(addr);
+    return (atomic_load_relaxed(&bits[i / 64]) >> (i % 64) & 1) != 0;
+}
+/* Written with the lock; `huge` is also read without, as a hint. */
+static void chunk_bit_set(uint64_t bits[8], uintptr_t addr, bool on)
+{
+    size_t i = chunk_in_region(addr);
+    uint64_t bit = (uint64_t)1 << (i % 64), word = bits[i / 64];
+    atomic_store_relaxed(&bits[i / 64], on ? word | bit : word & ~bit);
+}
+
+static bool chunk_is_dense(const struct page_chunk *c)
+{
+    size_t free = 0;
+    for (size_t w = 0; w < CHUNK_WORDS; w++)
+        free += bits_popcount64(c->free[w]);
+    return free <= CHUNK_PAGES - DENSE_PAGES;
+}
+
+/* Pages were taken from the chunks of [base, end).  How many bytes of these were never used before. */
+static size_t note_use(struct page_alloc *p, uintptr_t base, uintptr_t end)
+{
+    size_t grown = 0;
+    for (uintptr_t a = align_down(base, CHUNK_BYTES); a < end; a += CHUNK_BYTES) {
+        uint32_t *d = dense_at(p, a);
+        if (*d == 0) {
+            *d = 1;
+            grown += CHUNK_BYTES;
+        }
+        if (chunk_is_dense(chunk_of(p, a))) *d = p->generation;
+    }
+    return grown;
+}
+
+/* Pages are about to be freed: chunks that are dense now were so when this generation began. */
+static void before_put(struct page_alloc *p, uintptr_t base, uintptr_t end, bool resident)
+{
+    for (uintptr_t a = align_down(base, CHUNK_BYTES); a < end; a += CHUNK_BYTES) {
+        uint32_t *d = dense_at(p, a);
+        if (*d != 0 && *d < p->generation - 1 && chunk_is_dense(chunk_of(p, a)))
+            *d = p->generation - 1;
+        if (resident) chunk_bit_set(region_of(p, a)->resident, a, true);
+    }
+}
+
+/* The block at addr is about to be touched.  When the kernel has all of its memory and backs it by a
+ * huge page, all of it comes back at once.  Returns how many pages. */
+static size_t wake_block(struct page_alloc *p, uintptr_t addr)
+{
+    if (!pagealloc_is_huge(p, addr)) return 0;
+    struct page_chunk *c = chunk_of(p, addr);
+    size_t first = page_in_chunk(addr) / BLOCK_PAGES * BLOCK_WORDS;
+    for (size_t w = first; w < first + BLOCK_WORDS; w++)
+        if (~c->scavenged[w] != 0) return 0;
+    for (size_t w = first; w < first + BLOCK_WORDS; w++)
+        c->scavenged[w] = 0;
+    p->scavenged_pages -= BLOCK_PAGES;
+    chunk_bit_set(region_of(p, addr)->resident, addr, true);
+    return BLOCK_PAGES;
+}
+
+static size_t wake_blocks(struct page_alloc *p, uintptr_t base, uintptr_t end)
+{
+    size_t n = 0;
+    for (uintptr_t a = align_down(base, BLOCK_BYTES); a < end; a += BLOCK_BYTES)
+        n += wake_block(p, a);
+    return n;
+}
+
+/* ---- taking and putting ------------------------------------------------------------------------ */
+
+/* Takes free pages out. */
+static struct page_run take_range(struct page_alloc *p, uintptr_t base, size_t npages)
 {
     uintptr_t end = base + (npages << PAGE_SHIFT);
-    size_t scavenged = 0;
+    struct page_run run = { .base = base };
     for (uintptr_t a = base; a < end;) {
         struct word_range r = next_word(p, &a, end);
         uint64_t *free = &r.chunk->free[r.word], *scav = &r.chunk->scavenged[r.word];
+        uint64_t *zeroed = &r.chunk->zeroed[r.word];
         assert_that((*free & r.mask) == r.mask);
-        scavenged += bits_popcount64(*scav & r.mask);
+        run.scavenged += bits_popcount64(*scav & r.mask);
+        run.zeroed += bits_popcount64(*zeroed & r.mask);
         *free &= ~r.mask;
+        *zeroed &= ~r.mask;
         *scav &= ~r.mask;
     }
     p->free_pages -= npages;
-    p->scavenged_pages -= scavenged;
+    p->scavenged_pages -= run.scavenged;
     update(p, base, npages);
-    return scavenged;
+    return run;
 }
 
 static void put_range(struct page_alloc *p, uintptr_t base, size_t npages, bool scavenged)
 {
     uintptr_t end = base + (npages << PAGE_SHIFT);
+    before_put(p, base, end, !scavenged);
     for (uintptr_t a = base; a < end;) {
         struct word_range r = next_word(p, &a, end);
         check((r.chunk->free[r.word] & r.mask) == 0); /* freed twice */
         r.chunk->free[r.word] |= r.mask;
-        if (scavenged) r.chunk->scavenged[r.word] |= r.mask;
+        if (scavenged) {
+            r.chunk->zeroed[r.word] |= r.mask;
+            r.chunk->scavenged[r.word] |= r.mask;
+        }
     }
     p->free_pages += npages;
     if (scavenged) p->scavenged_pages += npages;
@@ -198,6 +296,18 @@ bool pagealloc_grow(struct page_alloc *p, uintptr_t base, size_t bytes)
     }
     put_range(p, base, bytes >> PAGE_SHIFT, true);
     return true;
+}
+
+void pagealloc_set_huge(struct page_alloc *p, uintptr_t base, size_t bytes, bool huge)
+{
+    check(base % CHUNK_BYTES == 0 && bytes % CHUNK_BYTES == 0);
+    for (uintptr_t a = base; a < base + bytes; a += CHUNK_BYTES)
+        chunk_bit_set(region_of(p, a)->huge, a, huge);
+}
+
+bool pagealloc_is_huge(const struct page_alloc *p, uintptr_t addr)
+{
+    return chunk_bit(region_of(p, addr)->huge, addr);
 }
 
 /* ---- searching ------------------------------------------------------------------------------- */
@@ -320,15 +430,19 @@ static uintptr_t find(struct page_alloc *p, size_t npages)
 
 struct page_run pagealloc_alloc(struct page_alloc *p, size_t npages, size_t align_pages)
 {
-    struct page_run r = { 0, 0 };
+    struct page_run none = { .base = 0 };
     check(npages != 0 && is_pow2(align_pages));
     /* A run that is longer by the alignment holds an aligned one wherever it begins. */
     size_t want = npages + align_pages - 1;
-    if (want > p->free_pages) return r;
+    if (want > p->free_pages) return none;
     uintptr_t found = find(p, want);
-    if (found == 0) return r;
-    r.base = align_up(found, align_pages << PAGE_SHIFT);
-    r.scavenged = take_range(p, r.base, npages);
+    if (found == 0) return none;
+    uintptr_t base = align_up(found, align_pages << PAGE_SHIFT);
+    uintptr_t end = base + (npages << PAGE_SHIFT);
+    size_t woken = wake_blocks(p, base, end);
+    struct page_run r = take_range(p, base, npages);
+    r.scavenged += woken;
+    r.grown = note_use(p, base, end);
     /* The search's bound was the first free page: when that is what was taken, it moves past. */
     if (p->search == r.base) p->search = r.base + (npages << PAGE_SHIFT);
     return r;
@@ -342,22 +456,25 @@ void pagealloc_free(struct page_alloc *p, uintptr_t base, size_t npages)
 
 /* ---- windows for page caches ----------------------------------------------------------------- */
 
-struct page_cache pagealloc_take_window(struct page_alloc *p)
+struct page_cache pagealloc_take_window(struct page_alloc *p, struct page_run *account)
 {
-    struct page_cache c = { 0, 0, 0 };
+    struct page_cache c = { 0, 0, 0, 0 };
     if (p->free_pages == 0) return c;
     uintptr_t first = find(p, 1);
     if (first == 0) return c;
     c.base = align_down(first, PAGE_CACHE_PAGES * PAGE_BYTES);
+    account->scavenged += wake_block(p, first);
     struct page_chunk *chunk = chunk_of(p, first);
     size_t w = page_in_chunk(first) / 64;
     c.free = chunk->free[w];
+    c.zeroed = chunk->zeroed[w];
     c.scavenged = chunk->scavenged[w];
-    chunk->free[w] = chunk->scavenged[w] = 0;
+    chunk->free[w] = chunk->zeroed[w] = chunk->scavenged[w] = 0;
     p->free_pages -= bits_popcount64(c.free);
     p->scavenged_pages -= bits_popcount64(c.scavenged);
     update(p, c.base, PAGE_CACHE_PAGES);
     p->search = c.base + PAGE_CACHE_PAGES * PAGE_BYTES;
+    account->grown += note_use(p, c.base, p->search);
     return c;
 }
 
@@ -367,77 +484,125 @@ void pagealloc_return_window(struct page_alloc *p, struct page_cache *c)
         struct page_chunk *chunk = chunk_of(p, c->base);
         size_t w = page_in_chunk(c->base) / 64;
         check((chunk->free[w] & c->free) == 0);
+        before_put(p, c->base, c->base + PAGE_BYTES, c->free != c->scavenged);
         chunk->free[w] |= c->free;
+        chunk->zeroed[w] |= c->zeroed;
         chunk->scavenged[w] |= c->scavenged;
         p->free_pages += bits_popcount64(c->free);
         p->scavenged_pages += bits_popcount64(c->scavenged);
         if (c->base < p->search) p->search = c->base;
         update(p, c->base, PAGE_CACHE_PAGES);
     }
-    *c = (struct page_cache){ 0, 0, 0 };
+    *c = (struct page_cache){ 0, 0, 0, 0 };
 }
 
 /* ---- pages to give back ------------------------------------------------------------------------ */
 
-/* The highest run of pages of the chunk, below page index `below`, that are free and hold memory.
- * Returns its length, at most max; 0: none. */
-static size_t highest_resident(const struct page_chunk *c, size_t below, size_t max, size_t *first)
+#define HUNT_CHUNKS 64 /* looked at with the lock held once */
+
+static bool block_is_free(const struct page_chunk *c, size_t block)
 {
-    size_t n = 0;
+    uint64_t all = ~(uint64_t)0;
+    for (size_t w = block * BLOCK_WORDS; w < (block + 1) * BLOCK_WORDS; w++)
+        all &= c->free[w];
+    return ~all == 0;
+}
+
+/* The highest run of free pages with memory in one block, below page index `below` of the chunk, at
+ * most max long, or the whole block when all of it is free.  Length; 0: none. */
+static size_t resident_run(const struct page_chunk *c, size_t below, size_t max, bool blocks,
+                           size_t *first)
+{
     for (size_t i = below; i-- > 0;) {
         uint64_t x = c->free[i / 64] & ~c->scavenged[i / 64];
-        if (n == 0 && x == 0) {
-            i = i / 64 * 64; /* nothing in this word */
+        if (i % 64 != 63) x &= ((uint64_t)2 << (i % 64)) - 1;
+        if (x == 0) {
+            i = i / 64 * 64; /* nothing up to here in this word */
             continue;
         }
-        if ((x >> (i % 64) & 1) != 0) {
-            *first = i;
-            if (++n == max) break;
-        } else if (n != 0)
-            break;
+        i = i / 64 * 64 + 63 - bits_clz64(x);
+        size_t bottom = i / BLOCK_PAGES * BLOCK_PAGES, n = 1;
+        if (below >= bottom + BLOCK_PAGES && block_is_free(c, i / BLOCK_PAGES)) {
+            *first = bottom;
+            return BLOCK_PAGES;
+        }
+        if (blocks) {
+            i = bottom; /* to the next block down */
+            continue;
+        }
+        for (*first = i; n<max && * first> bottom; n++, (*first)--) {
+            uint64_t w = c->free[(*first - 1) / 64] & ~c->scavenged[(*first - 1) / 64];
+            if ((w >> ((*first - 1) % 64) & 1) == 0) break;
+        }
+        return n;
     }
+    return 0;
+}
+
+static bool chunk_may_be_released(const struct page_alloc *p, uintptr_t chunk, bool force)
+{
+    if (force) return true;
+    return *dense_at(p, chunk) + 1 < p->generation && !chunk_is_dense(chunk_of(p, chunk));
+}
+
+/* Looks at one chunk; when nothing of it is left to find, and nothing was passed over, its bit
+ * is cleared. */
+static size_t hunt_chunk(struct page_alloc *p, const struct page_hunt *h, uintptr_t chunk,
+                         size_t max, uintptr_t *base)
+{
+    size_t below = h->below - chunk >= CHUNK_BYTES ? CHUNK_PAGES : (h->below - chunk) >> PAGE_SHIFT;
+    size_t first = 0;
+    if (!chunk_may_be_released(p, chunk, h->force)) return 0;
+    size_t n = resident_run(chunk_of(p, chunk), below, max, h->blocks, &first);
+    *base = chunk + (first << PAGE_SHIFT);
+    if (n == 0 && below == CHUNK_PAGES && !h->blocks)
+        chunk_bit_set(region_of(p, chunk)->resident, chunk, false);
     return n;
 }
 
-/* The chunk at addr, up to limit. */
-static size_t resident_in_chunk(struct page_alloc *p, uintptr_t addr, uintptr_t limit, size_t max,
-                                uintptr_t *base)
+/* The highest chunk below `below` whose bit in `resident` is set.  0: none. */
+static uintptr_t resident_chunk(const struct page_alloc *p, uintptr_t below)
 {
-    size_t below = limit - addr >= CHUNK_BYTES ? CHUNK_PAGES : (limit - addr) >> PAGE_SHIFT;
-    size_t first = 0, n = highest_resident(chunk_of(p, addr), below, max, &first);
-    *base = addr + (first << PAGE_SHIFT);
-    return n;
-}
-
-/* Walks chunks downwards from limit, stepping over nodes without free pages. */
-uintptr_t pagealloc_take_unscavenged(struct page_alloc *p, uintptr_t limit, size_t max,
-                                     size_t *npages)
-{
-    uintptr_t at = limit < SPACE_END ? limit : SPACE_END;
-    if (p->free_pages == p->scavenged_pages) at = 0;
+    uintptr_t at = below < SPACE_END ? align_up(below, CHUNK_BYTES) : SPACE_END;
     while (at != 0) {
         uintptr_t last = at - 1;
-        unsigned level = 0;
-        while (level < PAGE_LEVELS) {
-            uint64_t *node = node_at(p, level, last);
-            if (node == NULL || *node == 0) break;
-            level++;
-        }
-        if (level < PAGE_LEVELS) {
-            at = align_down(last, (uintptr_t)1 << level_shift(level));
+        const struct page_region *r = NULL;
+        size_t root = last >> PAGE_ROOT_SHIFT;
+        if ((p->roots[root / 64] >> (root % 64) & 1) == 0) {
+            at = (uintptr_t)root << PAGE_ROOT_SHIFT;
             continue;
         }
-        uintptr_t chunk = align_down(last, CHUNK_BYTES), base;
-        size_t n = resident_in_chunk(p, chunk, at, max, &base);
-        if (n != 0) {
-            take_range(p, base, n);
-            *npages = n;
-            return base;
-        }
-        at = chunk;
+        r = region_of(p, last);
+        size_t i = chunk_in_region(last);
+        uint64_t x = r == NULL ? 0 : r->resident[i / 64];
+        if (i % 64 != 63) x &= ((uint64_t)2 << (i % 64)) - 1;
+        if (x != 0)
+            return align_down(last, (uintptr_t)1 << REGION_SHIFT) +
+                   ((uintptr_t)(i / 64 * 64 + 63 - bits_clz64(x)) << CHUNK_SHIFT);
+        at = align_down(last, (uintptr_t)1 << (r == NULL ? REGION_SHIFT : CHUNK_SHIFT + 6));
     }
-    *npages = 0;
     return 0;
+}
+
+struct page_run pagealloc_take_resident(struct page_alloc *p, struct page_hunt *h, size_t max,
+                                        size_t *npages)
+{
+    struct page_run none = { .base = 0 };
+    if (p->free_pages == p->scavenged_pages) h->below = 0;
+    for (int looked = 0; h->below != 0 && looked < HUNT_CHUNKS; looked++) {
+        uintptr_t chunk = resident_chunk(p, h->below), base;
+        if (chunk != 0 && (*npages = hunt_chunk(p, h, chunk, max, &base)) != 0) {
+            h->below = base;
+            return take_range(p, base, *npages);
+        }
+        h->below = chunk;
+    }
+    return none;
+}
+
+void pagealloc_generation_stw(struct page_alloc *p)
+{
+    p->generation++;
 }
 
 void pagealloc_put_back(struct page_alloc *p, uintptr_t base, size_t npages, bool scavenged)
@@ -447,22 +612,42 @@ void pagealloc_put_back(struct page_alloc *p, uintptr_t base, size_t npages, boo
 
 /* ---- looking ------------------------------------------------------------------------------------ */
 
-static bool page_bit(const struct page_alloc *p, uintptr_t addr, bool scavenged)
+/* The chunk at addr, NULL: no heap there. */
+static const struct page_chunk *chunk_at(const struct page_alloc *p, uintptr_t addr)
 {
-    if (addr >= SPACE_END || region_of(p, addr) == NULL) return false;
-    const struct page_chunk *c = chunk_of(p, addr);
+    return addr >= SPACE_END || region_of(p, addr) == NULL ? NULL : chunk_of(p, addr);
+}
+static bool page_bit(const uint64_t bits[CHUNK_WORDS], uintptr_t addr)
+{
     size_t i = page_in_chunk(addr);
-    return ((scavenged ? c->scavenged : c->free)[i / 64] >> (i % 64) & 1) != 0;
+    return (bits[i / 64] >> (i % 64) & 1) != 0;
 }
 
 bool pagealloc_is_free(const struct page_alloc *p, uintptr_t addr)
 {
-    return page_bit(p, addr, false);
+    const struct page_chunk *c = chunk_at(p, addr);
+    return c != NULL && page_bit(c->free, addr);
 }
 
 bool pagealloc_is_scavenged(const struct page_alloc *p, uintptr_t addr)
 {
-    return page_bit(p, addr, true);
+    const struct page_chunk *c = chunk_at(p, addr);
+    return c != NULL && page_bit(c->scavenged, addr);
+}
+
+bool pagealloc_is_zeroed(const struct page_alloc *p, uintptr_t addr)
+{
+    const struct page_chunk *c = chunk_at(p, addr);
+    return c != NULL && page_bit(c->zeroed, addr);
+}
+
+bool pagealloc_chunk_is_scavenged(const struct page_alloc *p, uintptr_t chunk)
+{
+    const struct page_chunk *c = chunk_of(p, chunk);
+    uint64_t all = ~(uint64_t)0;
+    for (size_t w = 0; w < CHUNK_WORDS; w++)
+        all &= c->scavenged[w];
+    return ~all == 0;
 }
 
 static const char *validate_chunks(const struct page_alloc *p, uintptr_t region, uint64_t *free,
@@ -474,7 +659,10 @@ static const char *validate_chunks(const struct page_alloc *p, uintptr_t region,
         if (*node_at(p, LEAF, addr) != sum_pack(pagebits_summarize(c->free)))
             return "a chunk's summary differs from its bitmap";
         for (size_t w = 0; w < CHUNK_WORDS; w++) {
-            if ((c->scavenged[w] & ~c->free[w]) != 0) return "a page is scavenged but not free";
+            if ((c->zeroed[w] & ~c->free[w]) != 0) return "a page is zeroed but not free";
+            if ((c->scavenged[w] & ~c->zeroed[w]) != 0) return "a page is scavenged but not zeroed";
+            if (c->free[w] != c->scavenged[w] && !chunk_bit(region_of(p, addr)->resident, addr))
+                return "a chunk with pages to give back is not listed";
             *free += bits_popcount64(c->free[w]);
             *scavenged += bits_popcount64(c->scavenged[w]);
             uintptr_t word_end = addr + (w + 1) * 64 * PAGE_BYTES;

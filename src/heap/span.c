@@ -8,9 +8,9 @@
  * then the state is stored with release.  Who finds the record through an address loads the state with
  * acquire and sees the fields.  Freed: state first, then pages.
  *
- * Memory that reads as zero.  A page is marked scavenged exactly while it is free and the kernel has its
- * memory, or never gave any.  A span whose pages were all scavenged thus needs no zeroing; there is no
- * other bookkeeping of fresh memory.
+ * Memory that reads as zero.  A free page is marked zeroed while the kernel has its memory, or gave it
+ * and nobody wrote to it (Note [Free bits]).  A span of such pages needs no zeroing; there is no other
+ * bookkeeping of fresh memory.
  *
  * Invariant: records go to SPAN_DEAD lists only when nothing points at them (arena table, sets,
  * caches).  Records freed while reuse is held wait in held_records (heap_hold_records_stw).
@@ -27,6 +27,7 @@
 #include "base/print.h"
 #include "heap/heap.h"
 #include "heap/pagebits.h"
+#include "heap/scavenge.h"
 #include "os/os.h"
 
 /* The static bits keep marks and allocation tests of the sentinel harmless. */
@@ -148,7 +149,7 @@ static bool heap_grow_locked(size_t npages)
         os_mem_unmap((void *)base, size);
         return false;
     }
-    if (heap->params.huge_pages) os_mem_hugepage((void *)base, size);
+    scav_grown_locked(base, size);
     atomic_fetch_add_relaxed(&heap->mapped, size);
     atomic_fetch_add_relaxed(&heap->released, size);
     atomic_fetch_add_relaxed(&heap->arena_grows, 1);
@@ -159,17 +160,22 @@ static bool heap_grow_locked(size_t npages)
  * to go further (struct heap_ladder). */
 static struct page_run pages_from_cache(struct mcache *c, size_t npages, uint64_t **rung)
 {
+    struct page_run window = { .base = 0 }; /* what taking it changed */
     if (pagecache_empty(&c->pages)) {
         *rung = &heap->from_page_heap;
         lock_acquire(&heap->lock);
-        c->pages = pagealloc_take_window(&heap->pages);
+        c->pages = pagealloc_take_window(&heap->pages, &window);
         if (pagecache_empty(&c->pages) && heap_grow_locked(PAGE_CACHE_PAGES)) {
             *rung = &heap->from_kernel;
-            c->pages = pagealloc_take_window(&heap->pages);
+            c->pages = pagealloc_take_window(&heap->pages, &window);
         }
         lock_release(&heap->lock);
     }
-    return pagecache_alloc(&c->pages, npages);
+    struct page_run r = pagecache_alloc(&c->pages, npages);
+    if (r.scavenged != 0) r.scavenged += scav_populate(&c->pages, r.base, npages);
+    r.scavenged += window.scavenged;
+    r.grown = window.grown;
+    return r;
 }
 
 static struct page_run pages_from_heap(size_t npages, size_t align_pages, uint64_t **rung)
@@ -189,15 +195,23 @@ static struct page_run pages_from_heap(size_t npages, size_t align_pages, uint64
 static struct page_run pages_alloc(struct mcache *c, size_t npages, size_t align_pages,
                                    uint64_t *counter)
 {
-    struct page_run r = { 0, 0 };
+    struct page_run r = { .base = 0 };
     uint64_t *rung = &heap->from_page_cache;
     if (c != NULL && npages <= PAGE_CACHE_MAX_RUN && align_pages == 1)
         r = pages_from_cache(c, npages, &rung);
-    if (r.base == 0) r = pages_from_heap(npages, align_pages, &rung);
+    if (r.base == 0) {
+        struct page_run window = r; /* taken, but has no room */
+        r = pages_from_heap(npages, align_pages, &rung);
+        r.scavenged += window.scavenged;
+        r.grown += window.grown;
+    }
+    if (r.scavenged != 0) {
+        atomic_fetch_sub_relaxed(&heap->released, r.scavenged << PAGE_SHIFT);
+        scav_assist(r.scavenged << PAGE_SHIFT, r.grown);
+    }
     if (r.base == 0) return r;
     if (counter == &heap->in_use) atomic_fetch_add_relaxed(rung, 1);
     atomic_fetch_add_relaxed(counter, npages << PAGE_SHIFT);
-    atomic_fetch_sub_relaxed(&heap->released, r.scavenged << PAGE_SHIFT);
     return r;
 }
 
@@ -255,7 +269,7 @@ static void init_common(struct span *s, struct page_run r, size_t npages)
 {
     s->base = r.base;
     s->npages = npages;
-    s->need_zero = r.scavenged != npages;
+    s->need_zero = r.zeroed != npages;
     s->free_index = 0;
     s->alloc_count = 0;
     s->large_size = 0;
@@ -288,7 +302,7 @@ struct span *span_alloc_small(struct mcache *c, unsigned spc)
     const struct size_class *row = span_class_row(spc);
     struct span *s = record_take(c);
     if (s == NULL) return NULL;
-    struct page_run r = { 0, 0 };
+    struct page_run r = { .base = 0 };
     if (record_fit_bits(s, row->nelems[span_class_noscan(spc)]))
         r = pages_alloc(c, row->npages, 1, &heap->in_use);
     if (r.base == 0) {

@@ -38,7 +38,9 @@ uint64_t os_mem_mapped(void);
 /* Advice; failure is ignored. */
 void os_mem_hugepage(void *addr, size_t size);
 void os_mem_nohugepage(void *addr, size_t size);
-void os_mem_populate(void *addr, size_t size);
+/* Provides memory for these pages at once, as if each had been written to.  false: refused, perhaps
+ * halfway; accesses fault as ever. */
+bool os_mem_populate(void *addr, size_t size);
 /* An access to these pages faults; by MADV_GUARD_INSTALL, else mprotect.  0 or errno. */
 int os_mem_guard(void *addr, size_t size);
 /* Names the mapping in /proc/PID/maps where the kernel can; failure is ignored. */
@@ -49,7 +51,7 @@ void os_mem_fail_at(uint64_t k, bool persistent);
 uint64_t os_mem_failures(void); /* how often the mode fired */
 
 size_t os_page_size(void);
-size_t os_huge_page_size(void); /* 0 when the kernel has none */
+size_t os_huge_page_size(void); /* 0 when the kernel has none, or has them turned off */
 
 /* ---- futex (raw) -------------------------------------------------------------------------- */
 

@@ -19,6 +19,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -147,9 +148,13 @@ void os_mem_nohugepage(void *addr, size_t size)
     advise(addr, size, MADV_NOHUGEPAGE);
 }
 
-void os_mem_populate(void *addr, size_t size)
+bool os_mem_populate(void *addr, size_t size)
 {
-    advise(addr, size, ADVICE_POPULATE_WRITE);
+    static uint32_t unknown; /* to this kernel; every thread would find the same */
+    if (atomic_load_relaxed(&unknown) != 0) return false;
+    int error = advise(addr, size, ADVICE_POPULATE_WRITE);
+    if (error == EINVAL) atomic_store_relaxed(&unknown, 1);
+    return error == 0;
 }
 
 void os_mem_name(void *addr, size_t size, const char *name)
@@ -190,14 +195,33 @@ size_t os_page_size(void)
     return size;
 }
 
-static size_t huge_page_size_read(void)
+/* Into text, at most n - 1 bytes and a NUL.  How many; 0: none. */
+static long read_file(const char *path, char *text, size_t n)
 {
-    static const char path[] = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
-    char text[32];
     long fd = syscall_raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0) return 0;
-    long n = syscall_raw3(SYS_read, fd, text, sizeof(text));
+    long got = syscall_raw3(SYS_read, fd, text, n - 1);
     syscall_raw1(SYS_close, fd);
+    if (got < 0) got = 0;
+    text[got] = '\0';
+    return got;
+}
+
+#define HUGE_PAGES "/sys/kernel/mm/transparent_hugepage/"
+
+/* By the system, or for this process. */
+static bool huge_pages_off(void)
+{
+    char text[64];
+    if (syscall_raw4(SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0) > 0) return true;
+    return read_file(HUGE_PAGES "enabled", text, sizeof(text)) > 0 && strstr(text, "[never]");
+}
+
+static size_t huge_page_size_read(void)
+{
+    char text[32];
+    if (huge_pages_off()) return 0;
+    long n = read_file(HUGE_PAGES "hpage_pmd_size", text, sizeof(text));
     size_t size = 0;
     for (long i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
         size = size * 10 + (size_t)(text[i] - '0');

@@ -11,21 +11,25 @@ static uint64_t counter, seed;
 
 // ---- the model ------------------------------------------------------------------------------
 
-enum { TAKEN, FREE, SCAVENGED };
+enum { TAKEN, FREE, ZEROED, SCAVENGED };
 
 struct range {
     uintptr_t base;
     size_t npages;
     uint8_t *state;
+    struct {
+        uint32_t dense_at;
+        bool used, huge;
+    } chunks[16];
 };
 
 // In address order.  The second begins 32 MB below a 16 GB boundary; the third follows it directly.
 #define ROOT ((uintptr_t)1 << PAGE_ROOT_SHIFT)
 static struct range ranges[] = {
-    { ROOT * 48, 64 * MB / PAGE_BYTES, NULL },
-    { ROOT * 50 - 32 * MB, 48 * MB / PAGE_BYTES, NULL },
-    { ROOT * 50 + 16 * MB, 64 * MB / PAGE_BYTES, NULL },
-    { ROOT * 8000 + 4 * MB, 12 * MB / PAGE_BYTES, NULL },
+    { .base = ROOT * 48, .npages = 64 * MB / PAGE_BYTES },
+    { .base = ROOT * 50 - 32 * MB, .npages = 48 * MB / PAGE_BYTES },
+    { .base = ROOT * 50 + 16 * MB, .npages = 64 * MB / PAGE_BYTES },
+    { .base = ROOT * 8000 + 4 * MB, .npages = 12 * MB / PAGE_BYTES },
 };
 #define RANGES array_len(ranges)
 
@@ -58,16 +62,72 @@ static uintptr_t model_find(size_t n)
     return 0;
 }
 
-// Returns how many were scavenged.
-static size_t model_set(uintptr_t base, size_t n, uint8_t state)
+static void model_set(uintptr_t base, size_t n, uint8_t state)
 {
-    size_t scavenged = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t *p = model_page(base + i * PAGE_BYTES);
-        scavenged += *p == SCAVENGED;
-        *p = state;
+    for (size_t i = 0; i < n; i++)
+        *model_page(base + i * PAGE_BYTES) = state;
+}
+
+// Of n pages from base, how many are in this state.
+static size_t model_count(uintptr_t base, size_t n, uint8_t state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += *model_page(base + i * PAGE_BYTES) == state;
+    return count;
+}
+
+static uint64_t blocks_woken, grown_chunks, dense_chunks;
+
+static bool model_dense(uintptr_t chunk)
+{
+    return model_count(chunk, CHUNK_PAGES, TAKEN) >= DENSE_PAGES;
+}
+
+// Of the chunk at addr: the model's record.
+static __typeof__(&ranges[0].chunks[0]) model_chunk(uintptr_t addr)
+{
+    for (size_t r = 0; r < RANGES; r++)
+        if (addr - ranges[r].base < ranges[r].npages * PAGE_BYTES)
+            return &ranges[r].chunks[(addr - ranges[r].base) / CHUNK_BYTES];
+    CHECK(!"address of a range");
+    return NULL;
+}
+
+// A huge page comes as a whole when nothing of it is there.  How many pages.
+static size_t model_wake(uintptr_t base, size_t n)
+{
+    size_t woken = 0;
+    for (uintptr_t b = align_down(base, BLOCK_BYTES); b < base + n * PAGE_BYTES; b += BLOCK_BYTES) {
+        if (!model_chunk(b)->huge || model_count(b, BLOCK_PAGES, SCAVENGED) != BLOCK_PAGES)
+            continue;
+        model_set(b, BLOCK_PAGES, ZEROED);
+        woken += BLOCK_PAGES;
+        blocks_woken++;
     }
-    return scavenged;
+    return woken;
+}
+
+// Chunks from which pages were just taken.  Bytes of those used for the first time.
+static size_t model_use(uintptr_t base, size_t n)
+{
+    size_t grown = 0;
+    for (uintptr_t c = align_down(base, CHUNK_BYTES); c < base + n * PAGE_BYTES; c += CHUNK_BYTES) {
+        if (!model_chunk(c)->used) grown += CHUNK_BYTES;
+        model_chunk(c)->used = true;
+        if (!model_dense(c)) continue;
+        model_chunk(c)->dense_at = pages.generation;
+        dense_chunks++;
+    }
+    grown_chunks += grown / CHUNK_BYTES;
+    return grown;
+}
+
+static void model_before_put(uintptr_t base, size_t n)
+{
+    for (uintptr_t c = align_down(base, CHUNK_BYTES); c < base + n * PAGE_BYTES; c += CHUNK_BYTES)
+        if (model_dense(c) && model_chunk(c)->dense_at < pages.generation - 1)
+            model_chunk(c)->dense_at = pages.generation - 1;
 }
 
 static void compare(void)
@@ -83,6 +143,7 @@ static void compare(void)
             scavenged += s == SCAVENGED;
             CHECK_EQ(pagealloc_is_free(&pages, addr), s != TAKEN);
             CHECK_EQ(pagealloc_is_scavenged(&pages, addr), s == SCAVENGED);
+            CHECK_EQ(pagealloc_is_zeroed(&pages, addr), s >= ZEROED);
         }
     CHECK_EQ(pages.free_pages, free);
     CHECK_EQ(pages.scavenged_pages, scavenged);
@@ -128,7 +189,12 @@ static void op_alloc(void)
     if (r.base == 0) return;
     aligned_taken += align > 1;
     across_roots += r.base < ROOT * 50 && r.base + n * PAGE_BYTES > ROOT * 50;
-    CHECK_EQ(model_set(r.base, n, TAKEN), r.scavenged);
+    size_t woken = model_wake(r.base, n);
+    size_t scavenged = model_count(r.base, n, SCAVENGED);
+    CHECK_EQ(r.scavenged, woken + scavenged);
+    CHECK_EQ(r.zeroed, scavenged + model_count(r.base, n, ZEROED));
+    model_set(r.base, n, TAKEN);
+    CHECK_EQ(r.grown, model_use(r.base, n));
     held[nheld].base = r.base;
     held[nheld++].n = n;
 }
@@ -138,65 +204,150 @@ static void op_free(void)
     if (nheld == 0) return;
     size_t i = test_random(&seed) % nheld;
     pagealloc_free(&pages, held[i].base, held[i].n);
+    model_before_put(held[i].base, held[i].n);
     model_set(held[i].base, held[i].n, FREE);
     held[i] = held[--nheld];
+}
+
+static void model_window_back(const struct page_cache *w)
+{
+    if (w->free != 0) model_before_put(w->base, 1);
+    for (unsigned i = 0; i < 64; i++)
+        if (w->free >> i & 1)
+            *model_page(w->base + i * PAGE_BYTES) = w->scavenged >> i & 1 ? SCAVENGED
+                                                    : w->zeroed >> i & 1  ? ZEROED
+                                                                          : FREE;
 }
 
 static void op_window(void)
 {
     struct page_cache *w = &windows[test_random(&seed) % array_len(windows)];
     if (w->base != 0) {
+        if (test_random(&seed) % 2 == 0) w->scavenged &= test_random(&seed); // populated
+        uint64_t used = nheld + 64 < array_len(held) ? w->free & test_random(&seed) : 0;
         for (unsigned i = 0; i < 64; i++)
-            if (w->free >> i & 1)
-                *model_page(w->base + i * PAGE_BYTES) = w->scavenged >> i & 1 ? SCAVENGED : FREE;
+            if (used >> i & 1) {
+                held[nheld].base = w->base + i * PAGE_BYTES;
+                held[nheld++].n = 1;
+            }
+        w->free &= ~used;
+        w->zeroed &= w->free;
+        w->scavenged &= w->free;
+        model_window_back(w);
         pagealloc_return_window(&pages, w);
         CHECK_EQ(w->base, 0);
         return;
     }
     uintptr_t first = model_find(1);
-    *w = pagealloc_take_window(&pages);
+    struct page_run account = { .base = 0 };
+    *w = pagealloc_take_window(&pages, &account);
     CHECK_EQ(w->base, align_down(first, 64 * PAGE_BYTES));
     if (w->base == 0) return;
+    CHECK_EQ(account.scavenged, model_wake(w->base, 64));
     windows_taken++;
     CHECK(pagecache_validate(w) == NULL);
     for (unsigned i = 0; i < 64; i++) {
         uintptr_t addr = w->base + i * PAGE_BYTES;
         CHECK_EQ(w->free >> i & 1, model_free(addr));
         CHECK_EQ(w->scavenged >> i & 1, model_free(addr) && *model_page(addr) == SCAVENGED);
+        CHECK_EQ(w->zeroed >> i & 1, model_free(addr) && *model_page(addr) >= ZEROED);
         if (model_free(addr)) *model_page(addr) = TAKEN;
     }
+    CHECK_EQ(account.grown, model_use(w->base, 64));
 }
 
-// The highest resident run, as the model sees it: of at most max pages, in one chunk.
-static uintptr_t model_highest(size_t max, size_t *n)
+static bool model_resident(uintptr_t addr)
 {
-    uintptr_t base = 0;
-    *n = 0;
+    uint8_t *p = model_page(addr);
+    return p != NULL && (*p == FREE || *p == ZEROED);
+}
+
+static bool model_may_release(uintptr_t chunk, bool force)
+{
+    uint32_t since = pages.generation - model_chunk(chunk)->dense_at;
+    return force || (since > 1 && !model_dense(chunk));
+}
+
+// What a hunt finds next: page by page from the top.
+static uintptr_t model_hunt(const struct page_hunt *h, size_t max, size_t *n)
+{
     for (size_t r = RANGES; r-- > 0;)
         for (size_t i = ranges[r].npages; i-- > 0;) {
             uintptr_t addr = ranges[r].base + i * PAGE_BYTES;
-            bool resident = ranges[r].state[i] == FREE;
-            if (*n != 0 && (!resident || addr / CHUNK_BYTES != base / CHUNK_BYTES)) return base;
-            if (!resident) continue;
-            base = addr;
-            if (++*n == max) return base;
+            uintptr_t block = align_down(addr, BLOCK_BYTES);
+            if (addr >= h->below || !model_resident(addr)) continue;
+            if (!model_may_release(align_down(addr, CHUNK_BYTES), h->force)) continue;
+            if (block + BLOCK_BYTES <= h->below && model_count(block, BLOCK_PAGES, TAKEN) == 0) {
+                *n = BLOCK_PAGES;
+                return block;
+            }
+            if (h->blocks) continue;
+            for (*n = 1; *n < max && addr != block && model_resident(addr - PAGE_BYTES); ++*n)
+                addr -= PAGE_BYTES;
+            return addr;
         }
-    return base;
+    *n = 0;
+    return 0;
+}
+
+static struct page_run hunt_on(struct page_hunt *h, size_t max, size_t *n)
+{
+    struct page_run run;
+    do
+        run = pagealloc_take_resident(&pages, h, max, n);
+    while (run.base == 0 && h->below != 0);
+    return run;
+}
+
+static uint64_t whole_blocks, passed_over;
+
+static bool release_next(struct page_hunt *h, size_t max)
+{
+    size_t n, want_n;
+    uintptr_t want = model_hunt(h, max, &want_n);
+    struct page_run run = hunt_on(h, max, &n);
+    CHECK_EQ(run.base, want);
+    if (run.base == 0) return false;
+    CHECK_EQ(n, want_n);
+    CHECK_EQ(h->below, run.base);
+    CHECK_EQ(run.scavenged, model_count(run.base, n, SCAVENGED));
+    CHECK(!pagealloc_is_free(&pages, run.base));
+    runs_released++;
+    whole_blocks += n == BLOCK_PAGES;
+    bool gone = test_random(&seed) % 4 != 0;
+    model_set(run.base, n, TAKEN);
+    model_before_put(run.base, n);
+    pagealloc_put_back(&pages, run.base, n, gone);
+    model_set(run.base, n, gone ? SCAVENGED : FREE);
+    return true;
 }
 
 static void op_release(void)
 {
-    size_t max = 1 + test_random(&seed) % 600, n, want_n;
-    uintptr_t want = model_highest(max, &want_n);
-    uintptr_t base = pagealloc_take_unscavenged(&pages, UINTPTR_MAX, max, &n);
-    CHECK_EQ(base, want);
-    CHECK_EQ(n, want_n);
-    if (base == 0) return;
-    runs_released++;
-    CHECK(!pagealloc_is_free(&pages, base));
-    bool gone = test_random(&seed) % 4 != 0;
-    pagealloc_put_back(&pages, base, n, gone);
-    model_set(base, n, gone ? SCAVENGED : FREE);
+    uint64_t dice = test_random(&seed);
+    struct page_hunt h = { UINTPTR_MAX, dice % 2 == 0, dice / 2 % 2 == 0 };
+    size_t max = 1 + test_random(&seed) % 600;
+    int64_t most = dice / 4 % 8 == 0 ? INT64_MAX : (int64_t)(dice / 32 % 4) + 1;
+    while (most-- > 0)
+        if (!release_next(&h, max)) {
+            passed_over += h.force == 0 && pages.free_pages != pages.scavenged_pages;
+            break;
+        }
+}
+
+static void op_generation(void)
+{
+    pagealloc_generation_stw(&pages);
+}
+
+static void op_huge(void)
+{
+    uintptr_t chunk =
+        ranges[test_random(&seed) % RANGES].base + test_random(&seed) % 3 * CHUNK_BYTES;
+    bool on = test_random(&seed) % 2 == 0;
+    model_chunk(chunk)->huge = on;
+    pagealloc_set_huge(&pages, chunk, CHUNK_BYTES, on);
+    CHECK_EQ(pagealloc_is_huge(&pages, chunk + PAGE_BYTES), on);
 }
 
 TEST(random_operations)
@@ -213,6 +364,8 @@ TEST(random_operations)
         // Waves: mostly filling, then mostly emptying.
         bool fill = k / 1500 % 2 == 0;
         unsigned dice = test_random(&seed) % 20;
+        if (k % 300 == 0) op_generation();
+        if (k % 40 == 0) op_huge();
         if (dice == 0)
             op_window();
         else if (dice == 1)
@@ -228,14 +381,18 @@ TEST(random_operations)
     CHECK_GT(runs_released, 0);
     CHECK_GT(aligned_taken, 0);
     CHECK_GT(refused, 0);
+    CHECK_GT(blocks_woken, 0);
+    CHECK_GT(whole_blocks, 0);
+    CHECK_GT(passed_over, 0);
+    CHECK_GT(dense_chunks, 0);
+    CHECK_EQ(grown_chunks, (64 + 48 + 64 + 12) * MB / CHUNK_BYTES);
     while (nheld != 0)
         op_free();
     for (size_t i = 0; i < array_len(windows); i++)
         if (windows[i].base != 0) {
             struct page_cache w = windows[i];
             pagealloc_return_window(&pages, &windows[i]);
-            for (unsigned b = 0; b < 64; b++)
-                if (w.free >> b & 1) *model_page(w.base + b * PAGE_BYTES) = FREE;
+            model_window_back(&w);
         }
     // Everything is free again: runs across chunk, region and root boundaries are found.
     size_t whole = ranges[1].npages + ranges[2].npages;
@@ -353,7 +510,7 @@ TEST(summaries)
 
 TEST(page_cache)
 {
-    struct page_cache c = { 64 * PAGE_BYTES, 0xff00ff0f, 0xf000f00f };
+    struct page_cache c = { 64 * PAGE_BYTES, 0xff00ff0f, 0xf000f00f, 0xf100f00f };
     CHECK(pagecache_validate(&c) == NULL);
     struct page_run r = pagecache_alloc(&c, 5);
     CHECK_EQ(r.base, (64 + 16) * PAGE_BYTES - 8 * PAGE_BYTES);
@@ -365,6 +522,7 @@ TEST(page_cache)
     r = pagecache_alloc(&c, 8);
     CHECK_EQ(r.base, (64 + 24) * PAGE_BYTES);
     CHECK_EQ(r.scavenged, 4);
+    CHECK_EQ(r.zeroed, 5);
     CHECK_EQ(bits_popcount64(c.free), 3);
     CHECK(pagecache_validate(&c) == NULL);
     for (int i = 0; i < 3; i++)
