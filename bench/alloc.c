@@ -48,6 +48,9 @@ struct line {
     { n, n, p, "wall", "ms", { 0, 0, 0, 1.5 }, false },                                            \
     { n "-cpu", n, p, "cpu", "ms CPU", { 0, 0, 0, 1.5 }, false },                                  \
     { n "-peak", n, p, "peak", "MB", { 0, 0, 0, 0 }, false },
+#define MARK(n)                                                                                    \
+    { n, n, 1, "each", "ns CPU", { 0, 0, 0, 0 }, false },                                          \
+    { n "-2p", n, 2, "each", "ns CPU", { 0, 0, 0, 0 }, false },
 #define FRAGMENT(n, goal)                                                                          \
     { n "-full", n, 1, "full", "MB", { 0, 0, 0, 0 }, true },                                       \
     { n "-live", n, 1, "live", "MB", { 0, 0, 0, 0 }, true },                                       \
@@ -63,6 +66,7 @@ static const struct line lines[] = {
     SMALL(16) SMALL(32) SMALL(64) SMALL(256)
     { "large-heap", "large-heap", 1, "each", "ns CPU", { 0, 0, 0, 0 }, false },
     { "large-heap-collection", "large-heap", 1, "collect", "ms CPU", { 0, 0, 0, 0 }, false },
+    MARK("mark-tree") MARK("mark-random")
     { "trees", "trees", 2, "wall", "ms", { 0, 0.4, 0.5, 1.5 }, false },
     { "trees-cpu", "trees", 2, "cpu", "ms CPU", { 0, 0, 0, 0 }, false },
     { "trees-peak", "trees", 2, "peak", "MB", { 0, 1, 0, 0 }, false },

@@ -60,6 +60,10 @@ static inline double port_collections(void)
     return (double)GC_get_gc_no();
 }
 
+static inline void port_details(void)
+{
+}
+
 static inline void port_version(char *text, size_t size)
 {
     unsigned v = GC_get_version();

@@ -83,6 +83,24 @@ static inline double port_collections(void)
     return port_metric("/gc/cycles/total:gc-cycles");
 }
 
+// Where the time may have gone: counters since the start.
+static inline void port_details(void)
+{
+    static const struct {
+        const char *name, *metric;
+    } details[] = {
+        { "collector-cpu-s", "/cpu/classes/gc/total:cpu-seconds" },
+        { "pauses-s", "/gort/gc/pause/total:seconds" },
+        { "objects", "/gc/heap/allocs:objects" },
+        { "objects-marked", "/gort/gc/objects-marked:objects" },
+        { "windows", "/gort/heap/windows:events" },
+        { "refills", "/gort/heap/refills:spans" },
+        { "span-allocs", "/gort/heap/span-allocs:spans" },
+    };
+    for (size_t i = 0; i < sizeof details / sizeof *details; i++)
+        printf("%s %.6f\n", details[i].name, port_metric(details[i].metric));
+}
+
 static inline void port_version(char *text, size_t size)
 {
     snprintf(text, size, "this tree");

@@ -197,8 +197,8 @@ static bignum *factor(const char *decimal)
 static void work(int job)
 {
     (void)job;
-    // 1000003 * 2000000011; 10000000019 * 3000000000013
-    const char *number = load_quick ? "2000006011000033" : "30000000057130000000247";
+    // 1000003 * 2000000011; 10000000000037 * 70000000000009
+    const char *number = load_quick ? "2000006011000033" : "700000000002680000000000333";
     load_begin();
     bignum *f = factor(number);
     load_end(1);

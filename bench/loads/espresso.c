@@ -226,7 +226,7 @@ static void verify(const cover *f, const cover *minimised)
 static void work(int job)
 {
     uint64_t seed = 1, check = 0;
-    int functions = load_quick ? 40 : 600;
+    int functions = load_quick ? 40 : 6000;
     (void)job;
     load_begin();
     for (int i = 0; i < functions; i++) {

@@ -2,7 +2,9 @@
 // new ones of random size; then they end, and their successors take over another's table, so that
 // blocks are freed by who did not allocate them.
 //
-// A block begins with its size and ends with a mark, both checked when it is replaced.
+// A block begins with its size, which is checked when it is replaced, of every eighth: as in larson the
+// program itself hardly touches its blocks.  mimalloc writes into those that are freed; gort and Go
+// zero the new ones.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load.h"
@@ -11,6 +13,7 @@
 #define BLOCKS 5000
 #define SMALLEST 8
 #define LARGEST 1000
+#define CHECKED 8
 
 static port_pointer *tables[LANES];
 static uint64_t seeds[LANES], sums[LANES]; // by table
@@ -20,7 +23,6 @@ static char *block_new(uint32_t size)
 {
     char *b = port_bytes(size);
     memcpy(b, &size, 4);
-    b[size - 1] = (char)(size * 7 | 1);
     return b;
 }
 
@@ -28,8 +30,7 @@ static uint64_t block_check(const char *b)
 {
     uint32_t size;
     memcpy(&size, b, 4);
-    if (size < SMALLEST || size > LARGEST || b[size - 1] != (char)(size * 7 | 1))
-        load_fail("a block was overwritten");
+    if (size < SMALLEST || size > LARGEST) load_fail("a block was overwritten");
     return size;
 }
 
@@ -53,7 +54,7 @@ static void serve(int lane)
     uint64_t seed = seeds[table], sum = sums[table];
     for (int i = 0; i < replacements; i++) {
         uint32_t victim = load_random(&seed) % BLOCKS;
-        sum = load_mix(sum, block_check(blocks[victim]));
+        if (i % CHECKED == 0) sum = load_mix(sum, block_check(blocks[victim]));
         port_free(blocks[victim]);
         port_set(&blocks[victim], block_new(random_size(&seed)));
     }

@@ -38,6 +38,7 @@ void load_end(double ops)
     load_figure("cpu", c);
     load_figure("each", c * 1e6 / ops);
     load_figure("collections", port_collections());
+    port_details();
 }
 
 void load_figure(const char *name, double value)
@@ -73,6 +74,14 @@ static int version(void)
     return 0;
 }
 
+static void mark_tree(void)
+{
+    marking_run(false);
+}
+static void mark_random(void)
+{
+    marking_run(true);
+}
 static void fragment_runs(void)
 {
     fragment_run(true);
@@ -87,6 +96,8 @@ static const struct {
     void (*run)(void);
 } loads[] = {
     { "large-heap", large_heap_run },
+    { "mark-tree", mark_tree },
+    { "mark-random", mark_random },
     { "trees", trees_run },
     { "larson", larson_run },
     { "xmalloc", xmalloc_run },

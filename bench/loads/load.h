@@ -20,6 +20,7 @@
 //     port_in_use(), port_allocated()   bytes in spans that hold something, and allocated ever;
 //                                   negative: not known
 //     port_collections()            how many there were
+//     port_details()                prints more counters, for who wants to know where the time goes
 //     port_version(text, size)
 //
 // Every load computes a check that depends on what it read back from the memory it was given.  The
@@ -80,5 +81,6 @@ void scratch_run(void);
 void cfrac_run(void);
 void espresso_run(void);
 void fragment_run(bool runs);
+void marking_run(bool randomly);
 
 #endif

@@ -48,6 +48,10 @@ static inline double port_collections(void)
     return 0;
 }
 
+static inline void port_details(void)
+{
+}
+
 static inline void port_version(char *text, size_t size)
 {
     int v = mi_version();

@@ -89,6 +89,8 @@ func jobs(n int, fn func(int)) {
 
 var loads = map[string]func(){
 	"large-heap":      largeHeap,
+	"mark-tree":       func() { marking(false) },
+	"mark-random":     func() { marking(true) },
 	"trees":           trees,
 	"larson":          larson,
 	"xmalloc":         xmalloc,
