@@ -19,8 +19,8 @@ const count = 100000
 func statusKB(name string) float64 {
 	text, _ := os.ReadFile("/proc/self/status")
 	for _, line := range strings.Split(string(text), "\n") {
-		if rest, ok := strings.CutPrefix(line, name); ok {
-			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+		if strings.HasPrefix(line, name) {
+			kb, _ := strconv.ParseFloat(strings.Fields(line[len(name):])[0], 64)
 			return kb
 		}
 	}
@@ -34,7 +34,7 @@ func main() {
 	rss, tables := statusKB("VmRSS:"), statusKB("VmPTE:")
 	done.Add(count)
 	t := time.Now()
-	for range count {
+	for i := 0; i < count; i++ {
 		go func() {
 			arrived.Add(1)
 			<-gate

@@ -30,9 +30,9 @@ func show(name string, begin time.Duration, n int) {
 func yield() {
 	var done sync.WaitGroup
 	done.Add(2)
-	for range 2 {
+	for i := 0; i < 2; i++ {
 		go func() {
-			for range switches / 2 {
+			for i := 0; i < switches/2; i++ {
 				runtime.Gosched()
 			}
 			done.Done()
@@ -51,7 +51,7 @@ func roundTrip() {
 		}
 	}()
 	t := cpu()
-	for i := range switches / 2 {
+	for i := 0; i < switches/2; i++ {
 		there <- int32(i)
 		<-back
 	}
@@ -62,7 +62,7 @@ func roundTrip() {
 func element(name string, capacity int) {
 	c := make(chan int32, capacity)
 	go func() {
-		for i := range switches {
+		for i := 0; i < switches; i++ {
 			c <- int32(i)
 		}
 		close(c)
@@ -76,9 +76,9 @@ func element(name string, capacity int) {
 func spawn() {
 	var done sync.WaitGroup
 	t := cpu()
-	for range switches / batch {
+	for i := 0; i < switches/batch; i++ {
 		done.Add(batch)
-		for range batch {
+		for i := 0; i < batch; i++ {
 			go done.Done()
 		}
 		done.Wait()
@@ -89,7 +89,7 @@ func spawn() {
 func selectOf2() {
 	a, b := make(chan int32, 1), make(chan int32, 1)
 	t := cpu()
-	for i := range switches {
+	for i := 0; i < switches; i++ {
 		a <- int32(i)
 		select {
 		case <-a:
@@ -102,7 +102,7 @@ func selectOf2() {
 func mutex() {
 	var m sync.Mutex
 	t := cpu()
-	for range switches {
+	for i := 0; i < switches; i++ {
 		m.Lock()
 		m.Unlock()
 	}
