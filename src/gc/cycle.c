@@ -145,12 +145,13 @@ static void each_cache(void (*fn)(struct mcache *c))
         fn(p_at(i)->mcache);
 }
 
-static void validate_stw(const char *when)
+static void validate_stw(const char *when, bool swept)
 {
     struct mcache *caches[MAX_PROCS];
     for (int i = 0; i < p_count(); i++)
         caches[i] = p_at(i)->mcache;
     const char *fault = heap_validate_stw(caches, (size_t)p_count());
+    if (fault == NULL && swept) fault = heap_validate_live_stw(caches, (size_t)p_count());
     if (fault != NULL)
         throw_fmt("the heap is corrupt %s collection %lu: %s", when,
                   (unsigned long)gc.record.number, fault);
@@ -175,7 +176,7 @@ static void mark_phase_stw(struct gc_cycle_record *r)
     if (!heap_sweep_done()) throw_msg("a collection begins before the last one was swept");
     each_cache(mcache_publish);
     r->heap_before = heap_live();
-    if (gc_debug.gccheck) validate_stw("before");
+    if (gc_debug.gccheck) validate_stw("before", true);
     set_phase_stw(GC_MARK);
     mark_run_stw(r->procs, expected_live(r), &gc.result);
 }
@@ -197,8 +198,25 @@ static void term_phase_stw(struct gc_cycle_record *r)
     pace();
     heap_sweepgen_advance_stw();
     each_cache(mcache_flush);
-    if (gc_debug.gccheck) validate_stw("after");
+    if (gc_debug.gccheck) validate_stw("after", false);
     set_phase_stw(GC_OFF);
+}
+
+/* Others may have begun the next cycle meanwhile: then that one looks. */
+static void check_swept_stopped(void *arg)
+{
+    (void)arg;
+    world_stop(STOP_STATS, NULL);
+    if (heap_sweep_done()) validate_stw("after the sweep of", true);
+    world_start();
+}
+
+void gc_check_swept(void)
+{
+    if (likely(!gc_debug.gccheck)) return;
+    cycle_lock();
+    call_on_system_stack(check_swept_stopped, NULL);
+    cycle_unlock();
 }
 
 /* In roots_hold_loader. */

@@ -12,6 +12,8 @@
 void cycle_lock(void);
 void cycle_unlock(void);
 int gc_percent(void);
+/* GORTDEBUG=gccheck: proves the heap once it is swept.  Stops the world. */
+void gc_check_swept(void);
 
 /* stats.c: under cycle_lock, or with the world stopped by its holder. */
 void totals_init(int64_t boot);

@@ -91,6 +91,7 @@ void gort_gc(void)
     g_require("gort_gc");
     gc_collect(GC_CAUSE_FORCED);
     gc_sweep_all();
+    gc_check_swept();
 }
 
 int gort_set_gc_percent(int percent)

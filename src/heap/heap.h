@@ -47,6 +47,7 @@ struct heap {
     uint32_t sweep_cursor;           /* atomic: next span class to look at for heap_sweep_one */
     uint64_t reclaim_cursor;         /* atomic: next page word to look at for heap_sweep_reclaim */
     uint64_t pages_swept;            /* since the generation rose */
+    uint64_t kept; /* atomic; bytes of unmarked objects that sweeping kept, since then */
 
     /* Counters, bytes unless said otherwise; atomic, relaxed: statistics. */
     uint64_t live cache_aligned; /* marked by the last cycle, plus allocated since; heap_live_add */
@@ -159,6 +160,9 @@ void heap_each_span_stw(void (*fn)(struct span *s, void *arg), void *arg);
 /* Proves the sums and the invariants of pages, spans, sets and caches.  NULL: whole.  caches: those
  * that hold spans or pages.  World stopped; publishes the caches. */
 const char *heap_validate_stw(struct mcache **caches, size_t ncaches);
+/* Proves heap_live, when everything is swept: what is allocated, and the free slots of cached spans,
+ * which were charged with the span; less what only a finalizer kept, for that was not marked. */
+const char *heap_validate_live_stw(struct mcache **caches, size_t ncaches);
 
 /* ---- returning memory -------------------------------------------------------------------------- */
 

@@ -1,8 +1,21 @@
 /* Proof, with the world stopped, that the heap is whole: every page, span and slot counted once.
  *
- * Walks all span records, all arenas and all central sets, and compares the sums with the counters.
- * Each failed comparison names itself by a constant string; details of a span go to standard
- * error.
+ * Walks all span records, all arenas, all central sets, the caches and the lists of free records, and
+ * compares what it meets with the counters.  Each failed comparison names itself by a constant string;
+ * details of a span go to standard error.  A corrupt list may be a circle, so no walk is longer than
+ * what there is to list.
+ *
+ * What is proved, beside what span, cache and page allocator prove of themselves:
+ *   1. the arenas' span table and the records say the same of every page;
+ *   2. each bit of the arenas' bitmaps stands for a span of which it is true;
+ *   3. a span in use is in one set or one cache, and where its class, generation and counts say;
+ *   4. a record is in use, or free in one place;
+ *   5. a page is a span's, or free in the page heap or in one P's window;
+ *   6. specials are sorted, on slots that are allocated, and no two of a kind that there is one of;
+ *   7. the counters are the sums: pages, spans, records, bit arrays, slots and large objects;
+ *   8. heap_live (heap_validate_live_stw).
+ *
+ * test/unit/heap/validate.c breaks each of these and expects the message.
  *
  * Answers to: nothing in the original; TestPageAccounting tests a part of it.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -17,6 +30,8 @@ struct proof {
     uint64_t in_use_spans, tombstones;
     uint64_t in_sets, cached;
     uint64_t free_records;
+    uint64_t with_bits;   /* records that have bit arrays of their own */
+    uint64_t says_cached; /* spans in use whose generation says so */
     uint64_t slots[SIZE_CLASSES];
     uint64_t large, large_bytes;
     uint64_t cache_free, cache_scavenged;
@@ -35,6 +50,10 @@ static void prove_in_use(struct proof *p, const struct span *s)
 {
     p->in_use_pages += s->npages;
     p->in_use_spans++;
+    uint32_t g = heap_sweepgen();
+    p->says_cached += s->sweepgen == g + 3 || s->sweepgen == g + 1;
+    if (s->sweepgen != g && s->sweepgen != g - 2 && s->sweepgen != g + 3 && s->sweepgen != g + 1)
+        fail(p, "record: sweep generation", s);
     if (span_is_large(s)) {
         p->large += s->alloc_count;
         p->large_bytes += s->alloc_count * (s->npages << PAGE_SHIFT);
@@ -42,11 +61,41 @@ static void prove_in_use(struct proof *p, const struct span *s)
         p->slots[span_class_size_class(s->span_class)] += s->alloc_count;
 }
 
+/* Is a after b, which comes right before it in the list? */
+static bool special_follows(const struct special *a, const struct special *b)
+{
+    if (a->offset != b->offset) return a->offset > b->offset;
+    return a->kind > b->kind || (a->kind == b->kind && a->kind == SPECIAL_CLEANUP);
+}
+
+static void prove_specials(struct proof *p, const struct span *s)
+{
+    bool odd = false;
+    const struct special *before = NULL, *slow = s->specials;
+    for (const struct special *x = s->specials; x != NULL; before = x, x = x->next) {
+        if (x->kind >= SPECIAL_KINDS) fail(p, "special: no such kind", s);
+        uintptr_t at = s->base + x->offset;
+        uint32_t slot = at < s->limit ? span_index_of(s, at) : s->nelems;
+        if (slot >= s->nelems || span_slot(s, slot) != at)
+            fail(p, "special: not at the start of a slot", s);
+        else if (!span_is_slot_allocated(s, slot))
+            fail(p, "special: of a free slot", s);
+        if (before != NULL && !special_follows(x, before)) fail(p, "special: order", s);
+        if (p->error != NULL) return;
+        if (odd) slow = slow->next; /* half as fast: in a circle they meet */
+        if (x->next == slow) fail(p, "special: a circle", s);
+        odd = !odd;
+    }
+}
+
 static void prove_record(struct proof *p, const struct span *s)
 {
     const char *e = span_validate_stw(s);
     if (e != NULL) fail(p, e, s);
+    p->with_bits += s->bits != NULL;
+    if (s->state > SPAN_MANUAL) fail(p, "record: no such state", NULL);
     if (s->state == SPAN_IN_USE) prove_in_use(p, s);
+    if (s->state == SPAN_IN_USE && e == NULL) prove_specials(p, s);
     if (s->state == SPAN_MANUAL) p->manual_pages += s->npages;
     if (s->state == SPAN_DEAD && s->in_set) p->tombstones++;
 }
@@ -67,10 +116,8 @@ struct set_walk {
     bool swept, full;
 };
 
-static void prove_member(struct span *s, void *arg)
+static void prove_member(struct set_walk *w, const struct span *s)
 {
-    struct set_walk *w = arg;
-    w->proof->in_sets++;
     if (!s->in_set) fail(w->proof, "set: a member does not know it", s);
     if (s->state == SPAN_DEAD && w->swept) fail(w->proof, "set: a dead span is listed as swept", s);
     if (s->state == SPAN_DEAD) return;
@@ -81,6 +128,18 @@ static void prove_member(struct span *s, void *arg)
     if (s->alloc_count == 0) fail(w->proof, "set: an empty span is kept", s);
     if ((s->alloc_count == s->nelems) != w->full)
         fail(w->proof, "set: full and partial mixed up", s);
+}
+
+static void prove_set(struct set_walk *w, const struct span_set *set)
+{
+    uint64_t most = heap_span_count();
+    for (const struct span *s = NULL; (s = spanset_next_stw(set, s)) != NULL;) {
+        prove_member(w, s);
+        if (++w->proof->in_sets > most) {
+            fail(w->proof, "set: more members than there are spans", s);
+            return;
+        }
+    }
 }
 
 static void prove_sets(struct proof *p)
@@ -95,41 +154,63 @@ static void prove_sets(struct proof *p)
                 w.full    ? (w.swept ? mcentral_full_swept(m, w.g) : mcentral_full_unswept(m, w.g))
                 : w.swept ? mcentral_partial_swept(m, w.g)
                           : mcentral_partial_unswept(m, w.g);
-            spanset_each_stw(set, prove_member, &w);
+            prove_set(&w, set);
         }
     }
 }
 
 /* ---- arenas and lists --------------------------------------------------------------------------- */
 
+/* One page's bits, which may be set for what it is and must not for anything else. */
+static void prove_page(struct proof *p, const struct arena *a, uintptr_t addr, const struct span *s)
+{
+    bool in_use = s != NULL && s->state == SPAN_IN_USE, first = in_use && s->base == addr;
+    if (arena_bit(a->noscan_pages, addr) != (in_use && span_is_noscan(s)))
+        fail(p, "arena: listing of pointer-free pages", s);
+    if (arena_bit(a->in_use_pages, addr) != first) fail(p, "arena: listing of spans in use", s);
+    if (arena_bit(a->special_pages, addr) != (first && s->specials != NULL))
+        fail(p, "arena: listing of specials", s);
+    if (arena_bit(a->mark_pages, addr) && !first)
+        fail(p, "arena: a mark on what is no span's first page", s);
+    if (s == NULL) return;
+    if (s->state == SPAN_DEAD) fail(p, "arena: a page leads to a dead span", s);
+    if (addr - s->base >= s->npages << PAGE_SHIFT)
+        fail(p, "arena: a page leads to a span that it is no part of", s);
+}
+
 /* The table and the bitmaps of arenas list what the records say, and nothing else. */
 static void prove_arenas(struct proof *p)
 {
-    uint64_t pages = 0, spans = 0;
     for (size_t i = 0; i < arena_count(); i++) {
         const struct arena *a = arena_at(i);
-        for (size_t page = 0; page < PAGES_PER_ARENA; page++) {
-            const struct span *s = a->spans[page];
-            if (s == NULL) continue;
-            uintptr_t addr = a->base + (page << PAGE_SHIFT);
-            if (s->state == SPAN_DEAD) fail(p, "arena: a page leads to a dead span", s);
-            if (arena_bit(a->noscan_pages, addr) != (s->state == SPAN_IN_USE && span_is_noscan(s)))
-                fail(p, "arena: listing of pointer-free pages", s);
-            pages++;
-        }
-        for (size_t w = 0; w < ARENA_BITMAP_WORDS; w++)
-            spans += bits_popcount64(a->in_use_pages[w]);
+        if (arena_table[a->base >> ARENA_SHIFT] != a) fail(p, "arena: not in the table", NULL);
+        for (size_t page = 0; page < PAGES_PER_ARENA; page++)
+            prove_page(p, a, a->base + (page << PAGE_SHIFT), a->spans[page]);
     }
-    if (pages != p->in_use_pages + p->manual_pages) fail(p, "arena: pages of spans", NULL);
-    if (spans != p->in_use_spans) fail(p, "arena: spans listed as in use", NULL);
 }
 
-static uint64_t list_length(const struct span *s)
+/* Length of a list of free records. */
+static uint64_t prove_free_list(struct proof *p, const struct span *s)
 {
-    uint64_t n = 0;
-    for (; s != NULL; s = s->next_free)
-        n++;
+    uint64_t n = 0, most = heap_span_count();
+    for (; s != NULL && n <= most; s = s->next_free, n++)
+        if (s->state != SPAN_DEAD || s->in_set) fail(p, "list: a free record is not free", s);
+    if (n > most) fail(p, "list: free records form a circle", NULL);
     return n;
+}
+
+/* The pages of a P's window are nobody else's. */
+static void prove_window(struct proof *p, const struct page_cache *c)
+{
+    for (unsigned i = 0; i < PAGE_CACHE_PAGES; i++) {
+        uintptr_t page = c->base + ((uintptr_t)i << PAGE_SHIFT);
+        if ((c->free >> i & 1) == 0) continue;
+        if (span_of(page) != NULL) fail(p, "page cache: a page of it is a span's", span_of(page));
+        if (pagealloc_is_free(&heap->pages, page))
+            fail(p, "page cache: a page of it is free in the page heap", NULL);
+    }
+    p->cache_free += bits_popcount64(c->free);
+    p->cache_scavenged += bits_popcount64(c->scavenged);
 }
 
 static void prove_caches(struct proof *p, struct mcache **caches, size_t ncaches)
@@ -139,12 +220,14 @@ static void prove_caches(struct proof *p, struct mcache **caches, size_t ncaches
         const char *e = mcache_validate_stw(c);
         if (e != NULL) fail(p, e, NULL);
         p->free_records += c->nspan_records;
-        p->cache_free += bits_popcount64(c->pages.free);
-        p->cache_scavenged += bits_popcount64(c->pages.scavenged);
+        prove_window(p, &c->pages);
         for (unsigned k = 0; k < SPAN_CLASSES; k++)
             p->cached += c->spans[k] != &span_empty;
     }
-    p->free_records += list_length(heap->free_records) + list_length(heap->held_records);
+    p->free_records +=
+        prove_free_list(p, heap->free_records) + prove_free_list(p, heap->held_records);
+    if (heap->held_records != NULL && !heap->hold_reuse)
+        fail(p, "list: records are held while reuse is not", heap->held_records);
 }
 
 /* ---- sums ------------------------------------------------------------------------------------------ */
@@ -167,12 +250,15 @@ static void prove_spans(struct proof *p)
     uint64_t manual = 0;
     for (uint32_t i = 0; i < heap_span_count(); i++)
         manual += heap_span_at(i)->state == SPAN_MANUAL;
+    if (p->says_cached != p->cached)
+        fail(p, "sum: a span is in two caches, or in none and says so", NULL);
     if (p->in_sets != p->in_use_spans - p->cached + p->tombstones)
         fail(p, "sum: a span is in no set and in no cache", NULL);
     if (heap->span_allocs - heap->span_frees != p->in_use_spans + manual)
         fail(p, "sum: spans made and freed", NULL);
     if (p->free_records + p->in_use_spans + manual + p->tombstones != heap_span_count())
         fail(p, "sum: span records", NULL);
+    if (p->with_bits != gcbits_in_use()) fail(p, "sum: bit arrays", NULL);
 }
 
 static void prove_objects(struct proof *p)
@@ -198,4 +284,31 @@ const char *heap_validate_stw(struct mcache **caches, size_t ncaches)
     prove_spans(&p);
     prove_objects(&p);
     return p.error;
+}
+
+/* ---- live bytes --------------------------------------------------------------------------------- */
+
+/* Bytes of the slots of a cached span that are free. */
+static uint64_t unused_in(const struct mcache *c)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        const struct span *s = c->spans[i];
+        if (s != &span_empty) sum += (uint64_t)(s->nelems - s->alloc_count) * s->elem_size;
+    }
+    return sum;
+}
+
+const char *heap_validate_live_stw(struct mcache **caches, size_t ncaches)
+{
+    struct heap_stats h;
+    uint64_t charged = 0;
+    check(heap_sweep_done());
+    for (size_t i = 0; i < ncaches; i++) {
+        mcache_publish(caches[i]);
+        charged += unused_in(caches[i]);
+    }
+    heap_read_stats(&h);
+    /* What sweeping kept was not marked. */
+    return h.live + heap->kept == h.alloc + charged ? NULL : "sum: live bytes";
 }

@@ -37,19 +37,8 @@ bool spanset_empty(const struct span_set *set)
     return lfstack_empty(&set->stack);
 }
 
-void spanset_each_stw(const struct span_set *set, void (*fn)(struct span *s, void *arg), void *arg)
+struct span *spanset_next_stw(const struct span_set *set, const struct span *s)
 {
-    /* Takes all out, which reverses them, and puts them back, which reverses them again. */
-    struct span_set *mutable_set = (struct span_set *)set;
-    struct span *all = NULL, *s;
-    while ((s = spanset_pop(mutable_set)) != NULL) {
-        s->next_free = all; /* unused while in a set */
-        all = s;
-    }
-    while ((s = all) != NULL) {
-        all = s->next_free;
-        s->next_free = NULL;
-        spanset_push(mutable_set, s);
-        fn(s, arg);
-    }
+    struct lfnode *n = lfstack_below(&set->stack, s == NULL ? NULL : &s->set_node);
+    return n == NULL ? NULL : container_of(n, struct span, set_node);
 }

@@ -20,7 +20,7 @@ _Static_assert(sizeof(struct span_set) == CACHE_LINE, "a set fills its line");
 void spanset_push(struct span_set *set, struct span *s);
 struct span *spanset_pop(struct span_set *set); /* NULL: empty */
 bool spanset_empty(const struct span_set *set);
-/* Calls fn for each span; nobody may push or pop meanwhile. */
-void spanset_each_stw(const struct span_set *set, void (*fn)(struct span *s, void *arg), void *arg);
+/* The span after s, the first for s NULL; NULL: none.  Nobody may push or pop meanwhile. */
+struct span *spanset_next_stw(const struct span_set *set, const struct span *s);
 
 #endif

@@ -96,6 +96,7 @@ static void sweep_specials(struct span *s)
         check(heap->hooks.dead_object != NULL);
         if (heap->hooks.dead_object(s, span_slot(s, i), &chain)) {
             gcbits_set_single(s->mark_bits, i);
+            atomic_fetch_add_relaxed(&heap->kept, span_elem_size(s));
             special_put_slot(s, chain);
         } else
             check(chain == NULL);

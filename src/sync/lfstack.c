@@ -64,3 +64,9 @@ bool lfstack_empty(const struct lfstack *s)
 {
     return atomic_load_relaxed(&s->head) == 0; /* a hint, stale at once */
 }
+
+struct lfnode *lfstack_below(const struct lfstack *s, const struct lfnode *n)
+{
+    return unpack(
+        atomic_load_acquire(n == NULL ? &s->head : &n->next)); /* pairs with lfstack_push */
+}

@@ -26,5 +26,7 @@ struct lfstack {
 void lfstack_push(struct lfstack *s, struct lfnode *n);
 struct lfnode *lfstack_pop(struct lfstack *s); /* NULL: empty */
 bool lfstack_empty(const struct lfstack *s);
+/* The node below n, the top one for n NULL; NULL: none.  While nobody pushes or pops. */
+struct lfnode *lfstack_below(const struct lfstack *s, const struct lfnode *n);
 
 #endif

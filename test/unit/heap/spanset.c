@@ -23,19 +23,17 @@ TEST(order_and_walk)
     CHECK(spanset_empty(&set));
 }
 
-static void collect(struct span *s, void *arg)
-{
-    struct span ***next = arg;
-    *(*next)++ = s;
-}
-
 TEST(walk_keeps_the_set)
 {
-    struct span *seen[10], **next = seen;
+    CHECK(spanset_next_stw(&set, NULL) == NULL);
     for (int i = 0; i < 10; i++)
         spanset_push(&set, &spans[i]);
-    spanset_each_stw(&set, collect, &next);
-    CHECK_EQ(next - seen, 10);
+    struct span *s = NULL;
+    for (int i = 9; i >= 0; i--) {
+        s = spanset_next_stw(&set, s);
+        CHECK_PTR_EQ(s, &spans[i]);
+    }
+    CHECK(spanset_next_stw(&set, s) == NULL);
     for (int i = 9; i >= 0; i--)
         CHECK_PTR_EQ(spanset_pop(&set), &spans[i]);
 }
