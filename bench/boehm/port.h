@@ -8,7 +8,7 @@
 #define GORT_BENCH_PORT_H
 
 #define GC_THREADS
-#include <gc/gc.h>
+#include <gc.h>
 #include <stdio.h>
 #include <string.h>
 
