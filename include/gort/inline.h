@@ -36,20 +36,29 @@ extern "C" {
 /* One span class's free slots in a P's cache: a window of 64 slots of the current span.
  * Protected by: the thread that owns the P, inside a restartable range or critical section. */
 struct gort_cache_class {
-    uint64_t free; /* bit i: slot i of the window is free */
-    char *base;    /* address of the window's slot 0 */
+    uint64_t
+        free;   /* bit i: slot i of the window may be taken; up to GORT_SLOT_MAX bytes it is zero */
+    char *base; /* address of the window's slot 0 */
 };
 
+/* tiny: where the next tiny object goes in the current block of 16 bytes, all zero from there on; a
+ * multiple of 16: no room.  Above GORT_TINY_COUNT_SHIFT, how many went into it. */
 struct gort_cache {
+    uint64_t tiny;
+    uint64_t reserved;
     struct gort_cache_class classes[GORT_SPAN_CLASSES];
 };
+#define GORT_CACHE_TINY 0
+#define GORT_CACHE_CLASSES 16
+#define GORT_TINY_COUNT_SHIFT 48
 
 /* The thread's block.  Only its own thread, and that thread's signal handler, touch it. */
 struct gort_tls_block {
-    struct gort_cache *cache; /* of the P this thread holds; NULL without one */
-    void *m;                  /* struct m, NULL on threads the runtime does not know */
-    void *g;                  /* struct g running now, NULL on system stacks */
-    uint32_t crit;            /* critical sections, and GORT_CRIT_PENDING */
+    struct gort_cache
+        *cache;    /* of the P this thread holds; without one, one that is always empty */
+    void *m;       /* struct m, NULL on threads the runtime does not know */
+    void *g;       /* struct g running now, NULL on system stacks */
+    uint32_t crit; /* critical sections, and GORT_CRIT_PENDING */
     uint32_t reserved;
 };
 #define GORT_TLS_CACHE 0
@@ -112,6 +121,151 @@ slow:
 #error "gort has no write barrier for this architecture yet"
 #endif
 }
+
+/* Note [Inline allocation].  An object of constant size, at most GORT_SLOT_MAX, is taken from the
+ * cache of the thread's P by one restartable range: find the lowest free slot of its class's window,
+ * write which of its words hold pointers, and, as the last instruction, take the slot off the window.
+ * No call, lock, atomic instruction, division or zeroing: the window was zeroed when it was opened,
+ * and so were its pointer bits, which lie at the end of the page (Note [Span tail] in the runtime's
+ * heap_data.h), so they are only or-ed in.
+ *
+ * A stop before the last instruction makes all of it again, perhaps from another P's cache.  It
+ * leaves at most pointer bits of a slot that is still free: the object that gets the slot is then
+ * scanned at words that it does not say are pointers, which are ambiguous anyhow.
+ *
+ * The result is NULL when the window is empty, the thread has no P (its cache is then one without
+ * slots), or somebody wants to see every allocation: the call that follows does the rest.
+ *
+ * Without optimisation, or with GORT_NO_INLINE defined, all is done by the call. */
+#if defined(__x86_64__) && defined(__OPTIMIZE__) && !defined(GORT_NO_INLINE)
+#define GORT_HAS_INLINE_ALLOC 1
+#endif
+
+/* The size classes up to GORT_SLOT_MAX bytes, in closed form: number, and bytes of a slot. */
+#define GORT_SLOT_MAX 512
+#define GORT_SLOT_CLASS_(n)                                                                        \
+    ((n) <= 32 ? ((n) + 7) / 8 : (n) <= 256 ? 4 + ((n)-32 + 15) / 16 : 18 + ((n)-256 + 31) / 32)
+#define GORT_SLOT_BYTES_(n)                                                                        \
+    ((n) <= 32 ? ((n) + 7) / 8 * 8 : (n) <= 256 ? ((n) + 15) / 16 * 16 : ((n) + 31) / 32 * 32)
+/* Bytes from a page's start to its pointer bits. */
+#define GORT_PAGE_BITS 7936
+
+#ifdef GORT_HAS_INLINE_ALLOC
+
+#define GORT_RANGE_RECORD_                                                                         \
+    ".pushsection gort_ranges, \"a?\", @progbits\n\t"                                              \
+    ".balign 4\n\t"                                                                                \
+    ".long 71b - .\n\t"                                                                            \
+    ".long 72b - .\n\t"                                                                            \
+    ".popsection"
+/* c: the class's window.  f: its free slots.  x: the lowest one's address, 0: none. */
+#define GORT_TAKE_FIND_                                                                            \
+    "71:\n\t"                                                                                      \
+    "movq gort_tls@gottpoff(%%rip), %[c]\n\t"                                                      \
+    "xorl %k[x], %k[x]\n\t"                                                                        \
+    "movq %%fs:(%[c]), %[c]\n\t"                                                                   \
+    "addq %[at], %[c]\n\t"                                                                         \
+    "movq (%[c]), %[f]\n\t"                                                                        \
+    "testq %[f], %[f]\n\t"                                                                         \
+    "jz 72f\n\t"                                                                                   \
+    "rep bsfq %[f], %[x]\n\t"                                                                      \
+    "imulq %[size], %[x]\n\t"                                                                      \
+    "addq 8(%[c]), %[x]\n\t"
+/* t: mask, shifted to where the slot's bits lie in their word; b: the slot's page; ecx: the number of
+ * the slot's first word in the page. */
+#define GORT_TAKE_SHIFT_                                                                           \
+    "movl %k[x], %%ecx\n\t"                                                                        \
+    "movq %[mask], %[t]\n\t"                                                                       \
+    "shrl $3, %%ecx\n\t"                                                                           \
+    "movq %[x], %[b]\n\t"                                                                          \
+    "shlq %%cl, %[t]\n\t"                                                                          \
+    "andq $-8192, %[b]\n\t"
+#define GORT_TAKE_BITS_                                                                            \
+    "shrl $6, %%ecx\n\t"                                                                           \
+    "andl $15, %%ecx\n\t"                                                                          \
+    "orq %[t], %c[bits](%[b],%%rcx,8)\n\t"
+/* What of mask lies in the next word. */
+#define GORT_TAKE_SHIFT_HIGH_                                                                      \
+    "movq %[mask], %[high]\n\t"                                                                    \
+    "notl %%ecx\n\t"                                                                               \
+    "shrq $1, %[high]\n\t"                                                                         \
+    "shrq %%cl, %[high]\n\t"                                                                       \
+    "notl %%ecx\n\t"
+#define GORT_TAKE_BITS_HIGH_                                                                       \
+    "testq %[high], %[high]\n\t"                                                                   \
+    "jz 73f\n\t"                                                                                   \
+    "orq %[high], %c[bits]+8(%[b],%%rcx,8)\n"                                                      \
+    "73:\n\t"
+#define GORT_TAKE_COMMIT_                                                                          \
+    "leaq -1(%[f]), %[t]\n\t"                                                                      \
+    "andq %[f], %[t]\n\t"                                                                          \
+    "movq %[t], (%[c])\n"                                                                          \
+    "72:\n\t" GORT_RANGE_RECORD_
+
+#define GORT_INLINE_ __attribute__((__always_inline__)) static inline
+
+/* Where the window of n bytes' class lies in the cache. */
+#define GORT_CACHE_AT_(n, noscan)                                                                  \
+    (GORT_CACHE_CLASSES + 16 * (2 * (long)GORT_SLOT_CLASS_(n) + (noscan)))
+
+GORT_INLINE_ void *gort_take_noscan_(size_t n)
+{
+    uint64_t x, c, f, t;
+    __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_COMMIT_
+                     : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t)
+                     : [at] "ri"(GORT_CACHE_AT_(n, 1)), [size] "ri"((long)GORT_SLOT_BYTES_(n))
+                     : "memory", "cc");
+    return (void *)x;
+}
+
+/* mask: the object's words that may hold pointers. */
+GORT_INLINE_ void *gort_take_scan_(size_t n, uint64_t mask)
+{
+    uint64_t x, c, f, t, b, high;
+    if (512 % GORT_SLOT_BYTES_(n) == 0) /* no slot's bits lie in two words */
+        __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_SHIFT_ GORT_TAKE_BITS_ GORT_TAKE_COMMIT_
+                         : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t), [b] "=&r"(b)
+                         : [at] "ri"(GORT_CACHE_AT_(n, 0)), [size] "ri"((long)GORT_SLOT_BYTES_(n)),
+                           [mask] "ri"(mask), [bits] "i"(GORT_PAGE_BITS)
+                         : "rcx", "memory", "cc");
+    else
+        __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_SHIFT_ GORT_TAKE_SHIFT_HIGH_ GORT_TAKE_BITS_
+                             GORT_TAKE_BITS_HIGH_ GORT_TAKE_COMMIT_
+                         : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t), [b] "=&r"(b),
+                           [high] "=&r"(high)
+                         : [at] "ri"(GORT_CACHE_AT_(n, 0)), [size] "ri"((long)GORT_SLOT_BYTES_(n)),
+                           [mask] "r"(mask), [bits] "i"(GORT_PAGE_BITS)
+                         : "rcx", "memory", "cc");
+    return (void *)x;
+}
+
+/* A tiny object, n below 16, without pointers, aligned to align (8 at most). */
+GORT_INLINE_ void *gort_take_tiny_(size_t n, size_t align)
+{
+    uint64_t x, c, f, t;
+    __asm__ volatile(
+        "71:\n\t"
+        "movq gort_tls@gottpoff(%%rip), %[c]\n\t"
+        "xorl %k[x], %k[x]\n\t"
+        "movq %%fs:(%[c]), %[c]\n\t"
+        "movq (%[c]), %[f]\n\t"
+        "addq %[up], %[f]\n\t"
+        "andq %[down], %[f]\n\t"
+        "leal -1(%k[f]), %k[t]\n\t"
+        "andl $15, %k[t]\n\t"
+        "cmpl %[room], %k[t]\n\t"
+        "jae 72f\n\t"
+        "movq %[f], %[x]\n\t"
+        "addq %[step], %[f]\n\t"
+        "movq %[f], (%[c])\n"
+        "72:\n\t" GORT_RANGE_RECORD_
+        : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t)
+        : [up] "ri"((long)align - 1), [down] "ri"(-(long)align), [room] "ri"(16 - (int)n),
+          [step] "r"(((uint64_t)1 << GORT_TINY_COUNT_SHIFT) + n)
+        : "memory", "cc");
+    return (void *)(x & (((uint64_t)1 << GORT_TINY_COUNT_SHIFT) - 1));
+}
+#endif
 
 #ifdef __cplusplus
 }

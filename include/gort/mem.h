@@ -100,6 +100,33 @@ GORT_API void *gort_exchange_raw(void **slot, void *value) GORT_NONNULL(1);
 GORT_API bool gort_compare_exchange_raw(void **slot, void **expected, void *value)
     GORT_NONNULL(1, 2);
 
+/* One zeroed object: inline where size and alignment, constants, allow (Note [Inline allocation] in
+ * inline.h). */
+__attribute__((__always_inline__)) static inline void *gort_new_typed_(const struct gort_type *type,
+                                                                       size_t size, size_t align)
+{
+#ifdef GORT_HAS_INLINE_ALLOC
+    void *x = NULL;
+    bool noscan = (type->flags & GORT_TYPE_NOSCAN) != 0 || size < sizeof(void *);
+    bool known = __builtin_constant_p(size) && __builtin_constant_p(noscan);
+    if (known && size >= 1 && size <= GORT_SLOT_MAX && align <= 16) {
+        if (noscan && size < 16 && align <= 8)
+            x = gort_take_tiny_(size, align);
+        else if (noscan)
+            x = gort_take_noscan_(size);
+        else if (type->flags & GORT_TYPE_CONSERVATIVE)
+            x = gort_take_scan_(size, ~(uint64_t)0 >> (64 - size / sizeof(void *)) % 64);
+        else
+            x = gort_take_scan_(size, type->mask);
+        if (__builtin_expect(x != NULL, 1)) return x;
+    }
+#else
+    (void)size;
+    (void)align;
+#endif
+    return gort_new_raw(type);
+}
+
 GORT_END_DECLS
 
 /* T *gort_new(T): a new zeroed T, aligned to _Alignof(T) up to 8 KB; T is one identifier.  Scanned
@@ -125,7 +152,7 @@ GORT_END_DECLS
 #define GORT_NEW_(id, T, symbol, name)                                                             \
     __extension__({                                                                                \
         GORT_TYPE_FIND_(id, T, symbol, name);                                                      \
-        (T *)gort_new_raw(gort_desc_##id);                                                         \
+        (T *)gort_new_typed_(gort_desc_##id, sizeof(T), GORT_ALIGNOF_(T));                         \
     })
 #define GORT_NEW_ARRAY_(id, T, symbol, name, n)                                                    \
     __extension__({                                                                                \

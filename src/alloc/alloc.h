@@ -43,8 +43,10 @@ static force_inline struct p *alloc_enter(const char *call)
  * then throws with a report. */
 void alloc_no_memory_slow(int attempt, size_t size, const char *call);
 _Noreturn void alloc_overflow_slow(size_t n, size_t size, const char *call);
-/* gcstress. */
-void alloc_stress_slow(void);
+/* ---- observers (observe.c) ---------------------------------------------------------------------- */
+
+/* An allocation that is to be observed: x is kept meanwhile.  Outside sections. */
+void alloc_observe_slow(void *x, const struct shape *s);
 
 /* ---- ways to allocate -------------------------------------------------------------------------- */
 

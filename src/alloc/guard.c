@@ -85,14 +85,3 @@ cold_path void alloc_overflow_slow(size_t n, size_t size, const char *call)
 {
     throw_fmt("out of memory: %s: %zu elements of %zu bytes overflow", call, n, size);
 }
-
-/* ---- collect at every n-th allocation ------------------------------------------------------------- */
-
-static uint64_t allocations; /* atomic; while gcstress is on */
-
-cold_path void alloc_stress_slow(void)
-{
-    if (atomic_fetch_add_relaxed(&allocations, 1) % gc_debug.gcstress != 0) return;
-    atomic_fetch_add_relaxed(&gc_debug_counts.gcstress, 1);
-    gc_collect(GC_CAUSE_STRESS);
-}

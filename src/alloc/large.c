@@ -16,7 +16,7 @@
 #include "alloc/alloc.h"
 #include "gort/mem.h"
 
-static struct span *large_span(const struct shape *s)
+static struct span *large_span(const struct shape *s, bool *observe)
 {
     if (s->size > LARGE_MAX) alloc_no_memory_slow(2, s->size, s->call);
     for (int attempt = 0;; attempt++) {
@@ -25,6 +25,7 @@ static struct span *large_span(const struct shape *s)
         struct span *sp = span_alloc_large(p->mcache, s->size, s->align, s->noscan);
         if (sp != NULL) {
             sp->large_type = (const struct gort_type *)(uintptr_t)s->layout;
+            *observe = mcache_observe_bytes(p->mcache, s->size);
             return sp; /* pinned */
         }
         p_unpin();
@@ -34,7 +35,8 @@ static struct span *large_span(const struct shape *s)
 
 void *alloc_large(const struct shape *s)
 {
-    struct span *sp = large_span(s);
+    bool observe;
+    struct span *sp = large_span(s, &observe);
     void *x = (void *)sp->base;
     bool old_bytes = sp->need_zero != 0;
     if (!old_bytes) atomic_store_release(&sp->large_zeroed, 1);
@@ -44,7 +46,7 @@ void *alloc_large(const struct shape *s)
         atomic_store_release(&sp->large_zeroed, 1); /* the object is alive, so the span is its */
     }
     gc_after_refill();
-    if (unlikely(gc_debug.gcstress != 0)) alloc_stress_slow();
+    if (unlikely(observe)) alloc_observe_slow(x, s);
     gort_keep_alive(x);
     return x;
 }

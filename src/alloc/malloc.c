@@ -6,9 +6,10 @@
  *      to 32 KB        slot                        slot, layout word at its end
  *      above           span of its own             span of its own, layout word in its record
  *
- * The fast path (malloc.h) is one critical section of the thread: no atomic instruction, no lock, no
- * division.  Everything that happens once in many allocations (a new window or span, the
- * collector's trigger, finalizers to wake) hangs on the refill path.
+ * The fastest path is inlined in the program: Note [Inline allocation] in gort/inline.h.  What is not of
+ * constant size, or finds its window empty, comes here: one critical section of the thread, without
+ * atomic instructions, locks or division.  Everything that happens once in many allocations (a new
+ * window or span, the collector's trigger, finalizers to wake, observers) hangs on the refill path.
  *
  * Never switches goroutines: the caller may hold a lock of pthreads or be inside qsort.  A
  * collection that is due runs on this thread, after the object is complete and outside its section;
@@ -28,12 +29,12 @@ const struct gort_type alloc_conservative = { .name = "conservative",
                                               .flags = GORT_TYPE_CONSERVATIVE };
 
 never_inline uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct shape *s,
-                                       bool *refilled)
+                                       struct mcache_notes *notes)
 {
     for (int attempt = 0;; attempt++) {
         struct mcache *c = (*p)->mcache;
         mcache_prepare_for_sweep(c);
-        uintptr_t x = mcache_alloc_slow(c, spc, refilled);
+        uintptr_t x = mcache_alloc_slow(c, spc, notes);
         if (likely(x != 0)) return x;
         p_unpin();
         alloc_no_memory_slow(attempt, s->size, s->call);
@@ -43,20 +44,15 @@ never_inline uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct 
 
 /* ---- tiny objects --------------------------------------------------------------------------------- */
 
-/* A fresh block for the object; it becomes the current one if more of it is left than of the other. */
+/* A fresh block for the object. */
 static never_inline void *tiny_block_slow(const struct shape *s, struct p *p)
 {
-    bool refilled = false;
+    struct mcache_notes notes = { false, false };
     uintptr_t x = mcache_take(p->mcache, TINY_SPAN_CLASS, TINY_BYTES);
-    if (x == 0) x = alloc_slot_slow(&p, TINY_SPAN_CLASS, s, &refilled);
-    alloc_zero(x, TINY_BYTES);
-    struct mcache *c = p->mcache;
-    if (c->tiny == 0 || s->size < c->tiny_offset) {
-        c->tiny = x;
-        c->tiny_offset = (uint32_t)s->size;
-    }
+    if (x == 0) x = alloc_slot_slow(&p, TINY_SPAN_CLASS, s, &notes);
+    mcache_offer_tiny(p->mcache, x, s->size);
     atomic_fence_release(); /* Note [Publishing] */
-    alloc_leave(refilled);
+    alloc_leave((void *)x, s, notes);
     return (void *)x;
 }
 
@@ -64,14 +60,10 @@ static never_inline void *tiny_block_slow(const struct shape *s, struct p *p)
 static force_inline void *tiny_alloc(const struct shape *s)
 {
     struct p *p = alloc_enter(s->call);
-    struct mcache *c = p->mcache;
-    size_t at = align_up(c->tiny_offset, s->align);
-    if (c->tiny == 0 || at + s->size > TINY_BYTES) return tiny_block_slow(s, p);
-    uintptr_t x = c->tiny + at;
-    c->tiny_offset = (uint32_t)(at + s->size);
-    c->tiny_allocs++;
+    uintptr_t x = mcache_take_tiny(p->mcache, s->size, s->align);
+    if (x == 0) return tiny_block_slow(s, p);
     atomic_fence_release(); /* Note [Publishing] */
-    alloc_leave(false);
+    p_unpin();
     return (void *)x;
 }
 

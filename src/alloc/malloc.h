@@ -26,26 +26,15 @@ static force_inline unsigned alloc_class(size_t size, size_t align)
     return size_class_aligned(size, align);
 }
 
-/* With *p pinned; may unpin and pin again.  Sets *refilled when the heap grew.  Throws without
- * memory. */
-uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct shape *s, bool *refilled);
-/* What follows an allocation that took the slow path, or any while gcstress is on. */
-static force_inline void alloc_leave(bool refilled)
+/* With *p pinned; may unpin and pin again.  Throws without memory. */
+uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct shape *s,
+                          struct mcache_notes *notes);
+/* Ends the section; then what hangs on the slow path. */
+static force_inline void alloc_leave(void *x, const struct shape *s, struct mcache_notes notes)
 {
     p_unpin();
-    if (unlikely(refilled)) gc_after_refill();
-    if (unlikely(gc_debug.gcstress != 0)) alloc_stress_slow();
-}
-
-static force_inline void alloc_zero(uintptr_t x, size_t bytes)
-{
-    uint64_t *w = (uint64_t *)x;
-    if (bytes <= 32) {
-        for (size_t i = 0; i < bytes / 8; i++)
-            w[i] = 0;
-    } else {
-        memset(w, 0, bytes);
-    }
+    if (unlikely(notes.new_span)) gc_after_refill();
+    if (unlikely(notes.observe)) alloc_observe_slow(x, s);
 }
 
 /* Pointer bits of the slot at x: n words, n <= 64.  Only the P that caches the span writes there. */
@@ -65,19 +54,18 @@ static force_inline void *alloc_slot(const struct shape *s, unsigned class)
 {
     unsigned spc = span_class_make(class, s->noscan);
     size_t elem = span_class_elem_size(spc);
-    bool refilled = false;
+    struct mcache_notes notes = { false, false };
     struct p *p = alloc_enter(s->call);
     uintptr_t x = mcache_take(p->mcache, spc, elem);
-    if (unlikely(x == 0)) x = alloc_slot_slow(&p, spc, s, &refilled);
-    if (mcache_need_zero(p->mcache, spc)) alloc_zero(x, elem);
-    if (!s->noscan) {
-        if (s->size <= BITMAP_MAX)
-            alloc_write_bitmap(x, (unsigned)(elem / WORD_SIZE), s->mask);
-        else
-            *(uint64_t *)(x + elem - WORD_SIZE) = s->layout;
+    if (unlikely(x == 0)) x = alloc_slot_slow(&p, spc, s, &notes);
+    if (elem > BITMAP_MAX) {
+        if (mcache_need_zero(p->mcache, spc)) memset((void *)x, 0, elem);
+        if (!s->noscan) *(uint64_t *)(x + elem - WORD_SIZE) = s->layout;
+    } else if (!s->noscan) {
+        alloc_write_bitmap(x, (unsigned)(elem / WORD_SIZE), s->mask);
     }
     atomic_fence_release(); /* Note [Publishing] */
-    alloc_leave(refilled);
+    alloc_leave((void *)x, s, notes);
     return (void *)x;
 }
 

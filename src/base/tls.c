@@ -10,9 +10,15 @@
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
-#include "gort/inline.h"
+#include "base/tls.h"
 
-__thread struct gort_tls_block gort_tls __attribute__((__tls_model__("initial-exec")));
+const struct gort_cache gort_cache_empty;
+
+/* Threads that the runtime has not met have the empty cache too: inline allocation tests nothing but
+ * whether the cache has a slot. */
+__thread struct gort_tls_block gort_tls __attribute__((__tls_model__("initial-exec"))) = {
+    .cache = (struct gort_cache *)&gort_cache_empty, /* never written: it offers nothing to take */
+};
 
 unsigned char gort_barrier_flag;
 

@@ -47,7 +47,7 @@ struct snapshot {
     uint64_t cycles_automatic, process_cpu;
     /* The scheduler. */
     uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
-    uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, retakes;
+    uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled, retakes;
     uint64_t stops[STOP_REASONS];
     uint64_t yields, migrations, map_failures, thread_failures;
     uint64_t starting_size, ranges;
@@ -95,6 +95,7 @@ static void read_sched(struct snapshot *s)
     for (struct m *m = m_all(); m != NULL; m = m->all_next) {
         s->stops_deferred += atomic_load_relaxed(&m->stops_deferred);
         s->ranges_rolled += atomic_load_relaxed(&m->ranges_rolled);
+        s->outer_rolled += atomic_load_relaxed(&m->outer_rolled);
     }
     for (int r = 0; r < STOP_REASONS; r++)
         s->stops[r] = world_stop_count((enum stop_reason)r);
@@ -293,6 +294,8 @@ struct source {
       "Stops of the world to end marking.")                                                        \
     X("/gort/sched/stops/procs", "events", COUNTER, AS_COUNT, false, stops[STOP_PROCS],            \
       "Stops of the world to change the number of Ps.")                                            \
+    X("/gort/sched/stops/rolled-back-outer", "events", COUNTER, AS_COUNT, false, outer_rolled,     \
+      "Restartable ranges under a signal handler of the program that a stop signal met.")          \
     X("/gort/sched/stops/rolled-back", "events", COUNTER, AS_COUNT, false, ranges_rolled,          \
       "Stop signals that met a restartable range.")                                                \
     X("/gort/sched/stops/stats", "events", COUNTER, AS_COUNT, false, stops[STOP_STATS],            \

@@ -323,6 +323,7 @@ void gc_init(const struct gc_options *o)
                                 .freed = o != NULL ? o->freed : NULL };
     gc.percent = o == NULL ? 100 : o->percent < 0 ? -1 : o->percent;
     if (o != NULL) gc_debug = o->debug;
+    heap_set_observe_stw((struct heap_observe){ .every = gc_debug.gcstress != 0 });
     gc.boot = gc.last_end = os_now();
     roots_init();
     finalizer_init(o != NULL ? o->call : NULL);

@@ -167,6 +167,7 @@ void heap_read_stats(struct heap_stats *out)
     out->large_alloc_bytes = READ(large_alloc_bytes);
     out->refills = READ(refills);
     out->windows = READ(windows);
+    out->samples = READ(samples);
     out->span_allocs = READ(span_allocs);
     out->span_frees = READ(span_frees);
     out->arena_grows = READ(arena_grows);

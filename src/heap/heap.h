@@ -35,6 +35,7 @@ struct heap {
     uint32_t sweepgen;         /* changed with the world stopped only */
     struct heap_params params; /* constant after boot, as are the hooks */
     struct heap_hooks hooks;
+    struct heap_observe observe; /* changed with the world stopped only: mcache.h */
 
     struct lock lock cache_aligned; /* HEAP: pages, lists of records, growth */
     struct page_alloc pages;
@@ -67,6 +68,7 @@ struct heap {
     uint64_t released_total;       /* ever given back by heap_release_free */
     uint64_t arena_grows;          /* count; ... kernel */
     uint64_t refills, windows;     /* count; ... central, window */
+    uint64_t samples;              /* count; allocations observed */
     uint64_t refills_swept;        /* count; ... central, by sweeping for a free slot */
     uint64_t from_page_cache;      /* count; spans of objects by where their pages came from: */
     uint64_t from_page_heap;       /* the lock was taken */
@@ -132,6 +134,7 @@ struct heap_stats {
     uint64_t objects;                 /* slots allocated now */
     uint64_t tiny_allocs;
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
+    uint64_t samples;
     uint64_t refills, windows, span_allocs, span_frees, arena_grows, released_total;
     /* Where allocations ended; their sum is that of slots and large objects ever allocated. */
     struct heap_ladder {

@@ -10,6 +10,7 @@
 
 #include "base/config.h"
 #include "base/list.h"
+#include "base/random.h"
 #include "gort/inline.h"
 #include "sync/lfstack.h"
 #include "sync/lock.h"
@@ -31,6 +32,7 @@
 #define LARGE_MAX ((size_t)1 << 40)
 
 _Static_assert(SPAN_CLASSES == GORT_SPAN_CLASSES, "gort/inline.h agrees");
+_Static_assert(BITMAP_MAX == GORT_SLOT_MAX, "inline allocation writes bitmaps");
 
 /* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page.  The last
  * SPAN_MARK_TAIL bytes of that page are reserved for mark and scan bits kept beside the objects
@@ -39,6 +41,9 @@ _Static_assert(SPAN_CLASSES == GORT_SPAN_CLASSES, "gort/inline.h agrees");
  * (span->limit).  A span handed out has its pointer bitmap zeroed. */
 #define SPAN_MARK_TAIL 128
 #define SPAN_POINTER_BITMAP (PAGE_BYTES / 8 / 8)
+
+_Static_assert(PAGE_BYTES - SPAN_MARK_TAIL - SPAN_POINTER_BITMAP == GORT_PAGE_BITS,
+               "inline allocation finds them");
 
 enum span_state {
     SPAN_DEAD,   /* record free, or pages not in use */
@@ -77,6 +82,12 @@ struct gort_type; /* gort/type.h */
  * lowest free bit.  Between two publications the stored free_index is an older, lower value:
  * it errs towards "not allocated".  That is sound for conservative words while marking: every
  * cache is published at STW 1, and slots taken later are black.
+ *
+ * Note [Held slots].  Whoever must see an allocation (the memory profile's sampling, the modes that
+ * watch every one) costs the fast path nothing: the slots that it must see are held back from the
+ * window, so that the fast path finds it empty and calls; the slow path hands such a slot out and
+ * says that it is to be observed.  Held slots of a class are the highest of its open window, are
+ * free, and become offered or handed out from the lowest up.
  *
  * Note [Whose bits].  mark_bits and alloc_bits belong to the span for its life and change roles at
  * each sweep (the old allocation bits, cleared, are the next mark bits).  Up to 64 slots they are
@@ -130,6 +141,12 @@ _Static_assert(offsetof(struct span, inline_bits) == CACHE_LINE,
                "marking dirties the second line only");
 _Static_assert(offsetof(struct span, set_node) == 2 * CACHE_LINE, "list links come last");
 
+/* Which allocations are to be observed: each one, or one each `rate` bytes on average (0: none). */
+struct heap_observe {
+    bool every;
+    uint64_t rate;
+};
+
 /* Per-P cache of free pages: a 64-page aligned window and which of them are free and scavenged. */
 struct page_cache {
     uintptr_t base;     /* 0: empty */
@@ -144,12 +161,14 @@ struct page_cache {
  * world is stopped, by the stopper. */
 struct mcache {
     struct gort_cache fast; /* must be first: inline allocation reads it (gort/inline.h) */
+    /* Slots of the open window that are free but not offered to the fast path: Note [Held slots] */
+    uint64_t held[SPAN_CLASSES];
     struct span
         *spans[SPAN_CLASSES]; /* current span of each class; the empty sentinel, never NULL */
     uint8_t next_window[SPAN_CLASSES]; /* window of spans[i] to load after the current one */
-    uintptr_t tiny;                    /* current tiny block, 0: none */
-    uint32_t tiny_offset;              /* first free byte in it */
     uint32_t flush_gen;                /* heap.sweepgen at the last flush; atomic */
+    int64_t sample_left;               /* bytes to be offered before the next sample */
+    struct random random;              /* chooses samples */
     struct page_cache pages;
     struct span *span_records[MCACHE_SPAN_RECORDS]; /* free records: most spans need no lock */
     uint32_t nspan_records;
@@ -160,6 +179,7 @@ struct mcache {
     uint64_t scan_alloc_bytes;           /* bytes allocated in scan classes, for the pacer */
     uint64_t refills;                    /* spans taken from the central lists */
     uint64_t windows;                    /* windows loaded from a span already cached */
+    uint64_t samples;                    /* allocations that were to be observed */
 };
 
 _Static_assert(offsetof(struct mcache, fast) == 0, "the inline prefix comes first");

@@ -1,9 +1,14 @@
 /* A P's allocation cache.
  *
  * The open window of class spc is word next_window[spc] - 1 of the span's allocation bits; classes[spc]
- * holds its free slots as set bits.  Slots of windows before it are allocated.  So the state of every
- * slot follows from next_window and the lowest free bit, and the fast path writes one word only.
- * mcache_publish turns that into free_index for everybody else (Note [Slots and windows]).
+ * and held[spc] have its free slots as set bits.  Slots of windows before it are allocated.  So the state
+ * of every slot follows from next_window and the lowest of these bits, and the fast path writes one
+ * word only.  mcache_publish turns that into free_index for everybody else (Note [Slots and windows]).
+ *
+ * A window of slots up to BITMAP_MAX is zeroed when it is opened, and so are the pointer bits of its
+ * slots: in runs, which is cheaper than slot by slot, brings the memory near, and leaves the fast
+ * path nothing to zero.  Spans that were never used and are known to be zero are left alone.  Larger
+ * slots are zeroed one by one as they are taken: a window of them is larger than the nearest cache.
  *
  * heap_live is charged for all free slots of a span when it is cached, so that the fast path need not
  * count; what is unused is given back when the span is returned, unless a cycle ended in between,
@@ -13,7 +18,9 @@
  *   1. spans[i] is the sentinel, or an in-use span with sweepgen g + 3 (g + 1 after the
  *      generation rose), in no set, and in no other cache;
  *   2. the bits of the open window are free slots of the span, not below its free_index;
- *   3. the sentinel's window is empty.
+ *   3. a held slot lies above every offered one; free slots up to BITMAP_MAX are zero, and so are their
+ *      pointer bits but for what an interrupted fast path left (Note [Inline allocation] in inline.h);
+ *   4. the sentinel's window is empty.
  *
  * Locking: none; whoever owns the P.  Answers to: mcache.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -24,6 +31,9 @@
 
 #include "base/assert.h"
 #include "heap/heap.h"
+#include "heap/pagebits.h"
+
+#define SAMPLE_RATE_MAX ((uint64_t)1 << 40) /* products stay below 2^63 */
 
 /* How many words of allocation bits the span has. */
 static unsigned window_count(const struct span *s)
@@ -35,30 +45,66 @@ static void set_empty(struct mcache *c, unsigned spc)
 {
     c->spans[spc] = &span_empty;
     c->next_window[spc] = 0;
+    c->held[spc] = 0;
     c->fast.classes[spc] = (struct gort_cache_class){ 0, NULL };
+}
+
+/* Free slots of the open window. */
+static uint64_t open_slots(const struct mcache *c, unsigned spc)
+{
+    return c->fast.classes[spc].free | c->held[spc];
 }
 
 void mcache_init(struct mcache *c)
 {
+    static uint64_t caches; /* atomic; a stream of random numbers each */
     memset(c, 0, sizeof(*c));
+    random_init(&c->random, 5000 + atomic_fetch_add_relaxed(&caches, 1));
     for (unsigned i = 0; i < SPAN_CLASSES; i++)
         set_empty(c, i);
     atomic_store_relaxed(&c->flush_gen, heap_sweepgen());
+    mcache_observe_stw(c);
 }
 
 /* ---- windows ---------------------------------------------------------------------------------- */
+
+/* n slots of s from slot `first` on are about to be offered. */
+static void zero_run(const struct span *s, uint32_t first, uint32_t n)
+{
+    memset((void *)span_slot(s, first), 0, (size_t)n * s->elem_size);
+    if (s->layout != LAYOUT_BITMAP) return;
+    uint32_t words = s->elem_size / WORD_SIZE, bit = first * words, end = bit + n * words;
+    uint64_t *bitmap = span_pointer_bitmap(s);
+    for (; bit < end; bit = (bit / 64 + 1) * 64) {
+        uint32_t in_word = 64 - bit % 64, left = end - bit;
+        bitmap[bit / 64] &= ~bits_mask(bit % 64, left < in_word ? left : in_word);
+    }
+}
+
+static void zero_window(const struct span *s, uint32_t window, uint64_t free)
+{
+    if (!s->need_zero || s->elem_size > BITMAP_MAX) return;
+    while (free != 0) {
+        unsigned first = bits_ctz64(free);
+        uint64_t rest = ~(free >> first);
+        unsigned n = rest == 0 ? 64 : bits_ctz64(rest);
+        zero_run(s, window * 64 + first, n);
+        free &= ~bits_mask(first, n);
+    }
+}
 
 bool mcache_next_window(struct mcache *c, unsigned spc)
 {
     struct span *s = c->spans[spc];
     struct gort_cache_class *open = &c->fast.classes[spc];
-    assert_that(open->free == 0);
+    assert_that(open_slots(c, spc) == 0);
     for (unsigned w = c->next_window[spc]; w < window_count(s); w++) {
         uint64_t free = span_free_slots(s, w, s->free_index);
         if (free == 0) continue;
+        zero_window(s, w, free);
         c->next_window[spc] = (uint8_t)(w + 1);
         open->base = (char *)s->base + (size_t)w * 64 * s->elem_size;
-        open->free = free;
+        c->held[spc] = free;
         c->windows++;
         return true;
     }
@@ -70,7 +116,7 @@ bool mcache_next_window(struct mcache *c, unsigned spc)
 static uint16_t first_unused(const struct mcache *c, unsigned spc)
 {
     const struct span *s = c->spans[spc];
-    uint64_t free = c->fast.classes[spc].free;
+    uint64_t free = open_slots(c, spc);
     unsigned past = c->next_window[spc] * 64u;
     if (free != 0) return (uint16_t)(past - 64 + bits_ctz64(free));
     if (past > s->nelems) return s->nelems;
@@ -102,7 +148,7 @@ static int64_t unused_bytes(const struct span *s)
 bool mcache_refill_span(struct mcache *c, unsigned spc)
 {
     struct span *s = c->spans[spc];
-    check(c->fast.classes[spc].free == 0);
+    check(open_slots(c, spc) == 0);
     if (s != &span_empty) {
         publish_class(c, spc);
         set_empty(c, spc);
@@ -122,19 +168,129 @@ bool mcache_refill_span(struct mcache *c, unsigned spc)
     return true;
 }
 
-bool mcache_refill(struct mcache *c, unsigned spc, bool *new_span)
+/* ---- observing ---------------------------------------------------------------------------------- */
+
+/* -log2 of a random number in (0, 1], in 1/2^16: the position of its highest bit, and for what follows
+ * it a parabola that is off by at most a hundredth. */
+static uint64_t random_log2(struct random *r)
 {
-    if (new_span != NULL) *new_span = false;
-    if (c->fast.classes[spc].free != 0 || mcache_next_window(c, spc)) return true;
-    if (!mcache_refill_span(c, spc)) return false;
-    if (new_span != NULL) *new_span = true;
+    uint64_t u = random_next(r) | 1;
+    unsigned zeros = bits_clz64(u);
+    uint64_t f = zeros == 63 ? 0 : (u << (zeros + 1)) >> 48;
+    uint64_t log = f * (4 * 65536 - f) / (3 * 65536);
+    return ((uint64_t)(zeros + 1) << 16) - log;
+}
+
+/* Bytes to the next sample: exponentially distributed around the rate, so that every byte is as likely
+ * to be the sampled one, whatever the pattern of allocation. */
+static int64_t next_sample(struct mcache *c)
+{
+    uint64_t rate = heap->observe.rate;
+    if (rate == 0) return INT64_MAX;
+    if (rate > SAMPLE_RATE_MAX) rate = SAMPLE_RATE_MAX;
+    uint64_t ln = random_log2(&c->random) * 45426 >> 16; /* ln 2 * 2^16 */
+    return (int64_t)(ln * rate >> 16) + 1;
+}
+
+void heap_set_observe_stw(struct heap_observe o)
+{
+    heap->observe = o;
+}
+
+/* Takes back what the fast path was offered and will not use. */
+static void withdraw(struct mcache *c, unsigned spc)
+{
+    struct gort_cache_class *open = &c->fast.classes[spc];
+    if (c->sample_left != INT64_MAX)
+        c->sample_left += (int64_t)(bits_popcount64(open->free) * c->spans[spc]->elem_size);
+    c->held[spc] |= open->free;
+    open->free = 0;
+}
+
+void mcache_observe_stw(struct mcache *c)
+{
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        withdraw(c, i);
+    c->sample_left = next_sample(c);
+}
+
+/* Offers the fast path the held slots of the window before the next one that must be seen. */
+static void offer(struct mcache *c, unsigned spc)
+{
+    uint64_t held = c->held[spc], kept = 0;
+    if (unlikely(heap->observe.every)) return;
+    if (c->sample_left != INT64_MAX) {
+        int64_t size = c->spans[spc]->elem_size, n = c->sample_left / size;
+        for (kept = held; n > 0 && kept != 0; n--) {
+            kept &= kept - 1;
+            c->sample_left -= size;
+        }
+    }
+    c->fast.classes[spc].free = held & ~kept;
+    c->held[spc] = kept;
+}
+
+/* The lowest held slot is to be seen. */
+static uintptr_t take_held(struct mcache *c, unsigned spc)
+{
+    uint64_t held = c->held[spc];
+    c->held[spc] = held & (held - 1);
+    c->samples++;
+    c->sample_left = next_sample(c);
+    return (uintptr_t)c->fast.classes[spc].base +
+           (uintptr_t)bits_ctz64(held) * c->spans[spc]->elem_size;
+}
+
+bool mcache_observe_bytes(struct mcache *c, size_t bytes)
+{
+    if (!heap->observe.every) {
+        if (c->sample_left == INT64_MAX) return false;
+        if (bytes < (uint64_t)c->sample_left) {
+            c->sample_left -= (int64_t)bytes;
+            return false;
+        }
+        c->sample_left = next_sample(c);
+    }
+    c->samples++;
     return true;
 }
 
-uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, bool *new_span)
+/* ---- slow allocation ------------------------------------------------------------------------------ */
+
+uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes)
 {
-    if (!mcache_refill(c, spc, new_span)) return 0;
-    return mcache_take(c, spc, span_class_elem_size(spc));
+    assert_that(c->fast.classes[spc].free == 0);
+    if (c->held[spc] == 0 && !mcache_next_window(c, spc)) {
+        if (!mcache_refill_span(c, spc)) return 0;
+        notes->new_span = true;
+    }
+    offer(c, spc);
+    uintptr_t x = mcache_take(c, spc, span_class_elem_size(spc));
+    if (likely(x != 0)) return x;
+    notes->observe = true;
+    return take_held(c, spc);
+}
+
+/* ---- tiny blocks ---------------------------------------------------------------------------------- */
+
+/* Counts the tiny objects of the current block. */
+static void count_tiny(struct mcache *c)
+{
+    c->tiny_allocs += c->fast.tiny >> GORT_TINY_COUNT_SHIFT;
+    c->fast.tiny &= ((uint64_t)1 << GORT_TINY_COUNT_SHIFT) - 1;
+}
+
+/* Bytes left in the current block. */
+static size_t tiny_left(const struct mcache *c)
+{
+    return -c->fast.tiny & (TINY_BYTES - 1);
+}
+
+void mcache_offer_tiny(struct mcache *c, uintptr_t block, size_t used)
+{
+    if (heap->observe.every || TINY_BYTES - used <= tiny_left(c)) return;
+    count_tiny(c);
+    c->fast.tiny = block + used;
 }
 
 /* ---- giving back ---------------------------------------------------------------------------------- */
@@ -149,10 +305,12 @@ static void move_count(uint64_t *total, uint64_t *from)
 
 void mcache_flush_stats(struct mcache *c)
 {
+    count_tiny(c);
     move_count(&heap->tiny_allocs, &c->tiny_allocs);
     move_count(&heap->scan_alloc_bytes, &c->scan_alloc_bytes);
     move_count(&heap->refills, &c->refills);
     move_count(&heap->windows, &c->windows);
+    move_count(&heap->samples, &c->samples);
     for (unsigned i = 1; i < SIZE_CLASSES; i++)
         move_count(&heap->classes[i].allocs, &c->small_alloc_count[i]);
 }
@@ -168,6 +326,7 @@ static void flush_class(struct mcache *c, unsigned spc)
 {
     struct span *s = c->spans[spc];
     if (s == &span_empty) return;
+    withdraw(c, spc);
     publish_class(c, spc);
     set_empty(c, spc);
     /* A stale span's slots are not in heap_live any more. */
@@ -179,9 +338,8 @@ void mcache_flush(struct mcache *c)
 {
     for (unsigned i = 0; i < SPAN_CLASSES; i++)
         flush_class(c, i);
-    c->tiny = 0;
-    c->tiny_offset = 0;
     mcache_flush_stats(c);
+    c->fast.tiny = 0;
     /* Release: who sees the generation (the collector, before it ends a sweep) sees the spans
      * returned.  Pairs with the collector's acquire load. */
     atomic_store_release(&c->flush_gen, heap_sweepgen());
@@ -208,17 +366,20 @@ static const char *validate_class(const struct mcache *c, unsigned spc)
 {
     const struct span *s = c->spans[spc];
     const struct gort_cache_class *open = &c->fast.classes[spc];
-    if (s == &span_empty) return open->free == 0 ? NULL : "cache: a window without a span";
+    uint64_t free = open_slots(c, spc);
+    if (s == &span_empty) return free == 0 ? NULL : "cache: a window without a span";
     uint32_t g = heap_sweepgen();
     if (s->state != SPAN_IN_USE || s->span_class != spc) return "cache: a span of another class";
     if (s->sweepgen != g + 3 && s->sweepgen != g + 1) return "cache: a span that is not cached";
     if (s->in_set) return "cache: a cached span is in a set";
-    if (open->free == 0) return NULL;
+    if (free == 0) return NULL;
+    if (open->free != 0 && c->held[spc] != 0 && (c->held[spc] & -c->held[spc]) < open->free)
+        return "cache: a held slot below an offered one";
     unsigned w = c->next_window[spc] - 1u;
     if (w >= window_count(s)) return "cache: no such window";
     if ((uintptr_t)open->base != s->base + (uintptr_t)w * 64 * s->elem_size)
         return "cache: base of the window";
-    if ((open->free & ~span_free_slots(s, w, s->free_index)) != 0)
+    if ((free & ~span_free_slots(s, w, s->free_index)) != 0)
         return "cache: a slot of the window is not free";
     return NULL;
 }

@@ -18,8 +18,9 @@
 
 void mcache_init(struct mcache *c);
 
-/* The fast path: a free slot of the open window, 0 when it has none.  size is the class's slot
- * size.  Memory is as it was (see mcache_need_zero); the pointer bits of the slot are stale. */
+/* The fast path: a free slot of the open window, 0 when it offers none.  size is the class's slot
+ * size.  Up to BITMAP_MAX the slot is zero and its pointer bits are; above, memory is as it was (see
+ * mcache_need_zero). */
 static inline uintptr_t mcache_take(struct mcache *c, unsigned spc, size_t size)
 {
     struct gort_cache_class *w = &c->fast.classes[spc];
@@ -28,11 +29,22 @@ static inline uintptr_t mcache_take(struct mcache *c, unsigned spc, size_t size)
     w->free = free & (free - 1);
     return (uintptr_t)w->base + bits_ctz64(free) * size;
 }
-/* May a slot just taken from spc hold old bytes? */
+/* May a slot just taken from spc, of more than BITMAP_MAX bytes, hold old bytes? */
 static inline bool mcache_need_zero(const struct mcache *c, unsigned spc)
 {
     return c->spans[spc]->need_zero != 0;
 }
+/* Room for a tiny object in the current block: its address, zeroed, or 0.  align <= 8. */
+static inline uintptr_t mcache_take_tiny(struct mcache *c, size_t size, size_t align)
+{
+    uint64_t at = (c->fast.tiny + align - 1) & -(uint64_t)align;
+    if (((at - 1) & (TINY_BYTES - 1)) + size >= TINY_BYTES) return 0;
+    c->fast.tiny = at + size + ((uint64_t)1 << GORT_TINY_COUNT_SHIFT);
+    return at & (((uint64_t)1 << GORT_TINY_COUNT_SHIFT) - 1);
+}
+/* block, whose first `used` bytes (> 0) an object has, becomes the current one if more of it is left
+ * than of the other. */
+void mcache_offer_tiny(struct mcache *c, uintptr_t block, size_t used);
 /* Index, in its span, of a slot that mcache_take returned. */
 static inline uint32_t mcache_slot_index(const struct mcache *c, unsigned spc, uintptr_t p)
 {
@@ -44,10 +56,21 @@ bool mcache_next_window(struct mcache *c, unsigned spc);
 /* Exchanges the used-up span for one with free slots, and opens a window.  Adds the bytes of all its free
  * slots to heap_live.  false: no memory. */
 bool mcache_refill_span(struct mcache *c, unsigned spc);
-/* Either of the two; *new_span, when not NULL, tells that heap_live rose. */
-bool mcache_refill(struct mcache *c, unsigned spc, bool *new_span);
-/* mcache_take that refills when needed; 0: no memory. */
-uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, bool *new_span);
+
+/* What a slow allocation says besides. */
+struct mcache_notes {
+    bool new_span; /* heap_live rose */
+    bool observe;  /* Note [Held slots] */
+};
+/* mcache_take that refills when needed; 0: no memory.  Sets what is so in *notes, clears nothing. */
+uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes);
+
+/* Before the second thread, or with the world stopped and followed by mcache_observe_stw of every
+ * cache. */
+void heap_set_observe_stw(struct heap_observe o);
+void mcache_observe_stw(struct mcache *c);
+/* An object of `bytes`, allocated apart from windows (large, tiny): is it to be observed? */
+bool mcache_observe_bytes(struct mcache *c, size_t bytes);
 
 /* Writes the windows' state to the spans (free_index, alloc_count), so that every slot can be classified
  * (Note [Slots and windows]), and the statistics to the heap's totals.  The cache stays usable. */

@@ -14,6 +14,7 @@
  * Answers to: rt0_go, schedinit, main in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
+#include "alloc/observe.h"
 #include "base/atomic.h"
 #include "base/print.h"
 #include "base/throw.h"
@@ -78,6 +79,7 @@ static void boot_collector(void)
         .call = go_call,
     };
     gc_init(&options);
+    alloc_observe(false, 0);
     gc_hooks_fill(&hooks);
     sched_hooks_install(&hooks);
 }

@@ -65,7 +65,7 @@ void m_leave_blocking_state(struct m *m, enum m_state s)
         os_futex_wait(&world_stopping, epoch, -1);
     }
     /* A stop may have taken the P away. */
-    arch_tls_set_cache(m->p != NULL && m->p->mcache != NULL ? &m->p->mcache->fast : NULL);
+    tls_use_cache_of(m->p);
 }
 
 /* ---- making threads ------------------------------------------------------------------------- */
@@ -119,7 +119,7 @@ void m_setup_thread(struct m *m)
     m->tid = os_thread_id();
     arch_tls_set_m(m);
     arch_tls_set_g(NULL);
-    arch_tls_set_cache(NULL);
+    tls_use_cache_of(NULL);
     if (m->sigstack == NULL) {
         m->sigstack_size = os_sigstack_size();
         char *lo = os_mem_map(NULL, m->sigstack_size + os_page_size());
@@ -139,6 +139,7 @@ static void m_entry(void *arg)
     m_setup_thread(m);
     arch_crit_enter(); /* the scheduler is one critical section */
     os_signal_set_mask(&sched.mask);
+    m->sigmask = os_signal_mask();
     m_leave_blocking_state(m, M_RUNTIME);
     struct p *p = m->next_p;
     m->next_p = NULL;

@@ -35,14 +35,14 @@ void p_acquire(struct m *m, struct p *p)
     m->p = p;
     atomic_store_relaxed(&p->m, m); /* the monitor peeks */
     p->status = P_RUNNING;
-    if (m == m_self()) arch_tls_set_cache(p->mcache != NULL ? &p->mcache->fast : NULL);
+    if (m == m_self()) tls_use_cache_of(p);
 }
 
 struct p *p_release(struct m *m)
 {
     struct p *p = m->p;
     assert_that(p != NULL && p->m == m && m == m_self());
-    arch_tls_set_cache(NULL);
+    tls_use_cache_of(NULL);
     m->p = NULL;
     atomic_store_relaxed(&p->m, (struct m *)NULL);
     p->status = P_IDLE;

@@ -6,9 +6,22 @@
  *                            the range's start, then as below (Note [Restartable ranges]);
  *   anywhere else:           user code: its registers, saved by the kernel in the signal frame, and
  *                            its stack below are all that the collector needs.
+ *   in a handler of the program: what that handler interrupted may have been a restartable range,
+ *                            which must go back as well: Note [Outer frames];
  * The same signal asks for the thread's P when no stop is on: Note [Retaking a P] in monitor.c.
  * The handler runs on the thread's alternate stack, makes raw system calls only, and preserves
  * errno.  It waits inside the handler until the stop is over.
+ *
+ * Note [Outer frames].  A handler of the program may interrupt a restartable range; if the stop arrives
+ * in the handler, the range would go on after the stop with what it read before: a cache that was
+ * flushed, a flag that has changed.  So every frame of a program's handler on the thread's stacks
+ * is found and looked at too.  A thread inside a handler blocks the handler's signal, so its mask tells;
+ * or its stack does, where the handler has an alternate one: other threads, nearly all, pay a comparison.
+ * Frames are found by the address that handlers return to (libc's, the same for all): a word on the
+ * stack that equals it is followed by the context.  A frame that is not there any more, in memory not
+ * overwritten yet, is taken for one; moving its program counter harms nobody.
+ * Not found: a handler with SA_NODEFER that blocks no signal and runs on the goroutine's stack (the
+ * reference says so).
  *
  * Answers to: signal_unix.go (doSigPreempt), preempt.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -19,6 +32,66 @@
 
 static int stop_signal = SIGURG; /* constant after boot */
 bool preempt_disable_rollback;
+
+static uintptr_t handlers_return; /* constant after boot; 0: not known */
+
+static bool on_goroutine_stack(const struct g *g, uintptr_t sp)
+{
+    return g != NULL && sp >= g->stack_lo && sp < g->stack_hi;
+}
+
+/* The end of the stack that holds sp, as far as it is known; else 0. */
+static uintptr_t stack_end(const struct m *m, const void *frame, uintptr_t sp)
+{
+    uintptr_t lo, hi;
+    const struct g *g = m->curg;
+    if (on_goroutine_stack(g, sp)) return g->stack_hi;
+    if (g != NULL && sp >= g->extra_lo && sp < g->extra_hi) return g->extra_hi;
+    arch_frame_sigstack(frame, &lo, &hi);
+    if (sp >= lo && sp < hi) return hi;
+    lo = (uintptr_t)m->sigstack;
+    return sp >= lo && sp < lo + m->sigstack_size ? lo + m->sigstack_size : 0;
+}
+
+static bool roll_back(struct m *m, void *frame)
+{
+    uintptr_t pc = arch_frame_pc(frame), back = ranges_rollback(pc);
+    if (back == pc) return false;
+    m->ranges_rolled++;
+    if (!preempt_disable_rollback) arch_frame_set_pc(frame, back);
+    return true;
+}
+
+/* Every frame in [lo, hi).  Returns the lowest place of the goroutine's stack that one of them
+ * interrupted; 0: none. */
+static uintptr_t roll_back_in(struct m *m, uintptr_t lo, uintptr_t hi)
+{
+    uintptr_t lowest = 0;
+    for (void *f; (f = arch_frame_find(lo, hi, handlers_return)) != NULL; lo = (uintptr_t)f) {
+        uintptr_t sp = arch_frame_sp(f);
+        if (roll_back(m, f)) m->outer_rolled++;
+        if (on_goroutine_stack(m->curg, sp) && (lowest == 0 || sp < lowest)) lowest = sp;
+    }
+    return lowest;
+}
+
+static cold_path void roll_back_outer(struct m *m, void *frame)
+{
+    uintptr_t sp = arch_frame_sp(frame), hi = stack_end(m, frame, sp);
+    if (hi == 0) return;
+    /* A handler that is just returning has popped its return address: it lies below sp, in what the
+     * kernel leaves alone. */
+    uintptr_t lowest = roll_back_in(m, sp - sizeof(uintptr_t), hi);
+    if (lowest != 0 && !on_goroutine_stack(m->curg, sp))
+        roll_back_in(m, lowest - sizeof(uintptr_t), m->curg->stack_hi);
+}
+
+/* Note [Outer frames]: may the thread be inside a handler of the program? */
+static bool in_program_handler(const struct m *m, const void *frame)
+{
+    return arch_frame_mask(frame) != m->sigmask ||
+           !on_goroutine_stack(m->curg, arch_frame_sp(frame));
+}
 
 static void on_stop_signal(int sig, siginfo_t *info, void *frame)
 {
@@ -34,11 +107,9 @@ static void on_stop_signal(int sig, siginfo_t *info, void *frame)
         return;
     }
     if (atomic_load_relaxed(&m->state) != M_USER) return; /* own word */
-    uintptr_t pc = arch_frame_pc(frame), back = ranges_rollback(pc);
-    if (back != pc) {
-        m->ranges_rolled++;
-        if (!preempt_disable_rollback) arch_frame_set_pc(frame, back);
-    }
+    uintptr_t pc = arch_frame_pc(frame);
+    if (!roll_back(m, frame) && unlikely(in_program_handler(m, frame)) && handlers_return != 0)
+        roll_back_outer(m, frame);
     if (!stop) {
         retake_in_handler(m); /* Note [Retaking a P] */
         return;
@@ -53,6 +124,7 @@ static void on_stop_signal(int sig, siginfo_t *info, void *frame)
 void preempt_install(int signo)
 {
     stop_signal = signo;
+    handlers_return = os_signal_libc_return(signo);
     int err = os_signal_install(signo, on_stop_signal, NULL);
     if (err != 0) throw_fmt("can not install the handler of signal %d (error %d)", signo, err);
 }

@@ -179,10 +179,12 @@ struct m {
     struct random random;
     void *sigstack;
     size_t sigstack_size;
+    uint64_t sigmask;      /* signals blocked outside handlers, as gort set them; own */
     void *former_sigstack; /* an attached thread's own, given back on detach; own */
     size_t former_sigstack_size;
     uint64_t stops_deferred;       /* counters for tests: a stop met a critical section ... */
     uint64_t ranges_rolled;        /* ... or a restartable range */
+    uint64_t outer_rolled;         /* ... of those, below a handler of the program */
     struct barrier_buffer barrier; /* used by barriers without a P; own */
 
     /* Thread-local storage of this thread that may hold collected pointers: found by the

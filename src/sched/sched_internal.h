@@ -25,6 +25,7 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "base/print.h"
+#include "base/tls.h"
 #include "os/os.h"
 #include "sched/hooks.h"
 #include "sched/netpoll.h"
@@ -91,6 +92,12 @@ struct g *global_get(struct p *p);
 void runq_drain_locked(struct p *p); /* all of p's goroutines to the global queue */
 
 /* ---- p.c ------------------------------------------------------------------------------------ */
+/* The calling thread allocates from p's cache; p NULL, or not yet with one: from none. */
+static inline void tls_use_cache_of(const struct p *p)
+{
+    bool some = p != NULL && p->mcache != NULL;
+    arch_tls_set_cache(some ? (void *)&p->mcache->fast : (void *)(uintptr_t)&gort_cache_empty);
+}
 void p_acquire(struct m *m, struct p *p); /* m has none */
 struct p *p_release(struct m *m);
 void p_idle_put_locked(struct p *p);

@@ -104,7 +104,7 @@ void m_stop_wait(struct m *m, enum m_state then)
         atomic_exchange_seq(&m->state, (uint32_t)then);
     }
     /* The stop may have taken the P away. */
-    arch_tls_set_cache(m->p != NULL && m->p->mcache != NULL ? &m->p->mcache->fast : NULL);
+    tls_use_cache_of(m->p);
 }
 
 void m_stop_point(struct m *m)

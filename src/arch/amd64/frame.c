@@ -6,6 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <signal.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -83,6 +84,31 @@ uintptr_t arch_frame_sp(const void *ucontext)
 uintptr_t arch_frame_fp(const void *ucontext)
 {
     return (uintptr_t)registers_of(ucontext)[REG_RBP];
+}
+
+uint64_t arch_frame_mask(const void *ucontext)
+{
+    uint64_t mask;
+    memcpy(&mask, &((const ucontext_t *)ucontext)->uc_sigmask, sizeof(mask));
+    return mask;
+}
+
+void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi)
+{
+    const stack_t *s = &((const ucontext_t *)ucontext)->uc_stack;
+    *lo = (s->ss_flags & SS_DISABLE) != 0 ? 0 : (uintptr_t)s->ss_sp;
+    *hi = *lo == 0 ? 0 : *lo + s->ss_size;
+}
+
+/* The kernel pushes the handler's return address last, so the context lies right above it. */
+__attribute__((no_sanitize_address, no_sanitize_thread)) void *arch_frame_find(uintptr_t lo,
+                                                                               uintptr_t hi,
+                                                                               uintptr_t restorer)
+{
+    size_t need = sizeof(uintptr_t) + offsetof(ucontext_t, uc_sigmask) + sizeof(uint64_t);
+    for (uintptr_t p = align_up(lo, sizeof(uintptr_t)); p + need <= hi; p += sizeof(uintptr_t))
+        if (*(const volatile uintptr_t *)p == restorer) return (void *)(p + sizeof(uintptr_t));
+    return NULL;
 }
 
 /* The kernel's words at the end of the legacy area of an fpstate: they tell whether an extended

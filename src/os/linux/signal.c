@@ -115,6 +115,28 @@ void os_signal_set_mask(const sigset_t *mask)
     kernel_mask(SIG_SETMASK, &set, NULL);
 }
 
+uint64_t os_signal_mask(void)
+{
+    uint64_t mask = 0;
+    kernel_mask(SIG_BLOCK, NULL, &mask);
+    return mask;
+}
+
+static void no_handler(int sig)
+{
+    (void)sig;
+}
+
+uintptr_t os_signal_libc_return(int sig)
+{
+    struct sigaction act = { .sa_handler = no_handler }, before;
+    struct kernel_sigaction seen = { .restorer = NULL };
+    if (sigaction(sig, &act, &before) != 0) return 0;
+    if (kernel_action(sig, NULL, &seen) != 0) seen.restorer = NULL;
+    (void)sigaction(sig, &before, NULL);
+    return (uintptr_t)seen.restorer;
+}
+
 /* ---- alternate stack ---------------------------------------------------------------------- */
 
 size_t os_sigstack_size(void)

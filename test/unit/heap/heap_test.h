@@ -47,8 +47,9 @@ static inline void heap_start(void)
 // A slot, from the fast path or the slow one.
 static inline uintptr_t take(struct mcache *c, unsigned spc)
 {
+    struct mcache_notes notes = { false, false };
     uintptr_t p = mcache_take(c, spc, span_class_elem_size(spc));
-    if (p == 0) p = mcache_alloc_slow(c, spc, NULL);
+    if (p == 0) p = mcache_alloc_slow(c, spc, &notes);
     return p;
 }
 

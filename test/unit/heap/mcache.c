@@ -82,7 +82,7 @@ TEST(unused_span_is_freed)
     unsigned spc = span_class_make(size_class_of(30000), false);
     mcache_flush(c);
     uint64_t in_use = heap->in_use;
-    CHECK(mcache_refill(c, spc, NULL));
+    CHECK(mcache_refill_span(c, spc));
     struct span *s = c->spans[spc];
     bool fresh = s->alloc_count == 0;
     mcache_flush(c);

@@ -199,11 +199,11 @@ TEST(freed_slots_need_zeroing)
     mcache_release(caches[0]);
     uintptr_t kept = take(caches[0], spc), died = take(caches[0], spc);
     CHECK(!mcache_need_zero(caches[0], spc));
-    caches[0]->tiny = kept;
+    caches[0]->fast.tiny = kept;
     mcache_publish(caches[0]);
     mark_object(kept);
     begin_sweep(caches, 1);
-    CHECK_EQ(caches[0]->tiny, 0);
+    CHECK_EQ(caches[0]->fast.tiny, 0);
     CHECK_EQ(take(caches[0], spc), died); // swept on the way
     CHECK(mcache_need_zero(caches[0], spc));
     finish_sweep();

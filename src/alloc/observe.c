@@ -1,0 +1,47 @@
+/* Who watches allocations: the collector's stress mode, and those whom the floors above put in.
+ *
+ * An observed allocation comes here when the object is complete and the allocator's section is over, so
+ * observers may collect, allocate outside the heap, unwind the stack and take locks.  They are called
+ * on the goroutine that allocated, before the program has the address.  Which allocations are
+ * observed is decided by Note [Held slots] in heap/heap_data.h; no other allocation pays.
+ *
+ * Answers to: profilealloc in malloc.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "alloc/observe.h"
+
+#include "alloc/alloc.h"
+#include "base/assert.h"
+#include "gort/mem.h"
+
+static void (*observers[ALLOC_OBSERVERS])(const struct alloc_event *e); /* constant after boot */
+static unsigned nobservers;
+static uint64_t allocations; /* atomic; while gcstress is on */
+
+void alloc_observer_add(void (*fn)(const struct alloc_event *e))
+{
+    check(nobservers < ALLOC_OBSERVERS);
+    observers[nobservers++] = fn;
+}
+
+void alloc_observe(bool every, uint64_t rate)
+{
+    bool stress = gc_debug.gcstress != 0;
+    heap_set_observe_stw((struct heap_observe){ .every = every || stress, .rate = rate });
+}
+
+static void stress(void)
+{
+    if (atomic_fetch_add_relaxed(&allocations, 1) % gc_debug.gcstress != 0) return;
+    atomic_fetch_add_relaxed(&gc_debug_counts.gcstress, 1);
+    gc_collect(GC_CAUSE_STRESS);
+}
+
+cold_path void alloc_observe_slow(void *x, const struct shape *s)
+{
+    struct alloc_event e = { .object = x, .size = s->size, .call = s->call };
+    for (unsigned i = 0; i < nobservers; i++)
+        observers[i](&e);
+    if (gc_debug.gcstress != 0) stress();
+    gort_keep_alive(x);
+}
