@@ -193,6 +193,15 @@ static void print_walk(const struct traceback *t, const struct walk *w, bool par
         print_frame(t->out, walk_frame(w, i)->pc);
 }
 
+void traceback_frames(struct print *out, const uintptr_t *pcs, unsigned n)
+{
+    struct traceback t = { out, false };
+    struct walk w = { .from_entry = true, .total = n < HEAD ? n : HEAD };
+    for (unsigned i = 0; i < w.total; i++)
+        w.head[i].pc = pcs[i];
+    print_walk(&t, &w, true);
+}
+
 static const char *state_name(const struct g *g, uint32_t status)
 {
     if (status == G_WAITING) return wait_reason_name((enum wait_reason)g->wait_reason);

@@ -24,6 +24,9 @@ void traceback_other(const struct traceback *t, const struct g *g);
 /* All goroutines but `except`; the runtime's own if t->system. */
 void traceback_others(const struct traceback *t, const struct g *except);
 
+/* Frames that were captured before (diag/stack.h), the runtime's at both ends left out. */
+void traceback_frames(struct print *out, const uintptr_t *pcs, unsigned n);
+
 /* The name of the function at pc, "?" when there is none.  Valid until the next call here. */
 const char *traceback_function(uintptr_t pc);
 

@@ -1,0 +1,142 @@
+/* Stacks as arrays of addresses: see stack.h.
+ *
+ * Capturing walks with the compiler's unwinder, as traces do (traceback.c), and notes addresses only:
+ * about a microsecond for a few frames.  Names are looked for when a stack is printed.
+ *
+ * Kept stacks are in a table of lists, by hash.  A program allocates from few places, so most calls find
+ * what they look for; records and lists only grow, so readers and adders need no lock: a new record is
+ * put before the head by a compare-and-swap, and who loses looks through what was put there meanwhile.
+ * Two equal records can not arise: each adder has compared with every record below its own.
+ *
+ * Memory order: the release of a head pairs with the acquire of its readers: a record that is found is
+ * written.  Answers to: stkbucket in mprof.go, traceback of tracebackPCs.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "diag/stack.h"
+
+#include <string.h>
+#include <unwind.h>
+
+#include "base/atomic.h"
+#include "diag/traceback.h"
+#include "heap/heap.h"
+#include "heap/persistent.h"
+
+#define STACK_LISTS 4096   /* a power of two */
+#define RUNTIME_FRAMES 24u /* the runtime has fewer between an observer and the public call */
+
+static const struct stack *lists[STACK_LISTS]; /* atomic; off-heap addresses */
+static uint64_t kept;                          /* atomic; a statistic */
+
+/* ---- capturing ------------------------------------------------------------------------------------ */
+
+struct capture {
+    uintptr_t *pcs;
+    unsigned n, max, seen;
+    uintptr_t after; /* 0: found, or not asked for */
+};
+
+__attribute__((__visibility__("hidden"))) void arch_entry(void);
+
+static _Unwind_Reason_Code on_frame(struct _Unwind_Context *c, void *arg)
+{
+    struct capture *w = arg;
+    int exact = 0;
+    uintptr_t ip = _Unwind_GetIPInfo(c, &exact), start = _Unwind_GetRegionStart(c);
+    if (ip == 0 || start == (uintptr_t)arch_entry - 1) /* its CFI covers the byte before it */
+        return _URC_END_OF_STACK;
+    if (w->n < w->max) w->pcs[w->n++] = exact ? ip : ip - 1;
+    w->seen++;
+    if (w->after != 0 && start == w->after) {
+        w->after = 0;
+        w->n = 0;
+    }
+    bool looking = w->after != 0 && w->seen < RUNTIME_FRAMES;
+    return w->n < w->max || looking ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+never_inline unsigned stack_capture(uintptr_t *pcs, unsigned max, uintptr_t after)
+{
+    struct capture w = { .pcs = pcs, .max = max, .after = after };
+    _Unwind_Backtrace(on_frame, &w);
+    return w.n;
+}
+
+/* glibc 2.35 and later; where it is not, the unwinder asks dl_iterate_phdr. */
+extern int _dl_find_object(void *, void *) __attribute__((__weak__));
+
+bool stack_capture_is_lock_free(void)
+{
+    return _dl_find_object != NULL;
+}
+
+/* ---- keeping -------------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(const uintptr_t *pcs, unsigned n)
+{
+    uint64_t h = n;
+    for (unsigned i = 0; i < n; i++) {
+        h = (h ^ pcs[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 29;
+    }
+    return h;
+}
+
+static const struct stack *find(const struct stack *s, const struct stack *end,
+                                const struct stack *like)
+{
+    for (; s != end; s = s->next)
+        if (s->hash == like->hash && s->n == like->n &&
+            memcmp(s->pcs, like->pcs, like->n * sizeof like->pcs[0]) == 0)
+            return s;
+    return NULL;
+}
+
+/* Puts s, not yet looked for below `known`, into its list; or finds its equal. */
+static const struct stack *put(const struct stack **list, struct stack *s,
+                               const struct stack *known)
+{
+    const struct stack *head = known;
+    for (;;) {
+        s->next = head;
+        /* Release: who finds it sees it written.  A failed one acquires what is there. */
+        if (atomic_cas_acqrel(list, &head, (const struct stack *)s)) break;
+        const struct stack *other = find(head, known, s);
+        if (other != NULL) return other; /* s is lost: a rare race, some bytes */
+        known = head;
+    }
+    atomic_fetch_add_relaxed(&kept, 1);
+    return s;
+}
+
+const struct stack *stack_keep(const uintptr_t *pcs, unsigned n)
+{
+    union {
+        struct stack stack;
+        uint64_t room[3 + STACK_FRAMES];
+    } like;
+    _Static_assert(sizeof(struct stack) == 3 * sizeof(uint64_t), "the addresses follow");
+    if (n > STACK_FRAMES) n = STACK_FRAMES;
+    size_t bytes = sizeof(struct stack) + n * sizeof(uintptr_t);
+    like.stack.n = n;
+    memcpy(like.stack.pcs, pcs, n * sizeof *pcs);
+    like.stack.hash = hash_of(pcs, n);
+    const struct stack **list = &lists[like.stack.hash % STACK_LISTS];
+    const struct stack *head = atomic_load_acquire(list); /* pairs with put */
+    const struct stack *s = find(head, NULL, &like.stack);
+    if (s != NULL) return s;
+    struct stack *fresh = persistent_alloc(bytes, 8, &heap->meta);
+    if (fresh == NULL) return NULL;
+    memcpy(fresh, &like, bytes);
+    return put(list, fresh, head);
+}
+
+uint64_t stack_count(void)
+{
+    return atomic_load_relaxed(&kept);
+}
+
+void stack_print(struct print *out, const uintptr_t *pcs, unsigned n)
+{
+    traceback_frames(out, pcs, n);
+}
