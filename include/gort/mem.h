@@ -38,6 +38,16 @@ GORT_API void gort_gc(void);
  * starts; negative: off.  Returns the former value. */
 GORT_API int gort_set_gc_percent(int percent);
 
+/* Sets how many bytes of memory the runtime may have from the kernel: heap that was not given back,
+ * stacks, its own records; INT64_MAX: no limit; negative: only asks.  Collections come earlier and free
+ * memory is given back to keep it.  It is soft: when what is live does not fit, the program goes on
+ * above it.  Returns the former value, INT64_MAX without a limit. */
+GORT_API int64_t gort_set_memory_limit(int64_t bytes);
+
+/* Runs a full collection, then gives all memory that is free back to the kernel.  Parks the
+ * goroutine. */
+GORT_API void gort_free_os_memory(void);
+
 /* Has fn(obj) called once, in a goroutine of the runtime, some time after obj, the start of a
  * collected object, became unreachable; obj is kept until then, and is reclaimed by a later
  * collection unless fn made it reachable.  fn replaces a former one; NULL removes it.  Order among

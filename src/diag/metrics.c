@@ -21,9 +21,11 @@
 #include "diag/events.h"
 #include "gc/gc.h"
 #include "gc/memory.h"
+#include "gc/scavenger.h"
 #include "gort/mem.h"
 #include "heap/heap.h"
 #include "heap/mcache.h"
+#include "heap/scavenge.h"
 #include "heap/sizeclass.h"
 #include "os/os.h"
 #include "sched/netpoll.h"
@@ -52,6 +54,10 @@ struct snapshot {
     uint64_t yields, migrations, map_failures, thread_failures;
     uint64_t starting_size, ranges;
     int64_t gc_percent;
+    /* The scavenger. */
+    struct scav_counts scav;
+    struct scavenger_counts scavenger;
+    uint64_t scavenge_ns, memory_limit, memory_counted;
 };
 
 static void stop_and_read_heap(void *arg)
@@ -75,6 +81,15 @@ static void read_gc(struct snapshot *s)
     s->scan_stacks = atomic_load_relaxed(&events.scan_stacks);
     s->scan_globals = atomic_load_relaxed(&events.scan_globals);
     s->scan_total = s->scan_heap + s->scan_stacks + s->scan_globals;
+}
+
+static void read_scavenger(struct snapshot *s)
+{
+    scav_read_counts(&s->scav);
+    scavenger_read_counts(&s->scavenger);
+    s->scavenge_ns = s->scav.assist_ns + s->scavenger.background_ns;
+    s->memory_limit = scavenger_limit();
+    s->memory_counted = scav_total();
 }
 
 /* The counters belong to the Ps and Ms that move them; an older value does no harm. */
@@ -117,6 +132,7 @@ static never_inline void snapshot_take(struct snapshot *s, bool with_heap)
     memset(s, 0, sizeof *s);
     if (with_heap) call_on_system_stack(stop_and_read_heap, &s->heap);
     read_gc(s);
+    read_scavenger(s);
     read_sched(s);
     stack_read_stats(&s->stack);
     if (with_heap) add_up(s);
@@ -151,6 +167,12 @@ struct source {
 #define METRICS(X)                                                                                 \
     X("/cpu/classes/gc/total", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.cpu,                  \
       "CPU time of all collections.")                                                              \
+    X("/cpu/classes/scavenge/assist", "cpu-seconds", COUNTER, AS_SECONDS, false, scav.assist_ns,   \
+      "Time that allocations spent on giving memory back.")                                        \
+    X("/cpu/classes/scavenge/background", "cpu-seconds", COUNTER, AS_SECONDS, false,               \
+      scavenger.background_ns, "CPU time of the scavenger's goroutine.")                           \
+    X("/cpu/classes/scavenge/total", "cpu-seconds", COUNTER, AS_SECONDS, false, scavenge_ns,       \
+      "The sum of /cpu/classes/scavenge.")                                                         \
     X("/gc/cycles/automatic", "gc-cycles", COUNTER, AS_COUNT, false, cycles_automatic,             \
       "Collections that the runtime began.")                                                       \
     X("/gc/cycles/forced", "gc-cycles", COUNTER, AS_COUNT, false, gc.by_cause[GC_CAUSE_FORCED],    \
@@ -162,6 +184,8 @@ struct source {
       "Finalizers whose object became unreachable.")                                               \
     X("/gc/gogc", "percent", GAUGE, AS_SIGNED, false, gc_percent,                                  \
       "GORTGC or gort_set_gc_percent; negative: off.")                                             \
+    X("/gc/gomemlimit", "bytes", GAUGE, AS_LIMIT, false, memory_limit,                             \
+      "GORTMEMLIMIT or gort_set_memory_limit; infinite: none.")                                    \
     H("/gc/heap/allocs-by-size", "bytes", AS_ALLOCS, true, NULL,                                   \
       "Objects allocated, by size; of tiny ones the blocks.")                                      \
     X("/gc/heap/allocs", "bytes", COUNTER, AS_COUNT, true, heap.total_alloc,                       \
@@ -201,7 +225,8 @@ struct source {
     X("/gort/gc/cycles/heap", "gc-cycles", COUNTER, AS_COUNT, false, gc.by_cause[GC_CAUSE_HEAP],   \
       "Collections because of the heap's size.")                                                   \
     X("/gort/gc/cycles/memory", "gc-cycles", COUNTER, AS_COUNT, false,                             \
-      gc.by_cause[GC_CAUSE_MEMORY], "Collections because the kernel gave no memory.")              \
+      gc.by_cause[GC_CAUSE_MEMORY],                                                                \
+      "Collections because there was no memory, or a new memory limit.")                           \
     X("/gort/gc/cycles/periodic", "gc-cycles", COUNTER, AS_COUNT, false,                           \
       gc.by_cause[GC_CAUSE_PERIODIC], "Collections because the last one was long ago.")            \
     X("/gort/gc/cycles/stress", "gc-cycles", COUNTER, AS_COUNT, false,                             \
@@ -255,6 +280,24 @@ struct source {
       "Spans that Ps took from the central lists.")                                                \
     X("/gort/heap/released-total", "bytes", COUNTER, AS_COUNT, true, heap.released_total,          \
       "Memory ever given back to the kernel.")                                                     \
+    X("/gort/heap/scavenge/background", "bytes", COUNTER, AS_COUNT, false,                         \
+      scav.released[SCAV_BACKGROUND], "Memory given back by the scavenger's goroutine.")           \
+    X("/gort/heap/scavenge/forced", "bytes", COUNTER, AS_COUNT, false, scav.released[SCAV_FORCED], \
+      "Memory given back by gort_free_os_memory, or because there was none.")                      \
+    X("/gort/heap/scavenge/growth", "bytes", COUNTER, AS_COUNT, false, scav.released[SCAV_GROWTH], \
+      "Memory given back by allocations that needed memory never used before.")                    \
+    X("/gort/heap/scavenge/limit", "bytes", COUNTER, AS_COUNT, false, scav.released[SCAV_LIMIT],   \
+      "Memory given back by allocations that would have passed the memory limit.")                 \
+    X("/gort/heap/scavenge/populated", "bytes", COUNTER, AS_COUNT, false, scav.populated,          \
+      "Memory that the kernel provided ahead of its use.")                                         \
+    X("/gort/heap/scavenge/refused", "events", COUNTER, AS_COUNT, false, scav.refused,             \
+      "Times that the kernel did not take memory back.")                                           \
+    X("/gort/heap/scavenge/splits", "events", COUNTER, AS_COUNT, false, scav.splits,               \
+      "Chunks of 4 MB that have no huge pages any more, for part of one was given back.")          \
+    X("/gort/heap/scavenge/stress", "events", COUNTER, AS_COUNT, false, scav.stress,               \
+      "Times that GORTDEBUG=scavstress gave memory back.")                                         \
+    X("/gort/heap/scavenge/turns", "events", COUNTER, AS_COUNT, false, scavenger.turns,            \
+      "Turns of the scavenger's goroutine.")                                                       \
     X("/gort/heap/span-allocs", "spans", COUNTER, AS_COUNT, true, heap.span_allocs,                \
       "Spans made of pages.")                                                                      \
     X("/gort/heap/span-frees", "spans", COUNTER, AS_COUNT, true, heap.span_frees,                  \
@@ -263,6 +306,8 @@ struct source {
       "Memory mapped for the heap, released pages included.")                                      \
     X("/gort/heap/windows", "events", COUNTER, AS_COUNT, true, heap.windows,                       \
       "Windows of 64 slots that Ps opened.")                                                       \
+    X("/gort/memory/counted", "bytes", GAUGE, AS_COUNT, false, memory_counted,                     \
+      "Memory that counts against the memory limit.")                                              \
     X("/gort/memory/mapped", "bytes", GAUGE, AS_COUNT, false, mapped,                              \
       "All that the runtime has mapped, address space without memory included.")                   \
     X("/gort/memory/reserved", "bytes", GAUGE, AS_COUNT, true, memory.reserved,                    \

@@ -5,11 +5,6 @@
  * goroutine does the rest in small batches between which others run, so it takes only what is left
  * of a P.  Whoever wants the sweep to end (a new cycle, gort_gc) joins in (sweep_finish).
  *
- * Parking (struct sleeper): the goroutine publishes `parked` after its context is saved, then looks
- * whether it is wanted; a waker sets `wanted`, then takes `parked` by compare-and-swap.  Both
- * stores are full barriers, so either the goroutine sees that it is wanted or the waker sees it
- * parked, and exactly one of them takes `parked` back.
- *
  * Locking: none.  Answers to: bgsweep in mgcsweep.go, forcegchelper in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -19,18 +14,13 @@
 #include "gc/finalizer.h"
 #include "gc/gc.h"
 #include "gc/mark.h"
+#include "gc/scavenger.h"
+#include "gc/sleeper.h"
 #include "os/os.h"
 #include "sched/sched.h"
 
 #define SWEEP_BATCH 10 /* spans between two yields of the sweeper */
 #define YIELD_EVERY 10 /* batches between two yields of who finishes the sweep */
-
-/* A system goroutine that sleeps until it is wanted. */
-struct sleeper {
-    struct g *g;     /* set before parked */
-    uint32_t parked; /* atomic */
-    uint32_t wanted; /* atomic */
-};
 
 static struct sleeper sweeper, periodic;
 static struct sweep_counts counts; /* atomic; statistics */
@@ -40,42 +30,6 @@ void sweep_read_counts(struct sweep_counts *out)
     out->background = atomic_load_relaxed(&counts.background);
     out->finish = atomic_load_relaxed(&counts.finish);
     out->batches = atomic_load_relaxed(&counts.batches);
-}
-
-/* ---- sleeping ----------------------------------------------------------------------------------- */
-
-static bool sleeper_unpark(struct sleeper *s)
-{
-    uint32_t parked = 1;
-    return atomic_load_relaxed(&s->parked) != 0 /* a hint; ordered by the caller's exchange */
-           && atomic_cas_seq(&s->parked, &parked, 0);
-}
-
-static bool sleeper_commit(struct g *g, void *arg)
-{
-    struct sleeper *s = arg;
-    s->g = g;
-    atomic_exchange_seq(&s->parked, 1u);
-    if (atomic_load_seq(&s->wanted) == 0) return true;
-    return !sleeper_unpark(s); /* lost: the waker readies it */
-}
-
-static void sleeper_park(struct sleeper *s, enum wait_reason why)
-{
-    while (atomic_exchange_seq(&s->wanted, 0u) == 0) {
-        p_pin();
-        g_park(sleeper_commit, s, why);
-        p_unpin();
-    }
-}
-
-static void sleeper_wake(struct sleeper *s)
-{
-    atomic_exchange_seq(&s->wanted, 1u);
-    if (!sleeper_unpark(s)) return;
-    crit_enter();
-    g_ready(s->g);
-    crit_exit();
 }
 
 /* ---- sweeping ------------------------------------------------------------------------------------ */
@@ -102,6 +56,7 @@ static void sweeper_loop(void *unused)
             finalizer_wake();
             g_yield();
         }
+        scavenger_swept();
     }
 }
 
@@ -151,15 +106,10 @@ void gc_force_periodic(void)
 
 /* ---- start ------------------------------------------------------------------------------------------ */
 
-static void start(void (*fn)(void *), const char *name)
-{
-    struct g_options o = { .name = name, .is_system = true };
-    g_start(fn, NULL, &o, (uintptr_t)__builtin_return_address(0));
-}
-
 void background_init(void)
 {
-    start(sweeper_loop, "gc sweeper");
+    sleeper_start(sweeper_loop, "gc sweeper");
     finalizer_start();
-    start(periodic_loop, "periodic gc");
+    scavenger_start();
+    sleeper_start(periodic_loop, "periodic gc");
 }

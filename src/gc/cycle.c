@@ -53,6 +53,7 @@
 #include "gc/mark.h"
 #include "gc/pacer.h"
 #include "gc/roots.h"
+#include "gc/scavenger.h"
 #include "heap/mcache.h"
 #include "heap/persistent.h"
 #include "os/os.h"
@@ -117,8 +118,12 @@ static void pace(void)
     };
     struct pacer_output out = pacer_compute(&in);
     r->goal_after = out.goal;
-    if (atomic_load_relaxed(&gc.enabled))
-        atomic_store_relaxed(&gc_trigger, out.trigger); /* a threshold: orders nothing */
+    if (!atomic_load_relaxed(&gc.enabled)) return;
+    uint64_t limited = scavenger_limit_goal(r->heap_marked);
+    if (limited < out.goal) r->goal_after = limited;
+    if (limited < out.trigger) out.trigger = limited;
+    scavenger_pace(r->goal_after);
+    atomic_store_relaxed(&gc_trigger, out.trigger); /* a threshold: orders nothing */
 }
 
 int gc_set_percent(int percent)
@@ -126,6 +131,16 @@ int gc_set_percent(int percent)
     cycle_lock();
     int old = gc.percent;
     atomic_store_relaxed(&gc.percent, percent < 0 ? -1 : percent);
+    pace();
+    totals_goal(gc.record.goal_after);
+    cycle_unlock();
+    return old;
+}
+
+uint64_t gc_set_limit(uint64_t limit)
+{
+    cycle_lock();
+    uint64_t old = scavenger_set_limit(limit);
     pace();
     totals_goal(gc.record.goal_after);
     cycle_unlock();
@@ -195,6 +210,7 @@ static void term_phase_stw(struct gc_cycle_record *r)
     r->overflows = gc.result.overflows;
     memcpy(r->root_jobs, gc.result.root_jobs, sizeof r->root_jobs);
     heap_live_set_stw(r->heap_marked);
+    scavenger_cycle_stw(r->goal_before);
     pace();
     heap_sweepgen_advance_stw();
     each_cache(mcache_flush);
@@ -271,13 +287,18 @@ static void cycle_run(enum gc_cause cause)
     atomic_store_relaxed(&gc.last_end, r->started);
 }
 
+static bool heap_is_due(void)
+{
+    return gc_is_due() || scavenger_limit_is_due();
+}
+
 static bool still_wanted(enum gc_cause cause, uint64_t seen)
 {
     if (!atomic_load_relaxed(&gc.enabled)) /* set once */
         return false;
     switch (cause) {
     case GC_CAUSE_HEAP:
-        return gc_is_due();
+        return heap_is_due();
     case GC_CAUSE_PERIODIC:
         return gc_period_over(os_now());
     default:
@@ -311,7 +332,7 @@ bool gc_period_over(int64_t now)
 
 void gc_after_refill(void)
 {
-    if (gc_is_due()) gc_collect(GC_CAUSE_HEAP);
+    if (unlikely(heap_is_due())) gc_collect(GC_CAUSE_HEAP);
     finalizer_wake();
 }
 

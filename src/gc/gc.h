@@ -78,6 +78,8 @@ void gc_force_periodic(void);
 
 /* Percent as gort_set_gc_percent; returns the former. */
 int gc_set_percent(int percent);
+/* The memory limit in bytes, UINT64_MAX: none; returns the former. */
+uint64_t gc_set_limit(uint64_t limit);
 
 /* ---- roots kept by other floors --------------------------------------------------------------- */
 

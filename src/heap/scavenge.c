@@ -89,9 +89,16 @@ uint64_t scav_retained(void)
     return mapped > released ? mapped - released : 0; /* read at different moments */
 }
 
+uint64_t scav_meta(void)
+{
+    return atomic_load_relaxed(&heap->meta) + atomic_load_relaxed(&heap->span_bytes) +
+           atomic_load_relaxed(&heap->cache_bytes) + atomic_load_relaxed(&heap->table_bytes) +
+           atomic_load_relaxed(&heap->arena_table_bytes);
+}
+
 uint64_t scav_total(void)
 {
-    return scav_retained() + atomic_load_relaxed(&scav.goals.others);
+    return scav_retained() + scav_meta() + atomic_load_relaxed(&scav.goals.others);
 }
 
 bool scav_is_wanted(void)
@@ -213,6 +220,13 @@ size_t scav_release(size_t bytes, enum scav_origin origin)
 size_t heap_release_free(size_t bytes)
 {
     return scav_release(bytes, SCAV_FORCED);
+}
+
+void scav_return_window_stw(struct mcache *c)
+{
+    lock_acquire(&heap->lock);
+    pagealloc_return_window(&heap->pages, &c->pages);
+    lock_release(&heap->lock);
 }
 
 void scav_generation_stw(void)

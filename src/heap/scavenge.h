@@ -27,14 +27,16 @@ struct scav_goals {
     uint64_t retained;   /* of heap memory that the kernel does not have, as much may stay */
     uint64_t limit;      /* of all memory of the runtime, as much may stay; SCAV_NONE: no limit */
     uint64_t background; /* ... as the scavenger aims at */
-    uint64_t others;     /* memory of the runtime that is not heap */
+    uint64_t others;     /* memory of the runtime that is not this floor's */
 };
 void scav_set_goals(const struct scav_goals *g);
 void scav_set_others(uint64_t bytes);
 void scav_get_goals(struct scav_goals *g);
 
-/* Heap memory that the kernel does not have; that, and all other memory of the runtime. */
+/* Heap memory that the kernel does not have; this floor's records; both, and all other memory of the
+ * runtime. */
 uint64_t scav_retained(void);
+uint64_t scav_meta(void);
 uint64_t scav_total(void);
 /* Is there more of either than the scavenger aims at? */
 bool scav_is_wanted(void);
@@ -52,6 +54,9 @@ void scav_begin(struct scav_round *r, enum scav_origin origin);
 size_t scav_step(struct scav_round *r, size_t max_pages, bool *over);
 /* Steps until so many bytes were given back, or the round has ended.  How many. */
 size_t scav_release(size_t bytes, enum scav_origin origin);
+
+/* Gives the pages that a P's cache has taken and not used back to the heap.  World stopped. */
+void scav_return_window_stw(struct mcache *c);
 
 /* A collection's marking has ended: chunks age.  World stopped. */
 void scav_generation_stw(void);

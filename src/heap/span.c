@@ -265,6 +265,15 @@ static void release_pages(struct span *s, uint64_t *counter)
 
 /* ---- spans ---------------------------------------------------------------------------------------- */
 
+/* Note [Reclaim before growth].  While spans are left to sweep, who makes a span first sweeps spans that
+ * carry no mark until as many pages are free as it wants.  Else a heap full of garbage would grow by
+ * all that is allocated before the sweeper has got to it.  Not for manual spans: the collector makes
+ * those, under its own locks. */
+static void reclaim_first(size_t npages)
+{
+    if (unlikely(!heap_sweep_done())) heap_sweep_reclaim(npages);
+}
+
 static void init_common(struct span *s, struct page_run r, size_t npages)
 {
     s->base = r.base;
@@ -300,6 +309,7 @@ static void init_small(struct span *s, struct page_run r, unsigned spc)
 struct span *span_alloc_small(struct mcache *c, unsigned spc)
 {
     const struct size_class *row = span_class_row(spc);
+    reclaim_first(row->npages);
     struct span *s = record_take(c);
     if (s == NULL) return NULL;
     struct page_run r = { .base = 0 };
@@ -334,6 +344,7 @@ struct span *span_alloc_large(struct mcache *c, size_t size, size_t align, bool 
     if (size > LARGE_MAX || align > LARGE_MAX) return NULL;
     size_t npages = size == 0 ? 1 : div_up(size, PAGE_BYTES);
     size_t align_pages = align <= PAGE_BYTES ? 1 : align >> PAGE_SHIFT;
+    reclaim_first(npages);
     struct span *s = record_take(c);
     if (s == NULL) return NULL;
     record_fit_bits(s, 1); /* inline: can not fail */

@@ -77,7 +77,7 @@ void os_thread_stack(uintptr_t *lo, uintptr_t *hi);
 int os_thread_count(void);
 int os_threads_made(void);
 uint64_t os_thread_stack_bytes(void); /* of the stacks of those, guards apart */
-void os_thread_yield(void); /* raw */
+void os_thread_yield(void);           /* raw */
 /* A full memory barrier on every running thread of the process.  false: not supported.  raw */
 bool os_membarrier(void);
 void os_cpu_relax_thread(unsigned rounds); /* busy wait of about `rounds` pauses */

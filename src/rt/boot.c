@@ -19,8 +19,10 @@
 #include "base/print.h"
 #include "base/throw.h"
 #include "gc/gc.h"
+#include "gc/scavenger.h"
 #include "gort/go.h"
 #include "heap/heap.h"
+#include "heap/scavenge.h"
 #include "lang/go.h"
 #include "os/os.h"
 #include "rt/env.h"
@@ -78,6 +80,9 @@ static void boot_collector(void)
         .debug = { .gcstress = (uint32_t)env.gcstress, .gccheck = env.gccheck != 0 },
         .call = go_call,
     };
+    scavenger_trace = env.scavtrace != 0;
+    scav_stress = (uint32_t)env.scavstress;
+    scavenger_set_limit(env.memory_limit);
     gc_init(&options);
     alloc_observe(false, 0);
     gc_hooks_fill(&hooks);

@@ -20,7 +20,9 @@
 #define DEFAULT_PERCENT 100
 #define EXIT_BAD_ENVIRONMENT 2
 
-struct env env = { .gc_percent = DEFAULT_PERCENT, .traceback = TRACEBACK_SINGLE };
+struct env env = { .gc_percent = DEFAULT_PERCENT,
+                   .memory_limit = UINT64_MAX,
+                   .traceback = TRACEBACK_SINGLE };
 
 /* ---- pieces of text ------------------------------------------------------------------------- */
 
@@ -114,10 +116,8 @@ static bool read_memory_limit(struct reading *r)
     if (!text_bytes(r->value, &bytes))
         return bad(r, "a number of bytes, with or without one of the suffixes B, KiB, MiB, GiB, "
                       "TiB, or \"off\"");
-    format_into(r->error, r->error_size,
-                "gort: GORTMEMLIMIT=%.*s: GORTMEMLIMIT is not supported by this version of gort",
-                (int)r->value.n, r->value.s);
-    return false;
+    if (bytes != INT64_MAX) r->e->memory_limit = bytes; /* as gort_set_memory_limit */
+    return true;
 }
 
 #define STRING_(x) #x
@@ -164,6 +164,8 @@ static const struct knob {
     { "mapfailfrom", offsetof(struct env, mapfailfrom), 0, UINT32_MAX },
     { "migrate", offsetof(struct env, migrate), 0, 1 },
     { "randyield", offsetof(struct env, randyield), 0, UINT32_MAX },
+    { "scavstress", offsetof(struct env, scavstress), 0, UINT32_MAX },
+    { "scavtrace", offsetof(struct env, scavtrace), 0, 1 },
     { "seed", offsetof(struct env, seed), 0, UINT64_MAX },
     { "stopsignal", offsetof(struct env, stopsignal), SIGNAL_LEAST, SIGNAL_MOST },
     { "threadfail", offsetof(struct env, threadfail), 0, UINT32_MAX },
@@ -241,7 +243,9 @@ bool env_parse(struct env *e, const char *(*get)(const char *name), char *error,
         { "GORTMAXPROCS", read_procs }, { "GORTTRACEBACK", read_traceback },
         { "GORTDEBUG", read_debug },
     };
-    *e = (struct env){ .gc_percent = DEFAULT_PERCENT, .traceback = TRACEBACK_SINGLE };
+    *e = (struct env){ .gc_percent = DEFAULT_PERCENT,
+                       .memory_limit = UINT64_MAX,
+                       .traceback = TRACEBACK_SINGLE };
     for (size_t i = 0; i < array_len(variables); i++) {
         const char *value = get(variables[i].name);
         if (value == NULL || value[0] == '\0') continue;

@@ -26,6 +26,7 @@ struct env {
     int gc_percent; /* GORTGC; negative: off */
     int procs;      /* GORTMAXPROCS */
     bool procs_given;
+    uint64_t memory_limit; /* GORTMEMLIMIT; UINT64_MAX: none */
     enum traceback_level traceback;
     bool seed_given;
 
@@ -36,6 +37,9 @@ struct env {
     uint64_t clobberfree; /* overwrite freed memory */
     uint64_t randyield;   /* yield at one in n calls that may block */
     uint64_t migrate;     /* every goroutine made ready goes to the global queue */
+    uint64_t
+        scavstress; /* give memory back at every n-th taking of it, and always in the background */
+    uint64_t scavtrace;   /* a line for each collection on memory given back */
     uint64_t slice;       /* microseconds a computation may hold its P; 0: the default */
     uint64_t tinyrunq;    /* run queues of 4 */
     uint64_t seed;        /* of all random choices */

@@ -2,7 +2,8 @@
  *
  * Its rounds are the scheduler's (sched/monitor.c: Ps of long computations, work, timers and
  * descriptors that nobody looks at).  Besides, a program that allocates nothing for GC_PERIOD_NS gets
- * a collection, so that finalizers run and memory is given back.
+ * a collection, so that finalizers run and memory is given back; and the scavenger, which has no timer, is
+ * woken when its next turn is due.
  *
  * It is an M, since it makes goroutines ready, but one without a P, without a loop and outside the
  * count of active threads: a program whose goroutines are all asleep is deadlocked although the
@@ -17,6 +18,7 @@
 
 #include "base/throw.h"
 #include "gc/gc.h"
+#include "gc/scavenger.h"
 #include "os/os.h"
 #include "sched/sched_internal.h"
 
@@ -29,7 +31,9 @@ static void sysmon(void *arg)
     arch_crit_enter(); /* for good */
     for (;;) {
         sched_monitor_round(m);
-        if (gc_period_over(os_now())) gc_force_periodic();
+        int64_t now = os_now();
+        if (gc_period_over(now)) gc_force_periodic();
+        scavenger_tick(now);
     }
 }
 

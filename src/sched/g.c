@@ -35,6 +35,7 @@ static const char *const wait_names[WAIT_REASONS] = {
     [WAIT_ONCE] = "once",
     [WAIT_IO] = "IO wait",
     [WAIT_GC_SWEEP] = "GC sweep wait",
+    [WAIT_GC_SCAVENGE] = "GC scavenge wait",
     [WAIT_FINALIZER] = "finalizer wait",
     [WAIT_IDLE_SYSTEM] = "idle",
 };

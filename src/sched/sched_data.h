@@ -40,6 +40,7 @@ enum wait_reason {
     WAIT_ONCE,
     WAIT_IO,
     WAIT_GC_SWEEP,
+    WAIT_GC_SCAVENGE,
     WAIT_FINALIZER,
     WAIT_IDLE_SYSTEM,
     WAIT_REASONS

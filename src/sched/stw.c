@@ -66,9 +66,10 @@ static struct {
 
 const char *stop_reason_name(enum stop_reason r)
 {
-    static const char *const names[STOP_REASONS] = { "gc mark", "gc termination",
-                                                     "change of the number of Ps", "statistics",
-                                                     "test" };
+    static const char *const names[STOP_REASONS] = {
+        "gc mark",    "gc termination", "change of the number of Ps",
+        "statistics", "free memory",    "test"
+    };
     return r < STOP_REASONS ? names[r] : "unknown";
 }
 

@@ -8,7 +8,15 @@
 
 #include "sched/sched_data.h"
 
-enum stop_reason { STOP_GC_MARK, STOP_GC_TERM, STOP_PROCS, STOP_STATS, STOP_TEST, STOP_REASONS };
+enum stop_reason {
+    STOP_GC_MARK,
+    STOP_GC_TERM,
+    STOP_PROCS,
+    STOP_STATS,
+    STOP_FREE_MEMORY,
+    STOP_TEST,
+    STOP_REASONS
+};
 
 struct stop_result {
     int64_t begin, stopped; /* os_now when asked, and when all had stopped */

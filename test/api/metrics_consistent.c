@@ -187,6 +187,7 @@ TEST(modes_that_are_on_have_fired)
         sink = gort_alloc_noscan(100);
     if (mode("gcstress")) CHECK(read_metric("/gort/gc/debug/gcstress:events") > 0);
     if (mode("gccheck")) CHECK(read_metric("/gort/gc/debug/gccheck:events") > 0);
+    if (mode("scavstress")) CHECK(read_metric("/gort/heap/scavenge/stress:events") > 0);
     if (mode("randyield")) CHECK(read_metric("/gort/sched/debug/yields:events") > 0);
     if (mode("migrate")) CHECK(read_metric("/gort/sched/debug/migrations:events") > 0);
 }

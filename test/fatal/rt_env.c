@@ -11,9 +11,16 @@
 // EXPECT gc-negative env:GORTGC=-1 stderr=^gort: GORTGC=-1: expected a percentage
 // EXPECT gc-trailing env:GORTGC=100% stderr=^gort: GORTGC=100%: expected a percentage
 // EXPECT gc-huge env:GORTGC=99999999999999999999 stderr=^gort: GORTGC=99999999999999999999: expected
-// EXPECT limit env:GORTMEMLIMIT=512MiB stderr=^gort: GORTMEMLIMIT=512MiB: GORTMEMLIMIT is not supported by this version of gort$
+// EXPECT limit exit=0 env:GORTMEMLIMIT=512MiB stdout=^main ran$
+// EXPECT limit-of-nothing exit=0 env:GORTMEMLIMIT=0 stdout=^main ran$
+// EXPECT limit-negative env:GORTMEMLIMIT=-1 stderr=^gort: GORTMEMLIMIT=-1: expected a number of bytes
+// EXPECT limit-space env:GORTMEMLIMIT=5_GiB stderr=^gort: GORTMEMLIMIT=5_GiB: expected a number of bytes
+// EXPECT limit-empty-unit env:GORTMEMLIMIT=MiB stderr=^gort: GORTMEMLIMIT=MiB: expected a number of bytes
+// EXPECT limit-word absent=main ran
 // EXPECT limit-word env:GORTMEMLIMIT=lots stderr=^gort: GORTMEMLIMIT=lots: expected a number of bytes, with or without one of the suffixes B, KiB, MiB, GiB, TiB, or "off"$
 // EXPECT limit-unit env:GORTMEMLIMIT=5MB stderr=^gort: GORTMEMLIMIT=5MB: expected a number of bytes
+// EXPECT scavtrace exit=0 env:GORTDEBUG=scavtrace=1 stderr=^scav \d+ KiB work \(bg\), \d+ KiB work \(eager\), \d+ KiB now, \d+% util \(forced\)$
+// EXPECT scavtrace-value env:GORTDEBUG=scavtrace=2 stderr=^gort: GORTDEBUG=scavtrace=2: expected scavtrace=N with N a whole number from 0 to 1$
 // EXPECT limit-huge env:GORTMEMLIMIT=9999999999TiB stderr=^gort: GORTMEMLIMIT=9999999999TiB: expected a number of bytes
 // EXPECT procs-zero env:GORTMAXPROCS=0 stderr=^gort: GORTMAXPROCS=0: expected a whole number from 1 to 256$
 // EXPECT procs-many env:GORTMAXPROCS=257 stderr=^gort: GORTMAXPROCS=257: expected a whole number from 1 to 256$
@@ -40,6 +47,7 @@ static int main_goroutine(int argc, char **argv)
     for (int i = 0; i < 10000; i++)
         block = gort_alloc(1000);
     gort_gc();
+    gort_free_os_memory();
     return 0;
 }
 

@@ -59,19 +59,38 @@ TEST(percent)
         bad("GORTGC", wrong[i], "percentage");
 }
 
-TEST(memory_limit_is_refused_clearly)
+TEST(memory_limit)
 {
-    static const char *const good[] = {
-        "1", "1B", "64KiB", "64MiB", "2GiB", "1TiB", "9223372036854775807", "8388607TiB"
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {
+        { "0", 0 },
+        { "1", 1 },
+        { "1B", 1 },
+        { "64KiB", 64 * KB },
+        { "64MiB", 64 * MB },
+        { "2GiB", 2 * GB },
+        { "1TiB", 1024 * GB },
+        { "9223372036854775806", INT64_MAX - 1 },
+        { "8388607TiB", UINT64_C(8388607) << 40 },
+        { "9223372036854775807", UINT64_MAX }, // as gort_set_memory_limit: none
+        { "off", UINT64_MAX },
+        { "", UINT64_MAX },
     };
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        bad("GORTMEMLIMIT", good[i], "not supported");
-    static const char *const wrong[] = {
-        "GiB", "1.5GiB", "1gib", "1KB", "1K", "-1", "9223372036854775808", "8388608TiB", "1GiBB"
-    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        CHECK(parse("GORTMEMLIMIT", good[i].text));
+        CHECK_EQ(e.memory_limit, good[i].bytes);
+    }
+    static const char *const wrong[] = { "GiB", "1.5GiB",  "1gib",
+                                         "1KB", "1K",      "-1",
+                                         "OFF", "1GiBB",   "9223372036854775808",
+                                         " 1",  "0x10MiB", "8388608TiB" };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         bad("GORTMEMLIMIT", wrong[i], "expected a number of bytes");
-    CHECK(parse("GORTMEMLIMIT", "off"));
+    CHECK(parse("GORTDEBUG", "scavtrace=1,scavstress=3"));
+    CHECK_EQ(e.scavtrace, 1);
+    CHECK_EQ(e.scavstress, 3);
 }
 
 TEST(procs)
@@ -132,7 +151,7 @@ int main(void)
 {
     RUN(defaults);
     RUN(percent);
-    RUN(memory_limit_is_refused_clearly);
+    RUN(memory_limit);
     RUN(procs);
     RUN(traceback);
     RUN(debug);

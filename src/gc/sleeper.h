@@ -1,0 +1,24 @@
+/* A system goroutine that sleeps until it is wanted, and those who want it.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_GC_SLEEPER_H
+#define GORT_GC_SLEEPER_H
+
+#include "sched/sched.h"
+
+struct sleeper {
+    struct g *g;     /* set before parked */
+    uint32_t parked; /* atomic */
+    uint32_t wanted; /* atomic */
+};
+
+/* On its goroutine, outside sections: returns once it is wanted, at once if it already is. */
+void sleeper_park(struct sleeper *s, enum wait_reason why);
+/* Any thread of the runtime, with locks or without, not while the world is stopped.  Calls between two
+ * parkings count as one. */
+void sleeper_wake(struct sleeper *s);
+/* A new system goroutine. */
+void sleeper_start(void (*fn)(void *), const char *name);
+
+#endif
