@@ -40,6 +40,8 @@ for load in "$@"; do
         'BEGIN { printf "%-12s %7.1f instructions for each of %d objects\n", load, n / objects, objects }'
     callgrind_annotate --auto=no "$tmp/out" | awk -v objects=$objects -v top="$top" '
         /^ *[0-9,]+ \(/ && !/PROGRAM TOTALS/ {
-            n = $1; gsub(",", "", n); name = $0; sub(/.*:/, "", name); sub(/ \[.*/, "", name); of[name] += n }
+            n = $1; gsub(",", "", n); name = $0
+            sub(/.*:/, "", name); sub(/ \[.*/, "", name); sub(/\047[0-9]+$/, "", name)
+            of[name] += n }
         END { for (f in of) printf "%22.1f  %s\n", of[f] / objects, f | ("sort -rn | head -" top) }'
 done
