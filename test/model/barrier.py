@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+"""The write barrier's model: barrier.pml.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["GORT_SOURCE_DIR"], "tools"))
+import run_spin  # noqa: E402
+
+run_spin.main("barrier.pml")
