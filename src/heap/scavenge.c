@@ -16,7 +16,7 @@
  * Note [Huge pages].  The kernel is asked for huge pages (2 MB) everywhere but in the first SMALL_HEAP
  * bytes of the heap.  A fault that brings 2 MB costs a quarter of the 512 faults that it replaces, and
  * marking misses the TLB less; but a program with a small heap would hold 2 MB for a few objects.  What
- * is below the line is populated some pages at a time instead.
+ * is below the line is populated two pages at a time instead (doc/decisions/0010).
  *   So that huge pages stay whole, wholly free blocks go back first and at once, and dense chunks are let
  * alone (pagealloc.c).  When part of a block must go, its chunk is taken out of huge pages: else the
  * kernel's own collapsing of pages (khugepaged) would bring back what was given back, uncounted.  A
@@ -41,9 +41,7 @@
 #define ASSIST_LEAST                                                                               \
     ((size_t)1 * MB) /* an assist for the limit does up to this, or twice its due */
 #define STRESS_BYTES ((size_t)1 * MB)
-#define POPULATE_LEAST 1u /* pages beyond those asked for */
-#define POPULATE_MOST 7u
-#define POPULATE_SHIFT 6 /* 1/64 of what is in use */
+#define POPULATE_AHEAD 1 /* pages; more would gain nothing: doc/decisions/0010 */
 
 _Static_assert(SMALL_HEAP % CHUNK_BYTES == 0, "huge pages go by chunks");
 
@@ -239,10 +237,7 @@ void scav_generation_stw(void)
 size_t scav_populate(struct page_cache *c, uintptr_t base, size_t npages)
 {
     if (pagealloc_is_huge(&heap->pages, base)) return 0; /* one fault brings the block */
-    uint64_t most = atomic_load_relaxed(&heap->in_use) >> (PAGE_SHIFT + POPULATE_SHIFT);
-    if (most < POPULATE_LEAST) most = POPULATE_LEAST;
-    if (most > POPULATE_MOST) most = POPULATE_MOST;
-    size_t more = pagecache_populate(c, base, npages, most);
+    size_t more = pagecache_populate(c, base, npages, POPULATE_AHEAD);
     atomic_fetch_add_relaxed(&scav.counts.populated, more << PAGE_SHIFT);
     return more;
 }
