@@ -225,7 +225,7 @@ static void assist_is_bounded(void)
 {
     struct span *low = touched(4 * MB);
     touched(16 * KB);
-    struct span *high = touched(64 * MB);
+    struct span *high = touched(40 * MB); // all of it in one arena
     drop(low);
     scav_release(SIZE_MAX, SCAV_FORCED);
     drop(high);
