@@ -346,6 +346,7 @@ void gc_init(const struct gc_options *o)
     if (o != NULL) gc_debug = o->debug;
     heap_set_observe_stw((struct heap_observe){ .every = gc_debug.gcstress != 0 });
     gc.boot = gc.last_end = os_now();
+    scan_init();
     roots_init();
     finalizer_init(o != NULL ? o->call : NULL);
     totals_init(gc.boot);

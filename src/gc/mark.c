@@ -209,6 +209,9 @@ static void marker_run(struct marker *m)
         while (marker_job(m) || work_get_global(m->w));
     } while (marker_wait(m));
     work_dispose(m->w);
+    m->w->objects_marked += m->marked_objects;
+    m->w->bytes_marked += m->marked_bytes;
+    m->marked_objects = m->marked_bytes = 0;
     m->cpu += os_thread_cpu() - begin;
 }
 

@@ -33,6 +33,7 @@ struct marker {
     uint32_t id;         /* number of the P */
     uint32_t next;       /* place in fifo: the oldest, replaced next */
     uint32_t ticks;
+    uint64_t marked_objects, marked_bytes; /* moved to w at the end of a round */
     struct candidate fifo[MARK_FIFO];
     uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
     int64_t cpu; /* ns, this cycle */
@@ -43,24 +44,40 @@ void mark_overflowed(void);
 
 /* ---- one object ----------------------------------------------------------------------------- */
 
+/* The first mark in s: notes it in the arena, for who looks for spans without any. */
+static inline void mark_first(struct span *s)
+{
+    atomic_store_relaxed(&s->any_mark, 1u); /* several markers may: the same */
+    arena_bit_set(arena_of(s->base)->mark_pages, s->base);
+}
+
+static inline void marker_marked_large(struct marker *m, struct span *s)
+{
+    m->marked_bytes += s->npages << PAGE_SHIFT;
+    /* Acquire pairs with the release in alloc/large.c: a large object that is not zeroed yet holds
+     * old bytes, and nothing of its own. */
+    if (span_is_noscan(s) || !atomic_load_acquire(&s->large_zeroed)) return;
+    if (unlikely(!work_put(m->w, s->base))) mark_overflowed();
+}
+
 /* The slot has just become marked: counts it, and queues what is to be scanned. */
 static inline void marker_marked(struct marker *m, struct span *s, uint32_t index)
 {
-    struct arena *a = arena_of(s->base);
-    if (!arena_bit(a->mark_pages, s->base)) arena_bit_set(a->mark_pages, s->base);
-    m->w->objects_marked++;
-    m->w->bytes_marked += span_elem_size(s);
+    if (unlikely(atomic_load_relaxed(&s->any_mark) == 0)) mark_first(s);
+    m->marked_objects++;
+    if (unlikely(span_is_large(s))) {
+        marker_marked_large(m, s);
+        return;
+    }
+    m->marked_bytes += s->elem_size;
     if (span_is_noscan(s)) return;
-    /* Acquire pairs with the release in alloc/large.c: a large object that is not zeroed yet holds
-     * old bytes, and nothing of its own. */
-    if (span_is_large(s) && !atomic_load_acquire(&s->large_zeroed)) return;
     if (unlikely(!work_put(m->w, span_slot(s, index)))) mark_overflowed();
 }
 
-/* Marks the object that word points to, if it is one. */
+/* Marks the object that word points to, if it is one.  s is in use. */
 static inline void marker_mark(struct marker *m, uintptr_t word, struct span *s)
 {
-    if (span_state_of(s) != SPAN_IN_USE || word - s->base >= s->limit - s->base) return;
+    if (unlikely(word - s->base >= s->limit - s->base)) return;
     uint32_t i = span_index_of(s, word);
     if (gcbits_test(s->mark_bits, i) || !span_is_slot_allocated(s, i)) return;
     if (m->single ? gcbits_set_single(s->mark_bits, i) : gcbits_set(s->mark_bits, i))
@@ -76,10 +93,12 @@ static inline void marker_see(struct marker *m, uintptr_t word)
     if (word - m->lo >= m->bytes) return;
     struct arena *a = atomic_load_acquire(&arena_table[word >> ARENA_SHIFT]); /* see arena_of */
     if (unlikely(a == NULL)) return;
-    struct span *s = atomic_load_acquire(&a->spans[arena_page_index(word)]); /* see span_of */
-    if (s == NULL) return;
+    size_t page = arena_page_index(word);
+    unsigned kind = atomic_load_acquire(&a->page_kind[page]); /* pairs with set_page_kinds */
+    if (kind == PAGE_NOT_IN_USE) return;
+    struct span *s = atomic_load_relaxed(&a->spans[page]);
     arch_prefetch(s);
-    if (!arena_bit(a->noscan_pages, word)) arch_prefetch((const void *)word);
+    if (kind != PAGE_NOSCAN) arch_prefetch((const void *)word);
     struct candidate *place = &m->fifo[m->next++ & (MARK_FIFO - 1)], old = *place;
     place->word = word;
     place->span = s;
@@ -94,6 +113,8 @@ void marker_flush(struct marker *m);
 void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi);
 /* Words of stacks and registers: a word that equals an object's end marks the object too. */
 void scan_stack_words(struct marker *m, uintptr_t lo, uintptr_t hi);
+/* Once, at boot. */
+void scan_init(void);
 /* An object, or one oblet of a large one, that the queue held. */
 void scan_object(struct marker *m, uintptr_t obj);
 

@@ -121,15 +121,32 @@ static void scan_by_layout(struct marker *m, uint64_t word, uintptr_t base, uint
 
 /* ---- objects by layout ------------------------------------------------------------------------ */
 
-static inline void scan_by_bitmap(struct marker *m, const struct span *s, uintptr_t obj)
+/* Words of a slot, and as many ones, by size class, of those with pointer bits in the page. */
+#define BITMAP_CLASSES 27
+static struct {
+    uint8_t words;
+    uint64_t ones;
+} bitmap_class[BITMAP_CLASSES]; /* constant after scan_init */
+
+void scan_init(void)
 {
-    const uint64_t *bitmap = span_pointer_bitmap(s);
-    unsigned first = (unsigned)((obj - s->base) / WORD_SIZE), n = s->elem_size / WORD_SIZE;
+    for (unsigned c = 1; c < BITMAP_CLASSES; c++) {
+        unsigned n = size_class_table[c].size / WORD_SIZE;
+        bitmap_class[c].words = (uint8_t)n;
+        bitmap_class[c].ones = ~(uint64_t)0 >> (64 - n);
+    }
+    check(size_class_table[BITMAP_CLASSES - 1].size == BITMAP_MAX);
+}
+
+static inline void scan_by_bitmap(struct marker *m, uintptr_t obj, unsigned class)
+{
+    const uint64_t *bitmap = (const uint64_t *)(align_down(obj, PAGE_BYTES) + GORT_PAGE_BITS);
+    unsigned first = obj / WORD_SIZE % (PAGE_BYTES / WORD_SIZE), n = bitmap_class[class].words;
     unsigned at = first / 64, shift = first % 64;
     uint64_t mask = bitmap[at] >> shift;
     if (shift + n > 64) mask |= bitmap[at + 1] << (64 - shift);
-    if (n < 64) mask &= ((uint64_t)1 << n) - 1;
-    scan_mask(m, obj, mask);
+    m->w->scan_work += n * WORD_SIZE;
+    scan_mask(m, obj, mask & bitmap_class[class].ones);
 }
 
 static inline void scan_small_typed(struct marker *m, const struct span *s, uintptr_t obj)
@@ -156,17 +173,24 @@ static void scan_large(struct marker *m, const struct span *s, uintptr_t obj)
     scan_oblet(m, s, obj, end);
 }
 
-void scan_object(struct marker *m, uintptr_t obj)
+static never_inline void scan_other(struct marker *m, uintptr_t obj)
 {
     const struct span *s = span_of(obj);
-    if (s->layout == LAYOUT_BITMAP) {
-        m->w->scan_work += s->elem_size;
-        scan_by_bitmap(m, s, obj);
-    } else if (s->layout == LAYOUT_TYPED_FOOTER) {
+    if (s->layout == LAYOUT_TYPED_FOOTER) {
         m->w->scan_work += s->elem_size;
         scan_small_typed(m, s, obj);
     } else {
         assert_that(s->layout == LAYOUT_LARGE);
         scan_large(m, s, obj);
     }
+}
+
+void scan_object(struct marker *m, uintptr_t obj)
+{
+    const struct arena *a = arena_table[obj >> ARENA_SHIFT];
+    unsigned kind = a->page_kind[arena_page_index(obj)];
+    if (likely(kind < BITMAP_CLASSES))
+        scan_by_bitmap(m, obj, kind);
+    else
+        scan_other(m, obj);
 }

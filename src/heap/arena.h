@@ -20,6 +20,12 @@
 #define ARENA_BITMAP_WORDS (PAGES_PER_ARENA / 64)
 #define ARENA_ANYWHERE UINTPTR_MAX /* as a hint: leave every placement to the kernel */
 
+/* Values of page_kind: a size class whose objects have their pointer bits in the page, or one of
+ * these.  Every page of a span has its kind from when the span is published until it is hidden. */
+#define PAGE_NOT_IN_USE 0u
+#define PAGE_NOSCAN 254u /* objects without pointers */
+#define PAGE_OTHER 255u  /* objects whose pointers are described elsewhere */
+
 struct arena {
     struct span *spans[PAGES_PER_ARENA];       /* page -> span, NULL: free or not ours; atomic */
     uint64_t in_use_pages[ARENA_BITMAP_WORDS]; /* first page of each in-use span; atomic or/and */
@@ -27,8 +33,7 @@ struct arena {
         special_pages[ARENA_BITMAP_WORDS]; /* first page of in-use spans with specials; atomic */
     uint64_t
         mark_pages[ARENA_BITMAP_WORDS]; /* the collector's: spans with marked objects; atomic */
-    uint64_t
-        noscan_pages[ARENA_BITMAP_WORDS]; /* every page of a pointer-free in-use span; atomic */
+    uint8_t page_kind[PAGES_PER_ARENA]; /* what the marker must know of a page; atomic */
     uintptr_t base;
     uint64_t reserved;
 };

@@ -121,8 +121,8 @@ struct span {
     uint64_t inline_bits[2];
     uint64_t *bits;      /* pair of bit arrays kept by the record, NULL: none; gcbits.h */
     uint32_t bits_words; /* words in each of the two arrays */
-    uint32_t reserved1;
-    size_t large_size; /* object bytes of a large span as asked for */
+    uint32_t any_mark;   /* some slot was marked in this cycle, and the arena's bit set; atomic */
+    size_t large_size;   /* object bytes of a large span as asked for */
     const struct gort_type
         *large_type;          /* repeated every type->size bytes; NULL: noscan/conservative */
     struct special *specials; /* sorted by offset; special_lock */

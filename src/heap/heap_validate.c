@@ -165,8 +165,8 @@ static void prove_sets(struct proof *p)
 static void prove_page(struct proof *p, const struct arena *a, uintptr_t addr, const struct span *s)
 {
     bool in_use = s != NULL && s->state == SPAN_IN_USE, first = in_use && s->base == addr;
-    if (arena_bit(a->noscan_pages, addr) != (in_use && span_is_noscan(s)))
-        fail(p, "arena: listing of pointer-free pages", s);
+    if (a->page_kind[arena_page_index(addr)] != (s != NULL ? span_page_kind(s) : PAGE_NOT_IN_USE))
+        fail(p, "arena: kind of a page", s);
     if (arena_bit(a->in_use_pages, addr) != first) fail(p, "arena: listing of spans in use", s);
     if (arena_bit(a->special_pages, addr) != (first && s->specials != NULL))
         fail(p, "arena: listing of specials", s);

@@ -215,19 +215,19 @@ static struct page_run pages_alloc(struct mcache *c, size_t npages, size_t align
     return r;
 }
 
-static void set_noscan_pages(const struct span *s, bool on)
+uint8_t span_page_kind(const struct span *s)
+{
+    if (s->state != SPAN_IN_USE) return PAGE_NOT_IN_USE;
+    if (span_is_noscan(s)) return PAGE_NOSCAN;
+    return s->layout == LAYOUT_BITMAP ? span_class_size_class(s->span_class) : PAGE_OTHER;
+}
+
+/* Release: who sees a page's kind sees its span. */
+static void set_page_kinds(const struct span *s, uint8_t kind)
 {
     uintptr_t end = s->base + (s->npages << PAGE_SHIFT);
-    for (uintptr_t a = s->base; a < end;) {
-        size_t page = arena_page_index(a), left = (end - a) >> PAGE_SHIFT;
-        unsigned first = page % 64, n = left < 64 - first ? (unsigned)left : 64 - first;
-        uint64_t *word = &arena_of(a)->noscan_pages[page / 64], mask = bits_mask(first, n);
-        if (on)
-            atomic_fetch_or_relaxed(word, mask);
-        else
-            atomic_fetch_and_relaxed(word, ~mask);
-        a += (uintptr_t)n << PAGE_SHIFT;
-    }
+    for (uintptr_t a = s->base; a < end; a += PAGE_BYTES)
+        atomic_store_release(&arena_of(a)->page_kind[arena_page_index(a)], kind);
 }
 
 /* Makes the span visible; the fields are written. */
@@ -238,7 +238,7 @@ static void publish(struct span *s, unsigned state)
     if (state == SPAN_IN_USE) {
         struct arena *a = arena_of(s->base);
         arena_bit_set(a->in_use_pages, s->base);
-        if (span_is_noscan(s)) set_noscan_pages(s, true);
+        set_page_kinds(s, span_page_kind(s));
     }
     atomic_fetch_add_relaxed(&heap->span_allocs, 1);
 }
@@ -253,7 +253,7 @@ static void release_pages(struct span *s, uint64_t *counter)
     if (in_use) {
         arena_bit_clear(a->in_use_pages, s->base);
         arena_bit_clear(a->mark_pages, s->base);
-        if (span_is_noscan(s)) set_noscan_pages(s, false);
+        set_page_kinds(s, PAGE_NOT_IN_USE);
     }
     arena_set_spans(s->base, s->npages, NULL);
     lock_acquire(&heap->lock);
@@ -284,6 +284,7 @@ static void init_common(struct span *s, struct page_run r, size_t npages)
     s->large_size = 0;
     s->large_type = NULL;
     s->large_zeroed = 0;
+    s->any_mark = 0;
     s->manual_counter = NULL;
     s->alloc_cycle = heap_sweepgen() / 2;
     atomic_store_relaxed(&s->sweepgen, heap_sweepgen()); /* published by the state */

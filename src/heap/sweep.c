@@ -175,6 +175,7 @@ static void exchange_bits(struct span *s)
     s->alloc_bits = s->mark_bits;
     memset(old, 0, gcbits_words(s->nelems) * sizeof(uint64_t));
     s->mark_bits = old;
+    s->any_mark = 0;
     s->alloc_count = (uint16_t)live;
     s->free_index = 0;
     if (freed != 0) s->need_zero = 1;

@@ -387,14 +387,14 @@ CASE(page_of_another_span, "arena: a page leads to a span that it is no part of"
     *page_entry(manual, manual->npages) = manual;
 }
 
-CASE(noscan_bit_lost, "arena: listing of pointer-free pages")
+CASE(kind_lost, "arena: kind of a page")
 {
-    arena_bit_clear(arena(noscan)->noscan_pages, noscan->base + PAGE_BYTES);
+    arena(noscan)->page_kind[arena_page_index(noscan->base + PAGE_BYTES)] = PAGE_NOT_IN_USE;
 }
 
-CASE(noscan_bit_too_many, "arena: listing of pointer-free pages")
+CASE(kind_wrong, "arena: kind of a page")
 {
-    arena_bit_set(arena(large)->noscan_pages, large->base);
+    arena(large)->page_kind[arena_page_index(large->base)] = PAGE_NOSCAN;
 }
 
 CASE(in_use_bit_too_many, "arena: listing of spans in use")
