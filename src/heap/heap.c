@@ -72,7 +72,6 @@ void heap_sweepgen_advance_stw(void)
     }
     heap->sweep_cursor = 0;
     heap->reclaim_cursor = 0;
-    heap->pages_swept = 0;
     heap->kept = 0;
     atomic_store_relaxed(&heap->sweepers, 0);
     atomic_store_relaxed(&heap->sweepgen, g + 2); /* the world's restart publishes it */

@@ -47,7 +47,6 @@ struct heap {
     uint32_t sweepers cache_aligned; /* atomic: sweepers at work, and SWEEP_DRAINED */
     uint32_t sweep_cursor;           /* atomic: next span class to look at for heap_sweep_one */
     uint64_t reclaim_cursor;         /* atomic: next page word to look at for heap_sweep_reclaim */
-    uint64_t pages_swept;            /* since the generation rose */
     uint64_t kept; /* atomic; bytes of unmarked objects that sweeping kept, since then */
 
     /* Counters, bytes unless said otherwise; atomic, relaxed: statistics. */
@@ -110,6 +109,7 @@ static inline uint64_t heap_live(void)
 }
 static inline void heap_live_add(int64_t bytes)
 {
+    if (bytes == 0) return; /* the common case of a span that was used up */
     atomic_fetch_add_relaxed(&heap->live, (uint64_t)bytes);
 }
 /* At the end of marking: what was marked.  World stopped; caches published. */

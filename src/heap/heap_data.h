@@ -176,10 +176,12 @@ struct mcache {
     uint64_t tiny_allocs;
     uint64_t
         small_alloc_count[SIZE_CLASSES]; /* objects; counted by refill and publish, not by malloc */
-    uint64_t scan_alloc_bytes;           /* bytes allocated in scan classes, for the pacer */
-    uint64_t refills;                    /* spans taken from the central lists */
-    uint64_t windows;                    /* windows loaded from a span already cached */
-    uint64_t samples;                    /* allocations that were to be observed */
+    uint64_t small_free_count[SIZE_CLASSES]; /* objects; by sweeping for free slots */
+    uint64_t refills_swept;                  /* refills by such sweeping */
+    uint64_t scan_alloc_bytes;               /* bytes allocated in scan classes, for the pacer */
+    uint64_t refills;                        /* spans taken from the central lists */
+    uint64_t windows;                        /* windows loaded from a span already cached */
+    uint64_t samples;                        /* allocations that were to be observed */
 };
 
 _Static_assert(offsetof(struct mcache, fast) == 0, "the inline prefix comes first");

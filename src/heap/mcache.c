@@ -311,8 +311,11 @@ void mcache_flush_stats(struct mcache *c)
     move_count(&heap->refills, &c->refills);
     move_count(&heap->windows, &c->windows);
     move_count(&heap->samples, &c->samples);
+    move_count(&heap->refills_swept, &c->refills_swept);
     for (unsigned i = 1; i < SIZE_CLASSES; i++)
         move_count(&heap->classes[i].allocs, &c->small_alloc_count[i]);
+    for (unsigned i = 1; i < SIZE_CLASSES; i++)
+        move_count(&heap->classes[i].frees, &c->small_free_count[i]);
 }
 
 void mcache_publish(struct mcache *c)

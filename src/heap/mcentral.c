@@ -29,26 +29,26 @@ void mcentral_put_swept(struct span *s)
 }
 
 /* Pops unswept spans until one has a free slot; those that have none are put where they belong. */
-static struct span *sweep_for_slots(struct span_set *unswept, int *tries)
+static struct span *sweep_for_slots(struct mcache *c, struct span_set *unswept, int *tries)
 {
     struct span *s;
     while (*tries > 0 && (s = spanset_pop(unswept)) != NULL) {
         --*tries;
-        if (!span_sweep_popped(s)) continue; /* it was dead */
+        if (!span_sweep_popped(s, c)) continue; /* it was dead */
         if (s->alloc_count < s->nelems) return s;
         mcentral_put_swept(s);
     }
     return NULL;
 }
 
-static struct span *sweep_for_span(struct mcentral *m, uint32_t g)
+static struct span *sweep_for_span(struct mcache *c, struct mcentral *m, uint32_t g)
 {
     int tries = MCENTRAL_SWEEP_TRIES;
     if (!heap_sweeper_enter()) return NULL;
-    struct span *s = sweep_for_slots(mcentral_partial_unswept(m, g), &tries);
-    if (s == NULL) s = sweep_for_slots(mcentral_full_unswept(m, g), &tries);
+    struct span *s = sweep_for_slots(c, mcentral_partial_unswept(m, g), &tries);
+    if (s == NULL) s = sweep_for_slots(c, mcentral_full_unswept(m, g), &tries);
     heap_sweeper_leave();
-    if (s != NULL) atomic_fetch_add_relaxed(&heap->refills_swept, 1);
+    if (s != NULL) c->refills_swept++;
     return s;
 }
 
@@ -57,7 +57,7 @@ struct span *mcentral_cache_span(struct mcache *c, unsigned spc)
     uint32_t g = heap_sweepgen();
     struct mcentral *m = &heap->central[spc];
     struct span *s = spanset_pop(mcentral_partial_swept(m, g));
-    if (s == NULL) s = sweep_for_span(m, g);
+    if (s == NULL) s = sweep_for_span(c, m, g);
     if (s == NULL) s = span_alloc_small(c, spc);
     if (s == NULL) return NULL;
     check(s->alloc_count < s->nelems);

@@ -152,18 +152,24 @@ static void visit_dead(struct span *s)
 
 /* ---- step 4: roles change -------------------------------------------------------------------- */
 
-static void count_freed(const struct span *s, uint32_t freed)
+/* c: where an allocating P counts without atomics; NULL: nowhere. */
+static void count_freed(const struct span *s, uint32_t freed, struct mcache *c)
 {
+    unsigned class = span_class_size_class(s->span_class);
     if (freed == 0) return;
+    if (!span_is_large(s) && c != NULL) {
+        c->small_free_count[class] += freed;
+        return;
+    }
     if (!span_is_large(s)) {
-        atomic_fetch_add_relaxed(&heap->classes[span_class_size_class(s->span_class)].frees, freed);
+        atomic_fetch_add_relaxed(&heap->classes[class].frees, freed);
         return;
     }
     atomic_fetch_add_relaxed(&heap->large_frees, 1);
     atomic_fetch_add_relaxed(&heap->large_free_bytes, s->npages << PAGE_SHIFT);
 }
 
-static void exchange_bits(struct span *s)
+static void exchange_bits(struct span *s, struct mcache *c)
 {
     uint32_t live = gcbits_count(s->mark_bits, s->nelems);
     if (live > s->alloc_count) {
@@ -179,7 +185,7 @@ static void exchange_bits(struct span *s)
     s->alloc_count = (uint16_t)live;
     s->free_index = 0;
     if (freed != 0) s->need_zero = 1;
-    count_freed(s, freed);
+    count_freed(s, freed, c);
 }
 
 /* ---- step 5: where it goes ------------------------------------------------------------------- */
@@ -195,7 +201,7 @@ static bool place_swept(struct span *s, enum sweep_mode mode, uint32_t g)
     return empty && (mode == SWEEP_PUT || mode == SWEEP_RECLAIM);
 }
 
-bool span_sweep(struct span *s, enum sweep_mode mode)
+static bool sweep_counting(struct span *s, enum sweep_mode mode, struct mcache *c)
 {
     uint32_t g = heap_sweepgen();
     if (s->state != SPAN_IN_USE || atomic_load_relaxed(&s->sweepgen) != g - 1) {
@@ -206,9 +212,13 @@ bool span_sweep(struct span *s, enum sweep_mode mode)
     if (atomic_load_relaxed(&s->specials) != NULL) sweep_specials(s);
     if (unlikely(has_zombies(s))) report_zombies(s);
     if (unlikely(heap->params.clobber_free || heap->params.trace_frees)) visit_dead(s);
-    exchange_bits(s);
-    atomic_fetch_add_relaxed(&heap->pages_swept, s->npages);
+    exchange_bits(s, c);
     return place_swept(s, mode, g);
+}
+
+bool span_sweep(struct span *s, enum sweep_mode mode)
+{
+    return sweep_counting(s, mode, NULL);
 }
 
 bool span_sweep_try(struct span *s, enum sweep_mode mode, bool *freed)
@@ -226,9 +236,12 @@ void span_ensure_swept(struct span *s)
     if (!span_sweep_try(s, SWEEP_IN_PLACE, NULL)) wait_swept(s);
 }
 
-bool span_sweep_popped(struct span *s)
+bool span_sweep_popped(struct span *s, struct mcache *c)
 {
-    if (span_sweep_try(s, SWEEP_PRESERVE, NULL)) return true;
+    if (span_sweep_claim(s)) {
+        sweep_counting(s, SWEEP_PRESERVE, c);
+        return true;
+    }
     wait_swept(s);
     if (s->state != SPAN_DEAD) return true;
     span_free_tombstone(s);
@@ -259,7 +272,7 @@ static struct span *pop_unswept(uint32_t g)
 static size_t sweep_in_turn(struct span *s, int64_t *pages)
 {
     *pages = (int64_t)s->npages;
-    if (!span_sweep_popped(s)) {
+    if (!span_sweep_popped(s, NULL)) {
         *pages = 0; /* reclaimed and counted before */
         return 0;
     }

@@ -34,8 +34,9 @@ bool span_sweep_try(struct span *s, enum sweep_mode mode, bool *freed);
  * which case it was swept before, unless Note [Flushing caches] in mcache.h says otherwise. */
 void span_ensure_swept(struct span *s);
 /* The caller popped s from an unswept set.  On return it is swept and the caller's, or (false) it
- * was dead and its record is freed. */
-bool span_sweep_popped(struct span *s);
+ * was dead and its record is freed.  c: the cache of the P that allocates, which counts what was freed;
+ * NULL: none. */
+bool span_sweep_popped(struct span *s, struct mcache *c);
 
 /* Around sweeping of spans from sets: false when every unswept set was seen empty.  Between them the
  * sweep is not done. */

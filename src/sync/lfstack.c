@@ -60,6 +60,11 @@ struct lfnode *lfstack_pop(struct lfstack *s)
     return NULL;
 }
 
+struct lfnode *lfstack_next_hint(const struct lfnode *n)
+{
+    return unpack(atomic_load_relaxed(&n->next));
+}
+
 bool lfstack_empty(const struct lfstack *s)
 {
     return atomic_load_relaxed(&s->head) == 0; /* a hint, stale at once */

@@ -25,6 +25,8 @@ struct lfstack {
 
 void lfstack_push(struct lfstack *s, struct lfnode *n);
 struct lfnode *lfstack_pop(struct lfstack *s); /* NULL: empty */
+/* What was below n when it was popped: perhaps what is popped next.  n is the caller's.  NULL: none. */
+struct lfnode *lfstack_next_hint(const struct lfnode *n);
 bool lfstack_empty(const struct lfstack *s);
 /* The node below n, the top one for n NULL; NULL: none.  While nobody pushes or pops. */
 struct lfnode *lfstack_below(const struct lfstack *s, const struct lfnode *n);
