@@ -1,7 +1,7 @@
 // Objects as large as the machine's memory: address space is what they take until they are touched, zero
 // at their ends and between, and gone when they die.
 //
-// TEST skip=asan,tsan timeout=120 serial modes=p1,p16,gcstress,migrate
+// TEST skip=asan,tsan timeout=120 serial modes=p1,p16,migrate
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"
 
