@@ -378,6 +378,8 @@ struct source {
       "Stacks of the runtime's threads: system stacks and signal stacks.")                         \
     X("/memory/classes/other", "bytes", GAUGE, AS_COUNT, true, memory.other,                       \
       "Records of goroutines, timers, descriptors, finalizers.")                                   \
+    X("/memory/classes/profiling/buckets", "bytes", GAUGE, AS_COUNT, true, memory.profiling,       \
+      "Stacks kept for profiles.")                                                                 \
     X("/memory/classes/total", "bytes", GAUGE, AS_COUNT, true, memory.total,                       \
       "The sum of /memory/classes.")                                                               \
     X("/sched/gomaxprocs", "threads", GAUGE, AS_COUNT, false, procs,                               \

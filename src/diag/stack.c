@@ -125,7 +125,7 @@ const struct stack *stack_keep(const uintptr_t *pcs, unsigned n)
     const struct stack *head = atomic_load_acquire(list); /* pairs with put */
     const struct stack *s = find(head, NULL, &like.stack);
     if (s != NULL) return s;
-    struct stack *fresh = persistent_alloc(bytes, 8, &heap->meta);
+    struct stack *fresh = persistent_alloc(bytes, 8, &heap->profile_bytes);
     if (fresh == NULL) return NULL;
     memcpy(fresh, &like, bytes);
     return put(list, fresh, head);

@@ -53,6 +53,7 @@ static void read_records(const struct heap_stats *h, struct memory_classes *c)
     struct finalizer_counts f;
     finalizer_read_counts(&f);
     read_caches(h, c);
+    c->profiling = h->profile;
     c->mspan_inuse = h->span_records_used;
     c->mspan_free = h->span_records_free;
     c->metadata_other = h->meta + persistent_unused() + c->work_buffers;
@@ -68,7 +69,7 @@ void memory_read(const struct heap_stats *h, struct memory_classes *c)
     read_arenas(h, c);
     read_records(h, c);
     c->meta_sys = c->mspan_inuse + c->mspan_free + c->mcache_inuse + c->mcache_free +
-                  c->metadata_other - c->work_buffers + c->os_stacks + c->other;
+                  c->metadata_other - c->work_buffers + c->os_stacks + c->other + c->profiling;
     c->total = c->heap_sys + c->stack_sys + c->meta_sys;
     c->reserved = stack.bytes_reserved - stack.bytes_sys + h->sparse;
     c->kernel = os_mem_mapped() + ranges_bytes() + os_thread_stack_bytes();

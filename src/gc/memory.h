@@ -20,6 +20,7 @@ struct memory_classes {
     uint64_t metadata_other;
     uint64_t os_stacks;
     uint64_t other;
+    uint64_t profiling;
     uint64_t total; /* the sum of all above, work_buffers once */
     /* The three sums of gort_stats; together the total. */
     uint64_t heap_sys, stack_sys, meta_sys;

@@ -146,6 +146,7 @@ static void read_records(struct heap_stats *out)
     out->span_records_used = used < all ? used : all; /* read at different moments */
     out->span_records_free = all - out->span_records_used;
     out->caches = READ(cache_bytes);
+    out->profile = READ(profile_bytes);
     out->meta = READ(meta) + READ(table_bytes) + READ(arena_table_bytes);
     out->sparse = sparse_untouched();
 }
