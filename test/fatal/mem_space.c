@@ -6,7 +6,7 @@
 // EXPECT space-none exit=2 stderr=^fatal error: .*(out of memory|address space|see ulimit -v)
 // EXPECT space-none absent=done
 // EXPECT space-exhausted env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: (out of memory: gort_alloc can not allocate \d+ bytes; the heap has \d+ MB mapped, \d+ MB in use, \d+ MB live; address space is limited to 300 MB|can not create a thread)
-// EXPECT data-100 env:GORTMAXPROCS=1 exit=0 stdout=^done$
+// EXPECT data-160 env:GORTMAXPROCS=1 exit=0 stdout=^done$
 // EXPECT data-exhausted env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: (out of memory: gort_alloc can not allocate|can not create a thread)
 // EXPECT hint-taken exit=0 stdout=^done$
 // EXPECT hints-taken exit=0 stdout=^done$
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
     if (is("space-300") || is("space-exhausted")) limit(RLIMIT_AS, 300 * MB);
     if (is("space-150")) limit(RLIMIT_AS, 150 * MB);
     if (is("space-none")) limit(RLIMIT_AS, 24 * MB);
-    if (is("data-100") || is("data-exhausted")) limit(RLIMIT_DATA, 100 * MB);
+    if (is("data-160") || is("data-exhausted")) limit(RLIMIT_DATA, 160 * MB);
     if (is("hint-taken")) occupy(HINT);
     if (is("hints-taken"))
         for (uintptr_t i = 0; i < 127; i++)

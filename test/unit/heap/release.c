@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <sys/mman.h>
 
+#include "heap/scavenge.h"
 #include "heap_test.h"
 
 static struct mcache *caches[MAX_THREADS];
@@ -89,6 +90,29 @@ TEST(through_the_page_cache)
     prove_whole(caches, 1);
 }
 
+// Note [Reclaim before growth]: garbage that is not swept yet makes room for what is allocated.
+TEST(reclaim_before_growth)
+{
+    struct heap_stats before, st;
+    for (int i = 0; i < 40; i++)
+        CHECK(span_alloc_large(caches[0], MB, 8, true) != NULL);
+    for (int i = 0; i < 2000; i++)
+        CHECK_NE(take(caches[0], 20), 0);
+    heap_read_stats(&before);
+    begin_sweep(caches, 1); // nothing is marked, and nobody sweeps
+    for (int i = 0; i < 40; i++) {
+        CHECK(span_alloc_large(caches[0], MB, 8, true) != NULL);
+        heap_read_stats(&st);
+        CHECK_LE(st.in_use, before.in_use + MB);
+        CHECK_LE(scav_retained(), before.sys - before.released + 2 * MB);
+    }
+    CHECK_EQ(st.sys, before.sys);
+    finish_sweep();
+    prove_whole(caches, 1);
+    drop_all();
+    mcache_release(caches[0]);
+}
+
 static int stop;
 
 static void *allocate(void *arg)
@@ -143,6 +167,7 @@ int main(void)
     caches[0] = new_cache();
     RUN(released_and_reused);
     RUN(through_the_page_cache);
+    RUN(reclaim_before_growth);
     RUN(beside_allocation);
     return 0;
 }
