@@ -26,6 +26,7 @@
 #include <gort/metrics.h>
 #include <gort/net.h>
 #include <gort/panic.h>
+#include <gort/profile.h>
 #include <gort/sync.h>
 #include <gort/time.h>
 

@@ -25,7 +25,7 @@ static struct span *large_span(const struct shape *s, bool *observe)
         struct span *sp = span_alloc_large(p->mcache, s->size, s->align, s->noscan);
         if (sp != NULL) {
             sp->large_type = (const struct gort_type *)(uintptr_t)s->layout;
-            *observe = mcache_observe_bytes(p->mcache, s->size);
+            *observe = mcache_observe_bytes(p->mcache, span_elem_size(sp));
             return sp; /* pinned */
         }
         p_unpin();

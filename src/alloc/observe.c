@@ -39,7 +39,7 @@ static void stress(void)
 
 cold_path void alloc_observe_slow(void *x, const struct shape *s)
 {
-    struct alloc_event e = { .object = x, .size = s->size, .call = s->call };
+    struct alloc_event e = { .object = x, .size = s->size, .call = s->call, .frame = s };
     for (unsigned i = 0; i < nobservers; i++)
         observers[i](&e);
     if (gc_debug.gcstress != 0) stress();

@@ -13,8 +13,9 @@
 /* One allocation that is observed: complete, about to be returned to the program. */
 struct alloc_event {
     void *object;
-    size_t size;      /* as asked for */
-    const char *call; /* the public call */
+    size_t size;       /* as asked for */
+    const char *call;  /* the public call */
+    const void *frame; /* an address in the frame of the public call, or of one that it called */
 };
 
 #define ALLOC_OBSERVERS 4

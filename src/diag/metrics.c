@@ -19,6 +19,7 @@
 #include "base/ranges.h"
 #include "base/throw.h"
 #include "diag/events.h"
+#include "diag/memprofile.h"
 #include "gc/gc.h"
 #include "gc/memory.h"
 #include "gc/scavenger.h"
@@ -40,6 +41,7 @@ struct snapshot {
     struct gc_totals gc;
     struct stack_stats stack;
     struct gc_debug_counts gc_debug;
+    struct memprofile_counts profile;
     /* Sums of several. */
     struct memory_classes memory;
     uint64_t mapped;
@@ -135,6 +137,7 @@ static never_inline void snapshot_take(struct snapshot *s, bool with_heap)
     read_scavenger(s);
     read_sched(s);
     stack_read_stats(&s->stack);
+    memprofile_read_counts(&s->profile);
     if (with_heap) add_up(s);
     s->process_cpu = (uint64_t)os_process_cpu();
     s->mapped = os_mem_mapped() + ranges_bytes() + os_thread_stack_bytes();
@@ -318,6 +321,14 @@ struct source {
       "Mappings that GORTDEBUG=mapfail made fail.")                                                \
     X("/gort/os/thread-failures", "events", COUNTER, AS_COUNT, false, thread_failures,             \
       "Threads whose creation GORTDEBUG=threadfail made fail.")                                    \
+    X("/gort/profile/memory/buckets", "buckets", GAUGE, AS_COUNT, false, profile.buckets,          \
+      "Stacks and sizes that the memory profile tells apart.")                                     \
+    X("/gort/profile/memory/dropped", "objects", COUNTER, AS_COUNT, false, profile.dropped,        \
+      "Samples of the memory profile that were lost for want of memory.")                          \
+    X("/gort/profile/memory/live", "objects", GAUGE, AS_COUNT, false, profile.live,                \
+      "Sampled objects that were not freed yet.")                                                  \
+    X("/gort/profile/memory/samples", "objects", COUNTER, AS_COUNT, false, profile.samples,        \
+      "Allocations that the memory profile sampled.")                                              \
     X("/gort/sched/debug/migrations", "events", COUNTER, AS_COUNT, false, migrations,              \
       "Goroutines moved by GORTDEBUG=migrate.")                                                    \
     X("/gort/sched/debug/yields", "events", COUNTER, AS_COUNT, false, yields,                      \
@@ -379,7 +390,7 @@ struct source {
     X("/memory/classes/other", "bytes", GAUGE, AS_COUNT, true, memory.other,                       \
       "Records of goroutines, timers, descriptors, finalizers.")                                   \
     X("/memory/classes/profiling/buckets", "bytes", GAUGE, AS_COUNT, true, memory.profiling,       \
-      "Stacks kept for profiles.")                                                                 \
+      "Buckets and records of profiles.")                                                          \
     X("/memory/classes/total", "bytes", GAUGE, AS_COUNT, true, memory.total,                       \
       "The sum of /memory/classes.")                                                               \
     X("/sched/gomaxprocs", "threads", GAUGE, AS_COUNT, false, procs,                               \

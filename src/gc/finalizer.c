@@ -53,6 +53,8 @@ static struct {
     uint64_t set, queued, run; /* atomic; statistics */
 } finalizers;
 
+void (*gc_profile_freed)(struct special *sp);
+
 static void call_plainly(void (*fn)(void *), void *obj)
 {
     fn(obj);
@@ -178,14 +180,25 @@ static void queue_chain(struct finalizer *f)
     }
 }
 
-/* Other kinds stay in the chain of specials. */
+/* Nothing keeps the object: kinds that only watch it are told. */
+static void object_freed(struct special **chain)
+{
+    struct special *sp = *chain;
+    if (sp == NULL || sp->kind != SPECIAL_PROFILE) return; /* the last kind there is */
+    *chain = sp->next;
+    gc_profile_freed(sp);
+}
+
+/* Other kinds stay in the chain of specials of an object that is kept. */
 bool finalizer_dead_object(struct span *s, uintptr_t base, struct special **chain)
 {
     (void)s;
     (void)base;
     struct special *sp = *chain;
-    if (sp == NULL || sp->kind != SPECIAL_FINALIZER) /* the first kind there is */
+    if (sp == NULL || sp->kind != SPECIAL_FINALIZER) { /* the first kind there is */
+        object_freed(chain);
         return false;
+    }
     *chain = sp->next;
     queue_chain(finalizer_of(sp));
     return true;

@@ -81,6 +81,14 @@ int gc_set_percent(int percent);
 /* The memory limit in bytes, UINT64_MAX: none; returns the former. */
 uint64_t gc_set_limit(uint64_t limit);
 
+/* ---- the memory profile ------------------------------------------------------------------------ */
+
+struct special;
+/* The sweep freed an object that has a SPECIAL_PROFILE: sp, off its list, is its owner's again.  In a
+ * critical section, perhaps with locks up to HEAP held or the world stopped.  Set by src/diag before
+ * the first such special. */
+extern void (*gc_profile_freed)(struct special *sp);
+
 /* ---- roots kept by other floors --------------------------------------------------------------- */
 
 /* Calls emit for each piece of off-heap memory that holds pointers (DESIGN 4, rule 9).  Called with

@@ -20,8 +20,8 @@ struct memory_classes {
     uint64_t metadata_other;
     uint64_t os_stacks;
     uint64_t other;
-    uint64_t profiling;
-    uint64_t total; /* the sum of all above, work_buffers once */
+    uint64_t profiling; /* buckets and records of profiles */
+    uint64_t total;     /* the sum of all above, work_buffers once */
     /* The three sums of gort_stats; together the total. */
     uint64_t heap_sys, stack_sys, meta_sys;
     /* Address space without memory: of goroutine stacks and of sparse tables.  Not in the total. */

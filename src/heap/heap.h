@@ -61,7 +61,7 @@ struct heap {
     uint64_t meta;                 /* records and tables of floors 3 and 5, and what follows */
     uint64_t span_bytes;           /* span records, those never handed out too */
     uint64_t cache_bytes;          /* allocation caches of all Ps that there ever were */
-    uint64_t profile_bytes;        /* stacks kept for profiles */
+    uint64_t profile_bytes;        /* buckets and records of profiles */
     uint64_t table_bytes;          /* page allocator: regions, and pages touched of its tables */
     uint64_t arena_table_bytes;    /* pages touched of the arena table */
     uint64_t sparse;               /* address space of these tables; constant after heap_init */
@@ -128,7 +128,7 @@ struct heap_stats {
     uint64_t meta;     /* records and tables of this floor and floor 5, but for: */
     uint64_t span_records_used, span_records_free; /* bytes: of spans that exist, and others */
     uint64_t caches;                               /* bytes: caches of Ps */
-    uint64_t profile;                              /* bytes: stacks kept for profiles */
+    uint64_t profile;                              /* bytes: buckets and records of profiles */
     uint64_t sparse; /* address space of tables that nothing has touched; in no other figure */
     uint64_t alloc;  /* bytes in objects, unswept garbage included */
     uint64_t total_alloc, total_free; /* bytes of slots */

@@ -27,6 +27,7 @@
 #include "os/os.h"
 #include "rt/env.h"
 #include "rt/fault.h"
+#include "rt/hooks.h"
 #include "rt/sysmon.h"
 #include "sched/hooks.h"
 #include "sched/sched.h"
@@ -37,6 +38,8 @@ struct main_call {
     char **argv;
     int status;
 };
+
+struct rt_hooks rt_hooks;
 
 static uint32_t runs; /* atomic: calls of gort_run */
 
@@ -85,6 +88,7 @@ static void boot_collector(void)
     scavenger_set_limit(env.memory_limit);
     gc_init(&options);
     alloc_observe(false, 0);
+    if (rt_hooks.configure != NULL) rt_hooks.configure();
     gc_hooks_fill(&hooks);
     sched_hooks_install(&hooks);
 }
@@ -120,6 +124,7 @@ static void run_main(void *arg)
     sysmon_start();
     step("main function");
     go_call(call_main, arg);
+    if (rt_hooks.main_returned != NULL) rt_hooks.main_returned();
     step("main function returned");
     sched_main_done();
 }

@@ -145,6 +145,13 @@ static bool read_traceback(struct reading *r)
     return bad(r, "none, single, all, system or crash");
 }
 
+/* Whether the file can be written shows when src/diag is configured. */
+static bool read_mem_profile(struct reading *r)
+{
+    r->e->mem_profile = r->value.s;
+    return true;
+}
+
 /* ---- GORTDEBUG ------------------------------------------------------------------------------- */
 
 #define SIGNAL_LEAST 1
@@ -162,6 +169,7 @@ static const struct knob {
     { "gctrace", offsetof(struct env, gctrace), 0, 1 },
     { "mapfail", offsetof(struct env, mapfail), 0, UINT32_MAX },
     { "mapfailfrom", offsetof(struct env, mapfailfrom), 0, UINT32_MAX },
+    { "memprofilerate", offsetof(struct env, profilerate), 0, INT64_MAX },
     { "migrate", offsetof(struct env, migrate), 0, 1 },
     { "randyield", offsetof(struct env, randyield), 0, UINT32_MAX },
     { "scavstress", offsetof(struct env, scavstress), 0, UINT32_MAX },
@@ -216,6 +224,7 @@ static bool read_knob(struct reading *r, struct text pair)
     if (k->field == offsetof(struct env, stopsignal) && signal_is_taken(v))
         return bad(r, "a stopsignal that programs may catch and neither faults nor libc use");
     if (k->field == offsetof(struct env, seed)) r->e->seed_given = true;
+    if (k->field == offsetof(struct env, profilerate)) r->e->profilerate_given = true;
     memcpy((char *)r->e + k->field, &v, sizeof v);
     return true;
 }
@@ -241,7 +250,7 @@ bool env_parse(struct env *e, const char *(*get)(const char *name), char *error,
     } variables[] = {
         { "GORTGC", read_gc },          { "GORTMEMLIMIT", read_memory_limit },
         { "GORTMAXPROCS", read_procs }, { "GORTTRACEBACK", read_traceback },
-        { "GORTDEBUG", read_debug },
+        { "GORTDEBUG", read_debug },    { "GORTMEMPROFILE", read_mem_profile },
     };
     *e = (struct env){ .gc_percent = DEFAULT_PERCENT,
                        .memory_limit = UINT64_MAX,

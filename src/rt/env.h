@@ -29,6 +29,8 @@ struct env {
     uint64_t memory_limit; /* GORTMEMLIMIT; UINT64_MAX: none */
     enum traceback_level traceback;
     bool seed_given;
+    const char *mem_profile; /* GORTMEMPROFILE; NULL: none */
+    bool profilerate_given;
 
     uint64_t gctrace;     /* a line for each collection */
     uint64_t boottrace;   /* a line for each step of boot */
@@ -44,6 +46,7 @@ struct env {
     uint64_t tinyrunq;    /* run queues of 4 */
     uint64_t seed;        /* of all random choices */
     uint64_t stopsignal;  /* number of the signal that stops threads */
+    uint64_t profilerate; /* memprofilerate: bytes for each sample; 1: every allocation */
     uint64_t mapfail;     /* the n-th mapping call fails */
     uint64_t mapfailfrom; /* and all later ones */
     uint64_t threadfail;  /* the n-th and all later creations of a thread fail */

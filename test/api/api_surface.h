@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 
 #include "test.h"
@@ -551,6 +552,25 @@ TEST(metrics)
     CHECK(untouched > 2);
 }
 
+// ---- the memory profile
+
+TEST(memory_profile)
+{
+    int64_t rate = gort_set_mem_profile_rate(4096);
+    CHECK_GE(rate, 0);
+    for (int i = 0; i < 1000; i++) {
+        char *x = (char *)gort_alloc(100);
+        CHECK_EQ(x[99], 0);
+    }
+    gort_gc();
+    int null = open("/dev/null", O_WRONLY);
+    CHECK_EQ(gort_mem_profile_write(null), 0);
+    close(null);
+    CHECK_EQ(gort_mem_profile_write(-1), -1);
+    CHECK_EQ(gort_set_mem_profile_rate(rate), 4096);
+    CHECK_EQ(gort_set_mem_profile_rate(-1), rate);
+}
+
 static int gort_main(int argc, char **argv)
 {
     CHECK(argc >= 1 && argv[0] != NULL);
@@ -565,6 +585,7 @@ static int gort_main(int argc, char **argv)
     RUN(panic_and_defer);
     RUN(network);
     RUN(metrics);
+    RUN(memory_profile);
     RUN(collector);
     return 42;
 }

@@ -1,0 +1,19 @@
+/* Call stacks for profiles: the program's frames, as return addresses.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_DIAG_CALLSTACK_H
+#define GORT_DIAG_CALLSTACK_H
+
+#include "base/config.h"
+
+#define CALLSTACK_MAX 64
+
+/* The calling goroutine's frames, innermost first, at most CALLSTACK_MAX; returns how many.  Each is an
+ * address inside the calling instruction.  Without the frames up to the one in which `inside` lies, without
+ * public calls of gort at the inner end, and without what starts a goroutine at the outer one.  NULL: none
+ * of the inner frames is left out for its place.
+ * Outside critical sections: the unwinder may take the loader's lock. */
+unsigned callstack_here(uintptr_t pc[CALLSTACK_MAX], const void *inside);
+
+#endif

@@ -1,0 +1,18 @@
+/* What src/diag does in the course of a program: it fills the table by a constructor, since nothing may
+ * name its symbols.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_RT_HOOKS_H
+#define GORT_RT_HOOKS_H
+
+struct rt_hooks {
+    /* Boot: the environment is read, heap and collector are there; one thread, no P yet. */
+    void (*configure)(void);
+    /* The main function has returned: on its goroutine, while everything still runs. */
+    void (*main_returned)(void);
+};
+
+extern struct rt_hooks rt_hooks; /* constant after load; NULL: nothing to be done */
+
+#endif
