@@ -75,6 +75,12 @@ static void check_blocks(int n)
             CHECK_EQ(blocks[i][k], i + 1);
 }
 
+static __attribute__((noinline)) void small_objects(void)
+{
+    for (size_t i = 0; i < 2000; i++)
+        gort_keep_alive(gort_alloc_noscan(i % 2000 + 16));
+}
+
 TEST(free_os_memory_gives_all_back)
 {
     gort_stats s;
@@ -84,7 +90,10 @@ TEST(free_os_memory_gives_all_back)
     gort_read_stats(&s);
     CHECK_GE(s.heap_sys - s.heap_released, BLOCKS * MB);
     drop(4);
+    small_objects(); // so that the next pages that a P takes hold memory
     wipe_stack();
+    gort_gc();
+    small_objects();
     gort_free_os_memory();
     // Nothing has been allocated since: not a page is left, caches of Ps included.
     if (getenv("GORTDEBUG") == NULL) CHECK(read_metric("/memory/classes/heap/free:bytes") == 0);
@@ -178,7 +187,7 @@ TEST(limit_holds_when_live_fits)
     }
     // A lower one has memory given back at once.
     memset(lists, 0, sizeof lists);
-    gort_gc();
+    wipe_stack();
     gort_set_memory_limit(20 * (int64_t)MB);
     CHECK_LE((size_t)read_metric("/gort/memory/counted:bytes"), 20 * MB);
     gort_set_memory_limit(INT64_MAX);
