@@ -14,6 +14,10 @@
  *
  * A large stack is one job of one marker: what it points to is shared all the same.
  *
+ * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold addresses
+ * of spans, and no objects: a span's address that was left in a parked frame kept the object that came
+ * to lie there, be it of gigabytes, for as long as the goroutine slept.
+ *
  * Locking: registered ranges by ROOTS, in a critical section of a goroutine; so the stopper, who
  * waited for all sections to end, reads them freely.  (A thread without a goroutine has no sections
  * that a stop waits for: the calls refuse it.)  Everything else here belongs to the cycle.
@@ -206,6 +210,7 @@ static uint64_t scan_g(struct marker *m, struct g *g)
     struct scan_range r[G_RANGES];
     int n = g_scan_ranges_stw(g, r);
     uint64_t bytes = 0;
+    if (g->no_objects) return 0;
     if (g->status != G_DEAD) scan_g_record(m, g);
     for (int i = 0; i < n; i++) {
         scan_stack_words(m, r[i].lo, r[i].hi);

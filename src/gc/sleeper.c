@@ -48,6 +48,6 @@ void sleeper_wake(struct sleeper *s)
 
 void sleeper_start(void (*fn)(void *), const char *name)
 {
-    struct g_options o = { .name = name, .is_system = true };
+    struct g_options o = { .name = name, .is_system = true, .no_objects = true };
     g_start(fn, NULL, &o, (uintptr_t)__builtin_return_address(0));
 }

@@ -18,7 +18,7 @@ void sleeper_park(struct sleeper *s, enum wait_reason why);
 /* Any thread of the runtime, with locks or without, not while the world is stopped.  Calls between two
  * parkings count as one. */
 void sleeper_wake(struct sleeper *s);
-/* A new system goroutine. */
+/* A new system goroutine.  Its stack is not scanned: fn, and what it calls, holds no objects. */
 void sleeper_start(void (*fn)(void *), const char *name);
 
 #endif

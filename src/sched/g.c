@@ -122,7 +122,7 @@ static struct g *g_take_dead(struct p *p, size_t stack_size)
 void g_init_common(struct g *g)
 {
     g->wait_reason = WAIT_NONE;
-    g->is_system = g->is_attached = g->in_blocking = false;
+    g->is_system = g->no_objects = g->is_attached = g->in_blocking = false;
     g->m = NULL;
     g->sched_link = NULL;
     g->wake_param = NULL;
@@ -193,6 +193,7 @@ struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uint
     if (o != NULL) {
         if (o->name != NULL) format_into(g->name, sizeof g->name, "%.31s", o->name);
         g->is_system = o->is_system;
+        g->no_objects = o->no_objects;
     }
     arch_context_make(&g->ctx, g_place_args(g, o), g_main, g);
     if (!g->is_system) atomic_fetch_add_relaxed(&sched.ng, 1);

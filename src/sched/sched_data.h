@@ -89,6 +89,7 @@ struct g {
     uint32_t status;         /* enum g_status; atomic, see the diagram */
     uint8_t wait_reason;     /* enum wait_reason; own */
     bool is_system;          /* one of the runtime's own: not counted, not a deadlock's victim */
+    bool no_objects;         /* of a system goroutine: its stack is not scanned; constant */
     bool is_attached;        /* stands for a foreign thread */
     bool in_blocking;        /* BLOCKING through gort_enter_blocking, for misuse reports */
     uint64_t goid;           /* never reused; own */

@@ -73,17 +73,33 @@ typedef struct block {
 } block;
 GORT_TYPE(block, next);
 
-// With pointers: only what the type lists is looked at.
+enum { BLOCKS = 100 };
+
+static void make_blocks(void *unused)
+{
+    (void)unused;
+    block *b = gort_new_array(block, BLOCKS);
+    gort_set(&b[BLOCKS - 1].next, (block *)(void *)witness_new(1));
+    gort_set(&object, (char *)b);
+}
+
+static void check_blocks(void *unused)
+{
+    (void)unused;
+    block *b = (block *)(void *)object;
+    CHECK(b[BLOCKS - 1].next != NULL);
+    for (int i = 0; i < BLOCKS - 1; i++)
+        CHECK(b[i].next == NULL);
+}
+
+// With pointers, far in: what the last one points to is kept, and dies with the object.
 TEST(many_blocks_in_a_row)
 {
-    enum { N = 100 };
-    block *b = gort_new_array(block, N);
-    gort_set(&b[N - 1].next, (block *)(void *)witness_new(1));
-    gort_set(&object, (char *)b);
-    b = NULL;
+    on_goroutine(make_blocks, NULL);
+    gort_gc();
     gort_gc();
     CHECK_EQ(witness_deaths, 0);
-    CHECK_EQ(((block *)(void *)object)[N - 2].next == NULL, true);
+    on_goroutine(check_blocks, NULL);
     forget();
     collect_until(1);
     CHECK_EQ(witness_deaths, 1);
