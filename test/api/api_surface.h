@@ -229,6 +229,9 @@ TEST(collector)
 
     int percent = gort_set_gc_percent(50);
     CHECK_EQ(gort_set_gc_percent(percent), 50);
+    int64_t limit = gort_set_memory_limit((int64_t)1 << 40);
+    CHECK_EQ(gort_set_memory_limit(limit), (int64_t)1 << 40);
+    gort_free_os_memory();
 
     void **outside = (void **)calloc(4, sizeof(void *));
     gort_root_add(outside, 4 * sizeof(void *));
