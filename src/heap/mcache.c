@@ -214,17 +214,25 @@ void mcache_observe_stw(struct mcache *c)
     c->sample_left = next_sample(c);
 }
 
+/* What is left of held without its n lowest; *bytes: of these. */
+static uint64_t withhold(uint64_t held, int64_t n, int64_t *bytes, int64_t size)
+{
+    *bytes = n * size;
+    for (; n > 0; n--)
+        held &= held - 1;
+    return held;
+}
+
 /* Offers the fast path the held slots of the window before the next one that must be seen. */
 static void offer(struct mcache *c, unsigned spc)
 {
     uint64_t held = c->held[spc], kept = 0;
     if (unlikely(heap->observe.every)) return;
     if (c->sample_left != INT64_MAX) {
-        int64_t size = c->spans[spc]->elem_size, n = c->sample_left / size;
-        for (kept = held; n > 0 && kept != 0; n--) {
-            kept &= kept - 1;
-            c->sample_left -= size;
-        }
+        int64_t size = c->spans[spc]->elem_size, all = (int64_t)bits_popcount64(held) * size;
+        if (unlikely(all > c->sample_left))
+            kept = withhold(held, c->sample_left / size, &all, size);
+        c->sample_left -= all;
     }
     c->fast.classes[spc].free = held & ~kept;
     c->held[spc] = kept;
