@@ -3,6 +3,7 @@
 
 SPDX-License-Identifier: BSD-3-Clause
 """
+# TEST timeout=1200 skip=asan,ubsan,tsan,coverage,debug,clang
 import os
 import sys
 
