@@ -21,6 +21,7 @@
 #include "diag/traceback.h"
 #include "heap/heap.h"
 #include "heap/persistent.h"
+#include "sched/sched.h"
 
 #define STACK_LISTS 4096   /* a power of two */
 #define RUNTIME_FRAMES 24u /* the runtime has fewer between an observer and the public call */
@@ -125,7 +126,9 @@ const struct stack *stack_keep(const uintptr_t *pcs, unsigned n)
     const struct stack *head = atomic_load_acquire(list); /* pairs with put */
     const struct stack *s = find(head, NULL, &like.stack);
     if (s != NULL) return s;
+    crit_enter(); /* for the allocator's lock */
     struct stack *fresh = persistent_alloc(bytes, 8, &heap->profile_bytes);
+    crit_exit();
     if (fresh == NULL) return NULL;
     memcpy(fresh, &like, bytes);
     return put(list, fresh, head);
