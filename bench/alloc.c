@@ -33,7 +33,7 @@ struct line {
     int procs;
     const char *figure, *unit; // of those that the load prints; "peak" is added here
     double goal[BENCH_WHO];    // 0: none
-    bool once;                 // too long to repeat; all such loads run at the same time
+    bool once;                 // too long to repeat; all programs run it at the same time
 };
 
 // clang-format off
@@ -71,7 +71,7 @@ static const struct line lines[] = {
     { "trees-cpu", "trees", 2, "cpu", "ms CPU", { 0, 0, 0, 0 }, false },
     { "trees-peak", "trees", 2, "peak", "MB", { 0, 1, 0, 0 }, false },
     LOAD("larson", 2) LOAD("xmalloc", 2) LOAD("scratch", 2) LOAD("cfrac", 1) LOAD("espresso", 1)
-    FRAGMENT("fragment-runs", 3) FRAGMENT("fragment-single", 0)
+    FRAGMENT("fragment-runs", 3) FRAGMENT("fragment-idle", 3) FRAGMENT("fragment-single", 0)
 };
 // clang-format on
 #define LINES ((int)(sizeof lines / sizeof *lines))
@@ -206,10 +206,11 @@ static bool begins_run(int i)
     return true;
 }
 
-// One turn of everybody at line i; with `children`, they run on, from the n-th place, and are counted.
-static int turn_of_all(int i, struct child *children, int n)
+// One turn of everybody at line i.  With `children` they are started, and counted, and run on.
+static int turn_of_all(int i, struct child *children)
 {
     struct child one, *c;
+    int n = 0;
     for (int who = BENCH_WHO - 1; who >= 0; who--) {
         c = children != NULL ? &children[n] : &one;
         if (!start(c, (enum bench_who)who, &lines[i])) continue;
@@ -221,15 +222,15 @@ static int turn_of_all(int i, struct child *children, int n)
 
 static void measure(void)
 {
-    static struct child children[LINES * BENCH_WHO];
-    int n = 0;
+    struct child children[BENCH_WHO];
     for (int turn = 0; turn < runs; turn++)
         for (int i = 0; i < LINES; i++)
-            if (begins_run(i) && !lines[i].once) turn_of_all(i, NULL, 0);
-    for (int i = 0; i < LINES; i++)
-        if (begins_run(i) && lines[i].once) n = turn_of_all(i, children, n);
-    for (int i = 0; i < n; i++)
-        finish_checked(&children[i]);
+            if (begins_run(i) && !lines[i].once) turn_of_all(i, NULL);
+    for (int i = 0; i < LINES; i++) {
+        int n = begins_run(i) && lines[i].once ? turn_of_all(i, children) : 0;
+        for (int k = 0; k < n; k++)
+            finish_checked(&children[k]);
+    }
 }
 
 // Who is compared, in which version.

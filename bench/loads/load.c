@@ -84,28 +84,27 @@ static void mark_random(void)
 }
 static void fragment_runs(void)
 {
-    fragment_run(true);
+    fragment_run(true, true);
+}
+static void fragment_idle(void)
+{
+    fragment_run(true, false);
 }
 static void fragment_single(void)
 {
-    fragment_run(false);
+    fragment_run(false, true);
 }
 
 static const struct {
     const char *name;
     void (*run)(void);
 } loads[] = {
-    { "large-heap", large_heap_run },
-    { "mark-tree", mark_tree },
-    { "mark-random", mark_random },
-    { "trees", trees_run },
-    { "larson", larson_run },
-    { "xmalloc", xmalloc_run },
-    { "scratch", scratch_run },
-    { "cfrac", cfrac_run },
-    { "espresso", espresso_run },
-    { "fragment-runs", fragment_runs },
-    { "fragment-single", fragment_single },
+    { "large-heap", large_heap_run },   { "mark-tree", mark_tree },
+    { "mark-random", mark_random },     { "trees", trees_run },
+    { "larson", larson_run },           { "xmalloc", xmalloc_run },
+    { "scratch", scratch_run },         { "cfrac", cfrac_run },
+    { "espresso", espresso_run },       { "fragment-runs", fragment_runs },
+    { "fragment-idle", fragment_idle }, { "fragment-single", fragment_single },
 };
 
 static int run(int argc, char **argv)

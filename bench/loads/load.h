@@ -80,7 +80,7 @@ void xmalloc_run(void);
 void scratch_run(void);
 void cfrac_run(void);
 void espresso_run(void);
-void fragment_run(bool runs);
+void fragment_run(bool runs, bool busy);
 void marking_run(bool randomly);
 
 #endif

@@ -68,9 +68,9 @@ func checkKept() uint64 {
 	return sum
 }
 
-func goOn(seconds int) {
+func goOn(seconds int, busy bool) {
 	for i := 0; i < seconds*10; i++ {
-		for k := 0; k < 16384; k++ {
+		for k := 0; busy && k < 16384; k++ {
 			garbage = new(part64)
 		}
 		if quick {
@@ -81,7 +81,7 @@ func goOn(seconds int) {
 	}
 }
 
-func fragment(runs bool) {
+func fragment(runs, busy bool) {
 	const mb = 1048576
 	bytes, seed := 1024.0*mb, uint64(1)
 	if quick {
@@ -107,12 +107,13 @@ func fragment(runs bool) {
 	figure("at-0s", resident()/mb)
 	now, last := 0, 0.0
 	for _, at := range []int{1, 5, 10, 30, 60} {
-		goOn(at - now)
+		goOn(at-now, busy)
 		now, last = at, resident()
 		figure(fmt.Sprintf("at-%ds", now), last/mb)
 	}
 	figure("last", last/mb)
 	figure("by-live", last/liveBytes)
+	runtime.GC()
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
 	figure("spans", float64(s.HeapInuse)/mb)

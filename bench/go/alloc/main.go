@@ -95,8 +95,9 @@ var loads = map[string]func(){
 	"larson":          larson,
 	"xmalloc":         xmalloc,
 	"scratch":         scratch,
-	"fragment-runs":   func() { fragment(true) },
-	"fragment-single": func() { fragment(false) },
+	"fragment-runs":   func() { fragment(true, true) },
+	"fragment-idle":   func() { fragment(true, false) },
+	"fragment-single": func() { fragment(false, true) },
 }
 
 func main() {
