@@ -15,5 +15,11 @@
  * of the inner frames is left out for its place.
  * Outside critical sections: the unwinder may take the loader's lock. */
 unsigned callstack_here(uintptr_t pc[CALLSTACK_MAX], const void *inside);
+/* Takes the memory for rules (callstack.c); without, walks are slow. */
+void callstack_open(uint64_t *memory);
+
+/* The two ways of callstack_here, for tests. */
+unsigned callstack_by_unwinder(uintptr_t pc[CALLSTACK_MAX], const void *inside);
+bool callstack_by_rules(uintptr_t pc[CALLSTACK_MAX], const void *inside, unsigned *n);
 
 #endif

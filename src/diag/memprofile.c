@@ -180,6 +180,7 @@ static bool open_buckets(void)
 {
     crit_enter();
     bool open = membuckets_open(&prof.buckets);
+    if (open) callstack_open(&heap->profile_bytes);
     crit_exit();
     return open;
 }
@@ -405,8 +406,7 @@ static void configure(void)
     prof.last = MEMPROFILE_RATE;
     membuckets_init(&prof.buckets, &heap->profile_bytes);
     fixalloc_init(&prof.records, sizeof(struct mem_record), false, &heap->profile_bytes);
-    if (rate != 0 && !membuckets_open(&prof.buckets))
-        throw_msg("out of memory: none for the memory profile");
+    if (rate != 0 && !open_buckets()) throw_msg("out of memory: none for the memory profile");
     gc_profile_freed = on_freed;
     alloc_observer_add(on_alloc);
     store_rate_stw(rate);
