@@ -93,6 +93,9 @@ GORT_API void *gort_new_raw(const struct gort_type *type) GORT_NONNULL(1) GORT_A
 /* n zeroed objects in a row.  n may be 0. */
 GORT_API void *gort_new_array_raw(const struct gort_type *type, size_t n)
     GORT_NONNULL(1) GORT_ALLOCATES;
+/* n zeroed objects, each its own; their addresses go to out[0], .. out[n - 1], with barriers. */
+GORT_API void gort_new_batch_raw(const struct gort_type *type, void **out, size_t n)
+    GORT_NONNULL(1);
 /* One zeroed object with n elements of elem_size bytes from offset on: max(type->size, offset + n *
  * elem_size) bytes.  Up to offset scanned as type says, from there not at all when elem_noscan,
  * else conservatively. */
@@ -137,7 +140,35 @@ __attribute__((__always_inline__)) static inline void *gort_new_typed_(const str
     return gort_new_raw(type);
 }
 
+/* gort_alloc and gort_alloc_noscan: inline where n is a constant. */
+__attribute__((__always_inline__, __alloc_size__(1))) static inline void *gort_alloc_inline_(
+    size_t n)
+{
+#ifdef GORT_HAS_INLINE_ALLOC
+    if (__builtin_constant_p(n) && n >= 8 && n <= GORT_SLOT_MAX) {
+        void *x =
+            gort_take_scan_(n < 16 ? n : (n + 15) / 16 * 16, ~(uint64_t)0 >> (64 - n / 8) % 64);
+        if (__builtin_expect(x != NULL, 1)) return x;
+    }
+#endif
+    return gort_alloc(n);
+}
+__attribute__((__always_inline__, __alloc_size__(1))) static inline void *gort_alloc_noscan_inline_(
+    size_t n)
+{
+#ifdef GORT_HAS_INLINE_ALLOC
+    if (__builtin_constant_p(n) && n >= 1 && n <= GORT_SLOT_MAX) {
+        void *x = n < 16 ? gort_take_tiny_(n, 8) : gort_take_noscan_((n + 15) / 16 * 16);
+        if (__builtin_expect(x != NULL, 1)) return x;
+    }
+#endif
+    return gort_alloc_noscan(n);
+}
+
 GORT_END_DECLS
+
+#define gort_alloc(n) gort_alloc_inline_(n)
+#define gort_alloc_noscan(n) gort_alloc_noscan_inline_(n)
 
 /* T *gort_new(T): a new zeroed T, aligned to _Alignof(T) up to 8 KB; T is one identifier.  Scanned
  * as GORT_TYPE(T, ...) says; without it conservatively, or not at all when T is arithmetic. */
@@ -145,6 +176,12 @@ GORT_END_DECLS
 
 /* T *gort_new_array(T, size_t n): n zeroed Ts in a row; n may be 0. */
 #define gort_new_array(T, n) GORT_APPLY_(GORT_NEW_ARRAY_, __COUNTER__, T, gort_type_##T, #T, n)
+
+/* void gort_new_batch(T, T **out, size_t n): n zeroed Ts, each an object of its own, which live and
+ * die apart; out[0], .. out[n - 1] are set to them.  out may be local or in collected memory; n may
+ * be 0.  Cheaper than n times gort_new. */
+#define gort_new_batch(T, out, n)                                                                  \
+    GORT_APPLY_(GORT_NEW_BATCH_, __COUNTER__, T, gort_type_##T, #T, out, n)
 
 /* T *gort_new_flex(T, field, size_t n): a zeroed T whose last field is a flexible array of n.  The
  * array is scanned by its element type: arithmetic not at all, else conservatively. */
@@ -168,6 +205,14 @@ GORT_END_DECLS
     __extension__({                                                                                \
         GORT_TYPE_FIND_(id, T, symbol, name);                                                      \
         (T *)gort_new_array_raw(gort_desc_##id, (n));                                              \
+    })
+#define GORT_NEW_BATCH_(id, T, symbol, name, out, n)                                               \
+    __extension__({                                                                                \
+        GORT_TYPE_FIND_(id, T, symbol, name);                                                      \
+        GORT_STRICT_BEGIN_                                                                         \
+        T **const gort_out_##id = (out);                                                           \
+        GORT_STRICT_END_                                                                           \
+        gort_new_batch_raw(gort_desc_##id, (void **)GORT_UNTYPED_(gort_out_##id), (n));            \
     })
 #define GORT_NEW_FLEX_(id, T, symbol, name, field, n)                                              \
     __extension__({                                                                                \

@@ -99,7 +99,7 @@ never_inline void *alloc_any(const struct shape *s)
 /* ---- untyped memory ------------------------------------------------------------------------------- */
 
 /* An object of no bytes is one byte, so that its address is its own. */
-void *gort_alloc_noscan(size_t n)
+void *(gort_alloc_noscan)(size_t n)
 {
     struct shape s = { .size = n != 0 ? n : 1,
                        .align = n < 16 ? 8 : 16,
@@ -108,7 +108,7 @@ void *gort_alloc_noscan(size_t n)
     return alloc_pointer_free(&s);
 }
 
-void *gort_alloc(size_t n)
+void *(gort_alloc)(size_t n)
 {
     struct shape s = { .size = n != 0 ? n : 1,
                        .align = n < 16 ? 8 : 16,

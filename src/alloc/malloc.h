@@ -16,6 +16,19 @@
 
 #include "alloc/alloc.h"
 #include "base/bits.h"
+#include "gort/type.h"
+
+/* Ones for whole words of the first `bytes` bytes, at most BITMAP_MAX. */
+static inline uint64_t ones(size_t bytes)
+{
+    return bytes >= BITMAP_MAX ? ~(uint64_t)0 : ((uint64_t)1 << bytes / WORD_SIZE) - 1;
+}
+
+/* Of one object of at most BITMAP_MAX bytes, not NOSCAN. */
+static inline uint64_t type_mask(const struct gort_type *t)
+{
+    return t->flags & GORT_TYPE_CONSERVATIVE ? ones(t->size) : t->mask;
+}
 
 /* The smallest class whose slots have this alignment; 0: none, a large span it must be.  All classes
  * but those of 8 and 24 bytes are multiples of 16, which a unit test proves. */

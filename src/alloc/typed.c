@@ -9,18 +9,6 @@
 #include "alloc/malloc.h"
 #include "gort/mem.h"
 
-/* Ones for whole words of the first `bytes` bytes, at most BITMAP_MAX. */
-static inline uint64_t ones(size_t bytes)
-{
-    return bytes >= BITMAP_MAX ? ~(uint64_t)0 : ((uint64_t)1 << bytes / WORD_SIZE) - 1;
-}
-
-/* Of one object of at most BITMAP_MAX bytes, not NOSCAN. */
-static inline uint64_t type_mask(const struct gort_type *t)
-{
-    return t->flags & GORT_TYPE_CONSERVATIVE ? ones(t->size) : t->mask;
-}
-
 static inline bool type_noscan(const struct gort_type *t)
 {
     return (t->flags & GORT_TYPE_NOSCAN) != 0;

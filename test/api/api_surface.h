@@ -122,6 +122,10 @@ TEST(allocation)
     gort_set(&t->nodes[999], a);
     CHECK(t->nodes[999] == a);
 
+    node *batch[3];
+    gort_new_batch(node, batch, 3);
+    CHECK(batch[2]->next == NULL && batch[0] != batch[1]);
+
     char *bytes = (char *)gort_alloc_noscan(33);
     CHECK_EQ(bytes[32], 0);
     void **words = (void **)gort_alloc(8 * sizeof(void *));

@@ -39,13 +39,13 @@ static bool is(const char *name)
 static void *on_a_thread(void *unused)
 {
     (void)unused;
-    return gort_alloc(100);
+    return (gort_alloc)(100);
 }
 
 static void on_signal(int sig)
 {
     (void)sig;
-    gort_keep_alive(gort_alloc(100));
+    gort_keep_alive((gort_alloc)(100)); // the call, not what is inlined
 }
 
 static void raise_on_own_stack(void)
@@ -94,7 +94,7 @@ static int gort_main(int argc, char **argv)
     if (is("alloc-in-handler")) raise_on_own_stack();
     if (is("alloc-in-blocking")) {
         gort_enter_blocking();
-        gort_keep_alive(gort_alloc(100));
+        gort_keep_alive((gort_alloc)(100)); // the call, not what is inlined
     }
     sizes();
     roots_and_finalizers();

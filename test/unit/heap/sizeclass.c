@@ -15,6 +15,15 @@ TEST(every_size)
     CHECK_EQ(size_class_table[SIZE_CLASSES - 1].size, SMALL_MAX);
 }
 
+// The closed form that inlined code has of the classes.
+TEST(inline_classes)
+{
+    for (size_t n = 1; n <= GORT_SLOT_MAX; n++) {
+        CHECK_EQ(GORT_SLOT_CLASS_(n), size_class_of(n));
+        CHECK_EQ(GORT_SLOT_BYTES_(n), size_class_table[size_class_of(n)].size);
+    }
+}
+
 TEST(every_alignment)
 {
     for (size_t align = 1; align <= PAGE_BYTES; align *= 2)
@@ -62,6 +71,7 @@ TEST(tiny_class)
 int main(void)
 {
     RUN(every_size);
+    RUN(inline_classes);
     RUN(every_alignment);
     RUN(rounding_and_tails);
     RUN(tiny_class);
