@@ -30,6 +30,7 @@ import time
 
 MEMORY_MB = 1900
 DEPTH = 1000000
+OPTIMIZE = "-O2"  # of the search's own program
 KINDS = ("assertion", "deadlock")
 LINE = re.compile(r"^[ */]*(CHECK|BREAK) +([a-z0-9-]+)((?: +[A-Za-z0-9_=]+)*) *$", re.M)
 
@@ -61,7 +62,7 @@ def build(model, variant, folder):
     if status != 0:
         sys.exit(f"{variant.name}: spin can not read the model:\n{out}")
     cc = os.environ.get("CC", "cc")
-    status, out = run([cc, "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", "-DNOCLAIM",
+    status, out = run([cc, OPTIMIZE, "-w", "-DSAFETY", "-DCOLLAPSE", "-DNOCLAIM",
                        f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c"], folder)
     if status != 0:
         sys.exit(f"{variant.name}: {cc} can not compile what spin made:\n{out}")

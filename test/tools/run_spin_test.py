@@ -15,6 +15,8 @@ ROOT = os.environ.get("GORT_SOURCE_DIR") or os.path.join(os.path.dirname(__file_
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 import run_spin  # noqa: E402
 
+run_spin.OPTIMIZE = "-O0"  # tiny models
+
 # Two processes increment a shared number, each under a lock unless it is left out.
 HEAD = """/* A model.
  *
@@ -100,4 +102,4 @@ class RunSpin(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(argv=sys.argv[:1])
