@@ -87,10 +87,21 @@ GORT_API void gort_store_pointer_slow(void **slot, void *value);
 extern const struct gort_range __start_gort_ranges[] __attribute__((weak, visibility("hidden")));
 extern const struct gort_range __stop_gort_ranges[] __attribute__((weak, visibility("hidden")));
 
-__attribute__((constructor, unused)) static void gort_ranges_constructor(void)
+__attribute__((constructor(101), unused)) static void gort_ranges_constructor(void)
 {
     if (__start_gort_ranges != NULL) gort_ranges_register(__start_gort_ranges, __stop_gort_ranges);
 }
+
+/* The record of the range from 71 to 72.  The code names its record (a relocation that does nothing),
+ * so that --gc-sections keeps it: linkers differ in whether __start_gort_ranges does. */
+#define GORT_RANGE_RECORD_                                                                         \
+    ".pushsection gort_ranges, \"a?\", @progbits\n\t"                                              \
+    ".balign 4\n"                                                                                  \
+    "74:\n\t"                                                                                      \
+    ".long 71b - .\n\t"                                                                            \
+    ".long 72b - .\n\t"                                                                            \
+    ".popsection\n\t"                                                                              \
+    ".reloc 71b, R_X86_64_NONE, 74b"
 
 /* *slot = value with the barrier: one restartable range. */
 __attribute__((__always_inline__)) static inline void gort_store_pointer(void **slot, void *value)
@@ -103,12 +114,7 @@ __attribute__((__always_inline__)) static inline void gort_store_pointer(void **
 #endif
     __asm__ goto("71:\n\t" GORT_BARRIER_TEST_ "jne %l[slow]\n\t"
                  "movq %1, (%0)\n"
-                 "72:\n\t"
-                 ".pushsection gort_ranges, \"a?\", @progbits\n\t"
-                 ".balign 4\n\t"
-                 ".long 71b - .\n\t"
-                 ".long 72b - .\n\t"
-                 ".popsection"
+                 "72:\n\t" GORT_RANGE_RECORD_
                  :
                  : "r"(slot), "r"(value)
                  : "memory", "cc", "rax"
@@ -152,12 +158,6 @@ slow:
 
 #ifdef GORT_HAS_INLINE_ALLOC
 
-#define GORT_RANGE_RECORD_                                                                         \
-    ".pushsection gort_ranges, \"a?\", @progbits\n\t"                                              \
-    ".balign 4\n\t"                                                                                \
-    ".long 71b - .\n\t"                                                                            \
-    ".long 72b - .\n\t"                                                                            \
-    ".popsection"
 /* c: the class's window.  f: its free slots.  x: the lowest one's address, 0: none. */
 #define GORT_TAKE_FIND_                                                                            \
     "71:\n\t"                                                                                      \
@@ -239,7 +239,8 @@ GORT_INLINE_ void *gort_take_scan_(size_t n, uint64_t mask)
     return (void *)x;
 }
 
-/* A tiny object, n below 16, without pointers, aligned to align (8 at most). */
+/* A tiny object, n below 16, without pointers, aligned to align (8 at most).  The count leaves the
+ * address before the object is taken: from then on a stop must find the address in x. */
 GORT_INLINE_ void *gort_take_tiny_(size_t n, size_t align)
 {
     uint64_t x, c, f, t;
@@ -257,13 +258,16 @@ GORT_INLINE_ void *gort_take_tiny_(size_t n, size_t align)
         "jae 72f\n\t"
         "movq %[f], %[x]\n\t"
         "addq %[step], %[f]\n\t"
+        "shlq %[count], %[x]\n\t"
+        "shrq %[count], %[x]\n\t"
         "movq %[f], (%[c])\n"
         "72:\n\t" GORT_RANGE_RECORD_
         : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t)
         : [up] "ri"((long)align - 1), [down] "ri"(-(long)align), [room] "ri"(16 - (int)n),
-          [step] "r"(((uint64_t)1 << GORT_TINY_COUNT_SHIFT) + n)
+          [step] "r"(((uint64_t)1 << GORT_TINY_COUNT_SHIFT) + n),
+          [count] "i"(64 - GORT_TINY_COUNT_SHIFT)
         : "memory", "cc");
-    return (void *)(x & (((uint64_t)1 << GORT_TINY_COUNT_SHIFT) - 1));
+    return (void *)x;
 }
 #endif
 

@@ -122,15 +122,17 @@ __attribute__((__always_inline__)) static inline void *gort_new_typed_(const str
     void *x = NULL;
     bool noscan = (type->flags & GORT_TYPE_NOSCAN) != 0 || size < sizeof(void *);
     bool known = __builtin_constant_p(size) && __builtin_constant_p(noscan);
+    /* A type that was aligned by an attribute may be smaller; slots of 8 and 24 bytes are not aligned. */
+    size_t slot = align == 16 ? (size + 15) / 16 * 16 : size;
     if (known && size >= 1 && size <= GORT_SLOT_MAX && align <= 16) {
         if (noscan && size < 16 && align <= 8)
             x = gort_take_tiny_(size, align);
         else if (noscan)
-            x = gort_take_noscan_(size);
+            x = gort_take_noscan_(slot);
         else if (type->flags & GORT_TYPE_CONSERVATIVE)
-            x = gort_take_scan_(size, ~(uint64_t)0 >> (64 - size / sizeof(void *)) % 64);
+            x = gort_take_scan_(slot, ~(uint64_t)0 >> (64 - size / sizeof(void *)) % 64);
         else
-            x = gort_take_scan_(size, type->mask);
+            x = gort_take_scan_(slot, type->mask);
         if (__builtin_expect(x != NULL, 1)) return x;
     }
 #else

@@ -250,6 +250,36 @@ TEST(every_alignment)
         }
 }
 
+// Types whose alignment an attribute raises above what their size gives: inline allocation too takes
+// no slot of 8 or 24 bytes, of which every other one would do. Three words come first, so that such
+// slots are there to be taken.
+typedef struct {
+    void *word[3];
+} three;
+typedef three three16 __attribute__((aligned(16)));
+typedef struct {
+    long word[3];
+} plain3;
+GORT_TYPE(plain3);
+typedef plain3 plain16 __attribute__((aligned(16)));
+GORT_TYPE(plain16);
+typedef void *pointer;
+typedef pointer pointer16 __attribute__((aligned(16)));
+typedef int int16 __attribute__((aligned(16)));
+
+#define ALIGNED_BY_ATTRIBUTE(T, slots_of)                                                          \
+    for (int i = 0; i < 64; i++) {                                                                 \
+        uintptr_t at = (uintptr_t)gort_new(slots_of);                                              \
+        at = (uintptr_t)gort_new(T);                                                               \
+        __asm__ volatile("" : "+r"(at)); /* the compiler would know it from the type */            \
+        CHECK_EQ(at % 16, 0);                                                                      \
+    }
+
+TEST(alignment_by_attribute){ ALIGNED_BY_ATTRIBUTE(three16, three)
+                                  ALIGNED_BY_ATTRIBUTE(plain16, plain3)
+                                      ALIGNED_BY_ATTRIBUTE(pointer16, pointer)
+                                          ALIGNED_BY_ATTRIBUTE(int16, int) }
+
 // Beyond what gort_new promises: what the descriptor asks for is kept all the same.
 TEST(alignment_beyond_a_page)
 {
@@ -357,6 +387,7 @@ static void tests(void)
     RUN(large_sizes);
     RUN(nothing_is_an_object_too);
     RUN(every_alignment);
+    RUN(alignment_by_attribute);
     RUN(alignment_beyond_a_page);
     RUN(alignment_by_the_compiler);
     RUN(memory_used_before_is_zero);
