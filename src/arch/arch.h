@@ -67,8 +67,6 @@ void arch_frame_set_pc(void *ucontext, uintptr_t pc);
 void arch_frame_undo_call(void *ucontext);
 uintptr_t arch_frame_sp(const void *ucontext);
 uintptr_t arch_frame_fp(const void *ucontext);
-/* Signals that were blocked when it was interrupted: bit s - 1 for signal s. */
-uint64_t arch_frame_mask(const void *ucontext);
 /* The alternate stack in force then, [*lo, *hi); *lo 0: none. */
 void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi);
 /* The ucontext of the first frame in [lo, hi) of a signal handler that returns to `restorer`; NULL: none.

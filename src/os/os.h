@@ -92,7 +92,6 @@ int os_signal_restore_default(int sig);
 void os_signal_unblock(int sig);
 void os_signal_block_all(sigset_t *old);
 void os_signal_set_mask(const sigset_t *mask);
-uint64_t os_signal_mask(void); /* signals that the thread blocks: bit s - 1 for signal s */
 /* Where handlers that the program installs by libc return to, which marks their frames on a stack.
  * At boot: installs and removes a handler of sig.  0: not known. */
 uintptr_t os_signal_libc_return(int sig);

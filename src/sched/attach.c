@@ -144,7 +144,6 @@ int m_attach(void)
     m_setup_thread(m);
     pthread_setspecific(exit_key, m);
     os_signal_unblock(preempt_signal());
-    m->sigmask = os_signal_mask();
     asan_forget(m->sys_lo, m->sys_hi);
     arch_context_make(&m->sched_ctx, m->sys_hi, loop_entry, m);
     lock_acquire(&sched.lock);

@@ -139,7 +139,6 @@ static void m_entry(void *arg)
     m_setup_thread(m);
     arch_crit_enter(); /* the scheduler is one critical section */
     os_signal_set_mask(&sched.mask);
-    m->sigmask = os_signal_mask();
     m_leave_blocking_state(m, M_RUNTIME);
     struct p *p = m->next_p;
     m->next_p = NULL;

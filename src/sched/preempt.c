@@ -15,13 +15,13 @@
  * Note [Outer frames].  A handler of the program may interrupt a restartable range; if the stop arrives
  * in the handler, the range would go on after the stop with what it read before: a cache that was
  * flushed, a flag that has changed.  So every frame of a program's handler on the thread's stacks
- * is found and looked at too.  A thread inside a handler blocks the handler's signal, so its mask tells;
- * or its stack does, where the handler has an alternate one: other threads, nearly all, pay a comparison.
+ * is found and looked at too, at each stop: nothing tells cheaply that a thread is in no handler.  Its
+ * mask does not: a handler may have SA_NODEFER, and the program may unblock a signal that was blocked
+ * when the thread began, whose handler then runs with just that former mask.  The search reads the live
+ * part of the stack once, which the marker will do too, at several times the cost.
  * Frames are found by the address that handlers return to (libc's, the same for all): a word on the
  * stack that equals it is followed by the context.  A frame that is not there any more, in memory not
  * overwritten yet, is taken for one; moving its program counter harms nobody.
- * Not found: a handler with SA_NODEFER that blocks no signal and runs on the goroutine's stack (the
- * reference says so).
  *
  * Answers to: signal_unix.go (doSigPreempt), preempt.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -75,7 +75,7 @@ static uintptr_t roll_back_in(struct m *m, uintptr_t lo, uintptr_t hi)
     return lowest;
 }
 
-static cold_path void roll_back_outer(struct m *m, void *frame)
+static void roll_back_outer(struct m *m, void *frame)
 {
     uintptr_t sp = arch_frame_sp(frame), hi = stack_end(m, frame, sp);
     if (hi == 0) return;
@@ -84,13 +84,6 @@ static cold_path void roll_back_outer(struct m *m, void *frame)
     uintptr_t lowest = roll_back_in(m, sp - sizeof(uintptr_t), hi);
     if (lowest != 0 && !on_goroutine_stack(m->curg, sp))
         roll_back_in(m, lowest - sizeof(uintptr_t), m->curg->stack_hi);
-}
-
-/* Note [Outer frames]: may the thread be inside a handler of the program? */
-static bool in_program_handler(const struct m *m, const void *frame)
-{
-    return arch_frame_mask(frame) != m->sigmask ||
-           !on_goroutine_stack(m->curg, arch_frame_sp(frame));
 }
 
 static void on_stop_signal(int sig, siginfo_t *info, void *frame)
@@ -108,8 +101,7 @@ static void on_stop_signal(int sig, siginfo_t *info, void *frame)
     }
     if (atomic_load_relaxed(&m->state) != M_USER) return; /* own word */
     uintptr_t pc = arch_frame_pc(frame);
-    if (!roll_back(m, frame) && unlikely(in_program_handler(m, frame)) && handlers_return != 0)
-        roll_back_outer(m, frame);
+    if (!roll_back(m, frame) && handlers_return != 0) roll_back_outer(m, frame);
     if (!stop) {
         retake_in_handler(m); /* Note [Retaking a P] */
         return;

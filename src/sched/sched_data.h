@@ -181,7 +181,6 @@ struct m {
     struct random random;
     void *sigstack;
     size_t sigstack_size;
-    uint64_t sigmask;      /* signals blocked outside handlers, as gort set them; own */
     void *former_sigstack; /* an attached thread's own, given back on detach; own */
     size_t former_sigstack_size;
     uint64_t stops_deferred;       /* counters for tests: a stop met a critical section ... */

@@ -86,13 +86,6 @@ uintptr_t arch_frame_fp(const void *ucontext)
     return (uintptr_t)registers_of(ucontext)[REG_RBP];
 }
 
-uint64_t arch_frame_mask(const void *ucontext)
-{
-    uint64_t mask;
-    memcpy(&mask, &((const ucontext_t *)ucontext)->uc_sigmask, sizeof(mask));
-    return mask;
-}
-
 void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi)
 {
     const stack_t *s = &((const ucontext_t *)ucontext)->uc_stack;

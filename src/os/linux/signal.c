@@ -115,13 +115,6 @@ void os_signal_set_mask(const sigset_t *mask)
     kernel_mask(SIG_SETMASK, &set, NULL);
 }
 
-uint64_t os_signal_mask(void)
-{
-    uint64_t mask = 0;
-    kernel_mask(SIG_BLOCK, NULL, &mask);
-    return mask;
-}
-
 static void no_handler(int sig)
 {
     (void)sig;
