@@ -16,7 +16,7 @@ struct shape {
     size_t align;     /* a power of two */
     bool noscan;      /* no pointers; else by: */
     uint64_t mask;    /* size <= BITMAP_MAX: bit i: word i may be a pointer */
-    uint64_t layout;  /* above: Note [Layout words] in gc/gc.h */
+    uint64_t layout;  /* above, and where pages are its own: Note [Layout words] in gc/gc.h */
     const char *call; /* the public name, for reports */
 };
 
@@ -53,5 +53,7 @@ void alloc_observe_slow(void *x, const struct shape *s);
 /* Whatever the shape. */
 void *alloc_any(const struct shape *s);
 void *alloc_large(const struct shape *s);
+/* For a slot, while memory is never reused: pages of its own.  With a P pinned, which it unpins. */
+void *alloc_fenced_slow(const struct shape *s);
 
 #endif

@@ -54,17 +54,20 @@ static _Noreturn void report(size_t size, const char *call)
 {
     struct heap_stats h;
     uint64_t limit = os_address_space_limit();
-    char limit_text[64];
+    char limit_text[64], fenced_text[80] = "";
     heap_read_stats(&h);
+    if (h.fenced != 0)
+        format_into(fenced_text, sizeof fenced_text, ", %lu MB of freed objects kept from reuse",
+                    (unsigned long)(h.fenced / MB));
     if (limit == UINT64_MAX)
         format_into(limit_text, sizeof limit_text, "no limit on address space");
     else
         format_into(limit_text, sizeof limit_text, "address space is limited to %lu MB",
                     (unsigned long)(limit / MB));
     throw_fmt("out of memory: %s can not allocate %zu bytes; the heap has %lu MB mapped, %lu MB "
-              "in use, %lu MB live; %s",
+              "in use, %lu MB live%s; %s",
               call, size, (unsigned long)(h.sys / MB), (unsigned long)(h.in_use / MB),
-              (unsigned long)(h.live / MB), limit_text);
+              (unsigned long)(h.live / MB), fenced_text, limit_text);
 }
 
 cold_path void alloc_no_memory_slow(int attempt, size_t size, const char *call)

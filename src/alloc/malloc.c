@@ -42,12 +42,21 @@ never_inline uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct 
     }
 }
 
+/* Objects begin at the start of their pages, as they do in slots: finalizers and marks expect them
+ * there. */
+cold_path void *alloc_fenced_slow(const struct shape *s)
+{
+    p_unpin();
+    return alloc_large(s);
+}
+
 /* ---- tiny objects --------------------------------------------------------------------------------- */
 
 /* A fresh block for the object. */
 static never_inline void *tiny_block_slow(const struct shape *s, struct p *p)
 {
     struct mcache_notes notes = { false, false };
+    if (unlikely(heap->params.never_reuse)) return alloc_fenced_slow(s);
     uintptr_t x = mcache_take(p->mcache, TINY_SPAN_CLASS, TINY_BYTES);
     if (x == 0) x = alloc_slot_slow(&p, TINY_SPAN_CLASS, s, &notes);
     mcache_offer_tiny(p->mcache, x, s->size);

@@ -70,7 +70,10 @@ static force_inline void *alloc_slot(const struct shape *s, unsigned class)
     struct mcache_notes notes = { false, false };
     struct p *p = alloc_enter(s->call);
     uintptr_t x = mcache_take(p->mcache, spc, elem);
-    if (unlikely(x == 0)) x = alloc_slot_slow(&p, spc, s, &notes);
+    if (unlikely(x == 0)) {
+        if (unlikely(heap->params.never_reuse)) return alloc_fenced_slow(s);
+        x = alloc_slot_slow(&p, spc, s, &notes);
+    }
     if (elem > BITMAP_MAX) {
         if (mcache_need_zero(p->mcache, spc)) memset((void *)x, 0, elem);
         if (!s->noscan) *(uint64_t *)(x + elem - WORD_SIZE) = s->layout;

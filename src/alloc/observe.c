@@ -12,11 +12,14 @@
 
 #include "alloc/alloc.h"
 #include "base/assert.h"
+#include "heap/poison.h"
 #include "gort/mem.h"
 
 static void (*observers[ALLOC_OBSERVERS])(const struct alloc_event *e); /* constant after boot */
 static unsigned nobservers;
-static uint64_t allocations; /* atomic; while gcstress is on */
+static bool all;                                          /* constant after boot */
+static void (*free_observer)(const struct free_event *e); /* constant after boot; NULL: none */
+static uint64_t allocations;                              /* atomic; while gcstress is on */
 
 void alloc_observer_add(void (*fn)(const struct alloc_event *e))
 {
@@ -27,7 +30,45 @@ void alloc_observer_add(void (*fn)(const struct alloc_event *e))
 void alloc_observe(bool every, uint64_t rate)
 {
     bool stress = gc_debug.gcstress != 0;
-    heap_set_observe_stw((struct heap_observe){ .every = every || stress, .rate = rate });
+    heap_set_observe_stw((struct heap_observe){ .every = every || stress || all, .rate = rate });
+}
+
+void alloc_observe_all(void)
+{
+    all = true;
+    alloc_observe(true, heap->observe.rate);
+}
+
+void alloc_free_observer_set(void (*fn)(const struct free_event *e))
+{
+    check(free_observer == NULL);
+    free_observer = fn;
+}
+
+void alloc_freed(struct span *s, uintptr_t base, size_t size)
+{
+    (void)s;
+    struct free_event e = { base, size };
+    if (free_observer != NULL) free_observer(&e);
+}
+
+uintptr_t alloc_observe_function(void)
+{
+    return (uintptr_t)alloc_observe_slow;
+}
+
+/* Note [Poison]: what its slot, or its pages, have beyond the object. */
+static void close_rest(uintptr_t x, size_t size)
+{
+    size_t slot = span_elem_size(span_of(x));
+    if (slot > size) poison_close(x + size, slot - size);
+}
+
+/* NULL for memory of no type. */
+static const char *type_name(const struct shape *s)
+{
+    const struct gort_type *t = layout_type(s->layout);
+    return t == NULL || t == &alloc_conservative ? NULL : t->name;
 }
 
 static void stress(void)
@@ -39,7 +80,10 @@ static void stress(void)
 
 cold_path void alloc_observe_slow(void *x, const struct shape *s)
 {
-    struct alloc_event e = { .object = x, .size = s->size, .call = s->call, .frame = s };
+    struct alloc_event e = {
+        .object = x, .size = s->size, .call = s->call, .type = type_name(s), .frame = s
+    };
+    if (heap->params.poison) close_rest((uintptr_t)x, s->size);
     for (unsigned i = 0; i < nobservers; i++)
         observers[i](&e);
     if (gc_debug.gcstress != 0) stress();

@@ -36,7 +36,11 @@ void *gort_new_raw(const struct gort_type *t)
 {
     if (unlikely(t->size > BITMAP_MAX || t->size < WORD_SIZE || t->align > 8 || type_noscan(t)))
         return new_any(t);
-    struct shape s = { .size = t->size, .align = 8, .mask = type_mask(t), .call = "gort_new" };
+    struct shape s = { .size = t->size,
+                       .align = 8,
+                       .mask = type_mask(t),
+                       .layout = layout_word(t, LAYOUT_REPEAT, 0),
+                       .call = "gort_new" };
     return alloc_slot(&s, size_class_fine[(s.size + 7) / 8]);
 }
 
@@ -101,10 +105,8 @@ void *gort_new_flex_raw(const struct gort_type *t, size_t offset, size_t elem_si
     struct shape s = { .size = f.total != 0 ? f.total : 1,
                        .align = type_align(t),
                        .noscan = (type_noscan(t) && elem_noscan) || f.total < WORD_SIZE,
+                       .layout = flex_layout(&f),
                        .call = "gort_new_flex" };
-    if (f.total <= BITMAP_MAX)
-        s.mask = flex_mask(&f);
-    else
-        s.layout = flex_layout(&f);
+    if (f.total <= BITMAP_MAX) s.mask = flex_mask(&f);
     return alloc_any(&s);
 }

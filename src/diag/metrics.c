@@ -20,6 +20,7 @@
 #include "base/throw.h"
 #include "diag/events.h"
 #include "diag/memprofile.h"
+#include "diag/objects.h"
 #include "gc/gc.h"
 #include "gc/memory.h"
 #include "gc/scavenger.h"
@@ -54,6 +55,9 @@ struct snapshot {
     uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled, retakes;
     uint64_t stops[STOP_REASONS];
     uint64_t yields, migrations, map_failures, thread_failures;
+    struct heap_debug_counts heap_debug;
+    struct object_counts records;
+    uint64_t traced;
     uint64_t starting_size, ranges;
     int64_t gc_percent;
     /* The scavenger. */
@@ -121,6 +125,15 @@ static void read_sched(struct snapshot *s)
     s->migrations = atomic_load_relaxed(&sched_debug_migrations);
 }
 
+static void read_debug(struct snapshot *s)
+{
+    s->heap_debug.clobbered = atomic_load_relaxed(&heap->debug.clobbered);
+    s->heap_debug.poisoned = atomic_load_relaxed(&heap->debug.poisoned);
+    s->heap_debug.fenced = atomic_load_relaxed(&heap->debug.fenced);
+    objects_read_counts(&s->records);
+    s->traced = trace_printed();
+}
+
 static void add_up(struct snapshot *s)
 {
     const struct heap_stats *h = &s->heap;
@@ -136,6 +149,7 @@ static never_inline void snapshot_take(struct snapshot *s, bool with_heap)
     read_gc(s);
     read_scavenger(s);
     read_sched(s);
+    read_debug(s);
     stack_read_stats(&s->stack);
     memprofile_read_counts(&s->profile);
     if (with_heap) add_up(s);
@@ -260,6 +274,20 @@ struct source {
       "Memory of the mark queue.")                                                                 \
     X("/gort/heap/arena-grows", "events", COUNTER, AS_COUNT, true, heap.arena_grows,               \
       "Times the kernel was asked for memory.")                                                    \
+    X("/gort/heap/debug/clobbered", "objects", COUNTER, AS_COUNT, false, heap_debug.clobbered,     \
+      "Freed objects that GORTDEBUG=clobberfree has overwritten.")                                 \
+    X("/gort/heap/debug/fenced", "bytes", GAUGE, AS_COUNT, true, heap.fenced,                      \
+      "Address space of freed objects that GORTDEBUG=efence has made inaccessible.")               \
+    X("/gort/heap/debug/fenced", "objects", COUNTER, AS_COUNT, false, heap_debug.fenced,           \
+      "Freed objects that GORTDEBUG=efence has made inaccessible.")                                \
+    X("/gort/heap/debug/poisoned", "objects", COUNTER, AS_COUNT, false, heap_debug.poisoned,       \
+      "Freed objects that a sanitizer was told of.")                                               \
+    X("/gort/heap/debug/recorded-allocs", "objects", COUNTER, AS_COUNT, false, records.allocs,     \
+      "Allocations recorded for efence, leaks or allocfreetrace.")                                 \
+    X("/gort/heap/debug/recorded-frees", "objects", COUNTER, AS_COUNT, false, records.frees,       \
+      "Of these, objects that were freed.")                                                        \
+    X("/gort/heap/debug/traced", "events", COUNTER, AS_COUNT, false, traced,                       \
+      "Allocations and frees that GORTDEBUG=allocfreetrace has printed.")                          \
     X("/gort/heap/in-use", "bytes", GAUGE, AS_COUNT, true, heap.in_use, "Spans of objects.")       \
     X("/gort/heap/ladder/central", "objects", COUNTER, AS_COUNT, true, heap.ladder.central,        \
       "Allocations that took a swept span of the central list.")                                   \

@@ -21,6 +21,7 @@
 
 #include "base/atomic.h"
 #include "base/throw.h"
+#include "diag/objects.h"
 #include "diag/symbols.h"
 #include "diag/traceback.h"
 #include "rt/env.h"
@@ -123,6 +124,15 @@ static void print_overflow(const struct g *g, uintptr_t pc)
               traceback_function(pc));
 }
 
+/* A freed object of GORTDEBUG=efence, or one that the trace knows. */
+static void describe_address(uintptr_t address)
+{
+    struct print out;
+    print_init(&out, STDERR_FILENO);
+    objects_describe(&out, address);
+    print_flush(&out);
+}
+
 static void on_fault(int sig, void *siginfo, void *ucontext)
 {
     const siginfo_t *info = siginfo;
@@ -135,6 +145,7 @@ static void on_fault(int sig, void *siginfo, void *ucontext)
         print_overflow(owner, pc);
     else
         print_fault(sig, info, pc);
+    if (memory) describe_address(address);
     throw_finish();
 }
 

@@ -27,6 +27,7 @@
 #define CACHE_ENTRIES 256
 #define LINE_MAX_BYTES 4352 /* of /proc/self/maps: a path of 4096 and the numbers before it */
 #define CHUNK_SYMBOLS 256
+#define WAIT_YIELDS 2000
 
 struct area {
     struct symbol cache[CACHE_ENTRIES];
@@ -47,8 +48,13 @@ void symbols_init(void)
 
 bool symbols_begin(void)
 {
+    if (area == NULL) return false;
     /* Acquire pairs with the release in symbols_end: the cache's entries. */
-    return area != NULL && atomic_exchange_acqrel(&area_taken, 1u) == 0;
+    for (int i = 0; i < WAIT_YIELDS; i++) {
+        if (atomic_exchange_acqrel(&area_taken, 1u) == 0) return true;
+        os_thread_yield();
+    }
+    return false; /* who has it may be stopped, or be this thread, which faulted there */
 }
 
 void symbols_end(void)

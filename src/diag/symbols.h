@@ -27,7 +27,7 @@ struct symbol {
 
 /* Reserves the working memory; at load, while there is some. */
 void symbols_init(void);
-/* Takes the working memory; waiting is no option.  false: another thread has it. */
+/* Takes the working memory, for which it waits a little.  false: another thread has it. */
 bool symbols_begin(void);
 void symbols_end(void);
 /* What is at the address.  Never NULL; valid until the next call.  Between begin and end. */

@@ -126,6 +126,17 @@ size_t roots_registered(void)
     return roots.registered.n; /* a test's look */
 }
 
+bool roots_registered_at(size_t i, struct root_range *out)
+{
+    crit_enter();
+    lock_acquire(&roots.lock);
+    bool found = i < roots.registered.n;
+    if (found) *out = roots.registered.a[i];
+    lock_release(&roots.lock);
+    crit_exit();
+    return found;
+}
+
 void gc_add_record_roots(gc_record_roots fn)
 {
     if (roots.nrecords == GC_RECORD_ROOTS)

@@ -44,5 +44,6 @@ void roots_scan_job(struct marker *m, uint32_t job);
 /* Registered ranges: gort_root_add, gort_root_remove (roots.c). */
 void roots_init(void);
 size_t roots_registered(void);
+bool roots_registered_at(size_t i, struct root_range *out); /* false: there are fewer */
 
 #endif

@@ -152,7 +152,7 @@ static inline void scan_by_bitmap(struct marker *m, uintptr_t obj, unsigned clas
 static inline void scan_small_typed(struct marker *m, const struct span *s, uintptr_t obj)
 {
     uintptr_t end = obj + s->elem_size - WORD_SIZE; /* of the layout word's own place */
-    scan_by_layout(m, *(const uint64_t *)end, obj, obj, end);
+    scan_by_layout(m, word_at(end), obj, obj, end); /* the word may be poisoned */
 }
 
 static void scan_oblet(struct marker *m, const struct span *s, uintptr_t lo, uintptr_t end)

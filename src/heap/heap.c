@@ -4,8 +4,8 @@
  * the pointer `heap` is set.  A refusal on the way leaves `heap` NULL.
  *
  * The accounting equations, proved by heap_validate_stw (heap_validate.c):
- *     mapped = in_use + manual + free;   free = what bitmaps and page caches hold;
- *     released = scavenged bits of bitmaps and page caches;
+ *     mapped = in_use + manual + free + fenced;   free = what bitmaps and page caches hold;
+ *     released = scavenged bits of bitmaps and page caches, and fenced;
  *     per class: allocs - frees = slots allocated in its spans;
  *     heap_live is the collector's: marked + charged since.
  *
@@ -168,6 +168,7 @@ void heap_read_stats(struct heap_stats *out)
     out->refills = READ(refills);
     out->windows = READ(windows);
     out->samples = READ(samples);
+    out->fenced = READ(fenced);
     out->span_allocs = READ(span_allocs);
     out->span_frees = READ(span_frees);
     out->arena_grows = READ(arena_grows);

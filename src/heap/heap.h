@@ -20,8 +20,15 @@ struct heap_params {
     bool huge_pages;      /* ask for them in arenas */
     bool clobber_free;    /* fill freed slots with HEAP_CLOBBER */
     bool trace_frees;     /* call heap_hooks.freed */
+    bool poison;          /* Note [Poison] in poison.h */
+    bool never_reuse;     /* Note [Fenced pages] in span.c */
 };
 #define HEAP_CLOBBER 0xdeadbeefdeadbeefull
+
+/* How often each of these modes did something: freed objects.  Atomic, relaxed. */
+struct heap_debug_counts {
+    uint64_t clobbered, poisoned, fenced;
+};
 
 /* Totals since the start, by class.  Atomic adds, relaxed: statistics, no order needed. */
 struct heap_class_totals {
@@ -66,18 +73,20 @@ struct heap {
     uint64_t arena_table_bytes;    /* pages touched of the arena table */
     uint64_t sparse;               /* address space of these tables; constant after heap_init */
     uint64_t released_total;       /* ever given back by heap_release_free */
-    uint64_t arena_grows;          /* count; ... kernel */
-    uint64_t refills, windows;     /* count; ... central, window */
-    uint64_t samples;              /* count; allocations observed */
-    uint64_t refills_swept;        /* count; ... central, by sweeping for a free slot */
-    uint64_t from_page_cache;      /* count; spans of objects by where their pages came from: */
-    uint64_t from_page_heap;       /* the lock was taken */
-    uint64_t from_kernel;          /* the heap grew for it */
-    uint64_t tiny_allocs;          /* count */
+    uint64_t fenced;           /* pages of objects that are never used again; also in released */
+    uint64_t arena_grows;      /* count; ... kernel */
+    uint64_t refills, windows; /* count; ... central, window */
+    uint64_t samples;          /* count; allocations observed */
+    uint64_t refills_swept;    /* count; ... central, by sweeping for a free slot */
+    uint64_t from_page_cache;  /* count; spans of objects by where their pages came from: */
+    uint64_t from_page_heap;   /* the lock was taken */
+    uint64_t from_kernel;      /* the heap grew for it */
+    uint64_t tiny_allocs;      /* count */
     uint64_t large_allocs, large_frees; /* count */
     uint64_t large_alloc_bytes, large_free_bytes;
     uint64_t scan_alloc_bytes;
     struct heap_class_totals classes[SIZE_CLASSES];
+    struct heap_debug_counts debug;
 
     struct mcentral central[SPAN_CLASSES];
 };
@@ -137,6 +146,7 @@ struct heap_stats {
     uint64_t tiny_allocs;
     uint64_t large_allocs, large_frees, large_alloc_bytes, large_free_bytes;
     uint64_t samples;
+    uint64_t fenced; /* address space of freed objects that is not used again; part of released */
     uint64_t refills, windows, span_allocs, span_frees, arena_grows, released_total;
     /* Where allocations ended; their sum is that of slots and large objects ever allocated. */
     struct heap_ladder {

@@ -240,8 +240,9 @@ static void prove_pages(struct proof *p)
     uint64_t scavenged = heap->pages.scavenged_pages + p->cache_scavenged;
     if (heap->in_use != p->in_use_pages << PAGE_SHIFT) fail(p, "sum: pages in use", NULL);
     if (heap->manual != p->manual_pages << PAGE_SHIFT) fail(p, "sum: manual pages", NULL);
-    if (heap->released != scavenged << PAGE_SHIFT) fail(p, "sum: released pages", NULL);
-    if (heap->mapped != heap->in_use + heap->manual + (free << PAGE_SHIFT))
+    if (heap->released != (scavenged << PAGE_SHIFT) + heap->fenced)
+        fail(p, "sum: released pages", NULL);
+    if (heap->mapped != heap->in_use + heap->manual + heap->fenced + (free << PAGE_SHIFT))
         fail(p, "sum: mapped pages", NULL);
 }
 

@@ -32,6 +32,7 @@
 #include "base/assert.h"
 #include "heap/heap.h"
 #include "heap/pagebits.h"
+#include "heap/poison.h"
 
 #define SAMPLE_RATE_MAX ((uint64_t)1 << 40) /* products stay below 2^63 */
 
@@ -71,7 +72,11 @@ void mcache_init(struct mcache *c)
 /* n slots of s from slot `first` on are about to be offered. */
 static void zero_run(const struct span *s, uint32_t first, uint32_t n)
 {
-    memset((void *)span_slot(s, first), 0, (size_t)n * s->elem_size);
+    uintptr_t base = span_slot(s, first);
+    size_t size = (size_t)n * s->elem_size;
+    if (unlikely(heap->params.poison)) poison_open(base, size);
+    memset((void *)base, 0, size);
+    if (unlikely(heap->params.poison)) poison_close(base, size);
     if (s->layout != LAYOUT_BITMAP) return;
     uint32_t words = s->elem_size / WORD_SIZE, bit = first * words, end = bit + n * words;
     uint64_t *bitmap = span_pointer_bitmap(s);
@@ -245,8 +250,10 @@ static uintptr_t take_held(struct mcache *c, unsigned spc)
     c->held[spc] = held & (held - 1);
     c->samples++;
     c->sample_left = next_sample(c);
-    return (uintptr_t)c->fast.classes[spc].base +
-           (uintptr_t)bits_ctz64(held) * c->spans[spc]->elem_size;
+    size_t size = c->spans[spc]->elem_size;
+    uintptr_t x = (uintptr_t)c->fast.classes[spc].base + (uintptr_t)bits_ctz64(held) * size;
+    if (unlikely(heap->params.poison)) poison_open(x, size);
+    return x;
 }
 
 bool mcache_observe_bytes(struct mcache *c, size_t bytes)

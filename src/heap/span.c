@@ -15,6 +15,12 @@
  * Invariant: records go to SPAN_DEAD lists only when nothing points at them (arena table, sets,
  * caches).  Records freed while reuse is held wait in held_records (heap_hold_records_stw).
  *
+ * Note [Fenced pages].  While heap_params.never_reuse is on, the pages of objects are not given back to the
+ * page heap when their span is freed: the kernel takes their memory, and an access to them faults,
+ * for ever.  They stay in `mapped`, count as released and as fenced, and lead to no span; nobody scans or
+ * marks them.  The allocator gives each object a span of its own then (alloc/malloc.c).  Manual spans
+ * are reused as ever.
+ *
  * Locking: HEAP around pages and record lists.  Counters are atomic, relaxed.
  * Answers to: mheap.alloc, allocSpan, initSpan, freeSpan in mheap.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -27,6 +33,7 @@
 #include "base/print.h"
 #include "heap/heap.h"
 #include "heap/pagebits.h"
+#include "heap/poison.h"
 #include "heap/scavenge.h"
 #include "os/os.h"
 
@@ -243,6 +250,29 @@ static void publish(struct span *s, unsigned state)
     atomic_fetch_add_relaxed(&heap->span_allocs, 1);
 }
 
+/* Note [Fenced pages]. */
+static cold_path void fence_pages(uintptr_t base, size_t npages)
+{
+    size_t bytes = npages << PAGE_SHIFT;
+    os_mem_release((void *)base, bytes);
+    int error = os_mem_guard((void *)base, bytes);
+    if (error != 0)
+        throw_fmt(
+            "out of memory: freed memory can not be made inaccessible (error %d) after %lu MB "
+            "of it: too many mappings (see vm.max_map_count)",
+            error, (unsigned long)(atomic_load_relaxed(&heap->fenced) / MB));
+    atomic_fetch_add_relaxed(&heap->fenced, bytes);
+    atomic_fetch_add_relaxed(&heap->released, bytes);
+    atomic_fetch_add_relaxed(&heap->debug.fenced, 1);
+}
+
+static void give_pages_back(uintptr_t base, size_t npages)
+{
+    lock_acquire(&heap->lock);
+    pagealloc_free(&heap->pages, base, npages);
+    lock_release(&heap->lock);
+}
+
 /* Hides the span and gives its pages back; the record is the caller's. */
 static void release_pages(struct span *s, uint64_t *counter)
 {
@@ -256,9 +286,11 @@ static void release_pages(struct span *s, uint64_t *counter)
         set_page_kinds(s, PAGE_NOT_IN_USE);
     }
     arena_set_spans(s->base, s->npages, NULL);
-    lock_acquire(&heap->lock);
-    pagealloc_free(&heap->pages, s->base, s->npages);
-    lock_release(&heap->lock);
+    if (in_use && heap->params.poison) poison_close(s->base, s->npages << PAGE_SHIFT);
+    if (unlikely(in_use && heap->params.never_reuse))
+        fence_pages(s->base, s->npages);
+    else
+        give_pages_back(s->base, s->npages);
     atomic_fetch_sub_relaxed(counter, s->npages << PAGE_SHIFT);
     atomic_fetch_add_relaxed(&heap->span_frees, 1);
 }
@@ -287,6 +319,7 @@ static void init_common(struct span *s, struct page_run r, size_t npages)
     s->any_mark = 0;
     s->manual_counter = NULL;
     s->alloc_cycle = heap_sweepgen() / 2;
+    if (unlikely(heap->params.poison)) poison_open(r.base, npages << PAGE_SHIFT);
     atomic_store_relaxed(&s->sweepgen, heap_sweepgen()); /* published by the state */
 }
 
@@ -305,6 +338,7 @@ static void init_small(struct span *s, struct page_run r, unsigned spc)
                                           : LAYOUT_TYPED_FOOTER;
     if (s->layout == LAYOUT_BITMAP && s->need_zero)
         memset(span_pointer_bitmap(s), 0, SPAN_POINTER_BITMAP);
+    if (unlikely(heap->params.poison)) poison_close(s->base, s->limit - s->base);
 }
 
 struct span *span_alloc_small(struct mcache *c, unsigned spc)

@@ -3,7 +3,7 @@
  * Steps, by the one who holds the claim (sweepgen == g - 1):
  *   1. dead slots with specials go to the hook, which may mark them to keep them;
  *   2. a mark on a slot that is not allocated is corruption: fatal, with a dump (a zombie);
- *   3. in the modes that ask for it, dead slots are overwritten or reported;
+ *   3. in the modes that ask for it, dead slots are reported, overwritten, poisoned;
  *   4. marks and allocation bits change roles, the new marks are cleared; counts follow;
  *   5. sweepgen becomes g with release, and the span goes where its mode says.
  * Nothing is allocated on the way, so sweeping can not fail.
@@ -24,6 +24,7 @@
 #include "base/assert.h"
 #include "base/print.h"
 #include "heap/heap.h"
+#include "heap/poison.h"
 #include "os/os.h"
 
 void heap_set_hooks(const struct heap_hooks *h)
@@ -105,6 +106,12 @@ static void sweep_specials(struct span *s)
 
 /* ---- step 2: zombies ------------------------------------------------------------------------- */
 
+/* A free slot may be poisoned. */
+__attribute__((no_sanitize_address)) static uint64_t word_of(uintptr_t slot, size_t i)
+{
+    return ((const volatile uint64_t *)slot)[i];
+}
+
 _Noreturn static cold_path void report_zombies(struct span *s)
 {
     throw_begin();
@@ -113,10 +120,10 @@ _Noreturn static cold_path void report_zombies(struct span *s)
     int shown = 0;
     for (uint32_t i = 0; i < s->nelems && shown < 16; i++) {
         if (span_is_slot_allocated(s, i) || !span_is_marked(s, i)) continue;
-        const uint64_t *word = (const uint64_t *)span_slot(s, i);
-        print_err("slot %u at %p is free and marked:", i, (const void *)word);
+        uintptr_t slot = span_slot(s, i);
+        print_err("slot %u at %p is free and marked:", i, (void *)slot);
         for (size_t w = 0; w < 8 && w < span_elem_size(s) / 8; w++)
-            print_err(" %lx", (unsigned long)word[w]);
+            print_err(" %lx", (unsigned long)word_of(slot, w));
         print_err("\n");
         shown++;
     }
@@ -140,14 +147,32 @@ static void clobber(uintptr_t base, size_t size)
         *p = HEAP_CLOBBER;
 }
 
+/* What of the slot is beyond the object is closed already. */
+static void clobber_dead(uintptr_t base, size_t size)
+{
+    if (heap->params.poison) poison_open(base, size);
+    clobber(base, size);
+    atomic_fetch_add_relaxed(&heap->debug.clobbered, 1);
+}
+
 static void visit_dead(struct span *s)
 {
+    size_t size = span_elem_size(s);
     for (uint32_t i = 0; i < s->nelems; i++) {
+        uintptr_t base = span_slot(s, i);
         if (span_is_marked(s, i) || !span_is_slot_allocated(s, i)) continue;
-        if (heap->params.clobber_free) clobber(span_slot(s, i), span_elem_size(s));
-        if (heap->params.trace_frees && heap->hooks.freed != NULL)
-            heap->hooks.freed(s, span_slot(s, i), span_elem_size(s));
+        if (heap->params.trace_frees && heap->hooks.freed != NULL) heap->hooks.freed(s, base, size);
+        if (heap->params.clobber_free) clobber_dead(base, size);
+        if (!heap->params.poison) continue;
+        poison_close(base, size);
+        atomic_fetch_add_relaxed(&heap->debug.poisoned, 1);
     }
+}
+
+static bool dead_are_visited(void)
+{
+    const struct heap_params *p = &heap->params;
+    return unlikely(p->clobber_free || p->trace_frees || p->poison);
 }
 
 /* ---- step 4: roles change -------------------------------------------------------------------- */
@@ -211,7 +236,7 @@ static bool sweep_counting(struct span *s, enum sweep_mode mode, struct mcache *
     /* Relaxed: specials are added to swept spans only, so this list is as marking left it. */
     if (atomic_load_relaxed(&s->specials) != NULL) sweep_specials(s);
     if (unlikely(has_zombies(s))) report_zombies(s);
-    if (unlikely(heap->params.clobber_free || heap->params.trace_frees)) visit_dead(s);
+    if (dead_are_visited()) visit_dead(s);
     exchange_bits(s, c);
     return place_swept(s, mode, g);
 }

@@ -161,3 +161,18 @@ int net_fd_close(struct g *g, int fd)
     mutex_unlock(&info->gate);
     return error;
 }
+
+/* What the program closed by close(2) is not told. */
+int net_fd_next_open(int fd)
+{
+    for (uint32_t n = (uint32_t)fd + 1; n <= INT32_MAX; n++) {
+        struct block_place at = block_place_of(n, BLOCK0);
+        struct net_fd *block = atomic_load_acquire(&blocks[at.block]); /* pairs with block_make */
+        if (block == NULL)
+            n += (BLOCK0 << at.block) - at.offset - 1; /* none of this block's was used */
+        else if (atomic_load_relaxed(&block[at.offset].kind) != NET_UNKNOWN &&
+                 net_sys_is_open((int)n))
+            return (int)n;
+    }
+    return -1;
+}

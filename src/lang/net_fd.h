@@ -49,5 +49,7 @@ int net_op_reconsider(struct net_op *op);
 /* Closes it: waiters fail with ECANCELED.  0 or errno, of which only EBADF means that it was not
  * open. */
 int net_fd_close(struct g *g, int fd);
+/* The next number after fd that gort made or used and has not closed, -1: none.  For reports. */
+int net_fd_next_open(int fd);
 
 #endif

@@ -247,3 +247,8 @@ never_inline int net_sys_close(int fd)
     int r = result_of(close(fd));
     return r == -EINTR ? 0 : r;
 }
+
+never_inline bool net_sys_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}

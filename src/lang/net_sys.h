@@ -31,5 +31,6 @@ void net_sys_no_delay(int fd);
 int net_sys_local(int fd, struct net_addr *a);
 int net_sys_set_nonblocking(int fd); /* 0 or errno */
 int net_sys_close(int fd);
+bool net_sys_is_open(int fd);
 
 #endif

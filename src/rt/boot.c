@@ -22,6 +22,7 @@
 #include "gc/scavenger.h"
 #include "gort/go.h"
 #include "heap/heap.h"
+#include "heap/poison.h"
 #include "heap/scavenge.h"
 #include "lang/go.h"
 #include "os/os.h"
@@ -68,9 +69,30 @@ static void check_call(const struct main_call *call)
 
 /* ---- the floors ------------------------------------------------------------------------------ */
 
+/* Automatic where the program has a sanitizer. */
+static bool wants_poison(void)
+{
+    if (env.poison == 1 && !poison_available())
+        throw_msg("GORTDEBUG=poison=1: the program has neither AddressSanitizer nor "
+                  "MemorySanitizer");
+    return env.poison != 0 && poison_available();
+}
+
+/* Modes that keep a record of each object: diag/objects.c. */
+static bool wants_records(void)
+{
+    return env.efence != 0 || env.allocfreetrace != 0 || env.leaks != 0;
+}
+
 static void boot_heap(void)
 {
-    struct heap_params params = { .huge_pages = true, .clobber_free = env.clobberfree != 0 };
+    struct heap_params params = {
+        .huge_pages = env.efence == 0, /* pages are fenced one by one */
+        .clobber_free = env.clobberfree != 0,
+        .trace_frees = wants_records(),
+        .poison = wants_poison(),
+        .never_reuse = env.efence != 0,
+    };
     if (!heap_init(&params))
         throw_msg("out of memory: the kernel gave none for the heap (see ulimit -v)");
 }
@@ -81,6 +103,7 @@ static void boot_collector(void)
     struct gc_options options = {
         .percent = env.gc_percent,
         .debug = { .gcstress = (uint32_t)env.gcstress, .gccheck = env.gccheck != 0 },
+        .freed = alloc_freed,
         .call = go_call,
     };
     scavenger_trace = env.scavtrace != 0;
@@ -88,6 +111,7 @@ static void boot_collector(void)
     scavenger_set_limit(env.memory_limit);
     gc_init(&options);
     alloc_observe(false, 0);
+    if (wants_records() || heap->params.poison) alloc_observe_all();
     if (rt_hooks.configure != NULL) rt_hooks.configure();
     gc_hooks_fill(&hooks);
     sched_hooks_install(&hooks);
@@ -126,6 +150,7 @@ static void run_main(void *arg)
     go_call(call_main, arg);
     if (rt_hooks.main_returned != NULL) rt_hooks.main_returned();
     step("main function returned");
+    if (rt_hooks.left != NULL) rt_hooks.left();
     sched_main_done();
 }
 

@@ -20,9 +20,12 @@
 #define DEFAULT_PERCENT 100
 #define EXIT_BAD_ENVIRONMENT 2
 
-struct env env = { .gc_percent = DEFAULT_PERCENT,
-                   .memory_limit = UINT64_MAX,
-                   .traceback = TRACEBACK_SINGLE };
+#define DEFAULTS                                                                                   \
+    {                                                                                              \
+        .gc_percent = DEFAULT_PERCENT, .memory_limit = UINT64_MAX, .traceback = TRACEBACK_SINGLE,  \
+        .poison = ENV_AUTO                                                                         \
+    }
+struct env env = DEFAULTS;
 
 /* ---- pieces of text ------------------------------------------------------------------------- */
 
@@ -162,15 +165,19 @@ static const struct knob {
     size_t field;
     uint64_t min, max;
 } knobs[] = {
+    { "allocfreetrace", offsetof(struct env, allocfreetrace), 0, UINT32_MAX },
     { "boottrace", offsetof(struct env, boottrace), 0, 1 },
     { "clobberfree", offsetof(struct env, clobberfree), 0, 1 },
+    { "efence", offsetof(struct env, efence), 0, 1 },
     { "gccheck", offsetof(struct env, gccheck), 0, 1 },
     { "gcstress", offsetof(struct env, gcstress), 0, UINT32_MAX },
     { "gctrace", offsetof(struct env, gctrace), 0, 1 },
+    { "leaks", offsetof(struct env, leaks), 0, UINT32_MAX },
     { "mapfail", offsetof(struct env, mapfail), 0, UINT32_MAX },
     { "mapfailfrom", offsetof(struct env, mapfailfrom), 0, UINT32_MAX },
     { "memprofilerate", offsetof(struct env, profilerate), 0, INT64_MAX },
     { "migrate", offsetof(struct env, migrate), 0, 1 },
+    { "poison", offsetof(struct env, poison), 0, 1 },
     { "randyield", offsetof(struct env, randyield), 0, UINT32_MAX },
     { "scavstress", offsetof(struct env, scavstress), 0, UINT32_MAX },
     { "scavtrace", offsetof(struct env, scavtrace), 0, 1 },
@@ -252,9 +259,7 @@ bool env_parse(struct env *e, const char *(*get)(const char *name), char *error,
         { "GORTMAXPROCS", read_procs }, { "GORTTRACEBACK", read_traceback },
         { "GORTDEBUG", read_debug },    { "GORTMEMPROFILE", read_mem_profile },
     };
-    *e = (struct env){ .gc_percent = DEFAULT_PERCENT,
-                       .memory_limit = UINT64_MAX,
-                       .traceback = TRACEBACK_SINGLE };
+    *e = (struct env)DEFAULTS;
     for (size_t i = 0; i < array_len(variables); i++) {
         const char *value = get(variables[i].name);
         if (value == NULL || value[0] == '\0') continue;

@@ -21,6 +21,8 @@ enum traceback_level {
     TRACEBACK_LEVELS
 };
 
+#define ENV_AUTO UINT64_MAX
+
 /* Each field of the second part is the GORTDEBUG name in the comment; 0 is off. */
 struct env {
     int gc_percent; /* GORTGC; negative: off */
@@ -32,13 +34,17 @@ struct env {
     const char *mem_profile; /* GORTMEMPROFILE; NULL: none */
     bool profilerate_given;
 
-    uint64_t gctrace;     /* a line for each collection */
-    uint64_t boottrace;   /* a line for each step of boot */
-    uint64_t gcstress;    /* collect at every n-th allocation */
-    uint64_t gccheck;     /* validate heap and marks in every cycle */
-    uint64_t clobberfree; /* overwrite freed memory */
-    uint64_t randyield;   /* yield at one in n calls that may block */
-    uint64_t migrate;     /* every goroutine made ready goes to the global queue */
+    uint64_t gctrace;        /* a line for each collection */
+    uint64_t boottrace;      /* a line for each step of boot */
+    uint64_t gcstress;       /* collect at every n-th allocation */
+    uint64_t gccheck;        /* validate heap and marks in every cycle */
+    uint64_t clobberfree;    /* overwrite freed memory */
+    uint64_t efence;         /* each object its own pages, which are never used again */
+    uint64_t poison;         /* tell sanitizers what memory is free; ENV_AUTO: when there are any */
+    uint64_t allocfreetrace; /* print each allocation and free */
+    uint64_t leaks;          /* a report of what is left when the main function returns */
+    uint64_t randyield;      /* yield at one in n calls that may block */
+    uint64_t migrate;        /* every goroutine made ready goes to the global queue */
     uint64_t
         scavstress; /* give memory back at every n-th taking of it, and always in the background */
     uint64_t scavtrace;   /* a line for each collection on memory given back */

@@ -11,6 +11,8 @@ struct rt_hooks {
     void (*configure)(void);
     /* The main function has returned: on its goroutine, while everything still runs. */
     void (*main_returned)(void);
+    /* After that: what is left may be reported. */
+    void (*left)(void);
 };
 
 extern struct rt_hooks rt_hooks; /* constant after load; NULL: nothing to be done */
