@@ -79,7 +79,10 @@ static struct object *find(uintptr_t address)
 static struct object *make(uintptr_t address)
 {
     struct object **t = table();
-    struct object *o = t != NULL ? fixalloc_alloc(&records) : NULL;
+    struct object *o = NULL;
+    crit_enter(); /* it takes a lock */
+    if (t != NULL) o = fixalloc_alloc(&records);
+    crit_exit();
     if (o == NULL) throw_msg("out of memory: no record of an object (see GORTDEBUG)");
     o->address = address;
     o->next = atomic_load_relaxed(list_of(t, address));          /* the exchange compares */
