@@ -12,7 +12,7 @@
 # repeated as x@mode, label "modes", in every environment of test/modes.txt; a rotating few of these
 # are also labelled "modes-ci". A line near the top of a source may say more:
 #
-#   // TEST timeout=60 serial skip=asan,tsan modes=p1,p16     (or modes=none)
+#   // TEST timeout=60 serial skip=asan,tsan modes=p1,p16     (or modes=none, notmodes=efence)
 #
 # The mark of the comment is //, or # in scripts, or a star inside a comment of several lines.
 #
@@ -33,13 +33,14 @@ set(GORT_TEST_ENV
   "GORT_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
   "CC=${CMAKE_C_COMPILER}" "CXX=${CMAKE_CXX_COMPILER}")
 
-# Reads the TEST lines of a source into ${prefix}_TIMEOUT, _SERIAL, _SKIP, _MODES.
+# Reads the TEST lines of a source into ${prefix}_TIMEOUT, _SERIAL, _SKIP, _MODES, _NOT_MODES.
 function(gort_test_directives prefix source)
   set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
   set(timeout "")
   set(serial OFF)
   set(skip OFF)
   set(modes all)
+  set(not_modes "")
   file(STRINGS "${source}" lines REGEX "^(//|#| \\*) TEST " LIMIT_INPUT 16384)
   foreach(line IN LISTS lines)
     string(REGEX REPLACE "^(//|#| \\*) TEST +" "" line "${line}")
@@ -58,6 +59,8 @@ function(gort_test_directives prefix source)
         endforeach()
       elseif(word MATCHES "^modes=([a-z0-9_,-]+)$")
         string(REPLACE "," ";" modes "${CMAKE_MATCH_1}")
+      elseif(word MATCHES "^notmodes=([a-z0-9_,-]+)$")
+        string(REPLACE "," ";" not_modes "${CMAKE_MATCH_1}")
       else()
         message(FATAL_ERROR "${source}: unknown word '${word}' in a TEST line")
       endif()
@@ -67,6 +70,7 @@ function(gort_test_directives prefix source)
   set(${prefix}_SERIAL ${serial} PARENT_SCOPE)
   set(${prefix}_SKIP ${skip} PARENT_SCOPE)
   set(${prefix}_MODES "${modes}" PARENT_SCOPE)
+  set(${prefix}_NOT_MODES "${not_modes}" PARENT_SCOPE)
 endfunction()
 
 # gort_test(NAME n KIND k COMMAND c... [TIMEOUT s] [SERIAL on] [SKIP on] [ENV e...] [LABELS l...])
@@ -173,7 +177,7 @@ function(gort_library_tests kind)
     endif()
     set(index 0)
     foreach(mode IN LISTS GORT_MODES)
-      if("all" IN_LIST t_MODES OR mode IN_LIST t_MODES)
+      if(("all" IN_LIST t_MODES OR mode IN_LIST t_MODES) AND NOT mode IN_LIST t_NOT_MODES)
         set(labels modes)
         # Two modes of each test, other ones for the next test.
         math(EXPR place "(${index} + ${mode_count} - (2 * ${turn}) % ${mode_count}) % ${mode_count}")

@@ -4,7 +4,7 @@
 // Places that allocate are told apart by their return addresses: SITE makes a function of its own, whose call
 // of the allocator is not its last act.
 //
-// TEST timeout=120
+// TEST timeout=120 notmodes=efence,gcefence
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -3,7 +3,7 @@
 // again after their memory was used by others.
 //
 // What size classes there are is read from the metrics: the buckets of /gc/heap/allocs-by-size.
-// TEST timeout=120
+// TEST timeout=120 notmodes=efence,gcefence
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"
 
