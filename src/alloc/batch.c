@@ -41,9 +41,13 @@ void gort_new_batch_raw(const struct gort_type *t, void **out, size_t n)
 {
     void *got[BATCH_OBJECTS];
     bool noscan = (t->flags & GORT_TYPE_NOSCAN) != 0;
-    bool slots =
-        t->size >= (noscan ? TINY_BYTES : WORD_SIZE) && t->size <= BITMAP_MAX && t->align <= 16;
-    struct shape s = { .size = t->size, .align = 8, .noscan = noscan, .call = "gort_new_batch" };
+    bool slots = !heap->params.never_reuse && t->size >= (noscan ? TINY_BYTES : WORD_SIZE) &&
+                 t->size <= BITMAP_MAX && t->align <= 16;
+    struct shape s = { .size = t->size,
+                       .align = 8,
+                       .noscan = noscan,
+                       .layout = layout_word(t, LAYOUT_REPEAT, 0),
+                       .call = "gort_new_batch" };
     if (slots) s.mask = type_mask(t);
     for (size_t done = 0; done < n;) {
         size_t want = n - done < BATCH_OBJECTS ? n - done : BATCH_OBJECTS;
