@@ -218,6 +218,23 @@ TEST(the_state_is_that_of_a_collection)
     pprof_free(p);
 }
 
+// Between the end of marking and that of the sweep the dead are not counted as in use: the state is then that
+// of the collection before.
+TEST(what_is_not_swept_is_not_in_use)
+{
+    collect();
+    for (int round = 0; round < 10; round++) {
+        uint64_t gcs = collections();
+        do {
+            for (int i = 0; i < 64; i++)
+                make_quarter();
+        } while (collections() == gcs);
+        struct profile *p = profile_now();
+        CHECK_LE(SITE_SUMS(p, make_quarter).v[2], 16);
+        pprof_free(p);
+    }
+}
+
 static gort_sema finalized;
 
 static void on_final(void *obj)
@@ -403,6 +420,7 @@ static int gort_main(int argc, char **argv)
     RUN(dropped_objects_are_freed);
     RUN(head_of_the_file);
     RUN(the_state_is_that_of_a_collection);
+    RUN(what_is_not_swept_is_not_in_use);
     RUN(finalized_objects_are_freed_later);
     RUN(deep_stacks_are_cut);
     RUN(samples_estimate_the_whole);
