@@ -212,10 +212,21 @@ static void withdraw(struct mcache *c, unsigned spc)
     open->free = 0;
 }
 
+/* Counts the tiny objects of the current block. */
+static void count_tiny(struct mcache *c)
+{
+    c->tiny_allocs += c->fast.tiny >> GORT_TINY_COUNT_SHIFT;
+    c->fast.tiny &= ((uint64_t)1 << GORT_TINY_COUNT_SHIFT) - 1;
+}
+
 void mcache_observe_stw(struct mcache *c)
 {
     for (unsigned i = 0; i < SPAN_CLASSES; i++)
         withdraw(c, i);
+    if (heap->observe.every) { /* none out of the current block */
+        count_tiny(c);
+        c->fast.tiny = 0;
+    }
     c->sample_left = next_sample(c);
 }
 
@@ -287,13 +298,6 @@ uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes 
 }
 
 /* ---- tiny blocks ---------------------------------------------------------------------------------- */
-
-/* Counts the tiny objects of the current block. */
-static void count_tiny(struct mcache *c)
-{
-    c->tiny_allocs += c->fast.tiny >> GORT_TINY_COUNT_SHIFT;
-    c->fast.tiny &= ((uint64_t)1 << GORT_TINY_COUNT_SHIFT) - 1;
-}
 
 /* Bytes left in the current block. */
 static size_t tiny_left(const struct mcache *c)

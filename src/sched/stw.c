@@ -262,11 +262,16 @@ static int add_running(struct g *g, struct scan_range out[G_RANGES], int n)
     int k = arch_frame_registers(m->stop_frame, regs);
     for (int i = 0; i < k; i++)
         n = add_range(out, n, regs[i].lo, regs[i].hi);
-    /* Stopped inside a handler of the program's on the alternate stack: the goroutine's registers are
-     * in that handler's frame, further up on the same stack. */
-    uintptr_t sp = arch_frame_sp(m->stop_frame), alt = (uintptr_t)m->sigstack;
-    if (sp >= alt && sp < alt + m->sigstack_size)
-        n = add_range(out, n, sp - ARCH_RED_ZONE, alt + m->sigstack_size);
+    /* Stopped inside a handler of the program's on the alternate stack, ours or one that the program set:
+     * the goroutine's registers are in that handler's frame, further up on the same stack. */
+    uintptr_t sp = arch_frame_sp(m->stop_frame), lo, hi;
+    arch_frame_sigstack(m->stop_frame, &lo, &hi);
+    if (sp < lo || sp >= hi) {
+        lo = (uintptr_t)m->sigstack;
+        hi = lo + m->sigstack_size;
+    }
+    if (sp >= lo && sp < hi)
+        n = add_range(out, n, sp - ARCH_RED_ZONE > lo ? sp - ARCH_RED_ZONE : lo, hi);
     return add_stack(g, out, n, sp);
 }
 

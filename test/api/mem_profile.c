@@ -375,6 +375,17 @@ static double metric(const char *name)
     return v;
 }
 
+// What is in the block of tiny objects when every allocation becomes observed is not packed on.
+TEST(tiny_objects_from_now_on)
+{
+    int64_t rate = gort_set_mem_profile_rate(0);
+    uintptr_t before = (uintptr_t)gort_alloc_noscan(1);
+    gort_set_mem_profile_rate(1);
+    uintptr_t after = (uintptr_t)gort_alloc_noscan(1);
+    gort_set_mem_profile_rate(rate);
+    CHECK_NE(before / 16, after / 16);
+}
+
 TEST(off_is_off)
 {
     int64_t rate = gort_set_mem_profile_rate(0);
@@ -424,6 +435,7 @@ static int gort_main(int argc, char **argv)
     RUN(finalized_objects_are_freed_later);
     RUN(deep_stacks_are_cut);
     RUN(samples_estimate_the_whole);
+    RUN(tiny_objects_from_now_on);
     RUN(off_is_off);
     RUN(errors_are_told);
     return 0;

@@ -1,0 +1,103 @@
+// A handler of the program, on an alternate stack that the program set itself, interrupts code that holds
+// the only pointer to an object in a register: the object is found in the handler's frame.
+// TEST skip=asan,tsan,ubsan
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../goroutines.h"
+
+enum { LATER = 3000, COLLECTIONS = 3, STACK_BYTES = 64 << 10, OLD_FRAMES = 30000 };
+
+typedef struct {
+    long value[4];
+} object;
+GORT_TYPE(object);
+
+static int inside, over;
+
+// rbx, which the interrupted code uses, is pushed on the handler's stack.
+static void handler(int sig)
+{
+    (void)sig;
+    STORE(&inside, 1);
+    while (!LOAD(&over))
+        __asm__ volatile("xorl %%ebx, %%ebx" : : : "rbx");
+}
+
+static void collect(void *unused)
+{
+    (void)unused;
+    WAIT_FOR(LOAD(&inside));
+    for (int i = 0; i < COLLECTIONS; i++)
+        gort_gc();
+    for (int i = 0; i < LATER; i++) {
+        object *o = gort_new(object);
+        o->value[0] = -1;
+        gort_keep_alive(o);
+    }
+    STORE(&over, 1);
+}
+
+// What calls left below.
+__attribute__((noinline)) static void clear_old_frames(void)
+{
+    char frames[OLD_FRAMES];
+    memset(frames, 0, sizeof frames);
+    __asm__ volatile("" : : "r"(frames) : "memory");
+}
+
+// Sends the signal with the pointer in rbx alone; what the object holds afterwards.
+static long signalled(long pid, long tid)
+{
+    object *o = gort_new(object);
+    o->value[0] = 42;
+    long result = SYS_tgkill;
+    clear_old_frames();
+    __asm__ volatile("movq %1, %%rbx\n\t"
+                     "xorl %k1, %k1\n\t"
+                     "syscall\n"
+                     "1:\tcmpl $0, %2\n\t"
+                     "je 1b\n\t"
+                     "movq (%%rbx), %0"
+                     : "+&a"(result), "+&r"(o)
+                     : "m"(over), "D"(pid), "S"(tid), "d"((long)SIGUSR1)
+                     : "rbx", "rcx", "r11", "memory", "cc");
+    return result;
+}
+
+TEST(handlers_on_a_stack_of_the_program)
+{
+    stack_t former, stack = { .ss_size = STACK_BYTES };
+    struct sigaction act = { .sa_handler = handler, .sa_flags = SA_ONSTACK };
+    gort_lock_thread();
+    stack.ss_sp =
+        mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(stack.ss_sp != MAP_FAILED);
+    CHECK_EQ(sigaltstack(&stack, &former), 0);
+    CHECK_EQ(sigaction(SIGUSR1, &act, NULL), 0);
+    gort_go(collect, NULL);
+    long pid = getpid(), tid = gettid();
+    CHECK_EQ(signalled(pid, tid), 42);
+    CHECK_EQ(sigaltstack(&former, NULL), 0);
+    gort_unlock_thread();
+}
+
+static int test_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    RUN(handlers_on_a_stack_of_the_program);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return gort_run(test_main, argc, argv);
+}
