@@ -41,6 +41,13 @@ NOINLINE static void hide(void *p)
     __asm__ volatile("" ::: "memory");
 }
 NOINLINE static void make_node(void) { hide(gort_new(node)); }
+static node *beside[2];
+NOINLINE static void make_between(void) // the span stays in use
+{
+    gort_set(&beside[0], gort_new(node));
+    hide(gort_new(node));
+    gort_set(&beside[1], gort_new(node));
+}
 NOINLINE static void make_tiny(void) { hide(gort_alloc_noscan(5)); }
 NOINLINE static void make_big(void) { hide(gort_new(big)); }
 NOINLINE static void make_large(void) { hide(gort_alloc(100000)); }
@@ -74,6 +81,7 @@ static int run(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
     CASE("freed-node") { make_and_lose(make_node); if (*at(9)) sink = 1; } // BAD freed-node
+    CASE("freed-between") { make_and_lose(make_between); if (*at(9)) sink = 1; } // BAD freed-between
     CASE("freed-tiny") { make_and_lose(make_tiny); if (*at(0)) sink = 1; } // BAD freed-tiny
     CASE("freed-big") { make_and_lose(make_big); if (*at(500)) sink = 1; } // BAD freed-big
     CASE("freed-large") { make_and_lose(make_large); if (*at(99999)) sink = 1; } // BAD freed-large
@@ -131,7 +139,7 @@ if ! build_program "$CC" address "$dir/asan"; then
     exit 77
 fi
 expect_fine "$dir/asan" poisoned
-for c in freed-node freed-tiny freed-big freed-large freed-copy over-node over-tiny over-big over-layout over-large; do
+for c in freed-node freed-between freed-tiny freed-big freed-large freed-copy over-node over-tiny over-big over-layout over-large; do
     expect_report "$dir/asan" $c 'ERROR: AddressSanitizer: use-after-poison'
 done
 GORTDEBUG=poison=0 expect_fine "$dir/asan" plain
