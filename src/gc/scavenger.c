@@ -296,6 +296,14 @@ void scavenger_swept(void)
     if (scav_is_wanted()) sleeper_wake(&scavenger.sleeper);
 }
 
+void scavenger_asked(void)
+{
+    crit_enter();
+    scav_generation();
+    crit_exit();
+    scavenger_swept();
+}
+
 void scavenger_read_counts(struct scavenger_counts *out)
 {
     out->background_ns = atomic_load_relaxed(&scavenger.counts.background_ns);

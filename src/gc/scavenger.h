@@ -42,6 +42,10 @@ uint64_t scavenger_runway(uint64_t marked);
 void scavenger_start(void);
 /* All is swept: there may be memory to give back.  On a goroutine, outside sections. */
 void scavenger_swept(void);
+/* A collection that gort_gc asked for has been swept.  A chunk that was dense before a collection is kept
+ * until the next one, since a program that allocates will fill it again.  Who asks for a collection
+ * is often about to be idle, and no other would come: so this counts as the next one. */
+void scavenger_asked(void);
 /* For the monitor: wakes the goroutine when a turn is due. */
 void scavenger_tick(int64_t now);
 

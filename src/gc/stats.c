@@ -16,6 +16,7 @@
 #include "gc/gc.h"
 #include "gc/memory.h"
 #include "gc/work.h"
+#include "gc/scavenger.h"
 #include "gort/mem.h"
 #include "heap/mcache.h"
 #include "os/os.h"
@@ -92,6 +93,7 @@ void gort_gc(void)
     gc_collect(GC_CAUSE_FORCED);
     gc_sweep_all();
     gc_check_swept();
+    scavenger_asked();
 }
 
 int gort_set_gc_percent(int percent)

@@ -112,7 +112,7 @@ struct page_run pagealloc_take_resident(struct page_alloc *p, struct page_hunt *
 /* Gives such a run back, as scavenged or not. */
 void pagealloc_put_back(struct page_alloc *p, uintptr_t base, size_t npages, bool scavenged);
 /* A collection's marking has ended: what was dense before the last one may be given back.  World
- * stopped. */
+ * stopped, or with the lock. */
 void pagealloc_generation_stw(struct page_alloc *p);
 /* Notes what the kernel was asked for: huge pages for the whole chunks of a range, or not. */
 void pagealloc_set_huge(struct page_alloc *p, uintptr_t base, size_t bytes, bool huge);

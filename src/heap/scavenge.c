@@ -232,6 +232,13 @@ void scav_generation_stw(void)
     pagealloc_generation_stw(&heap->pages);
 }
 
+void scav_generation(void)
+{
+    lock_acquire(&heap->lock);
+    pagealloc_generation_stw(&heap->pages);
+    lock_release(&heap->lock);
+}
+
 /* ---- on allocation --------------------------------------------------------------------------------- */
 
 size_t scav_populate(struct page_cache *c, uintptr_t base, size_t npages)

@@ -60,6 +60,8 @@ void scav_return_window_stw(struct mcache *c);
 
 /* A collection's marking has ended: chunks age.  World stopped. */
 void scav_generation_stw(void);
+/* The same at any other time, in a critical section. */
+void scav_generation(void);
 
 /* ---- for the page heap --------------------------------------------------------------------------- */
 

@@ -374,6 +374,19 @@ static void init_large(struct span *s, struct page_run r, size_t npages, size_t 
     s->large_zeroed = noscan;
 }
 
+#define ZERO_BY_KERNEL_MIN (MB / PAGE_BYTES)         /* pages; shorter runs are zeroed by hand, */
+#define ZERO_BY_KERNEL_ALWAYS (32 * MB / PAGE_BYTES) /* longer ones by the kernel */
+
+/* Some pages of a long run hold old bytes.  Zeroing all of it by hand would bring in memory that has
+ * not been touched, and perhaps never will be: the kernel takes the pages back instead, when at least
+ * half of them are zero, and in any case when the run is so long that programs seldom touch all of it. */
+static void zero_by_kernel(struct page_run *r, size_t npages)
+{
+    if (r->zeroed == npages || npages < ZERO_BY_KERNEL_MIN) return;
+    if (r->zeroed < npages / 2 && npages < ZERO_BY_KERNEL_ALWAYS) return;
+    if (os_mem_release((void *)r->base, npages << PAGE_SHIFT) == 0) r->zeroed = npages;
+}
+
 struct span *span_alloc_large(struct mcache *c, size_t size, size_t align, bool noscan)
 {
     if (size > LARGE_MAX || align > LARGE_MAX) return NULL;
@@ -388,6 +401,7 @@ struct span *span_alloc_large(struct mcache *c, size_t size, size_t align, bool 
         record_untake(c, s);
         return NULL;
     }
+    zero_by_kernel(&r, npages);
     init_large(s, r, npages, size, noscan);
     publish(s, SPAN_IN_USE);
     atomic_fetch_add_relaxed(&heap->large_allocs, 1);

@@ -67,6 +67,31 @@ TEST(three_gigabytes)
     huge(3 * GIB);
 }
 
+static void make_dirty(void *unused)
+{
+    (void)unused;
+    char *p = (char *)gort_alloc_noscan(2 << 20);
+    memset(p, 0xff, 2 << 20);
+    p = (char *)gort_alloc_noscan(64 << 10);
+    memset(p, 0xff, 64 << 10);
+}
+
+// Pages that were used lie in the run that a huge object gets: it reads as zero, and does not become
+// resident for their sake.
+TEST(used_pages_in_a_huge_object)
+{
+    for (int round = 0; round < 3; round++) {
+        on_goroutine(make_dirty, NULL);
+        gort_gc();
+        size_t memory = resident(), n = GIB;
+        on_goroutine(make_noscan, &n);
+        for (size_t at = 0; at < (size_t)16 << 20; at += 512)
+            CHECK_LE(object[at], 1); // 1: touch_ends was there
+        CHECK_LT(resident(), memory + GIB / 4);
+        forget();
+    }
+}
+
 typedef struct block {
     struct block *next;
     char space[1 << 20];
@@ -127,6 +152,7 @@ TEST(a_large_object_of_used_memory)
 
 static void tests(void)
 {
+    RUN(used_pages_in_a_huge_object);
     RUN(three_gigabytes); // first: of memory that nobody has used
     RUN(many_blocks_in_a_row);
     RUN(a_large_object_of_used_memory);
