@@ -368,6 +368,26 @@ TEST(samples_estimate_the_whole)
     gort_set(&list, (node *)NULL);
 }
 
+static int64_t allocated_at(void *(*site)(size_t))
+{
+    struct profile *p = profile_now();
+    int64_t bytes = SITE_SUMS(p, site).v[1];
+    pprof_free(p);
+    return bytes;
+}
+
+// Objects whose pages are a quarter more than their bytes; one in ten is sampled.
+TEST(large_objects_are_sampled_by_their_pages)
+{
+    enum { SIZE = 33000, PAGES = 40960 };
+    int64_t n = test_count(20000), before = allocated_at(make_bytes);
+    gort_set_mem_profile_rate(n * PAGES / 2000); // 2000 samples
+    for (int64_t i = 0; i < n; i++)
+        make_bytes(SIZE);
+    collect();
+    CHECK(is_near(allocated_at(make_bytes) - before, n * PAGES));
+}
+
 static double metric(const char *name)
 {
     double v = -1;
@@ -436,6 +456,7 @@ static int gort_main(int argc, char **argv)
     RUN(deep_stacks_are_cut);
     RUN(samples_estimate_the_whole);
     RUN(tiny_objects_from_now_on);
+    RUN(large_objects_are_sampled_by_their_pages);
     RUN(off_is_off);
     RUN(errors_are_told);
     return 0;

@@ -147,6 +147,23 @@ TEST(long_values_do_not_overflow_the_message)
     CHECK_EQ(strlen(error), sizeof error - 1);
 }
 
+TEST(profile)
+{
+    CHECK(parse(NULL, NULL));
+    CHECK(e.mem_profile == NULL && !e.profilerate_given);
+    CHECK(parse("GORTMEMPROFILE", "/tmp/x y"));
+    CHECK_STR_HAS(e.mem_profile, "/tmp/x y");
+    CHECK(parse("GORTMEMPROFILE", ""));
+    CHECK(e.mem_profile == NULL);
+    CHECK(parse("GORTDEBUG", "memprofilerate=0"));
+    CHECK(e.profilerate_given && e.profilerate == 0);
+    CHECK(parse("GORTDEBUG", "memprofilerate=9223372036854775807"));
+    CHECK_EQ(e.profilerate, INT64_MAX);
+    bad("GORTDEBUG", "memprofilerate=9223372036854775808", "memprofilerate=N");
+    bad("GORTDEBUG", "memprofilerate=-1", "memprofilerate=N");
+    bad("GORTDEBUG", "memprofilerate", "memprofilerate=N");
+}
+
 int main(void)
 {
     RUN(defaults);
@@ -156,5 +173,6 @@ int main(void)
     RUN(traceback);
     RUN(debug);
     RUN(long_values_do_not_overflow_the_message);
+    RUN(profile);
     return 0;
 }
