@@ -8,8 +8,10 @@
  *     an allocation nested in another, or one in a signal handler that interrupted one;
  *   - off the goroutine's stack: in a signal handler on its own stack, or on a stack of some coroutine
  *     library that was not registered and would not be scanned.
- * Two loads and two comparisons find all four.  A signal handler that runs on the goroutine's stack and
- * interrupted nothing of ours is not detected; API.md forbids it.
+ * Two loads and two comparisons find all four, where the call is made: what is inlined (gort/inline.h)
+ * has only the first two, by the empty cache, and meets the others when its window of at most 64 slots is
+ * used up.  A signal handler that runs on the goroutine's stack and interrupted nothing of ours is not
+ * detected; API.md forbids it.
  *
  * Note [Out of memory].  When the kernel refuses, first collect and sweep, for memory may be free in
  * the heap; then give free pages back, for the limit may be on what is resident; then report.

@@ -74,8 +74,12 @@ __attribute__((noinline, unused)) static void on_goroutine(void (*fn)(void *), v
     static struct gc_util_call c;
     c = (struct gc_util_call){ .fn = fn, .arg = arg };
     gort_waitgroup_add(&c.wg, 1);
+    int others = gort_num_goroutines();
     gort_go(gc_util_call, &c);
     gort_waitgroup_wait(&c.wg);
+    // Its stack is a root until it has ended, which is some instructions later.
+    for (int i = 0; i < 10000 && gort_num_goroutines() > others; i++)
+        gort_yield();
 }
 
 // Overwrites what calls have left below this frame.
