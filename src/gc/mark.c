@@ -30,6 +30,12 @@
  * Who becomes hungry and finds as many hungry as joined closes the round by a compare-and-swap of
  * the count; a helper that joins first makes it fail, works, becomes hungry, and tries in its turn.
  *
+ * Note [Words].  When an object is marked, its first line has just arrived in the cache; later it may be
+ * gone again.  So a small one is scanned at once: those of its words that may be pointers go to an
+ * array of the marker, from where they go through the FIFO in their turn; the object itself is never
+ * queued.  Objects are queued, and so can be shared, where the array is full, where their pointers
+ * are described elsewhere, and while another marker is hungry.
+ *
  * Note [Overflow].  When the queue can get no memory, the object at hand is marked but not queued,
  * and a flag is set.  After all are done, the marked objects of the whole heap are scanned once more
  * (as root jobs, one per piece of an arena), until no such round sets the flag.  Each round
@@ -135,17 +141,26 @@ static void feed_the_hungry(struct marker *m)
     os_futex_wake(&work_pool.hungry, 1);
 }
 
+static inline void marker_tick(struct marker *m)
+{
+    if (unlikely((++m->ticks & (BALANCE_EVERY - 1)) == 0) && !m->single) feed_the_hungry(m);
+}
+
 static void marker_drain(struct marker *m)
 {
     for (;;) {
-        uintptr_t obj = work_get(m->w);
-        if (obj == 0) {
-            marker_flush(m);
-            obj = work_get(m->w);
-            if (obj == 0) return;
+        while (m->nwords != 0) {
+            marker_see(m, m->words[--m->nwords]);
+            marker_tick(m);
         }
-        scan_object(m, obj);
-        if (unlikely((++m->ticks & (BALANCE_EVERY - 1)) == 0) && !m->single) feed_the_hungry(m);
+        uintptr_t obj = work_get(m->w);
+        if (obj != 0) {
+            scan_object(m, obj);
+            marker_tick(m);
+            continue;
+        }
+        marker_flush(m);
+        if (m->nwords == 0 && work_is_empty(m->w)) return;
     }
 }
 
@@ -211,7 +226,8 @@ static void marker_run(struct marker *m)
     work_dispose(m->w);
     m->w->objects_marked += m->marked_objects;
     m->w->bytes_marked += m->marked_bytes;
-    m->marked_objects = m->marked_bytes = 0;
+    m->w->scan_work += m->scanned;
+    m->marked_objects = m->marked_bytes = m->scanned = 0;
     m->cpu += os_thread_cpu() - begin;
 }
 
@@ -273,7 +289,7 @@ int mark_helpers(void)
 
 static void marker_reset(struct marker *m, int id, uintptr_t lo, uintptr_t hi)
 {
-    memset(m, 0, sizeof *m);
+    memset(m, 0, offsetof(struct marker, words));
     m->id = (uint32_t)id;
     m->w = &p_at(id)->gcwork;
     m->lo = lo;

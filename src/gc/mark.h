@@ -5,7 +5,10 @@
 #ifndef GORT_GC_MARK_H
 #define GORT_GC_MARK_H
 
+#include <string.h>
+
 #include "arch/arch.h"
+#include "base/bits.h"
 #include "gc/gc_stats.h"
 #include "gc/work.h"
 #include "heap/span.h"
@@ -25,6 +28,9 @@ struct candidate {
     struct span *span; /* NULL: empty place */
 };
 
+#define MARK_WORDS 1024
+#define MARK_WORDS_ROOM (MARK_WORDS - BITMAP_MAX / WORD_SIZE)
+
 /* Owned by its thread while marking, by the stopper before and after. */
 struct marker {
     struct gcwork *w;    /* of the P that this marker stands in for */
@@ -33,10 +39,13 @@ struct marker {
     uint32_t id;         /* number of the P */
     uint32_t next;       /* place in fifo: the oldest, replaced next */
     uint32_t ticks;
-    uint64_t marked_objects, marked_bytes; /* moved to w at the end of a round */
+    uint64_t marked_objects, marked_bytes, scanned; /* moved to w at the end of a round */
     struct candidate fifo[MARK_FIFO];
     uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
     int64_t cpu; /* ns, this cycle */
+    uint32_t nwords;
+    uintptr_t
+        words[MARK_WORDS]; /* of objects scanned as they were marked: Note [Words] in mark.c */
 };
 
 /* The queue had no room for an object that is marked: Note [Overflow] in mark.c. */
@@ -60,6 +69,37 @@ static inline void marker_marked_large(struct marker *m, struct span *s)
     if (unlikely(!work_put(m->w, s->base))) mark_overflowed();
 }
 
+/* Words of a slot, and as many ones, by size class, of those with pointer bits in the page. */
+#define BITMAP_CLASSES 27
+struct bitmap_class {
+    uint32_t words;
+    uint64_t ones;
+};
+extern struct bitmap_class bitmap_classes[BITMAP_CLASSES]; /* constant after scan_init */
+
+/* Which words of the slot at obj may hold pointers.  A slot's bits begin within a byte, and with what
+ * comes before them in it there are at most 64: scan_init checks. */
+static inline uint64_t pointer_mask(uintptr_t obj, unsigned class)
+{
+    uintptr_t page = align_down(obj, PAGE_BYTES);
+    unsigned first = (unsigned)(obj - page) / WORD_SIZE;
+    uint64_t bits;
+    memcpy(&bits, (const char *)page + GORT_PAGE_BITS + first / 8, sizeof bits);
+    return bits >> first % 8 & bitmap_classes[class].ones;
+}
+
+/* Puts those words of the slot that lie in the heap's range with m->words, which has room. */
+reads_foreign_words static inline void scan_now(struct marker *m, uintptr_t obj, unsigned class)
+{
+    uint32_t n = m->nwords;
+    for (uint64_t mask = pointer_mask(obj, class); mask != 0; mask &= mask - 1) {
+        uintptr_t word = *(const volatile uintptr_t *)(obj + WORD_SIZE * bits_ctz64(mask));
+        m->words[n] = word;
+        n += word - m->lo < m->bytes;
+    }
+    m->nwords = n;
+}
+
 /* The slot has just become marked: counts it, and queues what is to be scanned. */
 static inline void marker_marked(struct marker *m, struct span *s, uint32_t index)
 {
@@ -71,6 +111,12 @@ static inline void marker_marked(struct marker *m, struct span *s, uint32_t inde
     }
     m->marked_bytes += s->elem_size;
     if (span_is_noscan(s)) return;
+    if (likely(s->layout == LAYOUT_BITMAP && m->nwords <= MARK_WORDS_ROOM) &&
+        (m->single || atomic_load_relaxed(&work_pool.hungry) == 0)) { /* a hint */
+        m->scanned += s->elem_size;
+        scan_now(m, span_slot(s, index), span_class_size_class(s->span_class));
+        return;
+    }
     if (unlikely(!work_put(m->w, span_slot(s, index)))) mark_overflowed();
 }
 

@@ -121,32 +121,17 @@ static void scan_by_layout(struct marker *m, uint64_t word, uintptr_t base, uint
 
 /* ---- objects by layout ------------------------------------------------------------------------ */
 
-/* Words of a slot, and as many ones, by size class, of those with pointer bits in the page. */
-#define BITMAP_CLASSES 27
-static struct {
-    uint8_t words;
-    uint64_t ones;
-} bitmap_class[BITMAP_CLASSES]; /* constant after scan_init */
+struct bitmap_class bitmap_classes[BITMAP_CLASSES];
 
 void scan_init(void)
 {
     for (unsigned c = 1; c < BITMAP_CLASSES; c++) {
         unsigned n = size_class_table[c].size / WORD_SIZE;
-        bitmap_class[c].words = (uint8_t)n;
-        bitmap_class[c].ones = ~(uint64_t)0 >> (64 - n);
+        bitmap_classes[c] = (struct bitmap_class){ n, ~(uint64_t)0 >> (64 - n) };
+        for (unsigned i = 0; i < size_class_table[c].nelems[0]; i++)
+            check(i * n % 8 + n <= 64);
     }
     check(size_class_table[BITMAP_CLASSES - 1].size == BITMAP_MAX);
-}
-
-static inline void scan_by_bitmap(struct marker *m, uintptr_t obj, unsigned class)
-{
-    const uint64_t *bitmap = (const uint64_t *)(align_down(obj, PAGE_BYTES) + GORT_PAGE_BITS);
-    unsigned first = obj / WORD_SIZE % (PAGE_BYTES / WORD_SIZE), n = bitmap_class[class].words;
-    unsigned at = first / 64, shift = first % 64;
-    uint64_t mask = bitmap[at] >> shift;
-    if (shift + n > 64) mask |= bitmap[at + 1] << (64 - shift);
-    m->w->scan_work += n * WORD_SIZE;
-    scan_mask(m, obj, mask & bitmap_class[class].ones);
 }
 
 static inline void scan_small_typed(struct marker *m, const struct span *s, uintptr_t obj)
@@ -189,8 +174,10 @@ void scan_object(struct marker *m, uintptr_t obj)
 {
     const struct arena *a = arena_table[obj >> ARENA_SHIFT];
     unsigned kind = a->page_kind[arena_page_index(obj)];
-    if (likely(kind < BITMAP_CLASSES))
-        scan_by_bitmap(m, obj, kind);
-    else
+    if (unlikely(kind >= BITMAP_CLASSES)) {
         scan_other(m, obj);
+    } else {
+        m->scanned += bitmap_classes[kind].words * WORD_SIZE;
+        scan_mask(m, obj, pointer_mask(obj, kind));
+    }
 }

@@ -54,17 +54,20 @@ void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(vo
 
 /* ---- the signal frame --------------------------------------------------------------------- */
 
+/* Frames lie in the middle of a stack that sanitizers know nothing good of. */
+#define reads_frames __attribute__((no_sanitize_address, no_sanitize_thread))
+
 static const greg_t *registers_of(const void *ucontext)
 {
     return ((const ucontext_t *)ucontext)->uc_mcontext.gregs;
 }
 
-uintptr_t arch_frame_pc(const void *ucontext)
+reads_frames uintptr_t arch_frame_pc(const void *ucontext)
 {
     return (uintptr_t)registers_of(ucontext)[REG_RIP];
 }
 
-void arch_frame_set_pc(void *ucontext, uintptr_t pc)
+reads_frames void arch_frame_set_pc(void *ucontext, uintptr_t pc)
 {
     ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
 }
@@ -76,17 +79,17 @@ void arch_frame_undo_call(void *ucontext)
     r[REG_RSP] += (greg_t)sizeof(greg_t);
 }
 
-uintptr_t arch_frame_sp(const void *ucontext)
+reads_frames uintptr_t arch_frame_sp(const void *ucontext)
 {
     return (uintptr_t)registers_of(ucontext)[REG_RSP];
 }
 
-uintptr_t arch_frame_fp(const void *ucontext)
+reads_frames uintptr_t arch_frame_fp(const void *ucontext)
 {
     return (uintptr_t)registers_of(ucontext)[REG_RBP];
 }
 
-void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi)
+reads_frames void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi)
 {
     const stack_t *s = &((const ucontext_t *)ucontext)->uc_stack;
     *lo = (s->ss_flags & SS_DISABLE) != 0 ? 0 : (uintptr_t)s->ss_sp;
@@ -94,9 +97,7 @@ void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi)
 }
 
 /* The kernel pushes the handler's return address last, so the context lies right above it. */
-__attribute__((no_sanitize_address, no_sanitize_thread)) void *arch_frame_find(uintptr_t lo,
-                                                                               uintptr_t hi,
-                                                                               uintptr_t restorer)
+reads_frames void *arch_frame_find(uintptr_t lo, uintptr_t hi, uintptr_t restorer)
 {
     size_t need = sizeof(uintptr_t) + offsetof(ucontext_t, uc_sigmask) + sizeof(uint64_t);
     for (uintptr_t p = align_up(lo, sizeof(uintptr_t)); p + need <= hi; p += sizeof(uintptr_t))
