@@ -36,6 +36,18 @@
 #define TEST_SKIPPED 77
 #define TEST_COLD_ __attribute__((noreturn, noinline, cold, unused)) static
 
+// Built with a sanitizer that keeps memory of its own, and reserves address space by the terabyte.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 // Checks compare whatever integers they are given.
 #pragma GCC diagnostic ignored "-Wsign-compare"
 

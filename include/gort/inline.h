@@ -33,12 +33,12 @@ extern "C" {
 /* 68 size classes, with and without pointers: a span class is class * 2 + noscan. */
 #define GORT_SPAN_CLASSES 136
 
-/* One span class's free slots in a P's cache: a window of 64 slots of the current span.
+/* One span class's free slots in a P's cache: a window of 64 slots of the current span.  Slots of up to
+ * GORT_SLOT_MAX bytes that may be taken are zero.
  * Protected by: the thread that owns the P, inside a restartable range or critical section. */
 struct gort_cache_class {
-    uint64_t
-        free;   /* bit i: slot i of the window may be taken; up to GORT_SLOT_MAX bytes it is zero */
-    char *base; /* address of the window's slot 0 */
+    uint64_t free; /* bit i: slot i may be taken */
+    char *base;    /* address of the window's slot 0 */
 };
 
 /* tiny: where the next tiny object goes in the current block of 16 bytes, all zero from there on; a

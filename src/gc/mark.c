@@ -10,7 +10,7 @@
  *
  *     ASLEEP -- joins (helper), unless the round is closed --> DRAIN
  *
- *           local queue and FIFO empty            no root job left
+ *        words, local queue and FIFO empty        no root job left
  *     DRAIN ---------------------------> ROOTS ---------------------> GLOBAL ----+
  *       ^                                  |     got a buffer           |        | list empty
  *       |         one job scanned          |  <-------------------------+        v
@@ -199,7 +199,7 @@ static bool round_close(uint32_t hungry)
 /* Waits for work.  false: nothing is left (Note [Termination]). */
 static bool marker_wait(struct marker *m)
 {
-    assert_that(work_is_empty(m->w));
+    assert_that(work_is_empty(m->w) && m->nwords == 0);
     if (round_close(atomic_fetch_add_acqrel(&work_pool.hungry, 1) + 1)) {
         atomic_store_release(&mark.done, 1); /* pairs with the acquire below */
         os_futex_wake(&work_pool.hungry, INT32_MAX);

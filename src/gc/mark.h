@@ -42,8 +42,8 @@ struct marker {
     uint64_t marked_objects, marked_bytes, scanned; /* moved to w at the end of a round */
     struct candidate fifo[MARK_FIFO];
     uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
-    int64_t cpu; /* ns, this cycle */
-    uint32_t nwords;
+    int64_t cpu;     /* ns, this cycle */
+    uint32_t nwords; /* work that only this marker has: not hungry while there is any */
     uintptr_t
         words[MARK_WORDS]; /* of objects scanned as they were marked: Note [Words] in mark.c */
 };

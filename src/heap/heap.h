@@ -84,7 +84,6 @@ struct heap {
     uint64_t tiny_allocs;      /* count */
     uint64_t large_allocs, large_frees; /* count */
     uint64_t large_alloc_bytes, large_free_bytes;
-    uint64_t scan_alloc_bytes;
     struct heap_class_totals classes[SIZE_CLASSES];
     struct heap_debug_counts debug;
 

@@ -121,8 +121,10 @@ struct span {
     uint64_t inline_bits[2];
     uint64_t *bits;      /* pair of bit arrays kept by the record, NULL: none; gcbits.h */
     uint32_t bits_words; /* words in each of the two arrays */
-    uint32_t any_mark;   /* some slot was marked in this cycle, and the arena's bit set; atomic */
-    size_t large_size;   /* object bytes of a large span as asked for */
+    /* Some slot was marked in this cycle, and the arena's bit is set.  Atomic: set by any marker,
+     * cleared by the sweeper that holds the claim. */
+    uint32_t any_mark;
+    size_t large_size; /* object bytes of a large span as asked for */
     const struct gort_type
         *large_type;          /* repeated every type->size bytes; NULL: noscan/conservative */
     struct special *specials; /* sorted by offset; special_lock */
@@ -178,7 +180,6 @@ struct mcache {
         small_alloc_count[SIZE_CLASSES]; /* objects; counted by refill and publish, not by malloc */
     uint64_t small_free_count[SIZE_CLASSES]; /* objects; by sweeping for free slots */
     uint64_t refills_swept;                  /* refills by such sweeping */
-    uint64_t scan_alloc_bytes;               /* bytes allocated in scan classes, for the pacer */
     uint64_t refills;                        /* spans taken from the central lists */
     uint64_t windows;                        /* windows loaded from a span already cached */
     uint64_t samples;                        /* allocations that were to be observed */

@@ -326,7 +326,6 @@ void mcache_flush_stats(struct mcache *c)
 {
     count_tiny(c);
     move_count(&heap->tiny_allocs, &c->tiny_allocs);
-    move_count(&heap->scan_alloc_bytes, &c->scan_alloc_bytes);
     move_count(&heap->refills, &c->refills);
     move_count(&heap->windows, &c->windows);
     move_count(&heap->samples, &c->samples);

@@ -69,7 +69,7 @@ uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes 
  * cache. */
 void heap_set_observe_stw(struct heap_observe o);
 void mcache_observe_stw(struct mcache *c);
-/* An object of `bytes`, allocated apart from windows (large, tiny): is it to be observed? */
+/* An object of `bytes`, allocated apart from windows (a large one): is it to be observed? */
 bool mcache_observe_bytes(struct mcache *c, size_t bytes);
 
 /* Writes the windows' state to the spans (free_index, alloc_count), so that every slot can be classified

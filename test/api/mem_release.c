@@ -11,18 +11,6 @@
 #define MB ((size_t)1 << 20)
 #define BLOCKS 64
 
-// Sanitizers keep memory of their own.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 static char *blocks[BLOCKS];
 
 static size_t resident(void)

@@ -13,18 +13,6 @@
 
 #define MAX_THREADS 16
 
-// Sanitizers own parts of the address space, and reserve terabytes of it.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 // Fails with what does not hold.
 static inline void prove_whole(struct mcache **caches, size_t n)
 {
