@@ -37,6 +37,7 @@
 #include "gc/finalizer.h"
 
 #include "base/assert.h"
+#include "gc/barrier.h"
 #include "gc/gc.h"
 #include "gort/mem.h"
 #include "heap/fixalloc.h"
@@ -250,6 +251,8 @@ static bool finalizer_next(void (**fn)(void *), uintptr_t *obj)
         taken = f->more;
         *fn = f->fn;
         *obj = f->queued;
+        /* It leaves a root for a stack that may have been scanned. */
+        if (unlikely(barrier_on())) barrier_log((void *)*obj, NULL);
         f->queued = 0;
         fixalloc_free(&finalizers.records, f);
     }

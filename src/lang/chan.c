@@ -174,6 +174,7 @@ static force_inline bool wait_in(struct g *g, struct hchan *c, struct waitq *q, 
     s->elem = elem;
     s->object = c;
     s->is_select = s->success = false;
+    lang_shade(elem, c);
     waitq_push(q, s);
     g->waiting = s;
     g->wake_param = NULL;

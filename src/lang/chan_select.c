@@ -242,6 +242,7 @@ static void enqueue_all(struct select *s)
         w->case_index = (int32_t)s->lock_order[i];
         w->is_select = true;
         w->success = false;
+        lang_shade(k->elem, k->ch);
         waitq_push(queue_of(k), w);
         *end = w;
         end = &w->wait_link;

@@ -42,6 +42,7 @@ static void wait_called(struct g *g, gort_cond *c, uint32_t ticket)
         s->object = c;
         s->ticket = ticket;
         s->is_select = s->success = false;
+        lang_shade(c, NULL);
         addrq_push(b, s);
         g->waiting = s;
         g_park_unlock(&b->lock, WAIT_COND);

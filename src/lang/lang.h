@@ -12,6 +12,11 @@
  * rules 3 and 9).  Test and store are in one critical section: the flag changes only while the
  * world is stopped.
  *
+ * Note [Waiter records].  A goroutine that parks shades what its record names (lang_shade): the
+ * place of the element, which may lie in a collected object, and the object waited at.  What leaves
+ * a record needs nothing: the waker uses both in the critical section in which it clears them and
+ * keeps neither, and the goroutine, when it goes on, has what it needs on its own stack.
+ *
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #ifndef GORT_LANG_LANG_H
@@ -42,8 +47,14 @@ static inline void lang_store_root(void **slot, void *value)
 {
     crit_enter();
     if (unlikely(barrier_on())) barrier_log(*slot, value);
-    *slot = value;
+    atomic_store_relaxed(slot, value); /* a marker may read it meanwhile: either was logged */
     crit_exit();
+}
+
+/* A record outside the heap takes up a and b: Note [Waiter records].  In a critical section. */
+static force_inline void lang_shade(const void *a, const void *b)
+{
+    if (unlikely(barrier_on())) barrier_log((void *)(uintptr_t)a, (void *)(uintptr_t)b);
 }
 
 #endif

@@ -69,6 +69,7 @@ static void park_at(struct addr_bucket *b, struct g *g, uint32_t *count, bool fi
     s->g = g;
     s->object = count;
     s->is_select = s->success = false;
+    lang_shade(count, NULL);
     if (first)
         addrq_push_front(b, s);
     else

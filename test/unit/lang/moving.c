@@ -7,6 +7,7 @@
 #include "gort/chan.h"
 #include "gort/go.h"
 #include "gort/panic.h"
+#include "gort/sync.h"
 
 typedef gort_chan(void *) pointers;
 
@@ -183,6 +184,104 @@ static void typed_elements(void)
     CHECK_EQ(count_of(VALUE(16)), 2);
 }
 
+static void receive_in_select(void *arg)
+{
+    void **slot = arg;
+    pointers c = slot[0];
+    pointers never = slot[3];
+    gort_case cases[] = { gort_on_recv(c, &slot[1]), gort_on_recv(never, NULL) };
+    gort_select(cases, 2);
+    slot[2] = VALUE(0);
+}
+
+// The record of a goroutine that parks names the place of the element and the channel.
+static void waiters_records(void (*wait)(void *))
+{
+    pointers c = gort_chan_make(void *, 0);
+    void **slot = gort_alloc(4 * sizeof *slot);
+    slot[0] = (void *)c;
+    slot[3] = (void *)gort_chan_make(void *, 0);
+    begin();
+    gort_go(wait, slot);
+    for (int i = 0; i < 20; i++)
+        gort_yield();
+    end();
+    CHECK_EQ(count_of(&slot[1]), 1);
+    CHECK_EQ(count_of((void *)c), 1);
+    gort_send(c, VALUE(17));
+    while (atomic_load_acquire(&slot[2]) == NULL)
+        gort_yield();
+    CHECK_PTR_EQ(slot[1], VALUE(17));
+}
+
+typedef struct meeting {
+    gort_sema sema;
+    gort_mutex m;
+    gort_cond cond;
+    int ended;
+} meeting;
+
+static void wait_for_sema(void *arg)
+{
+    meeting *t = arg;
+    gort_sema_acquire(&t->sema);
+    t->ended++;
+}
+
+static void wait_for_cond(void *arg)
+{
+    meeting *t = arg;
+    gort_mutex_lock(&t->m);
+    gort_cond_wait(&t->cond, &t->m);
+    gort_mutex_unlock(&t->m);
+    t->ended++;
+}
+
+static void sync_records(void)
+{
+    meeting *t = gort_alloc_noscan(sizeof *t);
+    begin();
+    gort_go(wait_for_sema, t);
+    gort_go(wait_for_cond, t);
+    for (int i = 0; i < 20; i++)
+        gort_yield();
+    end();
+    CHECK_EQ(count_of(&t->sema), 1);
+    CHECK_EQ(count_of(&t->cond), 1);
+    gort_sema_release(&t->sema);
+    gort_cond_signal(&t->cond);
+    while (t->ended != 2)
+        gort_yield();
+}
+
+static void *finalized;
+
+static void note_finalized(void *obj)
+{
+    finalized = obj;
+}
+
+static void __attribute__((noinline)) make_finalizable(int n)
+{
+    for (int i = 0; i < n; i++)
+        gort_set_finalizer(gort_alloc(64), note_finalized);
+}
+
+// An object whose finalizer is due leaves its record for the stack of the goroutine that runs it.
+static void finalizers_run(void)
+{
+    make_finalizable(100); // some words of the stack may keep one or two
+    scrub_stack();
+    gort_gc(); // sweeps; who runs finalizers is on this P's queue at most
+    CHECK(finalized == NULL);
+    begin();
+    for (int i = 0; i < 1000 && finalized == NULL; i++)
+        gort_yield();
+    end();
+    CHECK(finalized != NULL);
+    CHECK(count_of(finalized) >= 1);
+}
+
 static void nothing(void *arg)
 {
     (void)arg;
@@ -220,6 +319,10 @@ static void all(void)
     select_moves();
     pointer_free_elements();
     typed_elements();
+    waiters_records(receive_into);
+    waiters_records(receive_in_select);
+    sync_records();
+    finalizers_run();
     deferred_calls();
 }
 
