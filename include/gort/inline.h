@@ -51,6 +51,9 @@ struct gort_cache {
 #define GORT_CACHE_TINY 0
 #define GORT_CACHE_CLASSES 16
 #define GORT_TINY_COUNT_SHIFT 48
+/* Objects up to this size are packed in blocks of 16 bytes, when they hold no pointers.  Of larger ones,
+ * aligned to 8, a block has room for one: they have a slot of 16. */
+#define GORT_TINY_MAX 8
 
 /* The thread's block.  Only its own thread, and that thread's signal handler, touch it. */
 struct gort_tls_block {
@@ -208,20 +211,39 @@ slow:
 #define GORT_CACHE_AT_(n, noscan)                                                                  \
     (GORT_CACHE_CLASSES + 16 * (2 * (long)GORT_SLOT_CLASS_(n) + (noscan)))
 
-GORT_INLINE_ void *gort_take_noscan_(size_t n)
+/* at: where the class's window lies in the cache.  size: of its slots. */
+GORT_INLINE_ void *gort_take_noscan_at_(long at, long size)
 {
     uint64_t x, c, f, t;
     __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_COMMIT_
                      : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t)
-                     : [at] "ri"(GORT_CACHE_AT_(n, 1)), [size] "ri"((long)GORT_SLOT_BYTES_(n))
+                     : [at] "ri"(at), [size] "ri"(size)
                      : "memory", "cc");
     return (void *)x;
 }
 
+GORT_INLINE_ void *gort_take_noscan_(size_t n)
+{
+    return gort_take_noscan_at_(GORT_CACHE_AT_(n, 1), (long)GORT_SLOT_BYTES_(n));
+}
+
 /* mask: the object's words that may hold pointers. */
-GORT_INLINE_ void *gort_take_scan_(size_t n, uint64_t mask)
+GORT_INLINE_ void *gort_take_scan_at_(long at, long size, uint64_t mask)
 {
     uint64_t x, c, f, t, b, high;
+    __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_SHIFT_ GORT_TAKE_SHIFT_HIGH_ GORT_TAKE_BITS_
+                         GORT_TAKE_BITS_HIGH_ GORT_TAKE_COMMIT_
+                     : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t), [b] "=&r"(b),
+                       [high] "=&r"(high)
+                     : [at] "ri"(at), [size] "ri"(size), [mask] "r"(mask),
+                       [bits] "i"(GORT_PAGE_BITS)
+                     : "rcx", "memory", "cc");
+    return (void *)x;
+}
+
+GORT_INLINE_ void *gort_take_scan_(size_t n, uint64_t mask)
+{
+    uint64_t x, c, f, t, b;
     if (512 % GORT_SLOT_BYTES_(n) == 0) /* no slot's bits lie in two words */
         __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_SHIFT_ GORT_TAKE_BITS_ GORT_TAKE_COMMIT_
                          : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t), [b] "=&r"(b)
@@ -229,17 +251,11 @@ GORT_INLINE_ void *gort_take_scan_(size_t n, uint64_t mask)
                            [mask] "ri"(mask), [bits] "i"(GORT_PAGE_BITS)
                          : "rcx", "memory", "cc");
     else
-        __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_SHIFT_ GORT_TAKE_SHIFT_HIGH_ GORT_TAKE_BITS_
-                             GORT_TAKE_BITS_HIGH_ GORT_TAKE_COMMIT_
-                         : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t), [b] "=&r"(b),
-                           [high] "=&r"(high)
-                         : [at] "ri"(GORT_CACHE_AT_(n, 0)), [size] "ri"((long)GORT_SLOT_BYTES_(n)),
-                           [mask] "r"(mask), [bits] "i"(GORT_PAGE_BITS)
-                         : "rcx", "memory", "cc");
+        return gort_take_scan_at_(GORT_CACHE_AT_(n, 0), (long)GORT_SLOT_BYTES_(n), mask);
     return (void *)x;
 }
 
-/* A tiny object, n below 16, without pointers, aligned to align (8 at most).  The count leaves the
+/* A tiny object, n at most GORT_TINY_MAX, without pointers, aligned to align (8 at most).  The count leaves the
  * address before the object is taken: from then on a stop must find the address in x. */
 GORT_INLINE_ void *gort_take_tiny_(size_t n, size_t align)
 {

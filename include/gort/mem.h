@@ -125,7 +125,7 @@ __attribute__((__always_inline__)) static inline void *gort_new_typed_(const str
     /* A type that was aligned by an attribute may be smaller; slots of 8 and 24 bytes are not aligned. */
     size_t slot = align == 16 ? (size + 15) / 16 * 16 : size;
     if (known && size >= 1 && size <= GORT_SLOT_MAX && align <= 16) {
-        if (noscan && size < 16 && align <= 8)
+        if (noscan && size <= GORT_TINY_MAX && align <= 8)
             x = gort_take_tiny_(size, align);
         else if (noscan)
             x = gort_take_noscan_(slot);
@@ -162,7 +162,8 @@ __attribute__((__always_inline__, __alloc_size__(1))) static inline void *gort_a
 {
 #ifdef GORT_HAS_INLINE_ALLOC
     if (__builtin_constant_p(n) && n >= 1 && n <= GORT_SLOT_MAX) {
-        void *x = n < 16 ? gort_take_tiny_(n, 8) : gort_take_noscan_((n + 15) / 16 * 16);
+        void *x = n <= GORT_TINY_MAX ? gort_take_tiny_(n, 8)
+                                     : gort_take_noscan_((n + 15) / 16 * 16);
         if (__builtin_expect(x != NULL, 1)) return x;
     }
 #endif

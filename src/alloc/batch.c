@@ -41,7 +41,7 @@ void gort_new_batch_raw(const struct gort_type *t, void **out, size_t n)
 {
     void *got[BATCH_OBJECTS];
     bool noscan = (t->flags & GORT_TYPE_NOSCAN) != 0;
-    bool slots = !heap->params.never_reuse && t->size >= (noscan ? TINY_BYTES : WORD_SIZE) &&
+    bool slots = !heap->params.never_reuse && t->size >= (noscan ? TINY_MAX + 1 : WORD_SIZE) &&
                  t->size <= BITMAP_MAX && t->align <= 16;
     struct shape s = { .size = t->size,
                        .align = 8,

@@ -1,14 +1,14 @@
 /* malloc: which way an object is allocated, and the tiny ones.
  *
  *      size            no pointers                 pointers
- *      below 16        tiny: packed in a block     slot, bitmap at the span's end
+ *      to 8            tiny: packed in a block     slot, bitmap at the span's end
  *      to 512          slot                        slot, bitmap at the span's end
  *      to 32 KB        slot                        slot, layout word at its end
  *      above           span of its own             span of its own, layout word in its record
  *
- * The fastest path is inlined in the program: Note [Inline allocation] in gort/inline.h.  What is not of
- * constant size, or finds its window empty, comes here: one critical section of the thread, without
- * atomic instructions, locks or division.  Everything that happens once in many allocations (a new
+ * The fastest path is inlined in the program: Note [Inline allocation] in gort/inline.h.  Untyped memory
+ * whose size is not constant takes the same path here.  All else, and what finds its window empty,
+ * takes one critical section of the thread, without atomic instructions, locks or division.  Everything that happens once in many allocations (a new
  * window or span, the collector's trigger, finalizers to wake, observers) hangs on the refill path.
  *
  * Never switches goroutines: the caller may hold a lock of pthreads or be inside qsort.  A
@@ -65,7 +65,7 @@ static never_inline void *tiny_block_slow(const struct shape *s, struct p *p)
     return (void *)x;
 }
 
-/* 0 < size < TINY_BYTES, no pointers, align <= 8. */
+/* 0 < size <= TINY_MAX, no pointers, align <= 8. */
 static force_inline void *tiny_alloc(const struct shape *s)
 {
     struct p *p = alloc_enter(s->call);
@@ -80,7 +80,7 @@ static force_inline void *tiny_alloc(const struct shape *s)
 
 static force_inline void *alloc_pointer_free(const struct shape *s)
 {
-    if (s->size < TINY_BYTES && s->align <= 8) return tiny_alloc(s);
+    if (s->size <= TINY_MAX && s->align <= 8) return tiny_alloc(s);
     if (s->size <= SMALL_MAX) {
         unsigned class = alloc_class(s->size, s->align);
         if (likely(class != 0)) return alloc_slot(s, class);
@@ -107,25 +107,79 @@ never_inline void *alloc_any(const struct shape *s)
 
 /* ---- untyped memory ------------------------------------------------------------------------------- */
 
+/* The inline paths, for sizes that the compiler does not know: Note [Inline allocation].  Slots of 16 bytes and
+ * more are aligned to 16, but for those of 24, which sizes rounded up to 16 pass over.  NULL: not
+ * taken; what follows does all. */
+#ifdef GORT_HAS_INLINE_ALLOC
+static force_inline unsigned fast_class(size_t n)
+{
+    return size_class_fine[align_up(n, 16) / 8];
+}
+
+static force_inline long fast_window(unsigned class, bool noscan)
+{
+    return (long)(GORT_CACHE_CLASSES +
+                  sizeof(struct gort_cache_class) * span_class_make(class, noscan));
+}
+
+static force_inline void *noscan_fast(size_t n)
+{
+    if (n - 1 < TINY_MAX) return gort_take_tiny_(n, 8);
+    if (n - 1 >= BITMAP_MAX) return NULL;
+    unsigned class = fast_class(n);
+    return gort_take_noscan_at_(fast_window(class, true), (long)size_class_table[class].size);
+}
+
+static force_inline void *conservative_fast(size_t n)
+{
+    if (n - TINY_BYTES > BITMAP_MAX - TINY_BYTES) return NULL;
+    unsigned class = fast_class(n);
+    return gort_take_scan_at_(fast_window(class, false), (long)size_class_table[class].size,
+                              ~(uint64_t)0 >> (64 - n / WORD_SIZE));
+}
+#else
+static force_inline void *noscan_fast(size_t n)
+{
+    (void)n;
+    return NULL;
+}
+
+static force_inline void *conservative_fast(size_t n)
+{
+    (void)n;
+    return NULL;
+}
+#endif
+
+static force_inline void *noscan_any(size_t n)
+{
+    struct shape s = {
+        .size = n, .align = n < 16 ? 8 : 16, .noscan = true, .call = "gort_alloc_noscan"
+    };
+    return alloc_pointer_free(&s);
+}
+
+/* n below WORD_SIZE holds no whole word. */
+static force_inline void *conservative_any(size_t n)
+{
+    struct shape s = { .size = n,
+                       .align = n < 16 ? 8 : 16,
+                       .noscan = n < WORD_SIZE,
+                       .mask = ones(n),
+                       .layout = layout_word(&alloc_conservative, LAYOUT_REPEAT, 0),
+                       .call = "gort_alloc" };
+    return s.noscan ? alloc_pointer_free(&s) : alloc_with_pointers(&s);
+}
+
 /* An object of no bytes is one byte, so that its address is its own. */
 void *(gort_alloc_noscan)(size_t n)
 {
-    struct shape s = { .size = n != 0 ? n : 1,
-                       .align = n < 16 ? 8 : 16,
-                       .noscan = true,
-                       .call = "gort_alloc_noscan" };
-    return alloc_pointer_free(&s);
+    void *x = noscan_fast(n);
+    return likely(x != NULL) ? x : noscan_any(n != 0 ? n : 1);
 }
 
 void *(gort_alloc)(size_t n)
 {
-    struct shape s = { .size = n != 0 ? n : 1,
-                       .align = n < 16 ? 8 : 16,
-                       .noscan = n < WORD_SIZE, /* no whole word */
-                       .mask = ~(uint64_t)0,
-                       .layout = layout_word(&alloc_conservative, LAYOUT_REPEAT, 0),
-                       .call = "gort_alloc" };
-    if (s.noscan) return alloc_pointer_free(&s);
-    if (n < BITMAP_MAX) s.mask = ((uint64_t)1 << n / WORD_SIZE) - 1;
-    return alloc_with_pointers(&s);
+    void *x = conservative_fast(n);
+    return likely(x != NULL) ? x : conservative_any(n != 0 ? n : 1);
 }

@@ -18,7 +18,8 @@
 #define SIZE_CLASSES 68 /* 0 is "large" */
 #define SPAN_CLASSES (SIZE_CLASSES * 2)
 #define SMALL_MAX ((size_t)32768) /* largest small object, slot overhead included */
-#define TINY_BYTES 16             /* block into which tiny pointer-free objects are packed */
+#define TINY_BYTES 16             /* block into which tiny pointer-free objects are packed, */
+#define TINY_MAX GORT_TINY_MAX    /* those up to this size */
 #define TINY_SPAN_CLASS 5         /* class of 16 bytes, noscan: 2 * 2 + 1 */
 #define LARGE_SCAN_CLASS 0        /* span classes of large objects */
 #define LARGE_NOSCAN_CLASS 1
