@@ -231,13 +231,12 @@ GORT_INLINE_ void *gort_take_noscan_(size_t n)
 GORT_INLINE_ void *gort_take_scan_at_(long at, long size, uint64_t mask)
 {
     uint64_t x, c, f, t, b, high;
-    __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_SHIFT_ GORT_TAKE_SHIFT_HIGH_ GORT_TAKE_BITS_
-                         GORT_TAKE_BITS_HIGH_ GORT_TAKE_COMMIT_
-                     : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t), [b] "=&r"(b),
-                       [high] "=&r"(high)
-                     : [at] "ri"(at), [size] "ri"(size), [mask] "r"(mask),
-                       [bits] "i"(GORT_PAGE_BITS)
-                     : "rcx", "memory", "cc");
+    __asm__ volatile(
+        GORT_TAKE_FIND_ GORT_TAKE_SHIFT_ GORT_TAKE_SHIFT_HIGH_ GORT_TAKE_BITS_ GORT_TAKE_BITS_HIGH_
+            GORT_TAKE_COMMIT_
+        : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t), [b] "=&r"(b), [high] "=&r"(high)
+        : [at] "ri"(at), [size] "ri"(size), [mask] "r"(mask), [bits] "i"(GORT_PAGE_BITS)
+        : "rcx", "memory", "cc");
     return (void *)x;
 }
 

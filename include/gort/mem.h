@@ -162,8 +162,8 @@ __attribute__((__always_inline__, __alloc_size__(1))) static inline void *gort_a
 {
 #ifdef GORT_HAS_INLINE_ALLOC
     if (__builtin_constant_p(n) && n >= 1 && n <= GORT_SLOT_MAX) {
-        void *x = n <= GORT_TINY_MAX ? gort_take_tiny_(n, 8)
-                                     : gort_take_noscan_((n + 15) / 16 * 16);
+        void *x =
+            n <= GORT_TINY_MAX ? gort_take_tiny_(n, 8) : gort_take_noscan_((n + 15) / 16 * 16);
         if (__builtin_expect(x != NULL, 1)) return x;
     }
 #endif
