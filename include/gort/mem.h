@@ -56,6 +56,35 @@ GORT_API void gort_free_os_memory(void);
  * is not the start of a collected object is fatal. */
 GORT_API void gort_set_finalizer(void *obj, void (*fn)(void *obj)) GORT_NONNULL(1);
 
+/* The handle of a cleanup: a collected object. */
+typedef struct gort_cleanup gort_cleanup;
+/* Has fn(arg) called, in a goroutine of the runtime, some time after the object that obj points to or into
+ * became unreachable.  The object is gone by then, or will be: nothing is resurrected.  An object may
+ * have any number of cleanups; they run in no order, several side by side; one that takes long should
+ * start a goroutine.  If the object has a finalizer too, its cleanups wait until it is unreachable after
+ * that has run.  arg, which may be a collected pointer, is kept alive until then; if the object can be
+ * reached from arg, it never dies.  Not run at exit.  What fn defers runs when it returns;
+ * gort_goexit ends this call of fn.  An obj that does not point into a collected object is fatal, and
+ * so is an arg that points into the same object. */
+GORT_API gort_cleanup *gort_add_cleanup(void *obj, void (*fn)(void *arg), void *arg)
+    GORT_NONNULL(1, 2);
+/* Takes the cleanup back: it is not called, and arg is not kept.  Nothing happens if it was taken back
+ * already, or was found due; so whoever wants to be sure keeps obj reachable up to this call.  NULL: does
+ * nothing. */
+GORT_API void gort_cleanup_stop(gort_cleanup *c);
+
+/* A weak reference: a collected object. */
+typedef struct gort_weak gort_weak;
+/* A reference to obj, any address in a collected object, that does not keep the object alive.  The
+ * same address has the same reference as long as its object lives, so references may be compared; other
+ * addresses in the object have others.  NULL for NULL.  An obj that does not point into a collected
+ * object is fatal. */
+GORT_API gort_weak *gort_weak_make(void *obj);
+/* obj as it was given to gort_weak_make, reachable by this pointer from now on; NULL once the object was
+ * found unreachable, and for w NULL.  An object with a finalizer is gone for its weak references
+ * before the finalizer runs, even if that makes it reachable again. */
+GORT_API void *gort_weak_get(gort_weak *w);
+
 /* Keeps what p points to reachable up to this call. */
 static inline void gort_keep_alive(const void *p)
 {

@@ -149,16 +149,13 @@ struct finalizable {
 static void note_finalizer(struct span *s, struct special *sp, void *arg)
 {
     struct finalizable *all = arg;
-    (void)s;
     if (sp->kind != SPECIAL_FINALIZER) return;
-    for (const struct finalizer *f = container_of(sp, struct finalizer, special); f != NULL;
-         f = f->more) {
-        if (all->n < OBJECTS_SHOWN) {
-            all->first[all->n].object = f->target;
-            all->first[all->n].fn = (uintptr_t)f->fn;
-        }
-        all->n++;
+    const struct finalizer *f = container_of(sp, struct finalizer, special);
+    if (all->n < OBJECTS_SHOWN) {
+        all->first[all->n].object = s->base + sp->offset;
+        all->first[all->n].fn = (uintptr_t)f->fn;
     }
+    all->n++;
 }
 
 static void report_finalizers(struct report *r)

@@ -50,6 +50,7 @@
 #include "heap/heap.h"
 #include "heap/mcache.h"
 #include "heap/persistent.h"
+#include "gc/specials.h"
 #include "heap/special.h"
 #include "heap/sweep.h"
 #include "os/os.h"
@@ -105,11 +106,10 @@ static uint64_t effective_rate(uint64_t rate)
     return heap->observe.every ? 1 : rate;
 }
 
-/* In a critical section.  The object gets its record before it is counted: it can not be freed before
+/* In a critical section, s swept.  The object gets its record before it is counted: it can not be freed before
  * both are done, since it is kept. */
-static bool count_sample(uintptr_t object, const struct mem_stack *stack)
+static bool count_sample(struct span *s, uintptr_t object, const struct mem_stack *stack)
 {
-    struct span *s = span_of(object);
     struct mem_record *r = fixalloc_alloc(&prof.records);
     if (r == NULL) return false;
     lock_acquire(&prof.buckets.lock);
@@ -122,7 +122,6 @@ static bool count_sample(uintptr_t object, const struct mem_stack *stack)
     }
     *r = (struct mem_record){ .special = { .kind = SPECIAL_PROFILE }, .bucket = b };
     atomic_fetch_add_relaxed(&prof.samples, 1);
-    span_ensure_swept(s);
     bool added = special_add(s, object, &r->special);
     check(added); /* a new object */
     return true;
@@ -138,9 +137,9 @@ static void on_alloc(const struct alloc_event *e)
                                .rate = effective_rate(rate),
                                .pc = pc,
                                .npc = callstack_here(pc, e->frame) };
-    crit_enter();
-    if (!count_sample(object, &stack)) atomic_fetch_add_relaxed(&prof.dropped, 1);
-    crit_exit();
+    struct span *s = specials_enter(object);
+    if (!count_sample(s, object, &stack)) atomic_fetch_add_relaxed(&prof.dropped, 1);
+    specials_leave();
 }
 
 static void on_freed(struct special *sp)

@@ -190,6 +190,10 @@ struct source {
       scavenger.background_ns, "CPU time of the scavenger's goroutine.")                           \
     X("/cpu/classes/scavenge/total", "cpu-seconds", COUNTER, AS_SECONDS, false, scavenge_ns,       \
       "The sum of /cpu/classes/scavenge.")                                                         \
+    X("/gc/cleanups/executed", "cleanups", COUNTER, AS_COUNT, false, gc.cleanups_run,              \
+      "Cleanups that have run.")                                                                   \
+    X("/gc/cleanups/queued", "cleanups", COUNTER, AS_COUNT, false, gc.cleanups_queued,             \
+      "Cleanups whose object became unreachable.")                                                 \
     X("/gc/cycles/automatic", "gc-cycles", COUNTER, AS_COUNT, false, cycles_automatic,             \
       "Collections that the runtime began.")                                                       \
     X("/gc/cycles/forced", "gc-cycles", COUNTER, AS_COUNT, false, gc.by_cause[GC_CAUSE_FORCED],    \
@@ -237,6 +241,12 @@ struct source {
       "Write-barrier buffers handed to the collector.")                                            \
     X("/gort/gc/barrier/logged", "pointers", COUNTER, AS_COUNT, false, gc.barrier_logged,          \
       "Pointers in these buffers.")                                                                \
+    X("/gort/gc/cleanups/added", "cleanups", COUNTER, AS_COUNT, false, gc.cleanups_added,          \
+      "Cleanups ever added.")                                                                      \
+    X("/gort/gc/cleanups/goroutines", "goroutines", GAUGE, AS_COUNT, false, gc.cleanup_goroutines, \
+      "Goroutines that run cleanups, or wait for some.")                                           \
+    X("/gort/gc/cleanups/stopped", "cleanups", COUNTER, AS_COUNT, false, gc.cleanups_stopped,      \
+      "Cleanups taken back before they were due.")                                                 \
     X("/gort/gc/cpu-fraction", "fraction", GAUGE, AS_DOUBLE, false, gc.cpu_fraction,               \
       "Of the CPU time available since the start, what collections took.")                         \
     X("/gort/gc/cycles/heap", "gc-cycles", COUNTER, AS_COUNT, false, gc.by_cause[GC_CAUSE_HEAP],   \
@@ -270,6 +280,12 @@ struct source {
       "Spans swept because a collection was to begin, or on demand.")                              \
     X("/gort/gc/trigger", "bytes", GAUGE, AS_LIMIT, false, gc.trigger,                             \
       "Heap size at which the next collection begins; infinite: off.")                             \
+    X("/gort/gc/weak/cleared", "handles", COUNTER, AS_COUNT, false, gc.weak_cleared,               \
+      "Weak references whose object became unreachable.")                                          \
+    X("/gort/gc/weak/made", "handles", COUNTER, AS_COUNT, false, gc.weak_made,                     \
+      "Weak references ever made, by address.")                                                    \
+    X("/gort/gc/weak/shaded", "objects", COUNTER, AS_COUNT, false, gc.weak_shaded,                 \
+      "Objects got from weak references while marking.")                                           \
     X("/gort/gc/work-buffers", "bytes", GAUGE, AS_COUNT, false, gc.work_buffers,                   \
       "Memory of the mark queue.")                                                                 \
     X("/gort/heap/arena-grows", "events", COUNTER, AS_COUNT, true, heap.arena_grows,               \
@@ -416,7 +432,7 @@ struct source {
     X("/memory/classes/os-stacks", "bytes", GAUGE, AS_COUNT, true, memory.os_stacks,               \
       "Stacks of the runtime's threads: system stacks and signal stacks.")                         \
     X("/memory/classes/other", "bytes", GAUGE, AS_COUNT, true, memory.other,                       \
-      "Records of goroutines, timers, descriptors, finalizers.")                                   \
+      "Records of goroutines, timers, descriptors, and of what hangs on objects.")                 \
     X("/memory/classes/profiling/buckets", "bytes", GAUGE, AS_COUNT, true, memory.profiling,       \
       "Buckets and records of profiles.")                                                          \
     X("/memory/classes/total", "bytes", GAUGE, AS_COUNT, true, memory.total,                       \

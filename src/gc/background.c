@@ -15,6 +15,7 @@
 #include "gc/gc.h"
 #include "gc/mark.h"
 #include "gc/scavenger.h"
+#include "gc/specials.h"
 #include "gc/sleeper.h"
 #include "os/os.h"
 #include "sched/sched.h"
@@ -53,7 +54,7 @@ static void sweeper_loop(void *unused)
         sleeper_park(&sweeper, WAIT_GC_SWEEP);
         while (sweep_batch(&counts.background) != 0) {
             atomic_fetch_add_relaxed(&counts.batches, 1);
-            finalizer_wake();
+            specials_wake();
             g_yield();
         }
         scavenger_swept();
@@ -75,7 +76,7 @@ void sweep_finish(bool yield)
         else if (!some)
             os_thread_yield(); /* others are in the middle of their last spans */
     }
-    finalizer_wake();
+    specials_wake();
 }
 
 void gc_sweep_all(void)

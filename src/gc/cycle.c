@@ -49,11 +49,11 @@
 #include "gc/background.h"
 #include "gc/barrier.h"
 #include "gc/cycle.h"
-#include "gc/finalizer.h"
 #include "gc/mark.h"
 #include "gc/pacer.h"
 #include "gc/roots.h"
 #include "gc/scavenger.h"
+#include "gc/specials.h"
 #include "heap/mcache.h"
 #include "heap/persistent.h"
 #include "os/os.h"
@@ -320,7 +320,7 @@ void gc_collect(enum gc_cause cause)
     cycle_unlock();
     if (!run) return;
     sweeper_wake();
-    finalizer_wake();
+    specials_wake();
     if (gc_cycle_listener != NULL) gc_cycle_listener(&record);
 }
 
@@ -333,14 +333,14 @@ bool gc_period_over(int64_t now)
 void gc_after_refill(void)
 {
     if (unlikely(heap_is_due())) gc_collect(GC_CAUSE_HEAP);
-    finalizer_wake();
+    specials_wake();
 }
 
 /* ---- boot ---------------------------------------------------------------------------------------- */
 
 void gc_init(const struct gc_options *o)
 {
-    struct heap_hooks hooks = { .dead_object = finalizer_dead_object,
+    struct heap_hooks hooks = { .dead_object = specials_dead_object,
                                 .freed = o != NULL ? o->freed : NULL };
     gc.percent = o == NULL ? 100 : o->percent < 0 ? -1 : o->percent;
     if (o != NULL) gc_debug = o->debug;
@@ -348,7 +348,7 @@ void gc_init(const struct gc_options *o)
     gc.boot = gc.last_end = os_now();
     scan_init();
     roots_init();
-    finalizer_init(o != NULL ? o->call : NULL);
+    specials_init(o != NULL ? o->call : NULL);
     totals_init(gc.boot);
     heap_set_hooks(&hooks);
     if (!work_init()) throw_msg("out of memory: no buffers for marking");
@@ -378,7 +378,7 @@ void gc_hooks_fill(struct sched_hooks *h)
 {
     h->p_init = p_gets_cache;
     h->p_destroy = p_loses_cache;
-    h->g_dead = finalizer_goroutine_ended;
+    h->g_dead = specials_goroutine_ended;
     h->thread_start = roots_read_tls;
 }
 

@@ -7,16 +7,17 @@
  *
  * Life of a record (edges: function, thread):
  *
- *             gort_set_finalizer                 finalizer_dead_object (a sweeper)
- *      FREE ---------------------> ON THE OBJECT ---------------------------------> QUEUED
- *       ^                             |                                                |
- *       |   gort_set_finalizer(NULL)  |             finalizer_loop (its goroutine)      |
- *       +-----------------------------+-------------------------------------------------+
+ *             gort_set_finalizer                 finalizer_queue (a sweeper)
+ *      FREE ---------------------> ON THE OBJECT ---------------------------> QUEUED
+ *       ^                             |                                          |
+ *       |   gort_set_finalizer(NULL)  |           finalizer_loop (its goroutine) |
+ *       +-----------------------------+------------------------------------------+
  *
  *   ON THE OBJECT: in span->specials; the object may be unreachable already, unknown to us.
  *   QUEUED: `queued` is a root; the sweeper set the object's mark, so this cycle keeps it, and
  *     the next one begins only when the sweep, and so the queueing, is done.
- *   Then obj is a local variable of finalizer_loop, which is on a scanned stack.
+ *   Then obj is a local variable of finalizer_loop, which is on a scanned stack; on the way there it is
+ *     shaded (Note [Records while marking] in specials.c).
  *
  * The queue is a lock-free stack and not a locked list: a sweep happens inside other locks and while
  * the world is stopped.  The goroutine takes all of it at once and turns it round.
@@ -37,34 +38,24 @@
 #include "gc/finalizer.h"
 
 #include "base/assert.h"
-#include "gc/barrier.h"
 #include "gc/gc.h"
+#include "gc/specials.h"
 #include "gort/mem.h"
 #include "heap/fixalloc.h"
 #include "sched/sched.h"
-#include "sync/lfstack.h"
 
 static struct {
     struct lfstack queue cache_aligned;
     struct fixalloc records;
-    void (*call)(void (*fn)(void *), void *obj); /* constant after boot */
     struct g *g;   /* the goroutine, set by itself; whoever took idle may read it */
     uint32_t idle; /* atomic; see Waking */
-    uint64_t meta;
+    uint64_t bytes;
     uint64_t set, queued, run; /* atomic; statistics */
 } finalizers;
 
-void (*gc_profile_freed)(struct special *sp);
-
-static void call_plainly(void (*fn)(void *), void *obj)
+void finalizer_init(void)
 {
-    fn(obj);
-}
-
-void finalizer_init(void (*call)(void (*fn)(void *), void *obj))
-{
-    finalizers.call = call != NULL ? call : call_plainly;
-    fixalloc_init(&finalizers.records, sizeof(struct finalizer), false, &finalizers.meta);
+    fixalloc_init(&finalizers.records, sizeof(struct finalizer), false, &finalizers.bytes);
 }
 
 void finalizer_read_counts(struct finalizer_counts *out)
@@ -72,7 +63,11 @@ void finalizer_read_counts(struct finalizer_counts *out)
     out->set = atomic_load_relaxed(&finalizers.set); /* statistics */
     out->queued = atomic_load_relaxed(&finalizers.queued);
     out->run = atomic_load_relaxed(&finalizers.run);
-    out->meta = atomic_load_relaxed(&finalizers.meta);
+}
+
+uint64_t finalizer_bytes(void)
+{
+    return atomic_load_relaxed(&finalizers.bytes); /* a statistic */
 }
 
 static struct finalizer *finalizer_of(struct special *sp)
@@ -88,54 +83,13 @@ static bool may_be_tiny(const struct span *s)
     return s->span_class == TINY_SPAN_CLASS;
 }
 
-static struct span *finalizer_span(void *obj)
+static void check_start(const void *obj)
 {
-    struct span *s;
-    uint32_t i;
-    uintptr_t base;
-    if (!span_find_object((uintptr_t)obj, &s, &i, &base))
-        throw_fmt("gort_set_finalizer: %p is not a collected object", obj);
+    struct span *s = specials_span("gort_set_finalizer", obj);
+    uintptr_t base = span_slot(s, span_index_of(s, (uintptr_t)obj));
     if (base != (uintptr_t)obj && !may_be_tiny(s))
         throw_fmt("gort_set_finalizer: %p is not the start of an object (%p is)", obj,
                   (void *)base);
-    return s;
-}
-
-/* Note [Many in one block].  A slot has at most one finalizer special; objects that share a slot
- * (tiny ones) chain their records behind it.  To change the chain it is taken off the span, which
- * makes it ours alone, and put back; who meets another's chain then joins the two.  The span is
- * swept and no cycle can begin inside the critical section, so the object is not seen without. */
-static struct finalizer *chain_take(struct span *s, uintptr_t obj)
-{
-    struct special *sp = special_remove(s, obj, SPECIAL_FINALIZER);
-    return sp != NULL ? finalizer_of(sp) : NULL;
-}
-
-/* The chain without obj's record, which is freed. */
-static struct finalizer *chain_drop(struct finalizer *chain, uintptr_t obj)
-{
-    for (struct finalizer **at = &chain; *at != NULL; at = &(*at)->more)
-        if ((*at)->target == obj) {
-            struct finalizer *f = *at;
-            *at = f->more;
-            fixalloc_free(&finalizers.records, f);
-            break;
-        }
-    return chain;
-}
-
-static void chain_put(struct span *s, struct finalizer *chain, uintptr_t obj)
-{
-    while (chain != NULL && !special_add(s, obj, &chain->special)) {
-        struct finalizer *other = chain_take(s, obj);
-        while (other != NULL) { /* set by others meanwhile: ours for the same object wins */
-            struct finalizer *next = other->more;
-            chain = chain_drop(chain, other->target);
-            other->more = chain;
-            chain = other;
-            other = next;
-        }
-    }
 }
 
 static struct finalizer *finalizer_make(uintptr_t obj, void (*fn)(void *))
@@ -144,65 +98,51 @@ static struct finalizer *finalizer_make(uintptr_t obj, void (*fn)(void *))
     if (f == NULL) throw_msg("out of memory: no record for a finalizer");
     f->special = (struct special){ .kind = SPECIAL_FINALIZER };
     f->fn = fn;
-    f->target = obj;
-    f->queued = 0; /* the node keeps its count of pushes: lfstack.h */
+    atomic_store_relaxed(&f->queued, 0);   /* the node keeps its count of pushes: lfstack.h */
+    atomic_store_release(&f->target, obj); /* pairs with finalizer_scan: the object's layout */
     return f;
+}
+
+static void finalizer_free(struct finalizer *f)
+{
+    atomic_store_relaxed(&f->target, 0); /* markers may read: Note [Records while marking] */
+    atomic_store_relaxed(&f->queued, 0);
+    fixalloc_free(&finalizers.records, f);
+}
+
+static void drop_old(struct span *s, uintptr_t obj)
+{
+    struct special *old = special_remove(s, obj, SPECIAL_FINALIZER);
+    if (old != NULL) finalizer_free(finalizer_of(old));
 }
 
 void gort_set_finalizer(void *obj, void (*fn)(void *obj))
 {
     uintptr_t p = (uintptr_t)obj;
-    g_require("gort_set_finalizer");
-    struct span *s = finalizer_span(obj);
-    crit_enter();
-    span_ensure_swept(s);
-    struct finalizer *chain = chain_drop(chain_take(s, p), p);
+    check_start(obj);
+    struct span *s = specials_enter(p);
+    drop_old(s, p);
     if (fn != NULL) {
         struct finalizer *f = finalizer_make(p, fn);
-        f->more = chain;
-        chain = f;
+        while (
+            !special_add(s, p, &f->special)) /* another goroutine was quicker: ours replaces it */
+            drop_old(s, p);
+        specials_shade(p);
         atomic_fetch_add_relaxed(&finalizers.set, 1);
     }
-    chain_put(s, chain, p);
-    crit_exit();
+    specials_leave();
     gort_keep_alive(obj);
 }
 
 /* ---- found unreachable ------------------------------------------------------------------------- */
 
-static void queue_chain(struct finalizer *f)
+void finalizer_queue(struct span *s, struct special *sp)
 {
-    while (f != NULL) {
-        struct finalizer *more = f->more;
-        f->queued = f->target;
-        lfstack_push(&finalizers.queue, &f->node);
-        atomic_fetch_add_relaxed(&finalizers.queued, 1);
-        f = more;
-    }
-}
-
-/* Nothing keeps the object: kinds that only watch it are told. */
-static void object_freed(struct special **chain)
-{
-    struct special *sp = *chain;
-    if (sp == NULL || sp->kind != SPECIAL_PROFILE) return; /* the last kind there is */
-    *chain = sp->next;
-    gc_profile_freed(sp);
-}
-
-/* Other kinds stay in the chain of specials of an object that is kept. */
-bool finalizer_dead_object(struct span *s, uintptr_t base, struct special **chain)
-{
-    (void)s;
-    (void)base;
-    struct special *sp = *chain;
-    if (sp == NULL || sp->kind != SPECIAL_FINALIZER) { /* the first kind there is */
-        object_freed(chain);
-        return false;
-    }
-    *chain = sp->next;
-    queue_chain(finalizer_of(sp));
-    return true;
+    struct finalizer *f = finalizer_of(sp);
+    atomic_store_relaxed(&f->queued, s->base + sp->offset); /* no marker before the sweep's end */
+    atomic_store_relaxed(&f->target, 0);
+    lfstack_push(&finalizers.queue, &f->node);
+    atomic_fetch_add_relaxed(&finalizers.queued, 1);
 }
 
 void finalizer_wake(void)
@@ -228,13 +168,18 @@ static bool finalizer_commit_park(struct g *g, void *unused)
     return !atomic_cas_seq(&finalizers.idle, &parked, 0); /* lost: the winner readies it */
 }
 
+static struct finalizer *next_of(const struct finalizer *f)
+{
+    return f->special.next != NULL ? finalizer_of(f->special.next) : NULL;
+}
+
 static struct finalizer *finalizer_take_all(void)
 {
     struct finalizer *first = NULL;
     struct lfnode *n;
     while ((n = lfstack_pop(&finalizers.queue)) != NULL) {
         struct finalizer *f = container_of(n, struct finalizer, node);
-        f->more = first;
+        f->special.next = first != NULL ? &first->special : NULL;
         first = f;
     }
     return first;
@@ -248,13 +193,11 @@ static bool finalizer_next(void (**fn)(void *), uintptr_t *obj)
     if (taken == NULL) taken = finalizer_take_all();
     struct finalizer *f = taken;
     if (f != NULL) {
-        taken = f->more;
+        taken = next_of(f);
         *fn = f->fn;
         *obj = f->queued;
-        /* It leaves a root for a stack that may have been scanned. */
-        if (unlikely(barrier_on())) barrier_log((void *)*obj, NULL);
-        f->queued = 0;
-        fixalloc_free(&finalizers.records, f);
+        specials_shade(*obj); /* it leaves a root for a stack that may have been scanned */
+        finalizer_free(f);
     }
     crit_exit();
     return f != NULL;
@@ -262,7 +205,7 @@ static bool finalizer_next(void (**fn)(void *), uintptr_t *obj)
 
 static never_inline void finalizer_run_one(void (*fn)(void *), uintptr_t obj)
 {
-    finalizers.call(fn, (void *)obj);
+    specials_call(fn, (void *)obj);
     atomic_fetch_add_relaxed(&finalizers.run, 1);
 }
 
@@ -291,35 +234,39 @@ void finalizer_start(void)
 
 void finalizer_goroutine_ended(struct g *g)
 {
-    if (!g->is_system || g != finalizers.g) return;
+    if (g != finalizers.g) return;
+    finalizers.g = NULL; /* its record may soon be another goroutine's */
     atomic_fetch_add_relaxed(&finalizers.run, 1);
     finalizer_start();
 }
 
 /* ---- marking ----------------------------------------------------------------------------------- */
 
-static void scan_special(struct span *s, struct special *sp, void *arg)
+uint32_t finalizer_count(void)
 {
-    if (sp->kind != SPECIAL_FINALIZER || span_is_noscan(s)) return;
+    return fixalloc_count(&finalizers.records);
+}
+
+/* What the object points to, not the object. */
+static void scan_contents(struct marker *m, uintptr_t object)
+{
+    const struct span *s = span_of(object);
+    if (span_is_noscan(s)) return;
     if (span_is_large(s)) {
         /* Acquire pairs with the release in alloc/large.c. */
         if (!atomic_load_acquire(&s->large_zeroed)) return;
     }
-    uint32_t i = span_index_of(s, s->base + sp->offset);
-    scan_object(arg, span_slot(s, i));
+    scan_object(m, span_slot(s, span_index_of(s, object)));
 }
 
-void finalizer_scan_specials(struct marker *m, uint32_t arena)
+void finalizer_scan(struct marker *m, uint32_t from, uint32_t to)
 {
-    special_each_in_arena(arena, scan_special, m);
-}
-
-/* Queued, or taken and not yet run.  All records are looked at, so no list is walked. */
-void finalizer_scan_queue(struct marker *m)
-{
-    uint32_t n = fixalloc_count(&finalizers.records);
-    for (uint32_t i = 0; i < n; i++) {
-        struct finalizer *f = fixalloc_at(&finalizers.records, i);
-        if (f->queued != 0) marker_see(m, f->queued);
+    uint32_t n = finalizer_count();
+    for (uint32_t i = from; i < to && i < n; i++) {
+        const struct finalizer *f = fixalloc_at(&finalizers.records, i);
+        uintptr_t target = atomic_load_acquire(&f->target); /* pairs with finalizer_make */
+        if (target != 0) scan_contents(m, target);
+        uintptr_t queued = atomic_load_relaxed(&f->queued); /* Note [Records while marking] */
+        if (queued != 0) marker_see(m, queued);
     }
 }

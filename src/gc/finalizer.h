@@ -7,37 +7,35 @@
 
 #include "gc/mark.h"
 #include "heap/special.h"
+#include "sync/lfstack.h"
 
 struct finalizer {
-    struct special special; /* first: on the object, while it is set */
-    struct lfnode node;     /* in the queue, once the object was found unreachable */
-    struct finalizer *more; /* of other objects in the same slot, or next to be run */
+    struct special
+        special;        /* first: on the object, while it is set; then next: the one to run next */
+    struct lfnode node; /* in the queue, once the object was found unreachable */
     void (*fn)(void *obj);
-    uintptr_t target; /* the object; hidden from marking */
-    uintptr_t queued; /* in the queue: the object again, a root; else 0 */
+    uintptr_t target; /* while it is set: the object, hidden from marking; else 0.  Atomic */
+    uintptr_t queued; /* in the queue: the object, a root; else 0.  Atomic */
 };
 
-/* call calls fn(obj) as the function of a goroutine; NULL: nothing is to be done but calling it. */
-void finalizer_init(void (*call)(void (*fn)(void *), void *obj));
+void finalizer_init(void);
 /* Starts the goroutine that runs queued finalizers, for ever. */
 void finalizer_start(void);
-/* The scheduler's hook (g_dead): a finalizer ended that goroutine, another takes its place. */
+/* specials_goroutine_ended's and specials_wake's part. */
 void finalizer_goroutine_ended(struct g *g);
-/* Has that goroutine look at the queue, if it is not empty and nobody looks.  Any thread that may
- * call g_ready, outside critical sections and stops. */
 void finalizer_wake(void);
 
-/* The sweeper's hook (heap_hooks.dead_object). */
-bool finalizer_dead_object(struct span *s, uintptr_t base, struct special **chain);
+/* The object of sp, in s, was found unreachable; sp is off its list.  Sweeper. */
+void finalizer_queue(struct span *s, struct special *sp);
 
-/* Marks what the finalizable objects of one arena point to, not the objects themselves.  Marker. */
-void finalizer_scan_specials(struct marker *m, uint32_t arena);
-/* Marks the objects in the queue.  Marker. */
-void finalizer_scan_queue(struct marker *m);
+/* Records ever made; marks from those of [from, to).  Marker. */
+uint32_t finalizer_count(void);
+void finalizer_scan(struct marker *m, uint32_t from, uint32_t to);
 
 struct finalizer_counts {
-    uint64_t set, queued, run, meta;
+    uint64_t set, queued, run;
 };
 void finalizer_read_counts(struct finalizer_counts *out);
+uint64_t finalizer_bytes(void);
 
 #endif

@@ -20,13 +20,12 @@ const char *gc_cause_name(enum gc_cause c);
 
 /* Root jobs, by what they scan. */
 enum root_kind {
-    ROOT_DATA,       /* the program's writable data */
-    ROOT_RANGES,     /* registered ranges */
-    ROOT_TLS,        /* thread-local storage */
-    ROOT_STACKS,     /* goroutines: stacks, registers, waiter records */
-    ROOT_SPECIALS,   /* what finalizable objects point to */
-    ROOT_FINALIZERS, /* objects whose finalizer waits to run */
-    ROOT_RECORDS,    /* off-heap records of other floors */
+    ROOT_DATA,     /* the program's writable data */
+    ROOT_RANGES,   /* registered ranges */
+    ROOT_TLS,      /* thread-local storage */
+    ROOT_STACKS,   /* goroutines: stacks, registers, waiter records */
+    ROOT_SPECIALS, /* records of finalizers, cleanups, weak references */
+    ROOT_RECORDS,  /* off-heap records of other floors */
     ROOT_KINDS
 };
 const char *root_kind_name(enum root_kind k);
@@ -73,6 +72,8 @@ struct gc_totals {
     uint64_t objects_marked; /* by all */
     uint64_t work_buffers;   /* bytes of mark queue */
     uint64_t finalizers_set, finalizers_queued, finalizers_run;
+    uint64_t cleanups_added, cleanups_stopped, cleanups_queued, cleanups_run, cleanup_goroutines;
+    uint64_t weak_made, weak_cleared, weak_shaded;
     uint64_t swept_background,
         swept_finish; /* spans: by the sweeper; before a cycle or on demand */
     uint64_t barrier_flushes, barrier_logged;

@@ -23,7 +23,7 @@
 #include "gc/memory.h"
 
 #include "base/ranges.h"
-#include "gc/finalizer.h"
+#include "gc/specials.h"
 #include "gc/work.h"
 #include "heap/persistent.h"
 #include "os/os.h"
@@ -50,15 +50,13 @@ static void read_caches(const struct heap_stats *h, struct memory_classes *c)
 
 static void read_records(const struct heap_stats *h, struct memory_classes *c)
 {
-    struct finalizer_counts f;
-    finalizer_read_counts(&f);
     read_caches(h, c);
     c->profiling = h->profile;
     c->mspan_inuse = h->span_records_used;
     c->mspan_free = h->span_records_free;
     c->metadata_other = h->meta + persistent_unused() + c->work_buffers;
     c->os_stacks = sched_stacks_bytes() + os_thread_stack_bytes();
-    c->other = sched_meta_bytes() + f.meta + ranges_bytes();
+    c->other = sched_meta_bytes() + specials_bytes() + ranges_bytes();
 }
 
 void memory_read(const struct heap_stats *h, struct memory_classes *c)

@@ -6,7 +6,7 @@
  *   - thread-local storage of every thread that runs goroutines;
  *   - every goroutine: its stack from the red zone below the stack pointer up, its registers, the
  *     element and the object of each waiter record, argument and wake-up message;
- *   - what finalizable objects point to (specials), and objects whose finalizer waits to run;
+ *   - records that hang on objects, or did until these died (specials.c);
  *   - off-heap records of other floors, which enumerate them.
  * Jobs are numbered through; `first[kind]` says where a kind begins, and markers take numbers from
  * one counter.  Memory is cut into jobs while the world is stopped, into a list that keeps its
@@ -32,8 +32,8 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
-#include "gc/finalizer.h"
 #include "gc/gc.h"
+#include "gc/specials.h"
 #include "gort/mem.h"
 #include "os/os.h"
 #include "sched/sched.h"
@@ -51,8 +51,7 @@ static struct {
 const char *root_kind_name(enum root_kind k)
 {
     static const char *const names[ROOT_KINDS] = { "data",   "ranges",   "thread-locals",
-                                                   "stacks", "specials", "finalizers",
-                                                   "records" };
+                                                   "stacks", "specials", "records" };
     return k < ROOT_KINDS ? names[k] : "unknown";
 }
 
@@ -184,8 +183,7 @@ uint32_t roots_prepare_stw(void)
     n[ROOT_RANGES] = cut_list(&roots.registered);
     n[ROOT_TLS] = cut_thread_locals();
     n[ROOT_STACKS] = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
-    n[ROOT_SPECIALS] = (uint32_t)arena_count();
-    n[ROOT_FINALIZERS] = 1;
+    n[ROOT_SPECIALS] = specials_root_jobs_stw();
     n[ROOT_RECORDS] = roots.nrecords;
     for (int k = 0; k < ROOT_KINDS; k++) {
         roots.first[k] = total;
@@ -265,10 +263,7 @@ void roots_scan_job(struct marker *m, uint32_t job)
         m->root_bytes[k] += scan_stacks(m, i);
         break;
     case ROOT_SPECIALS:
-        finalizer_scan_specials(m, i);
-        break;
-    case ROOT_FINALIZERS:
-        finalizer_scan_queue(m);
+        specials_scan_job(m, i);
         break;
     case ROOT_RECORDS:
         roots.records[i](emit_record, m);

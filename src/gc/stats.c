@@ -11,10 +11,12 @@
 #include "base/assert.h"
 #include "gc/background.h"
 #include "gc/barrier.h"
+#include "gc/cleanup.h"
 #include "gc/cycle.h"
 #include "gc/finalizer.h"
 #include "gc/gc.h"
 #include "gc/memory.h"
+#include "gc/weak.h"
 #include "gc/work.h"
 #include "gc/scavenger.h"
 #include "gort/mem.h"
@@ -57,17 +59,34 @@ void totals_add(const struct gc_cycle_record *r, int percent)
     t->percent = percent;
 }
 
-static void read_counters(struct gc_totals *t)
+static void read_specials(struct gc_totals *t)
 {
     struct finalizer_counts f;
-    struct sweep_counts s;
-    struct barrier_counts b;
+    struct cleanup_counts c;
+    struct weak_counts w;
     finalizer_read_counts(&f);
-    sweep_read_counts(&s);
-    barrier_read_counts(&b);
+    cleanup_read_counts(&c);
+    weak_read_counts(&w);
     t->finalizers_set = f.set;
     t->finalizers_queued = f.queued;
     t->finalizers_run = f.run;
+    t->cleanups_added = c.added;
+    t->cleanups_stopped = c.stopped;
+    t->cleanups_queued = c.queued;
+    t->cleanups_run = c.run;
+    t->cleanup_goroutines = c.goroutines;
+    t->weak_made = w.made;
+    t->weak_cleared = w.cleared;
+    t->weak_shaded = w.shaded;
+}
+
+static void read_counters(struct gc_totals *t)
+{
+    struct sweep_counts s;
+    struct barrier_counts b;
+    read_specials(t);
+    sweep_read_counts(&s);
+    barrier_read_counts(&b);
     t->swept_background = s.background;
     t->swept_finish = s.finish;
     t->barrier_flushes = b.flushes;

@@ -128,7 +128,7 @@ struct span {
     size_t large_size; /* object bytes of a large span as asked for */
     const struct gort_type
         *large_type;          /* repeated every type->size bytes; NULL: noscan/conservative */
-    struct special *specials; /* sorted by offset; special_lock */
+    struct special *specials; /* sorted: special.c; special_lock */
     struct lock special_lock;
 
     /* Third line. */

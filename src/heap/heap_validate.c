@@ -11,7 +11,7 @@
  *   3. a span in use is in one set or one cache, and where its class, generation and counts say;
  *   4. a record is in use, or free in one place;
  *   5. a page is a span's, or free in the page heap or in one P's window;
- *   6. specials are sorted, on slots that are allocated, and no two of a kind that there is one of;
+ *   6. specials are sorted, in slots that are allocated, and no two of a kind that an address has one of;
  *   7. the counters are the sums: pages, spans, records, bit arrays, slots and large objects;
  *   8. heap_live (heap_validate_live_stw).
  *
@@ -61,26 +61,34 @@ static void prove_in_use(struct proof *p, const struct span *s)
         p->slots[span_class_size_class(s->span_class)] += s->alloc_count;
 }
 
-/* Is a after b, which comes right before it in the list? */
-static bool special_follows(const struct special *a, const struct special *b)
+/* Does a belong behind b, which comes right before it in the list?  special.c. */
+static bool special_follows(const struct span *s, const struct special *a, const struct special *b)
 {
-    if (a->offset != b->offset) return a->offset > b->offset;
-    return a->kind > b->kind || (a->kind == b->kind && a->kind == SPECIAL_CLEANUP);
+    uint32_t slot = span_index_of(s, s->base + a->offset);
+    uint32_t above = span_index_of(s, s->base + b->offset);
+    if (slot != above) return slot < above;
+    if (a->kind != b->kind) return a->kind > b->kind;
+    return a->kind == SPECIAL_CLEANUP || a->offset != b->offset;
+}
+
+static const char *special_fault(const struct span *s, const struct special *x)
+{
+    uintptr_t at = s->base + x->offset;
+    if (x->kind >= SPECIAL_KINDS) return "special: no such kind";
+    if (at >= s->limit) return "special: in no slot";
+    if (!span_is_slot_allocated(s, span_index_of(s, at))) return "special: of a free slot";
+    if (x->prev == NULL) return s->specials == x ? NULL : "special: links";
+    if (x->prev->next != x) return "special: links";
+    return special_follows(s, x, x->prev) ? NULL : "special: order";
 }
 
 static void prove_specials(struct proof *p, const struct span *s)
 {
     bool odd = false;
-    const struct special *before = NULL, *slow = s->specials;
-    for (const struct special *x = s->specials; x != NULL; before = x, x = x->next) {
-        if (x->kind >= SPECIAL_KINDS) fail(p, "special: no such kind", s);
-        uintptr_t at = s->base + x->offset;
-        uint32_t slot = at < s->limit ? span_index_of(s, at) : s->nelems;
-        if (slot >= s->nelems || span_slot(s, slot) != at)
-            fail(p, "special: not at the start of a slot", s);
-        else if (!span_is_slot_allocated(s, slot))
-            fail(p, "special: of a free slot", s);
-        if (before != NULL && !special_follows(x, before)) fail(p, "special: order", s);
+    const struct special *slow = s->specials;
+    for (const struct special *x = s->specials; x != NULL; x = x->next) {
+        const char *fault = special_fault(s, x);
+        if (fault != NULL) fail(p, fault, s);
         if (p->error != NULL) return;
         if (odd) slow = slow->next; /* half as fast: in a circle they meet */
         if (x->next == slow) fail(p, "special: a circle", s);

@@ -61,7 +61,8 @@ struct span *mcentral_cache_span(struct mcache *c, unsigned spc)
     if (s == NULL) s = span_alloc_small(c, spc);
     if (s == NULL) return NULL;
     check(s->alloc_count < s->nelems);
-    atomic_store_relaxed(&s->sweepgen, g + 3); /* ours alone; read by sweepers, who leave it */
+    /* Ours alone; read by sweepers, who leave it.  Release pairs with span_ensure_swept. */
+    atomic_store_release(&s->sweepgen, g + 3);
     return s;
 }
 
@@ -75,6 +76,6 @@ void mcentral_uncache_span(struct span *s)
         return;
     }
     check(was == g + 3);
-    atomic_store_relaxed(&s->sweepgen, g); /* published by the push */
+    atomic_store_release(&s->sweepgen, g); /* published by the push; pairs: span_ensure_swept */
     mcentral_put_swept(s);
 }

@@ -1,14 +1,21 @@
 /* Specials: a sorted list per span.
  *
- * Sorted by slot, then kind; a list is short (few objects have any), so it is searched from its
- * head.  A bit per page in the arena tells the collector which spans have any, so that the roots
- * in specials are found without walking all spans.
+ * Sorted by slot, falling; within a slot by kind, rising; within a kind the latest first.  Slots are
+ * given out from the lowest up, so a new object's special mostly goes to the head of the list, and a
+ * million of one kind on one object are added in a million steps.  A record is taken out wherever it
+ * is, by its links, without a search.
  *
- * Invariants: offsets are starts of slots; the list is sorted by (offset, kind); the arena's
- * bit of the span's first page is set exactly while the list is not empty.
+ * Addresses within a kind are not sorted.  Searching one goes through all of its kind and slot, which are
+ * few: there are more than one only at inner addresses, and in blocks that tiny objects share.
+ *
+ * A bit per page in the arena tells which spans have any.
+ *
+ * Invariants: offsets lie in allocated slots; the list is sorted; the arena's bit of the span's
+ * first page is set exactly while the list is not empty.
  *
  * Locking: special_lock around everything, the bit included.
- * Answers to: addspecial, removespecial in mheap.go.
+ * Answers to: addspecial, removespecial in mheap.go, which sorts the other way and walks half of the list
+ * to add one.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "heap/special.h"
@@ -17,21 +24,59 @@
 #include "base/bits.h"
 #include "heap/span.h"
 
-static uint64_t slot_offset(const struct span *s, uintptr_t object)
+/* Between which two records something belongs.  NULL: at that end. */
+struct place {
+    struct special *before, *at;
+};
+
+/* Offsets of the slot that holds an address. */
+struct slot_range {
+    uint64_t lo, hi;
+};
+
+static struct slot_range slot_of(const struct span *s, uint64_t offset)
 {
-    check(object >= s->base && object < s->limit);
-    return span_slot(s, span_index_of(s, object)) - s->base;
+    uint64_t lo = span_slot(s, span_index_of(s, s->base + offset)) - s->base;
+    return (struct slot_range){ lo, lo + span_elem_size(s) };
 }
 
-/* The link at which a record of this place is, or belongs: the first one not before it. */
-static struct special **find_link(struct span *s, uint64_t offset, unsigned kind)
+static uint64_t offset_of(const struct span *s, uintptr_t address)
 {
-    struct special **link = &s->specials;
-    for (struct special *x; (x = *link) != NULL; link = &x->next) {
-        if (x->offset > offset) break;
-        if (x->offset == offset && x->kind >= kind) break;
-    }
-    return link;
+    check(address >= s->base && address < s->limit);
+    return address - s->base;
+}
+
+static struct place next_place(struct place p)
+{
+    return (struct place){ p.at, p.at->next };
+}
+
+/* Where the first record of the slot and kind is, or would be. */
+static struct place find_place(const struct span *s, struct slot_range slot, unsigned kind)
+{
+    struct place p = { NULL, s->specials };
+    while (p.at != NULL && p.at->offset >= slot.hi)
+        p = next_place(p);
+    while (p.at != NULL && p.at->offset >= slot.lo && p.at->kind < kind)
+        p = next_place(p);
+    return p;
+}
+
+/* The first record of this address and kind from p on; NULL: none. */
+static struct special *find_at(struct place p, struct slot_range slot, uint64_t offset,
+                               unsigned kind)
+{
+    struct special *x = p.at;
+    while (x != NULL && x->kind == kind && x->offset >= slot.lo && x->offset != offset)
+        x = x->next;
+    return x != NULL && x->kind == kind && x->offset == offset ? x : NULL;
+}
+
+static struct special *find_locked(const struct span *s, uintptr_t address, unsigned kind)
+{
+    uint64_t offset = offset_of(s, address);
+    struct slot_range slot = slot_of(s, offset);
+    return find_at(find_place(s, slot, kind), slot, offset, kind);
 }
 
 /* After any change of the list. */
@@ -44,102 +89,101 @@ static void note_list(struct span *s)
         arena_bit_clear(bitmap, s->base);
 }
 
-static bool is_at(const struct special *x, uint64_t offset, unsigned kind)
+static void link_locked(struct span *s, struct special *sp, struct place p)
 {
-    return x != NULL && x->offset == offset && x->kind == kind;
+    sp->prev = p.before;
+    sp->next = p.at;
+    if (p.at != NULL) p.at->prev = sp;
+    if (p.before != NULL)
+        p.before->next = sp;
+    else
+        atomic_store_relaxed(&s->specials, sp); /* a sweeper's hint: sweep_counting */
+    note_list(s);
 }
 
-bool special_add(struct span *s, uintptr_t object, struct special *sp)
+static void unlink_locked(struct span *s, struct special *sp)
+{
+    if (sp->next != NULL) sp->next->prev = sp->prev;
+    if (sp->prev != NULL)
+        sp->prev->next = sp->next;
+    else
+        atomic_store_relaxed(&s->specials, sp->next);
+    sp->next = sp->prev = NULL;
+    note_list(s);
+}
+
+bool special_add(struct span *s, uintptr_t address, struct special *sp)
 {
     check(sp->kind < SPECIAL_KINDS);
-    uint64_t offset = slot_offset(s, object);
+    uint64_t offset = offset_of(s, address);
+    struct slot_range slot = slot_of(s, offset);
     lock_acquire(&s->special_lock);
-    struct special **link = find_link(s, offset, sp->kind);
-    bool taken = sp->kind != SPECIAL_CLEANUP && is_at(*link, offset, sp->kind);
+    struct place p = find_place(s, slot, sp->kind);
+    bool taken = sp->kind != SPECIAL_CLEANUP && find_at(p, slot, offset, sp->kind) != NULL;
     if (!taken) {
-        /* Cleanups run in the order in which they were added: behind the last one. */
-        while (is_at(*link, offset, sp->kind))
-            link = &(*link)->next;
         sp->offset = offset;
-        sp->next = *link;
-        *link = sp;
-        note_list(s);
+        link_locked(s, sp, p);
     }
     lock_release(&s->special_lock);
     return !taken;
 }
 
-struct special *special_find(struct span *s, uintptr_t object, enum special_kind kind)
+struct special *special_find(struct span *s, uintptr_t address, enum special_kind kind)
 {
-    uint64_t offset = slot_offset(s, object);
     lock_acquire(&s->special_lock);
-    struct special *found = *find_link(s, offset, kind);
-    if (!is_at(found, offset, kind)) found = NULL;
+    struct special *found = find_locked(s, address, kind);
     lock_release(&s->special_lock);
     return found;
 }
 
-static struct special *unlink_locked(struct span *s, struct special **link)
+struct special *special_remove(struct span *s, uintptr_t address, enum special_kind kind)
 {
-    struct special *sp = *link;
-    *link = sp->next;
-    sp->next = NULL;
-    note_list(s);
-    return sp;
-}
-
-struct special *special_remove(struct span *s, uintptr_t object, enum special_kind kind)
-{
-    uint64_t offset = slot_offset(s, object);
-    struct special *found = NULL;
     lock_acquire(&s->special_lock);
-    struct special **link = find_link(s, offset, kind);
-    if (is_at(*link, offset, kind)) found = unlink_locked(s, link);
+    struct special *found = find_locked(s, address, kind);
+    if (found != NULL) unlink_locked(s, found);
     lock_release(&s->special_lock);
     return found;
 }
 
-bool special_remove_record(struct span *s, struct special *sp)
+void special_remove_record(struct span *s, struct special *sp)
 {
     lock_acquire(&s->special_lock);
-    struct special **link = &s->specials;
-    while (*link != NULL && *link != sp)
-        link = &(*link)->next;
-    bool found = *link == sp;
-    if (found) unlink_locked(s, link);
+    check(sp->prev != NULL ? sp->prev->next == sp : s->specials == sp);
+    unlink_locked(s, sp);
     lock_release(&s->special_lock);
-    return found;
 }
 
-struct special *special_take_slot(struct span *s, uint32_t index)
+/* ---- sweeping ------------------------------------------------------------------------------------- */
+
+struct special *special_take_all(struct span *s)
 {
-    uint64_t offset = span_slot(s, index) - s->base;
     lock_acquire(&s->special_lock);
-    struct special **first = find_link(s, offset, 0), **last = first;
-    while (*last != NULL && (*last)->offset == offset)
-        last = &(*last)->next;
-    struct special *chain = NULL;
-    if (last != first) {
-        chain = *first;
-        *first = *last;
-        *last = NULL;
-    }
+    struct special *chain = s->specials;
+    atomic_store_relaxed(&s->specials, NULL);
     note_list(s);
     lock_release(&s->special_lock);
     return chain;
 }
 
-void special_put_slot(struct span *s, struct special *chain)
+struct special *special_cut_slot(const struct span *s, struct special **chain)
 {
-    if (chain == NULL) return;
-    lock_acquire(&s->special_lock);
-    struct special **link = find_link(s, chain->offset, 0), *last = chain;
-    while (last->next != NULL) {
-        check(last->next->offset == chain->offset && last->next->kind >= last->kind);
+    struct special *first = *chain, *last = first;
+    uint64_t lo = slot_of(s, first->offset).lo;
+    while (last->next != NULL && last->next->offset >= lo)
         last = last->next;
-    }
-    last->next = *link;
-    *link = chain;
+    *chain = last->next;
+    last->next = NULL;
+    return first;
+}
+
+void special_put_all(struct span *s, struct special *chain)
+{
+    struct special *before = NULL;
+    for (struct special *x = chain; x != NULL; before = x, x = x->next)
+        x->prev = before;
+    lock_acquire(&s->special_lock);
+    check(s->specials == NULL);
+    atomic_store_relaxed(&s->specials, chain);
     note_list(s);
     lock_release(&s->special_lock);
 }
@@ -155,13 +199,11 @@ static void each_of_span(struct span *s, void (*fn)(struct span *, struct specia
     lock_release(&s->special_lock);
 }
 
-void special_each_in_arena(size_t arena, void (*fn)(struct span *s, struct special *sp, void *arg),
-                           void *arg)
+static void each_of_arena(struct arena *a, void (*fn)(struct span *, struct special *, void *),
+                          void *arg)
 {
-    struct arena *a = arena_at(arena);
     for (size_t w = 0; w < ARENA_BITMAP_WORDS; w++) {
-        /* Relaxed: a bit set meanwhile belongs to a special whose adder tells the collector. */
-        uint64_t bits = atomic_load_relaxed(&a->special_pages[w]);
+        uint64_t bits = atomic_load_relaxed(&a->special_pages[w]); /* a snapshot will do */
         for (; bits != 0; bits &= bits - 1) {
             struct span *s = atomic_load_acquire(&a->spans[w * 64 + bits_ctz64(bits)]);
             if (s != NULL) each_of_span(s, fn, arg);
@@ -172,5 +214,5 @@ void special_each_in_arena(size_t arena, void (*fn)(struct span *s, struct speci
 void special_each(void (*fn)(struct span *s, struct special *sp, void *arg), void *arg)
 {
     for (size_t i = 0; i < arena_count(); i++)
-        special_each_in_arena(i, fn, arg);
+        each_of_arena(arena_at(i), fn, arg);
 }

@@ -1,10 +1,10 @@
-/* Specials: records that hang on an object's offset in its span.
+/* Specials: records that hang on an address in an object: its start, or an inner one.
  *
  * Who adds, finds or removes a special first makes sure that the span is swept
  * (span_ensure_swept): before that, the object may be dead and the sweep is about to say so.
  *
  * Locking: span->special_lock (SPAN_SPECIALS) around the list.  A sweeper that claimed the span takes
- * a dead object's specials out under the lock and hands them to the hook without it.
+ * the whole list out under the lock, goes through it without, and puts back what stays.
  * Answers to: special in mheap.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -15,40 +15,36 @@
 
 /* Order within one object is the order of kinds. */
 enum special_kind {
-    SPECIAL_FINALIZER, /* at most one per object */
-    SPECIAL_WEAK,      /* at most one per object */
+    SPECIAL_FINALIZER, /* at most one per address */
+    SPECIAL_WEAK,      /* at most one per address */
     SPECIAL_CLEANUP,   /* any number */
-    SPECIAL_PROFILE,   /* at most one per object */
+    SPECIAL_PROFILE,   /* at most one per address */
     SPECIAL_KINDS
 };
 
 /* First member of each kind's record; the owner of the kind allocates and frees it. */
 struct special {
-    struct special *next; /* span->specials; special_lock */
-    uint64_t offset;      /* of the object's first byte in the span */
-    uint8_t kind;
-    uint8_t flags; /* the kind's own */
-    uint8_t reserved[6];
+    struct special *next, *prev; /* span->specials; special_lock */
+    uint64_t offset : 56;        /* of the address in the span */
+    uint64_t kind : 8;
 };
 
-/* false: the object has one of this kind, of which there is at most one; nothing changed.
- * object: any address in it. */
-bool special_add(struct span *s, uintptr_t object, struct special *sp);
-/* NULL: none.  Found records may be removed by others unless the caller prevents it. */
-struct special *special_find(struct span *s, uintptr_t object, enum special_kind kind);
-/* Takes the first of this kind out. */
-struct special *special_remove(struct span *s, uintptr_t object, enum special_kind kind);
-/* Takes this very record out.  false: it was not in the list. */
-bool special_remove_record(struct span *s, struct special *sp);
-/* All specials of spans: for the collector's roots.  fn is called under special_lock. */
+/* false: the address has one of this kind, of which there is at most one; nothing changed. */
+bool special_add(struct span *s, uintptr_t address, struct special *sp);
+/* NULL: none.  Of several, one.  Found records may be removed by others unless the caller prevents it. */
+struct special *special_find(struct span *s, uintptr_t address, enum special_kind kind);
+/* Takes one of this kind and address out; NULL: none. */
+struct special *special_remove(struct span *s, uintptr_t address, enum special_kind kind);
+/* Takes this very record out, which is on s, wherever in the list it is. */
+void special_remove_record(struct span *s, struct special *sp);
+/* All specials of spans.  fn is called under special_lock. */
 void special_each(void (*fn)(struct span *s, struct special *sp, void *arg), void *arg);
-/* The same for one arena (arena_at(i)), so that the walk can be divided. */
-void special_each_in_arena(size_t arena, void (*fn)(struct span *s, struct special *sp, void *arg),
-                           void *arg);
 
-/* For the sweeper: takes out all specials of slot index; sorted chain. */
-struct special *special_take_slot(struct span *s, uint32_t index);
-/* Puts a chain, all of one slot, back. */
-void special_put_slot(struct span *s, struct special *chain);
+/* For the sweeper: takes all out, in the list's order (special.c). */
+struct special *special_take_all(struct span *s);
+/* Takes the specials of the first one's slot off the front of such a chain. */
+struct special *special_cut_slot(const struct span *s, struct special **chain);
+/* Puts a chain, which is in the list's order, on s, which has none. */
+void special_put_all(struct span *s, struct special *chain);
 
 #endif

@@ -77,31 +77,32 @@ static void wait_swept(const struct span *s)
 
 /* ---- step 1: specials ------------------------------------------------------------------------ */
 
-/* The first unmarked slot with specials at or above slot `from`; nelems: none. */
-static uint32_t next_dead_special(struct span *s, uint32_t from)
+/* One slot's.  What stays of it; NULL: nothing. */
+static struct special *sweep_slot_specials(struct span *s, uint32_t index, struct special *chain)
 {
-    uint32_t found = s->nelems;
-    lock_acquire(&s->special_lock);
-    for (struct special *sp = s->specials; sp != NULL && found == s->nelems; sp = sp->next) {
-        uint32_t i = span_index_of(s, s->base + sp->offset);
-        if (i >= from && !gcbits_test(s->mark_bits, i)) found = i;
+    if (gcbits_test(s->mark_bits, index)) return chain;
+    check(heap->hooks.dead_object != NULL);
+    if (!heap->hooks.dead_object(s, span_slot(s, index), &chain)) {
+        check(chain == NULL);
+        return NULL;
     }
-    lock_release(&s->special_lock);
-    return found;
+    gcbits_set_single(s->mark_bits, index);
+    atomic_fetch_add_relaxed(&heap->kept, span_elem_size(s));
+    return chain;
 }
 
+/* Nobody else looks at the list meanwhile: span_ensure_swept comes first. */
 static void sweep_specials(struct span *s)
 {
-    for (uint32_t i = 0; (i = next_dead_special(s, i)) < s->nelems; i++) {
-        struct special *chain = special_take_slot(s, i);
-        check(heap->hooks.dead_object != NULL);
-        if (heap->hooks.dead_object(s, span_slot(s, i), &chain)) {
-            gcbits_set_single(s->mark_bits, i);
-            atomic_fetch_add_relaxed(&heap->kept, span_elem_size(s));
-            special_put_slot(s, chain);
-        } else
-            check(chain == NULL);
+    struct special *left = special_take_all(s), *kept = NULL, **end = &kept;
+    while (left != NULL) {
+        struct special *chain = special_cut_slot(s, &left);
+        uint32_t index = span_index_of(s, s->base + chain->offset);
+        *end = sweep_slot_specials(s, index, chain);
+        while (*end != NULL)
+            end = &(*end)->next;
     }
+    special_put_all(s, kept);
 }
 
 /* ---- step 2: zombies ------------------------------------------------------------------------- */
@@ -254,11 +255,19 @@ bool span_sweep_try(struct span *s, enum sweep_mode mode, bool *freed)
     return true;
 }
 
-void span_ensure_swept(struct span *s)
+static bool is_swept(const struct span *s, uint32_t g)
 {
-    if (likely(atomic_load_acquire(&s->sweepgen) == heap_sweepgen()))
-        return; /* pairs: place_swept */
+    /* Acquire pairs with place_swept, mcentral_cache_span and mcentral_uncache_span. */
+    uint32_t is = atomic_load_acquire(&s->sweepgen);
+    return is == g || is == g + 3;
+}
+
+bool span_ensure_swept(struct span *s)
+{
+    uint32_t g = heap_sweepgen();
+    if (likely(is_swept(s, g))) return true;
     if (!span_sweep_try(s, SWEEP_IN_PLACE, NULL)) wait_swept(s);
+    return is_swept(s, g);
 }
 
 bool span_sweep_popped(struct span *s, struct mcache *c)

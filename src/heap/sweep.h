@@ -30,9 +30,10 @@ bool span_sweep_claim(struct span *s);
 bool span_sweep(struct span *s, enum sweep_mode mode);
 /* Claims and sweeps.  *freed, when not NULL: as span_sweep.  false: not ours to sweep. */
 bool span_sweep_try(struct span *s, enum sweep_mode mode, bool *freed);
-/* On return the span is swept in this generation, by the caller or another; or a P has it cached, in
- * which case it was swept before, unless Note [Flushing caches] in mcache.h says otherwise. */
-void span_ensure_swept(struct span *s);
+/* true: s, which was in use when this section began or later, is swept in this generation, by the caller or
+ * another.  false: a P cached it before the generation rose and has not flushed since (Note [Flushing
+ * caches] in mcache.h): leave the section, so that a stop can be, and try again. */
+bool span_ensure_swept(struct span *s);
 /* The caller popped s from an unswept set.  On return it is swept and the caller's, or (false) it
  * was dead and its record is freed.  c: the cache of the P that allocates, which counts what was freed;
  * NULL: none. */

@@ -37,6 +37,7 @@ static const char *const wait_names[WAIT_REASONS] = {
     [WAIT_GC_SWEEP] = "GC sweep wait",
     [WAIT_GC_SCAVENGE] = "GC scavenge wait",
     [WAIT_FINALIZER] = "finalizer wait",
+    [WAIT_CLEANUP] = "cleanup wait",
     [WAIT_IDLE_SYSTEM] = "idle",
 };
 

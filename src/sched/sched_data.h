@@ -42,6 +42,7 @@ enum wait_reason {
     WAIT_GC_SWEEP,
     WAIT_GC_SCAVENGE,
     WAIT_FINALIZER,
+    WAIT_CLEANUP,
     WAIT_IDLE_SYSTEM,
     WAIT_REASONS
 };

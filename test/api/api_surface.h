@@ -215,6 +215,22 @@ static __attribute__((noinline)) void drop_finalized(void)
         gort_set_finalizer(gort_new(node), i == 0 ? NULL : count_call);
 }
 
+static gort_weak *watched[10];
+
+static __attribute__((noinline)) void drop_watched(void)
+{
+    for (int i = 0; i < 10; i++) {
+        node *n = gort_new(node);
+        gort_set(&watched[i], gort_weak_make(n));
+        CHECK_PTR_EQ(gort_weak_get(watched[i]), n);
+        CHECK_PTR_EQ(gort_weak_make(n), watched[i]);
+        gort_add_cleanup(n, count_call, NULL);
+        gort_cleanup *c = gort_add_cleanup(n, count_call, NULL);
+        gort_cleanup_stop(c);
+        gort_keep_alive(n);
+    }
+}
+
 TEST(collector)
 {
     gort_stats before, after;
@@ -254,6 +270,24 @@ TEST(collector)
     }
     CHECK_GE(calls_made(), 5);
     CHECK_LE(calls_made(), 9);
+}
+
+TEST(watched_objects)
+{
+    CHECK(gort_weak_make(NULL) == NULL && gort_weak_get(NULL) == NULL);
+    gort_cleanup_stop(NULL);
+    __atomic_store_n(&calls, 0, __ATOMIC_SEQ_CST);
+    drop_watched();
+    for (int i = 0; i < 100 && calls_made() < 5; i++) {
+        gort_gc();
+        gort_sleep(GORT_MS);
+    }
+    CHECK_GE(calls_made(), 5);
+    CHECK_LE(calls_made(), 10);
+    int gone = 0;
+    for (int i = 0; i < 10; i++)
+        gone += gort_weak_get(watched[i]) == NULL;
+    CHECK_GE(gone, 5);
 }
 
 // ---- goroutines, threads, time
@@ -594,6 +628,7 @@ static int gort_main(int argc, char **argv)
     RUN(metrics);
     RUN(memory_profile);
     RUN(collector);
+    RUN(watched_objects);
     return 42;
 }
 

@@ -10,7 +10,7 @@ static uintptr_t objects[50];
 
 static struct special record(enum special_kind kind)
 {
-    return (struct special){ .kind = (uint8_t)kind };
+    return (struct special){ .kind = kind };
 }
 
 static bool listed(void)
@@ -18,6 +18,19 @@ static bool listed(void)
     struct span *s = span_of(objects[0]);
     return arena_bit(arena_of(s->base)->special_pages, s->base);
 }
+
+static void check_list(struct special *const *want, size_t n)
+{
+    const struct special *x = span_of(objects[0])->specials, *before = NULL;
+    for (size_t i = 0; i < n; i++, before = x, x = x->next) {
+        CHECK_PTR_EQ(x, want[i]);
+        CHECK_PTR_EQ(x->prev, before);
+    }
+    CHECK(x == NULL);
+}
+#define CHECK_LIST(...)                                                                            \
+    check_list((struct special *[]){ __VA_ARGS__ },                                                \
+               sizeof((struct special *[]){ __VA_ARGS__ }) / sizeof(struct special *))
 
 TEST(add_find_remove)
 {
@@ -27,54 +40,83 @@ TEST(add_find_remove)
     CHECK(!listed());
     CHECK(special_add(s, objects[10], &a));
     CHECK(listed());
-    CHECK(special_add(s, objects[5] + 17, &b)); // interior
-    CHECK_EQ(b.offset, objects[5] - s->base);
+    CHECK(special_add(s, objects[5], &b));
+    CHECK_EQ((uint64_t)b.offset, objects[5] - s->base);
     CHECK(!special_add(s, objects[5], &c)); // one finalizer
     CHECK(special_add(s, objects[10], &c));
     CHECK(special_add(s, objects[7], &d));
-    CHECK_PTR_EQ(s->specials, &b);
-    CHECK_PTR_EQ(b.next, &d);
-    CHECK_PTR_EQ(d.next, &c); // by offset, then kind
-    CHECK_PTR_EQ(c.next, &a);
+    CHECK_LIST(&c, &a, &d, &b); // by slot, falling, then kind
     CHECK_PTR_EQ(special_find(s, objects[10], SPECIAL_PROFILE), &a);
     CHECK(special_find(s, objects[10], SPECIAL_WEAK) == NULL);
     CHECK(special_find(s, objects[11], SPECIAL_PROFILE) == NULL);
-    CHECK_PTR_EQ(special_remove(s, objects[10] + 3, SPECIAL_FINALIZER), &c);
+    CHECK(special_remove(s, objects[10] + 8, SPECIAL_FINALIZER) == NULL);
+    CHECK_PTR_EQ(special_remove(s, objects[10], SPECIAL_FINALIZER), &c);
     CHECK(special_remove(s, objects[10], SPECIAL_FINALIZER) == NULL);
-    CHECK(special_remove_record(s, &d));
-    CHECK(!special_remove_record(s, &d));
+    special_remove_record(s, &d);
+    CHECK(special_find(s, objects[7], SPECIAL_WEAK) == NULL);
+    CHECK_LIST(&a, &b);
+    special_remove_record(s, &b);
     CHECK(listed());
-    CHECK(special_remove_record(s, &b));
-    CHECK(special_remove_record(s, &a));
+    special_remove_record(s, &a);
     CHECK(s->specials == NULL);
     CHECK(!listed());
 }
 
-TEST(cleanups_keep_their_order)
+TEST(inner_addresses)
 {
     struct span *s = span_of(objects[0]);
-    struct special x[5], before = record(SPECIAL_WEAK), after = record(SPECIAL_PROFILE);
+    struct special w[4], f = record(SPECIAL_FINALIZER), again = record(SPECIAL_WEAK);
+    static const unsigned at[4] = { 8, 0, 95, 24 };
+    for (int i = 0; i < 4; i++) {
+        w[i] = record(SPECIAL_WEAK);
+        CHECK(special_add(s, objects[6] + at[i], &w[i]));
+        CHECK_EQ(s->base + (uint64_t)w[i].offset, objects[6] + at[i]);
+    }
+    CHECK(special_add(s, objects[6] + 48, &f));
+    CHECK_LIST(&f, &w[3], &w[2], &w[1], &w[0]); // by kind, whatever the address
+    for (int i = 0; i < 4; i++) {
+        CHECK(!special_add(s, objects[6] + at[i], &again));
+        CHECK_PTR_EQ(special_find(s, objects[6] + at[i], SPECIAL_WEAK), &w[i]);
+        CHECK(special_find(s, objects[6] + at[i] + 1, SPECIAL_WEAK) == NULL);
+    }
+    CHECK_PTR_EQ(special_remove(s, objects[6] + 95, SPECIAL_WEAK), &w[2]);
+    CHECK(special_add(s, objects[6] + 95, &again));
+    CHECK_LIST(&f, &again, &w[3], &w[1], &w[0]);
+    CHECK_PTR_EQ(special_take_all(s), &f);
+    CHECK(!listed());
+}
+
+TEST(sweeper_takes_and_puts)
+{
+    struct span *s = span_of(objects[0]);
+    struct special x[5], before = record(SPECIAL_WEAK), after = record(SPECIAL_PROFILE),
+                         other = record(SPECIAL_CLEANUP);
+    CHECK(special_take_all(s) == NULL);
     CHECK(special_add(s, objects[3], &after));
     for (int i = 0; i < 5; i++) {
         x[i] = record(SPECIAL_CLEANUP);
-        CHECK(special_add(s, objects[3], &x[i]));
+        CHECK(special_add(s, objects[3] + 8 * (unsigned)(i % 2), &x[i]));
     }
     CHECK(special_add(s, objects[3], &before));
-    CHECK_PTR_EQ(special_find(s, objects[3], SPECIAL_CLEANUP), &x[0]);
-    CHECK(special_remove_record(s, &x[2]));
-    struct special *chain = special_take_slot(s, span_index_of(s, objects[3]));
-    struct special *want[] = { &before, &x[0], &x[1], &x[3], &x[4], &after };
-    struct special *sp = chain;
-    for (size_t i = 0; i < array_len(want); i++, sp = sp->next)
-        CHECK_PTR_EQ(sp, want[i]);
-    CHECK(sp == NULL);
+    CHECK(special_add(s, objects[2] + 17, &other));
+    special_remove_record(s, &x[2]);
+    CHECK_LIST(&before, &x[4], &x[3], &x[1], &x[0], &after, &other); // the latest first
+    struct special *left = special_take_all(s), *chain = special_cut_slot(s, &left);
     CHECK(!listed());
-    CHECK(special_take_slot(s, 3) == NULL);
-    special_put_slot(s, chain);
-    CHECK(listed());
-    CHECK_PTR_EQ(special_find(s, objects[3], SPECIAL_PROFILE), &after);
-    chain = special_take_slot(s, span_index_of(s, objects[3]));
     CHECK_PTR_EQ(chain, &before);
+    CHECK(after.next == NULL);
+    CHECK_PTR_EQ(left, &other);
+    CHECK_PTR_EQ(special_cut_slot(s, &left), &other);
+    CHECK(left == NULL);
+    before.next = &x[3]; // as a hook that took some
+    x[3].next = &after;
+    after.next = &other;
+    special_put_all(s, &before);
+    CHECK(listed());
+    CHECK_LIST(&before, &x[3], &after, &other);
+    special_take_all(s);
+    special_put_all(s, NULL);
+    CHECK(!listed());
 }
 
 static size_t seen;
@@ -96,7 +138,7 @@ static void *churn(void *arg)
     for (int64_t k = 0; k < test_count(50000); k++) {
         size_t i = test_random(&seed) % 50;
         if (in[i])
-            CHECK(special_remove_record(s, &many[i][column]));
+            special_remove_record(s, &many[i][column]);
         else {
             many[i][column] = record(SPECIAL_CLEANUP);
             CHECK(special_add(s, objects[i], &many[i][column]));
@@ -104,7 +146,7 @@ static void *churn(void *arg)
         in[i] = !in[i];
     }
     for (size_t i = 0; i < 50; i++)
-        if (in[i]) CHECK(special_remove_record(s, &many[i][column]));
+        if (in[i]) special_remove_record(s, &many[i][column]);
     return NULL;
 }
 
@@ -120,7 +162,7 @@ TEST(walk_and_threads)
     special_each(see, NULL);
     CHECK_EQ(seen, 50);
     for (int i = 0; i < 50; i++)
-        CHECK(special_remove_record(s, &x[i]));
+        special_remove_record(s, &x[i]);
     uint64_t seeds[4] = { 8 * test_seed(), 8 * test_seed() + 1, 8 * test_seed() + 2,
                           8 * test_seed() + 3 };
     run_threads(4, churn, seeds, sizeof(seeds[0]));
@@ -137,7 +179,8 @@ int main(void)
         objects[i] = take(cache, spc);
     CHECK_PTR_EQ(span_of(objects[0]), span_of(objects[49]));
     RUN(add_find_remove);
-    RUN(cleanups_keep_their_order);
+    RUN(inner_addresses);
+    RUN(sweeper_takes_and_puts);
     RUN(walk_and_threads);
     return 0;
 }

@@ -249,7 +249,7 @@ CASE(record_lost, "sum: span records")
 
 static void add_special(int i, uint32_t slot, enum special_kind kind)
 {
-    special[i] = (struct special){ .kind = (uint8_t)kind };
+    special[i] = (struct special){ .kind = kind };
     CHECK(special_add(full, span_slot(full, slot), &special[i]));
 }
 
@@ -259,13 +259,7 @@ CASE(special_kind, "special: no such kind")
     special[0].kind = SPECIAL_KINDS;
 }
 
-CASE(special_inside, "special: not at the start of a slot")
-{
-    add_special(0, 0, SPECIAL_WEAK);
-    special[0].offset += 8;
-}
-
-CASE(special_outside, "special: not at the start of a slot")
+CASE(special_outside, "special: in no slot")
 {
     add_special(0, 0, SPECIAL_WEAK);
     special[0].offset = full->npages << PAGE_SHIFT;
@@ -281,9 +275,15 @@ CASE(specials_unsorted, "special: order")
 {
     add_special(0, 0, SPECIAL_WEAK);
     add_special(1, 1, SPECIAL_WEAK);
-    full->specials = &special[1];
-    special[1].next = &special[0];
-    special[0].next = NULL;
+    special[0].offset = special[1].offset;
+    special[1].offset = 0;
+}
+
+CASE(specials_linked_one_way, "special: links")
+{
+    add_special(0, 0, SPECIAL_WEAK);
+    add_special(1, 1, SPECIAL_WEAK);
+    special[0].prev = NULL;
 }
 
 CASE(two_of_a_kind, "special: order")
@@ -297,7 +297,7 @@ CASE(specials_in_a_circle, "special: a circle")
 {
     for (int i = 0; i < 3; i++)
         add_special(i, 0, SPECIAL_CLEANUP);
-    special[2].next = &special[1];
+    special[0].next = &special[1];
 }
 
 // ---- sets -------------------------------------------------------------------------------------------
