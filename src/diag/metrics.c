@@ -80,6 +80,8 @@ static void read_gc(struct snapshot *s)
     gc_read_totals(&s->gc);
     s->gc_debug.gcstress = atomic_load_relaxed(&gc_debug_counts.gcstress);
     s->gc_debug.gccheck = atomic_load_relaxed(&gc_debug_counts.gccheck);
+    s->gc_debug.gccheckmark = atomic_load_relaxed(&gc_debug_counts.gccheckmark);
+    s->gc_debug.stack_only = atomic_load_relaxed(&gc_debug_counts.stack_only);
     s->cycles_automatic = s->gc.cycles - s->gc.by_cause[GC_CAUSE_FORCED];
     s->gc_percent = s->gc.percent;
     s->goal = s->gc.goal;
@@ -260,6 +262,10 @@ struct source {
       gc.by_cause[GC_CAUSE_STRESS], "Collections of GORTDEBUG=gcstress.")                          \
     X("/gort/gc/debug/gccheck", "events", COUNTER, AS_COUNT, false, gc_debug.gccheck,              \
       "Validations of GORTDEBUG=gccheck.")                                                         \
+    X("/gort/gc/debug/gccheckmark-stack-only", "objects", COUNTER, AS_COUNT, false,                \
+      gc_debug.stack_only, "Unmarked objects that it reached from stacks alone.")                  \
+    X("/gort/gc/debug/gccheckmark", "events", COUNTER, AS_COUNT, false, gc_debug.gccheckmark,      \
+      "Collections whose marks GORTDEBUG=gccheckmark has verified.")                               \
     X("/gort/gc/debug/gcstress", "events", COUNTER, AS_COUNT, false, gc_debug.gcstress,            \
       "Allocations at which GORTDEBUG=gcstress asked for a collection.")                           \
     X("/gort/gc/finalizers/set", "finalizers", COUNTER, AS_COUNT, false, gc.finalizers_set,        \

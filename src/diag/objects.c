@@ -27,6 +27,7 @@
 
 #include "alloc/observe.h"
 #include "base/assert.h"
+#include "gc/gc.h"
 #include "heap/heap.h"
 #include "os/os.h"
 #include "rt/env.h"
@@ -148,6 +149,7 @@ __attribute__((__constructor__)) static void objects_install(void)
     fixalloc_init(&records, sizeof(struct object), false, sched_meta_counter());
     alloc_observer_add(on_alloc);
     alloc_free_observer_set(on_free);
+    gc_describe_object = objects_describe;
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------- */

@@ -318,3 +318,11 @@ void cleanup_scan(struct marker *m, uint32_t from, uint32_t to)
         if (arg != 0) marker_see(m, arg);
     }
 }
+
+void cleanup_each_root(gc_emit_range emit, void *arg)
+{
+    for (uint32_t i = 0; i < cleanup_count(); i++) {
+        const struct cleanup *c = fixalloc_at(&cleanups.records, i);
+        emit((uintptr_t)&c->arg, (uintptr_t)(&c->arg + 1), arg);
+    }
+}

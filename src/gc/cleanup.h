@@ -5,6 +5,7 @@
 #ifndef GORT_GC_CLEANUP_H
 #define GORT_GC_CLEANUP_H
 
+#include "gc/gc.h"
 #include "gc/mark.h"
 #include "gort/mem.h"
 #include "heap/special.h"
@@ -34,6 +35,8 @@ void cleanup_wake(void);
 /* Records ever made; marks from those of [from, to).  Marker. */
 uint32_t cleanup_count(void);
 void cleanup_scan(struct marker *m, uint32_t from, uint32_t to);
+/* Emits the words that hold their arguments.  World stopped. */
+void cleanup_each_root(gc_emit_range emit, void *arg);
 
 struct cleanup_counts {
     uint64_t added, stopped, queued, run;

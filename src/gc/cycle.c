@@ -48,6 +48,7 @@
 #include "base/throw.h"
 #include "gc/background.h"
 #include "gc/barrier.h"
+#include "gc/checkmark.h"
 #include "gc/cycle.h"
 #include "gc/mark.h"
 #include "gc/pacer.h"
@@ -64,6 +65,7 @@ uint32_t gc_phase;
 uint64_t gc_trigger = UINT64_MAX;
 struct gc_debug gc_debug;
 struct gc_debug_counts gc_debug_counts;
+void (*gc_describe_object)(struct print *out, uintptr_t object);
 void (*gc_cycle_listener)(const struct gc_cycle_record *r);
 
 static struct {
@@ -200,6 +202,7 @@ static void term_phase_stw(struct gc_cycle_record *r)
 {
     set_phase_stw(GC_MARKTERM);
     r->mark_end = os_now();
+    if (gc_debug.gccheckmark) checkmark_run_stw(r->number);
     r->heap_marked = gc.result.bytes;
     r->objects = gc.result.objects;
     r->scan_work = gc.result.scan_work;

@@ -270,3 +270,11 @@ void finalizer_scan(struct marker *m, uint32_t from, uint32_t to)
         if (queued != 0) marker_see(m, queued);
     }
 }
+
+void finalizer_each_root(gc_emit_range emit, void *arg)
+{
+    for (uint32_t i = 0; i < finalizer_count(); i++) {
+        const struct finalizer *f = fixalloc_at(&finalizers.records, i);
+        emit((uintptr_t)&f->queued, (uintptr_t)(&f->queued + 1), arg);
+    }
+}

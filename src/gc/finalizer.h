@@ -5,6 +5,7 @@
 #ifndef GORT_GC_FINALIZER_H
 #define GORT_GC_FINALIZER_H
 
+#include "gc/gc.h"
 #include "gc/mark.h"
 #include "heap/special.h"
 #include "sync/lfstack.h"
@@ -31,6 +32,8 @@ void finalizer_queue(struct span *s, struct special *sp);
 /* Records ever made; marks from those of [from, to).  Marker. */
 uint32_t finalizer_count(void);
 void finalizer_scan(struct marker *m, uint32_t from, uint32_t to);
+/* Emits the words that hold objects in the queue.  World stopped. */
+void finalizer_each_root(gc_emit_range emit, void *arg);
 
 struct finalizer_counts {
     uint64_t set, queued, run;

@@ -17,11 +17,13 @@
 struct gc_debug {
     uint32_t gcstress; /* collect at every n-th allocation; 0: off */
     bool gccheck;      /* validate heap and marks at every cycle */
+    bool gccheckmark;  /* find everything reachable once more at every cycle: checkmark.h */
 };
 extern struct gc_debug gc_debug;
 /* How often each fired; atomic. */
 struct gc_debug_counts {
-    uint64_t gcstress, gccheck;
+    uint64_t gcstress, gccheck, gccheckmark;
+    uint64_t stack_only; /* objects that gccheckmark found unmarked, reached from stacks alone */
 };
 extern struct gc_debug_counts gc_debug_counts;
 
@@ -88,6 +90,13 @@ struct special;
  * critical section, perhaps with locks up to HEAP held or the world stopped.  Set by src/diag before
  * the first such special. */
 extern void (*gc_profile_freed)(struct special *sp);
+
+/* ---- reports ------------------------------------------------------------------------------------ */
+
+/* Prints what is known of where the object was allocated, if anything.  In a fatal report; NULL:
+ * nobody knows.  Set before collections begin. */
+struct print;
+extern void (*gc_describe_object)(struct print *out, uintptr_t object);
 
 /* ---- roots kept by other floors --------------------------------------------------------------- */
 

@@ -239,6 +239,12 @@ static uint64_t scan_stacks(struct marker *m, uint32_t job)
     return bytes;
 }
 
+void roots_each_record(gc_emit_range emit, void *arg)
+{
+    for (uint32_t i = 0; i < roots.nrecords; i++)
+        roots.records[i](emit, arg);
+}
+
 static void emit_record(uintptr_t lo, uintptr_t hi, void *arg)
 {
     struct marker *m = arg;

@@ -5,6 +5,7 @@
 #ifndef GORT_GC_ROOTS_H
 #define GORT_GC_ROOTS_H
 
+#include "gc/gc.h"
 #include "gc/gc_stats.h"
 #include "gc/mark.h"
 
@@ -40,6 +41,8 @@ void roots_read_tls(struct m *m);
 uint32_t roots_prepare_stw(void);
 /* Scans one; any marker. */
 void roots_scan_job(struct marker *m, uint32_t job);
+/* Emits the words of all off-heap records of other floors: for checkmark.c. */
+void roots_each_record(gc_emit_range emit, void *arg);
 
 /* Registered ranges: gort_root_add, gort_root_remove (roots.c). */
 void roots_init(void);

@@ -193,3 +193,10 @@ void specials_scan_job(struct marker *m, uint32_t job)
     uint32_t from = (job - specials.first[k]) * SPECIALS_PER_JOB;
     scan[k](m, from, from + SPECIALS_PER_JOB);
 }
+
+void specials_each_root(gc_emit_range emit, void *arg)
+{
+    finalizer_each_root(emit, arg);
+    cleanup_each_root(emit, arg);
+    weak_each_root(emit, arg);
+}

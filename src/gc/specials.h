@@ -6,6 +6,7 @@
 #ifndef GORT_GC_SPECIALS_H
 #define GORT_GC_SPECIALS_H
 
+#include "gc/gc.h"
 #include "gc/mark.h"
 #include "heap/fixalloc.h"
 #include "heap/special.h"
@@ -31,6 +32,8 @@ void specials_goroutine_ended(struct g *g);
 uint32_t specials_root_jobs_stw(void);
 /* Marker. */
 void specials_scan_job(struct marker *m, uint32_t job);
+/* Emits the words of records that hold collected pointers: for checkmark.c.  World stopped. */
+void specials_each_root(gc_emit_range emit, void *arg);
 
 /* ---- adding and removing ---------------------------------------------------------------------- */
 

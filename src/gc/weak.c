@@ -184,3 +184,11 @@ void weak_scan(struct marker *m, uint32_t from, uint32_t to)
         if (handle != 0) marker_see(m, handle);
     }
 }
+
+void weak_each_root(gc_emit_range emit, void *arg)
+{
+    for (uint32_t i = 0; i < weak_count(); i++) {
+        const struct weak *w = fixalloc_at(&weak.records, i);
+        emit((uintptr_t)&w->handle, (uintptr_t)(&w->handle + 1), arg);
+    }
+}

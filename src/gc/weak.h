@@ -5,6 +5,7 @@
 #ifndef GORT_GC_WEAK_H
 #define GORT_GC_WEAK_H
 
+#include "gc/gc.h"
 #include "gc/mark.h"
 #include "gort/mem.h"
 #include "heap/special.h"
@@ -29,6 +30,8 @@ void weak_clear(struct special *sp);
 /* Records ever made; marks from those of [from, to).  Marker. */
 uint32_t weak_count(void);
 void weak_scan(struct marker *m, uint32_t from, uint32_t to);
+/* Emits the words that hold handles.  World stopped. */
+void weak_each_root(gc_emit_range emit, void *arg);
 
 struct weak_counts {
     uint64_t made, cleared; /* handles */

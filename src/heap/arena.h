@@ -35,7 +35,7 @@ struct arena {
         mark_pages[ARENA_BITMAP_WORDS]; /* the collector's: spans with marked objects; atomic */
     uint8_t page_kind[PAGES_PER_ARENA]; /* what the marker must know of a page; atomic */
     uintptr_t base;
-    uint64_t reserved;
+    uintptr_t *check_from; /* gc/checkmark.c's, inside its stop; else NULL */
 };
 
 /* The table; off-heap, constant after arena_init. */

@@ -102,7 +102,9 @@ static void boot_collector(void)
     struct sched_hooks hooks = { .p_init = NULL };
     struct gc_options options = {
         .percent = env.gc_percent,
-        .debug = { .gcstress = (uint32_t)env.gcstress, .gccheck = env.gccheck != 0 },
+        .debug = { .gcstress = (uint32_t)env.gcstress,
+                   .gccheck = env.gccheck != 0,
+                   .gccheckmark = env.gccheckmark != 0 },
         .freed = alloc_freed,
         .call = go_call,
     };

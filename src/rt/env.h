@@ -38,6 +38,7 @@ struct env {
     uint64_t boottrace;      /* a line for each step of boot */
     uint64_t gcstress;       /* collect at every n-th allocation */
     uint64_t gccheck;        /* validate heap and marks in every cycle */
+    uint64_t gccheckmark;    /* find everything reachable once more in every cycle */
     uint64_t clobberfree;    /* overwrite freed memory */
     uint64_t efence;         /* each object its own pages, which are never used again */
     uint64_t poison;         /* tell sanitizers what memory is free; ENV_AUTO: when there are any */

@@ -12,7 +12,11 @@ static char *volatile sink;
 static bool mode(const char *name)
 {
     const char *value = getenv("GORTDEBUG");
-    return value != NULL && strstr(value, name) != NULL;
+    const char *at = value != NULL ? strstr(value, name) : NULL;
+    size_t n = strlen(name);
+    while (at != NULL && at[n] != '=') // gccheck is not gccheckmark
+        at = strstr(at + n, name);
+    return at != NULL;
 }
 
 static double read_metric(const char *name)
@@ -187,6 +191,7 @@ TEST(modes_that_are_on_have_fired)
         sink = gort_alloc_noscan(100);
     if (mode("gcstress")) CHECK(read_metric("/gort/gc/debug/gcstress:events") > 0);
     if (mode("gccheck")) CHECK(read_metric("/gort/gc/debug/gccheck:events") > 0);
+    if (mode("gccheckmark")) CHECK(read_metric("/gort/gc/debug/gccheckmark:events") > 0);
     if (mode("scavstress")) CHECK(read_metric("/gort/heap/scavenge/stress:events") > 0);
     if (mode("randyield")) CHECK(read_metric("/gort/sched/debug/yields:events") > 0);
     if (mode("clobberfree")) CHECK(read_metric("/gort/heap/debug/clobbered:objects") > 0);

@@ -20,7 +20,7 @@
 struct gc_test_options {
     int percent;
     uint32_t gcstress;
-    bool gccheck, clobber;
+    bool gccheck, gccheckmark, clobber;
     bool no_background; // gc_start_background is the test's to call
 };
 static const struct gc_test_options gc_test_plain = { .percent = 100, .gccheck = true };
@@ -44,8 +44,10 @@ __attribute__((noreturn)) static inline void gc_test_run(void (*fn)(void), int p
 {
     struct gc_test_main t = { fn, o };
     struct heap_params params = { .huge_pages = true, .clobber_free = o->clobber };
-    struct gc_options options = { .percent = o->percent,
-                                  .debug = { .gcstress = o->gcstress, .gccheck = o->gccheck } };
+    struct gc_options options = {
+        .percent = o->percent,
+        .debug = { .gcstress = o->gcstress, .gccheck = o->gccheck, .gccheckmark = o->gccheckmark }
+    };
     struct sched_hooks hooks = { 0 };
     random_set_process_seed(test_seed());
     CHECK(heap_init(&params));

@@ -1,0 +1,308 @@
+// Verification of marks (GORTDEBUG=gccheckmark): marks taken away on purpose are missed, with the chain
+// that leads there; nothing else is.
+// SPDX-License-Identifier: BSD-3-Clause
+#include "gc/checkmark.h"
+
+#include "../../expect_fatal.h"
+#include "../gc/gc_test.h"
+#include "gc/gc.h"
+#include "gort.h"
+#include "heap/mcache.h"
+
+typedef struct node {
+    struct node *next;
+    uint64_t value;
+} node;
+GORT_TYPE(node, next);
+
+// 800 bytes: described by a layout word at the slot's end.
+typedef struct wide {
+    uint64_t before[60];
+    struct node *a;
+    uint64_t between[38];
+    struct wide *b;
+} wide;
+GORT_TYPE(wide, a, b);
+
+static const struct gc_test_options verified = {
+    .percent = 100, .gccheck = true, .gccheckmark = true, .clobber = true
+};
+
+// The victim, hidden from the collector; its mark is taken away before the comparison.
+static uintptr_t hidden;
+static bool was_marked;
+
+#define HIDE(p) (~(uintptr_t)(p))
+
+static void take_mark(bool before)
+{
+    struct span *s;
+    uint32_t i;
+    uintptr_t base;
+    CHECK(span_find_object(~hidden, &s, &i, &base));
+    if (before) {
+        was_marked = span_is_marked(s, i);
+        gcbits_clear_single(s->mark_bits, i);
+    } else if (was_marked) {
+        span_mark(s, i);
+    }
+}
+
+static void collect_without(const void *victim)
+{
+    hidden = HIDE(victim);
+    checkmark_observer = take_mark;
+    gort_gc();
+    checkmark_observer = NULL;
+    CHECK(was_marked);
+}
+
+// ---- misses: each of these is to end in a report ----------------------------------------------------------
+
+static node *global_list;
+static void *global_any;
+
+static void miss_in_a_list(void)
+{
+    for (int i = 0; i < 10; i++) {
+        node *x = gort_new(node);
+        gort_init(&x->next, global_list);
+        gort_set(&global_list, x);
+    }
+    collect_without(global_list->next->next);
+}
+
+static void miss_at_a_global(void)
+{
+    gort_set(&global_list, gort_new(node));
+    collect_without(global_list);
+}
+
+static void miss_below_typed(void)
+{
+    wide *w = gort_new(wide);
+    gort_init(&w->b, gort_new(wide));
+    gort_init(&w->b->a, gort_new(node));
+    gort_set(&global_any, (void *)w);
+    collect_without(w->b->a);
+}
+
+static void miss_in_a_large_array(void)
+{
+    enum { N = 10000 };
+    wide *w = gort_new_array(wide, N);
+    gort_set(&global_any, (void *)w);
+    gort_init(&w[N - 1].a, gort_new(node));
+    collect_without(w[N - 1].a);
+}
+
+static void miss_in_untyped(void)
+{
+    void **w = gort_alloc(100000);
+    gort_set(&global_any, (void *)w);
+    gort_init(&w[12499], (void *)gort_new(node));
+    collect_without(w[12499]);
+}
+
+static void miss_the_large(void)
+{
+    gort_set(&global_any, gort_alloc_noscan(300000));
+    collect_without(global_any);
+}
+
+static void *ranges[64];
+
+// The range is in memory of no goroutine and of no library.
+static void miss_in_a_range(void)
+{
+    void **range = os_mem_map(NULL, 8192);
+    gort_root_add(range, 8192);
+    gort_set(&range[1000], (void *)gort_new(node));
+    collect_without(range[1000]);
+}
+
+static __thread void *local;
+
+static void miss_in_thread_local(void)
+{
+    gort_set(&local, (void *)gort_new(node));
+    collect_without(local);
+}
+
+static void never(void *unused)
+{
+    (void)unused;
+}
+
+// The finalizable object is dead; what it points to is kept for the finalizer.
+static void miss_behind_a_finalizer(void)
+{
+    node *x = gort_new(node);
+    gort_init(&x->next, gort_new(node));
+    gort_set_finalizer(x, never);
+    collect_without(x->next);
+}
+
+static void miss_the_argument_of_a_cleanup(void)
+{
+    void *arg = gort_new(node);
+    gort_set(&global_list, gort_new(node));
+    gort_add_cleanup(global_list, never, arg);
+    collect_without(arg);
+}
+
+static void miss_the_handle(void)
+{
+    gort_set(&global_list, gort_new(node));
+    collect_without(gort_weak_make(global_list));
+}
+
+static void argument_waits(void *arg)
+{
+    (void)arg;
+}
+
+static void miss_the_argument(void)
+{
+    void *arg = gort_new(node);
+    go(argument_waits, arg);
+    collect_without(arg);
+}
+
+static void emit_ranges(gc_emit_range emit, void *arg)
+{
+    emit((uintptr_t)(ranges + 1), (uintptr_t)(ranges + 2), arg);
+}
+
+static void *off_heap;
+
+static void emit_off_heap(gc_emit_range emit, void *arg)
+{
+    emit((uintptr_t)off_heap, (uintptr_t)off_heap + sizeof(void *), arg);
+}
+
+static void miss_in_a_record(void)
+{
+    off_heap = os_mem_map(NULL, 8192);
+    gc_add_record_roots(emit_ranges);
+    gc_add_record_roots(emit_off_heap);
+    gort_set((void **)off_heap, (void *)gort_new(node));
+    collect_without(*(void **)off_heap);
+}
+
+struct case_of {
+    void (*fn)(void);
+    const char *parts[6];
+};
+
+static void run_case(void *arg)
+{
+    gc_test_run(((const struct case_of *)arg)->fn, 1, &verified);
+}
+
+#define FATAL_ONE " did not mark 1 reachable object\nmissed: object "
+
+TEST(misses_are_fatal_and_explained)
+{
+    static const struct case_of cases[] = {
+        { miss_in_a_list,
+          { FATAL_ONE, " of 16 bytes (pointer bitmap, class 2, slot ", ", byte 0 of object ",
+            "\tfrom root of kind data at 0x", "span 0x" } },
+        { miss_at_a_global, { FATAL_ONE, "slot 0)\n\tfrom root of kind data at 0x" } },
+        { miss_below_typed,
+          { FATAL_ONE, ", byte 480 of object ", " of 896 bytes (typed: wide, class ",
+            ", byte 792 of object ", "\tfrom root of kind data at 0x" } },
+        { miss_in_a_large_array,
+          { FATAL_ONE, ", byte 7999680 of object ", " of 8000000 bytes (large: wide, class 0" } },
+        { miss_in_untyped, { FATAL_ONE, ", byte 99992 of object ", " of 100000 bytes (large" } },
+        { miss_the_large, { FATAL_ONE, " of 300000 bytes (no pointers, class 0, slot 0)\n" } },
+        { miss_in_a_range, { FATAL_ONE, "\tfrom root of kind ranges at 0x" } },
+        { miss_in_thread_local, { FATAL_ONE, "\tfrom root of kind thread-locals at 0x" } },
+        { miss_behind_a_finalizer,
+          { FATAL_ONE, ", byte 0 of object ", "which has a finalizer: a root\n" } },
+        { miss_the_argument_of_a_cleanup, { FATAL_ONE, "\tfrom root of kind specials at 0x" } },
+        { miss_the_handle, { FATAL_ONE, "\tfrom root of kind specials at 0x" } },
+        { miss_the_argument, { FATAL_ONE, "\tfrom root of kind records at 0x" } },
+        { miss_in_a_record, { FATAL_ONE, "\tfrom root of kind records at 0x" } },
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (const char *const *part = cases[i].parts; *part != NULL; part++)
+            expect_fatal(run_case, (void *)&cases[i], *part);
+}
+
+// ---- no misses ---------------------------------------------------------------------------------------------
+
+static __attribute__((noinline)) node *new_node(void)
+{
+    return gort_new(node);
+}
+
+static void from_stacks_alone_is_counted(void)
+{
+    node *x = new_node();
+    gort_init(&x->next, new_node());
+    uint64_t verified_before = gc_debug_counts.gccheckmark;
+    gort_gc();
+    CHECK_EQ(gc_debug_counts.stack_only, 0);
+    collect_without(x);
+    CHECK_EQ(gc_debug_counts.stack_only, 1); // its child has its mark
+    collect_without(x->next);
+    CHECK_EQ(gc_debug_counts.stack_only, 2);
+    CHECK_EQ(gc_debug_counts.gccheckmark, verified_before + 3);
+    x->next->value = 1;
+    gort_keep_alive(x);
+}
+
+// A pointer to its end alone keeps an object, from a stack: the check knows it too.
+static void the_end_is_known(void)
+{
+    char *end = (char *)gort_alloc_noscan(512) + 512;
+    __asm__ volatile("" : "+r"(end));
+    scrub_stack();
+    collect_without(end - 1);
+    CHECK_EQ(gc_debug_counts.stack_only, 1);
+    __asm__ volatile("" : : "r"(end));
+}
+
+static uint64_t objects_of_cycle;
+
+static void on_cycle(const struct gc_cycle_record *r)
+{
+    objects_of_cycle = r->objects;
+}
+
+// What the cycle found stays as it is.
+static void results_are_left_alone(void)
+{
+    gort_set_gc_percent(-1);
+    for (int i = 0; i < 100000; i++) {
+        node *x = gort_new(node);
+        gort_init(&x->next, global_list);
+        gort_set(&global_list, x);
+    }
+    gc_cycle_listener = on_cycle;
+    gort_gc();
+    gort_gc();
+    uint64_t with = objects_of_cycle;
+    gc_debug.gccheckmark = false;
+    gort_gc();
+    CHECK_EQ(with, objects_of_cycle);
+    CHECK_GE(with, 100000);
+    gort_stats st;
+    gort_read_stats(&st);
+    CHECK(st.heap_marked <= st.heap_live);
+}
+
+static int run(void)
+{
+    RUN(misses_are_fatal_and_explained);
+    gc_test_child("from_stacks_alone_is_counted", from_stacks_alone_is_counted, 1, &verified);
+    gc_test_child("the_end_is_known", the_end_is_known, 1, &verified);
+    RUN_WITH(results_are_left_alone, &verified);
+    return 0;
+}
+
+int main(void)
+{
+    return run();
+}
