@@ -96,6 +96,12 @@ static inline void port_details(void)
         { "windows", "/gort/heap/windows:events" },
         { "refills", "/gort/heap/refills:spans" },
         { "span-allocs", "/gort/heap/span-allocs:spans" },
+        { "swept-alloc", "/gort/gc/swept/alloc:spans" },
+        { "swept-background", "/gort/gc/swept/background:spans" },
+        { "swept-finish", "/gort/gc/swept/finish:spans" },
+        { "swept-flush", "/gort/gc/swept/flush:spans" },
+        { "swept-paid", "/gort/gc/swept/paid:spans" },
+        { "swept-reclaim", "/gort/gc/swept/reclaim:spans" },
     };
     for (size_t i = 0; i < sizeof details / sizeof *details; i++)
         printf("%s %.6f\n", details[i].name, port_metric(details[i].metric));

@@ -46,7 +46,7 @@ uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct shape *s,
 static force_inline void alloc_leave(void *x, const struct shape *s, struct mcache_notes notes)
 {
     p_unpin();
-    if (unlikely(notes.new_span)) gc_after_refill();
+    if (unlikely(notes.charged)) gc_after_refill();
     if (unlikely(notes.observe)) alloc_observe_slow(x, s);
 }
 

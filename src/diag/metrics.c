@@ -280,10 +280,28 @@ struct source {
       "The longest pause of a collection.")                                                        \
     X("/gort/gc/pause/total", "seconds", COUNTER, AS_SECONDS, false, gc.pause_total,               \
       "All pauses of collections.")                                                                \
-    X("/gort/gc/swept/background", "spans", COUNTER, AS_COUNT, false, gc.swept_background,         \
-      "Spans swept by the runtime's own goroutine.")                                               \
-    X("/gort/gc/swept/finish", "spans", COUNTER, AS_COUNT, false, gc.swept_finish,                 \
-      "Spans swept because a collection was to begin, or on demand.")                              \
+    X("/gort/gc/reclaim/credit", "pages", GAUGE, AS_COUNT, false, gc.swept.credit,                 \
+      "Pages that the present sweep has freed and that nobody wanted yet.")                        \
+    X("/gort/gc/reclaim/freed", "pages", COUNTER, AS_COUNT, false, gc.swept.reclaimed,             \
+      "Pages freed because pages were wanted.")                                                    \
+    X("/gort/gc/reclaim/taken", "pages", COUNTER, AS_COUNT, false, gc.swept.credit_taken,          \
+      "Pages that were wanted and had been freed before.")                                         \
+    X("/gort/gc/swept/alloc", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_ALLOC],      \
+      "Spans swept because free slots were wanted.")                                               \
+    X("/gort/gc/swept/background", "spans", COUNTER, AS_COUNT, false,                              \
+      gc.swept.spans[SWEPT_BACKGROUND], "Spans swept by the runtime's own goroutine.")             \
+    X("/gort/gc/swept/demand", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_DEMAND],    \
+      "Spans swept because an object in them was asked about.")                                    \
+    X("/gort/gc/swept/finish", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_FINISH],    \
+      "Spans that were left when a collection was to begin, or the program waited for the sweep.") \
+    X("/gort/gc/swept/flush", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_FLUSH],      \
+      "Spans swept when an allocation cache gave them up.")                                        \
+    X("/gort/gc/swept/pages", "pages", COUNTER, AS_COUNT, false, gc.swept.pages,                   \
+      "Pages of 8 KB swept, whatever for.")                                                        \
+    X("/gort/gc/swept/paid", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_PAID],        \
+      "Spans swept because allocation got ahead of the sweep.")                                    \
+    X("/gort/gc/swept/reclaim", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_RECLAIM],  \
+      "Spans swept because free pages were wanted.")                                               \
     X("/gort/gc/trigger", "bytes", GAUGE, AS_LIMIT, false, gc.trigger,                             \
       "Heap size at which the next collection begins; infinite: off.")                             \
     X("/gort/gc/weak/cleared", "handles", COUNTER, AS_COUNT, false, gc.weak_cleared,               \

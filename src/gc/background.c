@@ -3,7 +3,8 @@
  * Sweeping is needed for two things: memory to allocate from, and the end of the cycle, since the next
  * one begins only after all is swept.  Allocation sweeps for the first as it needs (mcentral); this
  * goroutine does the rest in small batches between which others run, so it takes only what is left
- * of a P.  Whoever wants the sweep to end (a new cycle, gort_gc) joins in (sweep_finish).
+ * of a P.  Where nothing is left, allocation pays (sweep_pay; Note [Sweep pace] in heap/sweep.c).
+ * Whoever wants the sweep to end (a new cycle, gort_gc) joins in (sweep_finish).
  *
  * Locking: none.  Answers to: bgsweep in mgcsweep.go, forcegchelper in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -24,26 +25,14 @@
 #define YIELD_EVERY 10 /* batches between two yields of who finishes the sweep */
 
 static struct sleeper sweeper, periodic;
-static struct sweep_counts counts; /* atomic; statistics */
-
-void sweep_read_counts(struct sweep_counts *out)
-{
-    out->background = atomic_load_relaxed(&counts.background);
-    out->finish = atomic_load_relaxed(&counts.finish);
-    out->batches = atomic_load_relaxed(&counts.batches);
-}
-
 /* ---- sweeping ------------------------------------------------------------------------------------ */
 
 /* Sweeps up to a batch, in one critical section.  How many spans; 0: no set holds one. */
-static int sweep_batch(uint64_t *counter)
+static unsigned sweep_batch(enum sweep_reason why)
 {
-    int n = 0;
     crit_enter();
-    while (n < SWEEP_BATCH && heap_sweep_one(NULL) >= 0)
-        n++;
+    unsigned n = heap_sweep_some(SWEEP_BATCH, why);
     crit_exit();
-    atomic_fetch_add_relaxed(counter, (uint64_t)n);
     return n;
 }
 
@@ -52,8 +41,7 @@ static void sweeper_loop(void *unused)
     (void)unused;
     for (;;) {
         sleeper_park(&sweeper, WAIT_GC_SWEEP);
-        while (sweep_batch(&counts.background) != 0) {
-            atomic_fetch_add_relaxed(&counts.batches, 1);
+        while (sweep_batch(SWEPT_BACKGROUND) != 0) {
             specials_wake();
             g_yield();
         }
@@ -66,10 +54,16 @@ void sweeper_wake(void)
     sleeper_wake(&sweeper);
 }
 
+void sweep_pay(void)
+{
+    while (unlikely(heap_sweep_debt() > 0) && sweep_batch(SWEPT_PAID) != 0)
+        ;
+}
+
 void sweep_finish(bool yield)
 {
     for (uint32_t batch = 1;; batch++) {
-        bool some = sweep_batch(&counts.finish) != 0;
+        bool some = sweep_batch(SWEPT_FINISH) != 0;
         if (!some && heap_sweep_done()) break;
         if (yield && (!some || batch % YIELD_EVERY == 0))
             g_yield();

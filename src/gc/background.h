@@ -13,11 +13,7 @@ void sweeper_wake(void);
 /* Sweeps what is left and waits until others are through with theirs.  yield: lets goroutines run
  * meanwhile.  On a goroutine, outside sections. */
 void sweep_finish(bool yield);
-
-struct sweep_counts {
-    uint64_t background, finish; /* spans swept by the goroutine; before a cycle or on demand */
-    uint64_t batches;
-};
-void sweep_read_counts(struct sweep_counts *out);
+/* Sweeps what the caller's allocation owes.  Outside sections; does not yield. */
+void sweep_pay(void);
 
 #endif

@@ -126,6 +126,7 @@ static void pace(void)
     if (limited < out.trigger) out.trigger = limited;
     scavenger_pace(r->goal_after);
     atomic_store_relaxed(&gc_trigger, out.trigger); /* a threshold: orders nothing */
+    heap_sweep_pace(out.trigger);
 }
 
 int gc_set_percent(int percent)
@@ -315,7 +316,7 @@ void gc_collect(enum gc_cause cause)
     assert_that(crit_depth() == 0);
     cycle_lock();
     bool run = still_wanted(cause, seen);
-    struct gc_cycle_record record;
+    struct gc_cycle_record record = { .number = 0 }; /* scanned: no stale words */
     if (run) {
         cycle_run(cause);
         record = gc.record;
@@ -335,6 +336,7 @@ bool gc_period_over(int64_t now)
 
 void gc_after_refill(void)
 {
+    sweep_pay();
     if (unlikely(heap_is_due())) gc_collect(GC_CAUSE_HEAP);
     specials_wake();
 }

@@ -6,6 +6,7 @@
 #define GORT_GC_GC_STATS_H
 
 #include "base/config.h"
+#include "heap/sweep.h"
 
 /* Why a cycle runs. */
 enum gc_cause {
@@ -74,8 +75,7 @@ struct gc_totals {
     uint64_t finalizers_set, finalizers_queued, finalizers_run;
     uint64_t cleanups_added, cleanups_stopped, cleanups_queued, cleanups_run, cleanup_goroutines;
     uint64_t weak_made, weak_cleared, weak_shaded;
-    uint64_t swept_background,
-        swept_finish; /* spans: by the sweeper; before a cycle or on demand */
+    struct sweep_counts swept;
     uint64_t barrier_flushes, barrier_logged;
     double cpu_fraction; /* of all CPU time available since boot */
     int percent;

@@ -82,13 +82,10 @@ static void read_specials(struct gc_totals *t)
 
 static void read_counters(struct gc_totals *t)
 {
-    struct sweep_counts s;
     struct barrier_counts b;
     read_specials(t);
-    sweep_read_counts(&s);
+    heap_read_sweep_counts(&t->swept);
     barrier_read_counts(&b);
-    t->swept_background = s.background;
-    t->swept_finish = s.finish;
     t->barrier_flushes = b.flushes;
     t->barrier_logged = b.logged;
     t->work_buffers = atomic_load_relaxed(&work_pool.bytes); /* a statistic */

@@ -55,6 +55,7 @@ bool heap_init(const struct heap_params *p)
     fixalloc_init(&h->span_records, sizeof(struct span), false, &h->span_bytes);
     h->sweepgen = 2;             /* even; g - 2 does not wrap */
     h->sweepers = SWEEP_DRAINED; /* nothing to sweep in the first generation */
+    h->pace.trigger = UINT64_MAX;
     heap = h;
     return true;
 }
@@ -73,8 +74,10 @@ void heap_sweepgen_advance_stw(void)
     heap->sweep_cursor = 0;
     heap->reclaim_cursor = 0;
     heap->kept = 0;
+    heap->sweep.credit = 0;
     atomic_store_relaxed(&heap->sweepers, 0);
     atomic_store_relaxed(&heap->sweepgen, g + 2); /* the world's restart publishes it */
+    heap_sweep_pace_begin_stw();
 }
 
 void heap_hold_records_stw(bool hold)

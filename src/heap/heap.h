@@ -52,9 +52,20 @@ struct heap {
     uint32_t hold_reuse;       /* heap_hold_records_stw */
 
     uint32_t sweepers cache_aligned; /* atomic: sweepers at work, and SWEEP_DRAINED */
-    uint32_t sweep_cursor;           /* atomic: next span class to look at for heap_sweep_one */
+    uint32_t sweep_cursor;           /* atomic: next span class to look at for heap_sweep_some */
     uint64_t reclaim_cursor;         /* atomic: next page word to look at for heap_sweep_reclaim */
-    uint64_t kept; /* atomic; bytes of unmarked objects that sweeping kept, since then */
+    struct sweep_counts sweep;       /* each atomic */
+    uint64_t kept; /* atomic; bytes of unmarked objects that sweeping kept in this generation */
+
+    /* Note [Sweep pace] in sweep.c; each atomic.  Written at the end of a cycle, and when the trigger
+     * changes. */
+    struct sweep_pace {
+        uint64_t trigger;     /* heap_live at which the next cycle is due */
+        uint64_t end;         /* sweep.pages when all will be swept */
+        uint64_t rate;        /* pages for each byte since the basis, in 2^-32 */
+        uint64_t basis_live;  /* heap_live, */
+        uint64_t basis_pages; /* and sweep.pages, when the rate was set */
+    } pace cache_aligned;
 
     /* Counters, bytes unless said otherwise; atomic, relaxed: statistics. */
     uint64_t live cache_aligned; /* marked by the last cycle, plus allocated since; heap_live_add */

@@ -72,9 +72,9 @@ struct gort_type; /* gort/type.h */
  * Edges:
  *   g-2 -> g-1   span_sweep_claim                 (sweeper, allocating P, ensure_swept, reclaim)
  *   g-1 -> g     end of span_sweep, release       (the same thread)
- *   g   -> g+3   mcentral_cache_span              (allocating P)
- *   g+3 -> g     mcentral_uncache_span            (the P that holds it)
- *   g+1 -> g-1   mcentral_uncache_span, then swept (the P that holds it)
+ *   g   -> g+3   mcentral_cache_spans             (allocating P)
+ *   g+3 -> g     mcentral_uncache_span, _many     (the P that holds it)
+ *   g+1 -> g-1   mcentral_uncache_span, _many, then swept (the P that holds it)
  *
  * Note [Slots and windows].  A P allocates from its cached span in windows of 64 slots, always the
  * lowest free slot of the window first.  So slot i is allocated exactly when
@@ -136,7 +136,8 @@ struct span {
     struct span *next_free;   /* list of free records; HEAP */
     uint64_t *manual_counter; /* manual spans: where their bytes are counted */
     uint64_t alloc_cycle;     /* sweepgen / 2 when the span was made: diagnostics */
-    uint64_t reserved2[3];
+    struct span *cache_next;  /* in a cache's batch; the cache's owner */
+    uint64_t reserved2[2];
 } cache_aligned;
 
 _Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span record is three lines");
@@ -160,6 +161,15 @@ struct page_cache {
 
 #define MCACHE_SPAN_RECORDS 64
 
+/* Spans of one class that a cache holds beside the current one: Note [Batches of spans] in mcache.h. */
+struct span_batch {
+    struct span *ready; /* with free slots; through cache_next */
+    struct span *used;  /* without; through cache_next */
+    uint8_t nready, nused;
+    uint8_t size;  /* how many to ask for next */
+    uint8_t swept; /* the ready ones were swept when they were asked for */
+};
+
 /* Per-P allocation cache.  Protected by: the thread that owns the P, in a critical section; while the
  * world is stopped, by the stopper. */
 struct mcache {
@@ -168,10 +178,12 @@ struct mcache {
     uint64_t held[SPAN_CLASSES];
     struct span
         *spans[SPAN_CLASSES]; /* current span of each class; the empty sentinel, never NULL */
-    uint8_t next_window[SPAN_CLASSES]; /* window of spans[i] to load after the current one */
-    uint32_t flush_gen;                /* heap.sweepgen at the last flush; atomic */
-    int64_t sample_left;               /* bytes to be offered before the next sample */
-    struct random random;              /* chooses samples */
+    uint8_t next_window[SPAN_CLASSES];       /* window of spans[i] to load after the current one */
+    struct span_batch batches[SPAN_CLASSES]; /* beside spans[i] */
+    uint32_t flush_gen;                      /* heap.sweepgen at the last flush; atomic */
+    int64_t live;                            /* charged, but not in heap_live yet */
+    int64_t sample_left;                     /* bytes to be offered before the next sample */
+    struct random random;                    /* chooses samples */
     struct page_cache pages;
     struct span *span_records[MCACHE_SPAN_RECORDS]; /* free records: most spans need no lock */
     uint32_t nspan_records;

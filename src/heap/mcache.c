@@ -10,13 +10,14 @@
  * path nothing to zero.  Spans that were never used and are known to be zero are left alone.  Larger
  * slots are zeroed one by one as they are taken: a window of them is larger than the nearest cache.
  *
- * heap_live is charged for all free slots of a span when it is cached, so that the fast path need not
+ * heap_live is charged for all free slots of a span when it is opened, so that the fast path need not
  * count; what is unused is given back when the span is returned, unless a cycle ended in between,
- * which set heap_live to what was marked.
+ * which set heap_live to what was marked.  Charges gather in the cache up to MCACHE_LIVE_STEP.
  *
  * Invariants:
  *   1. spans[i] is the sentinel, or an in-use span with sweepgen g + 3 (g + 1 after the
- *      generation rose), in no set, and in no other cache;
+ *      generation rose), in no set, and in no other cache; so are those of the batches, of which the
+ *      ready ones were not opened yet, and the used ones have no free slot;
  *   2. the bits of the open window are free slots of the span, not below its free_index;
  *   3. a held slot lies above every offered one; free slots up to BITMAP_MAX are zero, and so are their
  *      pointer bits but for what an interrupted fast path left (Note [Inline allocation] in inline.h);
@@ -148,26 +149,128 @@ static int64_t unused_bytes(const struct span *s)
     return (int64_t)(s->nelems - s->alloc_count) * s->elem_size;
 }
 
+/* ---- heap_live ---------------------------------------------------------------------------------- */
+
+static void charge(struct mcache *c, int64_t bytes)
+{
+    c->live += bytes;
+}
+
+static void publish_live(struct mcache *c)
+{
+    heap_live_add(c->live);
+    c->live = 0;
+}
+
+/* ---- batches ------------------------------------------------------------------------------------ */
+
+/* How many spans of the class a batch may have. */
+static unsigned batch_limit(unsigned spc)
+{
+    const struct size_class *row = span_class_row(spc);
+    unsigned by_bytes = MCACHE_BATCH_BYTES / (row->npages * PAGE_BYTES);
+    unsigned by_slots = MCACHE_BATCH_SLOTS / row->nelems[0];
+    unsigned n = by_bytes < by_slots ? by_bytes : by_slots;
+    return n == 0 ? 1 : n;
+}
+
+static struct span *list_pop(struct span **list)
+{
+    struct span *s = *list;
+    *list = s->cache_next;
+    s->cache_next = NULL;
+    return s;
+}
+
+static void list_push(struct span **list, struct span *s)
+{
+    s->cache_next = *list;
+    *list = s;
+}
+
+/* Empties a list into the central sets. */
+static void return_list(struct span **list, uint8_t *length, bool full)
+{
+    struct span *spans[SPANSET_MANY];
+    unsigned n = *length;
+    if (n == 0) return;
+    for (unsigned i = 0; i < n; i++)
+        spans[i] = list_pop(list);
+    check(*list == NULL);
+    *length = 0;
+    mcentral_uncache_many(spans, n, full);
+}
+
+static void return_batch(struct mcache *c, unsigned spc)
+{
+    struct span_batch *b = &c->batches[spc];
+    return_list(&b->used, &b->nused, true);
+    return_list(&b->ready, &b->nready, false);
+}
+
+/* Asks for a batch, and for a larger one next time. */
+static bool fetch_batch(struct mcache *c, unsigned spc)
+{
+    struct span *spans[SPANSET_MANY];
+    struct span_batch *b = &c->batches[spc];
+    unsigned limit = batch_limit(spc), size = b->size == 0 ? 1 : b->size;
+    bool swept;
+    unsigned n = mcentral_cache_spans(c, spc, spans, size, &swept);
+    b->size = (uint8_t)(2 * size < limit ? 2 * size : limit);
+    b->swept = swept;
+    b->nready = (uint8_t)n;
+    while (n > 0) /* the first is taken first */
+        list_push(&b->ready, spans[--n]);
+    return b->nready != 0;
+}
+
+/* A span for the cache to open; NULL: no memory. */
+static struct span *next_span(struct mcache *c, unsigned spc)
+{
+    struct span_batch *b = &c->batches[spc];
+    if (b->nready == 0 && !fetch_batch(c, spc)) return NULL;
+    struct span *s = list_pop(&b->ready);
+    check(s->sweepgen == heap_sweepgen() + 3); /* caches are flushed before they allocate again */
+    b->nready--;
+    c->refills_swept += b->swept;
+    return s;
+}
+
+/* Of a span all slots of which were taken. */
+static void keep_used(struct mcache *c, struct span *s)
+{
+    struct span_batch *b = &c->batches[s->span_class];
+    list_push(&b->used, s);
+    if (++b->nused >= batch_limit(s->span_class)) return_list(&b->used, &b->nused, true);
+}
+
 /* ---- refill ------------------------------------------------------------------------------------- */
+
+/* Gives the current span up.  Slots are left only when the caller did not use it up. */
+static void retire_current(struct mcache *c, unsigned spc)
+{
+    struct span *s = c->spans[spc];
+    if (s == &span_empty) return;
+    publish_class(c, spc);
+    set_empty(c, spc);
+    bool stale = atomic_load_relaxed(&s->sweepgen) != heap_sweepgen() + 3;
+    if (!stale) charge(c, -unused_bytes(s));
+    if (stale || s->alloc_count < s->nelems)
+        mcentral_uncache_span(s);
+    else
+        keep_used(c, s);
+}
 
 bool mcache_refill_span(struct mcache *c, unsigned spc)
 {
-    struct span *s = c->spans[spc];
     check(open_slots(c, spc) == 0);
-    if (s != &span_empty) {
-        publish_class(c, spc);
-        set_empty(c, spc);
-        /* Slots that are left are given up only when the caller did not use the span up. */
-        if (atomic_load_relaxed(&s->sweepgen) == heap_sweepgen() + 3)
-            heap_live_add(-unused_bytes(s));
-        mcentral_uncache_span(s);
-    }
-    s = mcentral_cache_span(c, spc);
+    retire_current(c, spc);
+    struct span *s = next_span(c, spc);
     if (s == NULL) return false;
     c->spans[spc] = s;
     c->next_window[spc] = (uint8_t)(s->free_index / 64);
     c->refills++;
-    heap_live_add(unused_bytes(s));
+    charge(c, unused_bytes(s));
     bool open = mcache_next_window(c, spc);
     check(open);
     return true;
@@ -288,7 +391,10 @@ uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes 
     assert_that(c->fast.classes[spc].free == 0);
     if (c->held[spc] == 0 && !mcache_next_window(c, spc)) {
         if (!mcache_refill_span(c, spc)) return 0;
-        notes->new_span = true;
+        if (c->live >= MCACHE_LIVE_STEP) {
+            publish_live(c);
+            notes->charged = true;
+        }
     }
     offer(c, spc);
     uintptr_t x = mcache_take(c, spc, span_class_elem_size(spc));
@@ -338,27 +444,35 @@ void mcache_flush_stats(struct mcache *c)
 
 void mcache_publish(struct mcache *c)
 {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
         publish_class(c, i);
+        return_batch(c, i);
+    }
+    publish_live(c);
     mcache_flush_stats(c);
 }
 
 static void flush_class(struct mcache *c, unsigned spc)
 {
     struct span *s = c->spans[spc];
+    c->batches[spc].size = 0;
+    return_batch(c, spc);
     if (s == &span_empty) return;
     withdraw(c, spc);
     publish_class(c, spc);
     set_empty(c, spc);
     /* A stale span's slots are not in heap_live any more. */
-    if (atomic_load_relaxed(&s->sweepgen) == heap_sweepgen() + 3) heap_live_add(-unused_bytes(s));
+    if (atomic_load_relaxed(&s->sweepgen) == heap_sweepgen() + 3) charge(c, -unused_bytes(s));
     mcentral_uncache_span(s);
 }
 
 void mcache_flush(struct mcache *c)
 {
+    /* Nor is what was charged before the generation rose. */
+    if (c->flush_gen != heap_sweepgen()) c->live = 0;
     for (unsigned i = 0; i < SPAN_CLASSES; i++)
         flush_class(c, i);
+    publish_live(c);
     mcache_flush_stats(c);
     c->fast.tiny = 0;
     /* Release: who sees the generation (the collector, before it ends a sweep) sees the spans
@@ -405,11 +519,20 @@ static const char *validate_class(const struct mcache *c, unsigned spc)
     return NULL;
 }
 
+/* After publishing. */
+static bool has_batches(const struct mcache *c)
+{
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        if (c->batches[i].ready != NULL || c->batches[i].used != NULL) return true;
+    return false;
+}
+
 const char *mcache_validate_stw(const struct mcache *c)
 {
     const char *e = pagecache_validate(&c->pages);
     for (unsigned i = 0; e == NULL && i < SPAN_CLASSES; i++)
         e = validate_class(c, i);
+    if (e == NULL && has_batches(c)) e = "cache: a batch that publishing left";
     for (uint32_t i = 0; e == NULL && i < c->nspan_records; i++)
         if (c->span_records[i]->state != SPAN_DEAD) e = "cache: a span record is not free";
     return e;

@@ -1,7 +1,16 @@
 /* A P's allocation cache: one span per class, of which a window of 64 slots is open.
  *
- * On heap_live: a span's free slots are charged when it is cached, the unused ones are given back when
- * it is returned, unless the generation rose in between.
+ * On heap_live: a span's free slots are charged when it is opened, the unused ones are given back when
+ * it is returned, unless the generation rose in between.  heap_live lags behind by less than
+ * MCACHE_LIVE_STEP a cache, but is exact when all are published.
+ *
+ * Note [Batches of spans].  What Ps share, the heads of central sets, the word of the sweepers, heap_live, is
+ * moved once for several spans, since on two Ps a line that the other one wrote costs as much as
+ * filling ten slots.  A refill that finds no span asks for one, then two, four, up to a limit by bytes
+ * and slots; it begins with one again when the cache is flushed, so that who allocates little holds little.
+ * All that it gets are swept and cached (sweepgen g + 3), and opened one after the other; used-up ones
+ * gather until they are as many as a batch may have.  Both go back when the cache is published or flushed,
+ * so whoever stops the world finds one span a class, as ever.
  *
  * All calls: by the thread that owns the P, in a critical section, or with the world stopped.
  * Failure always means that memory could not be had, and changes nothing that matters.
@@ -15,6 +24,12 @@
 #include "base/bits.h"
 #include "heap/sizeclass.h"
 #include "heap/span.h"
+#include "heap/spanset.h"
+
+#define MCACHE_LIVE_STEP ((int64_t)(32 * KB))
+#define MCACHE_BATCH_BYTES (64 * KB)
+#define MCACHE_BATCH_SLOTS 512
+_Static_assert(MCACHE_BATCH_BYTES / PAGE_BYTES <= SPANSET_MANY, "a batch is moved at once");
 
 void mcache_init(struct mcache *c);
 
@@ -53,14 +68,14 @@ static inline uint32_t mcache_slot_index(const struct mcache *c, unsigned spc, u
 
 /* Opens the next window with a free slot of the current span.  false: the span is used up. */
 bool mcache_next_window(struct mcache *c, unsigned spc);
-/* Exchanges the used-up span for one with free slots, and opens a window.  Adds the bytes of all its free
- * slots to heap_live.  false: no memory. */
+/* Exchanges the used-up span for one with free slots, and opens a window.  Charges the bytes of all its
+ * free slots.  false: no memory. */
 bool mcache_refill_span(struct mcache *c, unsigned spc);
 
 /* What a slow allocation says besides. */
 struct mcache_notes {
-    bool new_span; /* heap_live rose */
-    bool observe;  /* Note [Held slots] */
+    bool charged; /* heap_live rose */
+    bool observe; /* Note [Held slots] */
 };
 /* mcache_take that refills when needed; 0: no memory.  Sets what is so in *notes, clears nothing. */
 uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes);
@@ -73,7 +88,8 @@ void mcache_observe_stw(struct mcache *c);
 bool mcache_observe_bytes(struct mcache *c, size_t bytes);
 
 /* Writes the windows' state to the spans (free_index, alloc_count), so that every slot can be classified
- * (Note [Slots and windows]), and the statistics to the heap's totals.  The cache stays usable. */
+ * (Note [Slots and windows]), what was charged to heap_live, and the statistics to the heap's totals;
+ * gives batches back.  The cache stays usable. */
 void mcache_publish(struct mcache *c);
 /* Only the statistics. */
 void mcache_flush_stats(struct mcache *c);

@@ -31,16 +31,49 @@ static void prefetch_record(const struct span *s)
         arch_prefetch((const char *)s + i);
 }
 
+static void prefetch_below(const struct lfnode *n)
+{
+    const struct lfnode *next = lfstack_next_hint(n);
+    if (next != NULL) prefetch_record(container_of(next, struct span, set_node));
+}
+
+static struct span *popped(struct lfnode *n)
+{
+    struct span *s = container_of(n, struct span, set_node);
+    check(s->in_set);
+    s->in_set = 0;
+    return s;
+}
+
 struct span *spanset_pop(struct span_set *set)
 {
     struct lfnode *n = lfstack_pop(&set->stack);
     if (n == NULL) return NULL;
-    struct span *s = container_of(n, struct span, set_node);
-    check(s->in_set);
-    s->in_set = 0;
-    struct lfnode *next = lfstack_next_hint(n);
-    if (next != NULL) prefetch_record(container_of(next, struct span, set_node));
-    return s;
+    prefetch_below(n);
+    return popped(n);
+}
+
+void spanset_push_many(struct span_set *set, struct span *const *spans, unsigned n)
+{
+    struct lfnode *nodes[SPANSET_MANY];
+    check(n <= SPANSET_MANY);
+    for (unsigned i = 0; i < n; i++) {
+        check(!spans[i]->in_set);
+        spans[i]->in_set = 1; /* ours until the push publishes it */
+        nodes[i] = &spans[i]->set_node;
+    }
+    if (n != 0) lfstack_push_many(&set->stack, nodes, n);
+}
+
+unsigned spanset_pop_many(struct span_set *set, struct span **spans, unsigned most)
+{
+    struct lfnode *nodes[SPANSET_MANY];
+    check(most <= SPANSET_MANY);
+    unsigned n = lfstack_pop_many(&set->stack, nodes, most);
+    for (unsigned i = 0; i < n; i++)
+        spans[i] = popped(nodes[i]);
+    if (n != 0) prefetch_below(nodes[n - 1]);
+    return n;
 }
 
 bool spanset_empty(const struct span_set *set)

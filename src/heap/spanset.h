@@ -19,6 +19,11 @@ _Static_assert(sizeof(struct span_set) == CACHE_LINE, "a set fills its line");
 
 void spanset_push(struct span_set *set, struct span *s);
 struct span *spanset_pop(struct span_set *set); /* NULL: empty */
+/* Several at once: one swap of the head.  n may be 0. */
+void spanset_push_many(struct span_set *set, struct span *const *spans, unsigned n);
+#define SPANSET_MANY 16
+/* Up to `most`, which is at most SPANSET_MANY; returns how many. */
+unsigned spanset_pop_many(struct span_set *set, struct span **spans, unsigned most);
 bool spanset_empty(const struct span_set *set);
 /* The span after s, the first for s NULL; NULL: none.  Nobody may push or pop meanwhile. */
 struct span *spanset_next_stw(const struct span_set *set, const struct span *s);

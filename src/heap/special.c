@@ -97,7 +97,7 @@ static void link_locked(struct span *s, struct special *sp, struct place p)
     if (p.before != NULL)
         p.before->next = sp;
     else
-        atomic_store_relaxed(&s->specials, sp); /* a sweeper's hint: sweep_counting */
+        atomic_store_relaxed(&s->specials, sp); /* a sweeper's hint: sweep_claimed */
     note_list(s);
 }
 

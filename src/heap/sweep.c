@@ -10,10 +10,22 @@
  *
  * Sweepers at work are counted, so that the collector can tell when the last is through:
  *     sweepers = number at work | SWEEP_DRAINED once every unswept set was seen empty.
- * Unswept sets only shrink during a cycle, so DRAINED stays true until the generation rises.
+ * Unswept sets only shrink during a cycle, so DRAINED stays true until the generation rises.  The word is
+ * shared, so spans are swept in batches: one that works for 64 KB of allocation moves it twice.
+ *
+ * Note [Sweep pace].  The next cycle begins only after all is swept, so what is left then is swept while
+ * its starter waits.  Therefore allocation sweeps along: when the pace is set, `left` pages remain and
+ * allocation may go on for `room` bytes; each byte is then worth left / room pages.  Who has charged
+ * bytes to heap_live sweeps until as many pages are swept as all bytes since are worth
+ * (heap_sweep_debt; floor 5 pays).  Whatever else sweeps (the sweeper, refills, reclaiming) counts
+ * too, so in a program that leaves the sweeper time nothing is ever owed.  `room` is somewhat
+ * less than what the trigger leaves, so that all is done a little before.
+ *     The three words of the pace are stored one by one while others read them.  A mixture of old and
+ * new makes a debt that is too large or too small once: too large ends with the last unswept span, too
+ * small is asked again 32 KB later.
  *
  * Memory order: the claim's acquire and the release store of sweepgen order one sweeper's writes before
- * whoever reads sweepgen == g with acquire (span_sweep_popped, span_ensure_swept).
+ * whoever reads sweepgen == g with acquire (sweeper_takes, span_ensure_swept).
  * Locking: none.  Answers to: sweepLocked.sweep in mgcsweep.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -34,7 +46,8 @@ void heap_set_hooks(const struct heap_hooks *h)
 
 /* ---- who is sweeping ------------------------------------------------------------------------- */
 
-bool heap_sweeper_enter(void)
+/* From here on the sweep is not done until sweeping_ends. */
+static bool sweeping_begins(void)
 {
     uint32_t v = atomic_load_relaxed(&heap->sweepers);
     do {
@@ -43,17 +56,35 @@ bool heap_sweeper_enter(void)
     return true;
 }
 
-void heap_sweeper_leave(void)
+static void sweeping_ends(void)
 {
     /* Release pairs with heap_sweep_done: what this sweeper did is done. */
     uint32_t was = atomic_fetch_sub_acqrel(&heap->sweepers, 1);
     check((was & ~SWEEP_DRAINED) != 0);
 }
 
+bool sweeper_enter(struct sweeper *w, enum sweep_reason why, struct mcache *c)
+{
+    *w = (struct sweeper){ .why = why, .cache = c };
+    return sweeping_begins();
+}
+
+static void count_swept(const struct sweeper *w)
+{
+    if (w->spans == 0) return;
+    atomic_fetch_add_relaxed(&heap->sweep.pages, w->pages);
+    atomic_fetch_add_relaxed(&heap->sweep.spans[w->why], w->spans);
+}
+
+void sweeper_leave(struct sweeper *w)
+{
+    count_swept(w);
+    sweeping_ends();
+}
+
 bool heap_sweep_done(void)
 {
-    return atomic_load_acquire(&heap->sweepers) ==
-           SWEEP_DRAINED; /* pairs with heap_sweeper_leave */
+    return atomic_load_acquire(&heap->sweepers) == SWEEP_DRAINED; /* pairs with sweeping_ends */
 }
 
 bool span_sweep_claim(struct span *s)
@@ -221,43 +252,40 @@ static bool place_swept(struct span *s, enum sweep_mode mode, uint32_t g)
     bool empty = s->alloc_count == 0;
     if (mode == SWEEP_RECLAIM && empty) span_free_pages(s);
     /* Out of turn, whoever pops s owns it from here on: no access after this store.  Release pairs
-     * with wait_swept and span_sweep_popped. */
+     * with wait_swept and sweeper_takes. */
     atomic_store_release(&s->sweepgen, g);
     if (mode == SWEEP_PUT) mcentral_put_swept(s);
     return empty && (mode == SWEEP_PUT || mode == SWEEP_RECLAIM);
 }
 
-static bool sweep_counting(struct span *s, enum sweep_mode mode, struct mcache *c)
+static bool sweep_claimed(struct sweeper *w, struct span *s, enum sweep_mode mode)
 {
     uint32_t g = heap_sweepgen();
     if (s->state != SPAN_IN_USE || atomic_load_relaxed(&s->sweepgen) != g - 1) {
         span_print(s);
         throw_msg("sweep of a span that is not claimed");
     }
+    w->spans++;
+    w->pages += (uint32_t)s->npages;
     /* Relaxed: specials are added to swept spans only, so this list is as marking left it. */
     if (atomic_load_relaxed(&s->specials) != NULL) sweep_specials(s);
     if (unlikely(has_zombies(s))) report_zombies(s);
     if (dead_are_visited()) visit_dead(s);
-    exchange_bits(s, c);
+    exchange_bits(s, w->cache);
     return place_swept(s, mode, g);
 }
 
-bool span_sweep(struct span *s, enum sweep_mode mode)
+bool span_sweep(struct span *s, enum sweep_mode mode, enum sweep_reason why)
 {
-    return sweep_counting(s, mode, NULL);
-}
-
-bool span_sweep_try(struct span *s, enum sweep_mode mode, bool *freed)
-{
-    if (!span_sweep_claim(s)) return false;
-    bool gone = span_sweep(s, mode);
-    if (freed != NULL) *freed = gone;
-    return true;
+    struct sweeper w = { .why = why };
+    bool freed = sweep_claimed(&w, s, mode);
+    count_swept(&w);
+    return freed;
 }
 
 static bool is_swept(const struct span *s, uint32_t g)
 {
-    /* Acquire pairs with place_swept, mcentral_cache_span and mcentral_uncache_span. */
+    /* Acquire pairs with place_swept, mcentral_cache_spans and uncache. */
     uint32_t is = atomic_load_acquire(&s->sweepgen);
     return is == g || is == g + 3;
 }
@@ -266,14 +294,17 @@ bool span_ensure_swept(struct span *s)
 {
     uint32_t g = heap_sweepgen();
     if (likely(is_swept(s, g))) return true;
-    if (!span_sweep_try(s, SWEEP_IN_PLACE, NULL)) wait_swept(s);
+    if (span_sweep_claim(s))
+        span_sweep(s, SWEEP_IN_PLACE, SWEPT_DEMAND);
+    else
+        wait_swept(s);
     return is_swept(s, g);
 }
 
-bool span_sweep_popped(struct span *s, struct mcache *c)
+bool sweeper_takes(struct sweeper *w, struct span *s)
 {
     if (span_sweep_claim(s)) {
-        sweep_counting(s, SWEEP_PRESERVE, c);
+        sweep_claimed(w, s, SWEEP_PRESERVE);
         return true;
     }
     wait_swept(s);
@@ -291,74 +322,141 @@ static struct span_set *unswept_set(uint32_t i, uint32_t g)
     return i % 2 == 0 ? mcentral_full_unswept(m, g) : mcentral_partial_unswept(m, g);
 }
 
-/* Pops from the sets, moving the shared cursor past the empty ones.  NULL: all are empty. */
-static struct span *pop_unswept(uint32_t g)
+/* Pops from the sets, moving the shared cursor past the empty ones.  0: all are empty. */
+static unsigned pop_unswept(struct span **spans, unsigned most)
 {
+    uint32_t g = heap_sweepgen();
     uint32_t i = atomic_load_relaxed(&heap->sweep_cursor); /* a stale one only looks again */
     while (i < 2 * SPAN_CLASSES) {
-        struct span *s = spanset_pop(unswept_set(i, g));
-        if (s != NULL) return s;
+        unsigned n = spanset_pop_many(unswept_set(i, g), spans, most);
+        if (n != 0) return n;
         if (atomic_cas_relaxed(&heap->sweep_cursor, &i, i + 1)) i++;
     }
-    return NULL;
+    return 0;
 }
 
-static size_t sweep_in_turn(struct span *s, int64_t *pages)
+static void sweep_in_turn(struct sweeper *w, struct span *s)
 {
-    *pages = (int64_t)s->npages;
-    if (!span_sweep_popped(s, NULL)) {
-        *pages = 0; /* reclaimed and counted before */
-        return 0;
-    }
-    size_t freed = s->alloc_count == 0 ? s->npages : 0;
+    if (!sweeper_takes(w, s)) return; /* reclaimed and counted before */
+    if (s->alloc_count == 0) w->freed_pages += (uint32_t)s->npages;
     mcentral_put_swept(s);
-    return freed;
 }
 
-int64_t heap_sweep_one(size_t *freed_pages)
+unsigned heap_sweep_some(unsigned most, enum sweep_reason why)
 {
-    int64_t pages = -1;
-    size_t freed = 0;
-    if (heap_sweeper_enter()) {
-        struct span *s = pop_unswept(heap_sweepgen());
-        if (s != NULL)
-            freed = sweep_in_turn(s, &pages);
-        else
-            atomic_fetch_or_relaxed(&heap->sweepers, SWEEP_DRAINED);
-        heap_sweeper_leave();
-    }
-    if (freed_pages != NULL) *freed_pages = freed;
-    return pages;
+    struct sweeper w;
+    struct span *spans[SPANSET_MANY];
+    if (!sweeper_enter(&w, why, NULL)) return 0;
+    unsigned n = pop_unswept(spans, most);
+    for (unsigned i = 0; i < n; i++)
+        sweep_in_turn(&w, spans[i]);
+    if (n == 0) atomic_fetch_or_relaxed(&heap->sweepers, SWEEP_DRAINED);
+    if (w.freed_pages != 0) atomic_fetch_add_relaxed(&heap->sweep.credit, w.freed_pages);
+    sweeper_leave(&w);
+    return n;
 }
 
 /* ---- reclaiming pages ------------------------------------------------------------------------ */
 
 /* The candidates of one word of an arena's bitmaps: in-use spans in which nothing was marked. */
-static size_t reclaim_word(struct arena *a, size_t w)
+static void reclaim_word(struct sweeper *w, struct arena *a, size_t word)
 {
-    size_t freed_pages = 0;
-    uint64_t in_use = atomic_load_relaxed(&a->in_use_pages[w]);
-    uint64_t bits = in_use & ~atomic_load_relaxed(&a->mark_pages[w]);
+    uint64_t in_use = atomic_load_relaxed(&a->in_use_pages[word]);
+    uint64_t bits = in_use & ~atomic_load_relaxed(&a->mark_pages[word]);
     for (; bits != 0; bits &= bits - 1) {
-        struct span *s = atomic_load_acquire(&a->spans[w * 64 + bits_ctz64(bits)]);
-        if (s == NULL) continue; /* freed meanwhile */
-        size_t npages = s->npages;
-        bool freed;
-        if (span_sweep_try(s, SWEEP_RECLAIM, &freed) && freed) freed_pages += npages;
+        struct span *s = atomic_load_acquire(&a->spans[word * 64 + bits_ctz64(bits)]);
+        if (s == NULL || !span_sweep_claim(s)) continue; /* freed meanwhile, or another's */
+        uint32_t npages = (uint32_t)s->npages;
+        if (sweep_claimed(w, s, SWEEP_RECLAIM)) w->freed_pages += npages;
     }
-    return freed_pages;
+}
+
+/* Up to npages that this sweep freed and nobody asked for.  They may be in use again: then the heap grows
+ * by as much, which is what the credit was for. */
+static size_t take_credit(size_t npages)
+{
+    uint64_t credit = atomic_load_relaxed(&heap->sweep.credit), left;
+    do {
+        if (credit == 0) return 0;
+        left = credit > npages ? credit - npages : 0;
+    } while (!atomic_cas_relaxed(&heap->sweep.credit, &credit, left));
+    atomic_fetch_add_relaxed(&heap->sweep.credit_taken, credit - left);
+    return credit - left;
+}
+
+static size_t reclaim_pages(size_t npages)
+{
+    struct sweeper w;
+    if (!sweeper_enter(&w, SWEPT_RECLAIM, NULL)) return 0;
+    uint64_t words = arena_count() * ARENA_BITMAP_WORDS;
+    while (w.freed_pages < npages) {
+        uint64_t i = atomic_fetch_add_relaxed(&heap->reclaim_cursor, 1);
+        if (i >= words) break;
+        reclaim_word(&w, arena_at(i / ARENA_BITMAP_WORDS), i % ARENA_BITMAP_WORDS);
+    }
+    if (w.freed_pages != 0) atomic_fetch_add_relaxed(&heap->sweep.reclaimed, w.freed_pages);
+    if (w.freed_pages > npages)
+        atomic_fetch_add_relaxed(&heap->sweep.credit, w.freed_pages - npages);
+    sweeper_leave(&w);
+    return w.freed_pages;
 }
 
 size_t heap_sweep_reclaim(size_t npages)
 {
-    size_t freed = 0;
-    if (!heap_sweeper_enter()) return 0;
-    uint64_t words = arena_count() * ARENA_BITMAP_WORDS;
-    while (freed < npages) {
-        uint64_t i = atomic_fetch_add_relaxed(&heap->reclaim_cursor, 1);
-        if (i >= words) break;
-        freed += reclaim_word(arena_at(i / ARENA_BITMAP_WORDS), i % ARENA_BITMAP_WORDS);
-    }
-    heap_sweeper_leave();
-    return freed;
+    size_t taken = take_credit(npages);
+    return taken == npages ? taken : taken + reclaim_pages(npages - taken);
+}
+
+/* ---- pace -------------------------------------------------------------------------------------- */
+
+#define PACE_SHIFT 32 /* pages for each byte, in 2^-32 */
+
+static void set_pace(void)
+{
+    uint64_t live = heap_live(), swept = atomic_load_relaxed(&heap->sweep.pages);
+    uint64_t end = atomic_load_relaxed(&heap->pace.end);
+    uint64_t trigger = atomic_load_relaxed(&heap->pace.trigger);
+    uint64_t left = end > swept ? end - swept : 0;
+    uint64_t room = trigger > live ? trigger - live : 0;
+    room -= room / 32 < MB ? room / 32 : MB;
+    if (room < 64 * KB) room = 64 * KB;
+    /* Relaxed, all three: Note [Sweep pace]. */
+    atomic_store_relaxed(&heap->pace.basis_live, live);
+    atomic_store_relaxed(&heap->pace.basis_pages, swept);
+    atomic_store_relaxed(&heap->pace.rate, (left << PACE_SHIFT) / room);
+}
+
+void heap_sweep_pace(uint64_t trigger)
+{
+    atomic_store_relaxed(&heap->pace.trigger, trigger);
+    set_pace();
+}
+
+void heap_sweep_pace_begin_stw(void)
+{
+    heap->pace.end = heap->sweep.pages + (heap->in_use >> PAGE_SHIFT);
+    set_pace();
+}
+
+int64_t heap_sweep_debt(void)
+{
+    if ((atomic_load_relaxed(&heap->sweepers) & SWEEP_DRAINED) != 0) return 0;
+    int64_t charged = (int64_t)(heap_live() - atomic_load_relaxed(&heap->pace.basis_live));
+    uint64_t swept = atomic_load_relaxed(&heap->sweep.pages);
+    if (charged <= 0) return 0;
+    unsigned __int128 due = (unsigned __int128)charged * atomic_load_relaxed(&heap->pace.rate);
+    return (int64_t)(due >> PACE_SHIFT) -
+           (int64_t)(swept - atomic_load_relaxed(&heap->pace.basis_pages));
+}
+
+/* ---- counts -------------------------------------------------------------------------------------- */
+
+void heap_read_sweep_counts(struct sweep_counts *out)
+{
+    for (int i = 0; i < SWEEP_REASONS; i++)
+        out->spans[i] = atomic_load_relaxed(&heap->sweep.spans[i]);
+    out->pages = atomic_load_relaxed(&heap->sweep.pages);
+    out->reclaimed = atomic_load_relaxed(&heap->sweep.reclaimed);
+    out->credit = atomic_load_relaxed(&heap->sweep.credit);
+    out->credit_taken = atomic_load_relaxed(&heap->sweep.credit_taken);
 }

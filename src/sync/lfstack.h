@@ -25,6 +25,10 @@ struct lfstack {
 
 void lfstack_push(struct lfstack *s, struct lfnode *n);
 struct lfnode *lfstack_pop(struct lfstack *s); /* NULL: empty */
+/* n > 0 nodes at once, by one swap of the head: nodes[0] is on top afterwards. */
+void lfstack_push_many(struct lfstack *s, struct lfnode *const *nodes, unsigned n);
+/* Up to `most` > 0 nodes at once, from the top; returns how many. */
+unsigned lfstack_pop_many(struct lfstack *s, struct lfnode **nodes, unsigned most);
 /* What was below n when it was popped: perhaps what is popped next.  n is the caller's.  NULL: none. */
 struct lfnode *lfstack_next_hint(const struct lfnode *n);
 bool lfstack_empty(const struct lfstack *s);

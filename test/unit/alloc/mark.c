@@ -124,7 +124,7 @@ static void the_sweeper_finishes_alone(void)
         g_yield();
     CHECK(heap_sweep_done());
     gc_read_totals(&t);
-    CHECK_GE(t.swept_background, 100);
+    CHECK_GE(t.swept.spans[SWEPT_BACKGROUND], 100);
 }
 
 // ---- overflow ------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ static inline void begin_sweep(struct mcache **caches, size_t n)
 
 static inline void finish_sweep(void)
 {
-    while (heap_sweep_one(NULL) >= 0)
+    while (heap_sweep_some(10, SWEPT_FINISH) != 0)
         ;
     CHECK(heap_sweep_done());
 }

@@ -75,6 +75,74 @@ TEST(statistics)
     CHECK_EQ(b.sys, b.in_use + b.manual + b.released + b.idle);
 }
 
+static unsigned length(const struct span *list)
+{
+    unsigned n = 0;
+    for (; list != NULL; list = list->cache_next)
+        n++;
+    return n;
+}
+
+// Refills ask for one span, two, four, up to a limit; the others wait, and go back when others look.
+TEST(batches)
+{
+    struct mcache *c = caches[0];
+    unsigned spc = span_class_make(size_class_of(1024), true);
+    struct span_batch *b = &c->batches[spc];
+    mcache_flush(c);
+    for (int i = 0; i < 100; i++) { // swept spans with a free slot
+        struct span *s = span_alloc_small(c, spc);
+        s->free_index = s->alloc_count = 1;
+        mcentral_put_swept(s);
+        heap->classes[spc / 2].allocs++;
+    }
+    unsigned held[] = { 0, 1, 0, 3, 2, 1, 0, 7 }; // ready ones after each refill
+    for (size_t i = 0; i < array_len(held); i++) {
+        while (c->fast.classes[spc].free != 0 || c->held[spc] != 0)
+            CHECK_NE(take(c, spc), 0);
+        uint64_t before = c->refills;
+        CHECK_NE(take(c, spc), 0);
+        CHECK_EQ(c->refills, before + 1);
+        CHECK_EQ(length(b->ready), held[i]);
+        CHECK_EQ(b->nready, held[i]);
+        CHECK_EQ(length(b->used), i);
+        CHECK_EQ(b->nused, i);
+    }
+    mcache_publish(c);
+    CHECK(b->ready == NULL && b->used == NULL);
+    prove_whole(caches, 1);
+    CHECK_EQ(b->size, 8);
+    mcache_flush(c);
+    CHECK_EQ(b->size, 0);
+    prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+    prove_whole(caches, 1);
+}
+
+// heap_live lags behind what was charged by less than a step, and not at all after publishing.
+TEST(charges_gather)
+{
+    struct mcache *c = caches[0];
+    unsigned spc = span_class_make(size_class_of(2048), true);
+    mcache_flush(c);
+    uint64_t live = heap_live(), taken = 0;
+    bool charged = false;
+    for (int i = 0; i < 100; i++) {
+        struct mcache_notes notes = { false, false };
+        uintptr_t p = mcache_take(c, spc, 2048);
+        if (p == 0) p = mcache_alloc_slow(c, spc, &notes);
+        CHECK_NE(p, 0);
+        taken += 2048;
+        CHECK_LT(taken, heap_live() - live + (uint64_t)MCACHE_LIVE_STEP + PAGE_BYTES);
+        if (notes.charged) CHECK_EQ(c->live, 0);
+        charged |= notes.charged;
+    }
+    CHECK(charged);
+    mcache_flush(c);
+    CHECK_EQ(heap_live() - live, taken);
+}
+
 // An unused cached span goes back whole.
 TEST(unused_span_is_freed)
 {
@@ -137,6 +205,8 @@ int main(void)
     RUN(all_classes);
     RUN(publication);
     RUN(statistics);
+    RUN(batches);
+    RUN(charges_gather);
     RUN(unused_span_is_freed);
     RUN(threads);
     return 0;

@@ -38,17 +38,36 @@ TEST(walk_keeps_the_set)
         CHECK_PTR_EQ(spanset_pop(&set), &spans[i]);
 }
 
+TEST(several_at_once)
+{
+    struct span *s[SPANSET_MANY];
+    for (int i = 0; i < 5; i++)
+        s[i] = &spans[i];
+    spanset_push_many(&set, s, 5);
+    spanset_push_many(&set, s, 0);
+    CHECK(spans[4].in_set);
+    CHECK_PTR_EQ(spanset_pop(&set), &spans[0]);
+    CHECK_EQ(spanset_pop_many(&set, s, SPANSET_MANY), 4);
+    for (int i = 0; i < 4; i++) {
+        CHECK_PTR_EQ(s[i], &spans[i + 1]);
+        CHECK(!s[i]->in_set);
+    }
+    CHECK_EQ(spanset_pop_many(&set, s, SPANSET_MANY), 0);
+}
+
 // Spans wander between two sets; nobody ever holds one that another holds.
 static void *wander(void *arg)
 {
     uint64_t seed = *(uint64_t *)arg;
     for (int64_t k = 0; k < test_count(200000); k++) {
         bool odd = test_random(&seed) & 1;
-        struct span *s = spanset_pop(odd ? &set : &other);
-        if (s == NULL) continue;
-        CHECK_EQ(atomic_exchange_acqrel(&s->alloc_cycle, seed), 0);
-        atomic_store_release(&s->alloc_cycle, 0);
-        spanset_push(test_random(&seed) & 1 ? &set : &other, s);
+        struct span *s[8];
+        unsigned n = spanset_pop_many(odd ? &set : &other, s, 1 + test_random(&seed) % 8);
+        for (unsigned i = 0; i < n; i++) {
+            CHECK_EQ(atomic_exchange_acqrel(&s[i]->alloc_cycle, seed), 0);
+            atomic_store_release(&s[i]->alloc_cycle, 0);
+        }
+        spanset_push_many(test_random(&seed) & 1 ? &set : &other, s, n);
     }
     return NULL;
 }
@@ -75,6 +94,7 @@ int main(void)
     memset(spans, 0, SPANS * sizeof(struct span));
     RUN(order_and_walk);
     RUN(walk_keeps_the_set);
+    RUN(several_at_once);
     RUN(threads);
     return 0;
 }

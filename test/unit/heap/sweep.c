@@ -157,16 +157,71 @@ TEST(reclaim)
     }
     begin_sweep(caches, 1);
     uint64_t before = heap->in_use;
-    size_t got = heap_sweep_reclaim(40);
-    CHECK_GE(got, 40);
-    CHECK_EQ(before - heap->in_use, got * PAGE_BYTES);
+    struct sweep_counts a, b;
+    heap_read_sweep_counts(&a);
+    CHECK_EQ(a.credit, 0);
+    CHECK_GE(heap_sweep_reclaim(40), 40);
+    heap_read_sweep_counts(&b);
+    CHECK_EQ(before - heap->in_use, (b.reclaimed - a.reclaimed) * PAGE_BYTES);
+    CHECK_EQ(b.credit, b.reclaimed - a.reclaimed - 40);
     prove_whole(caches, 1); // with tombstones in the sets
-    got += heap_sweep_reclaim(SIZE_MAX);
-    CHECK_EQ(before - heap->in_use, got * PAGE_BYTES);
+    // What was freed beyond the wish serves the next ones, without a sweep.
+    if (b.credit > 0) {
+        uint64_t in_use = heap->in_use;
+        CHECK_EQ(heap_sweep_reclaim(1), 1);
+        CHECK_EQ(heap->in_use, in_use);
+    }
+    heap_sweep_reclaim(SIZE_MAX);
+    heap_read_sweep_counts(&b);
+    CHECK_EQ(before - heap->in_use, (b.reclaimed - a.reclaimed) * PAGE_BYTES);
+    CHECK_EQ(b.credit, 0); // all of it was taken
     CHECK_EQ(heap_sweep_reclaim(1), 0);
     finish_sweep();
     CHECK_EQ(objects_now(), OBJECTS / 2);
     prove_whole(caches, 1);
+    begin_sweep(caches, 1);
+    finish_sweep();
+}
+
+// What allocation owes: pages left, spread over the bytes until the trigger.
+TEST(pace)
+{
+    fill(30);
+    mark_some(100);
+    mcache_flush(caches[0]);
+    heap_live_set_stw(50 * MB);
+    heap_sweep_pace(50 * MB + 3200 * KB);
+    begin_sweep(caches, 1);
+    uint64_t pages = heap->in_use >> PAGE_SHIFT;
+    CHECK_GT(pages, 100);
+    CHECK_EQ(heap_sweep_debt(), 0);
+    heap_live_add(310 * KB); // a tenth of the way, less what is kept in hand
+    CHECK_LE(heap_sweep_debt(), (int64_t)pages / 10 + 2);
+    CHECK_GE(heap_sweep_debt(), (int64_t)pages / 10 - 2);
+    while (heap_sweep_debt() > 0)
+        CHECK_GT(heap_sweep_some(1, SWEPT_PAID), 0);
+    CHECK(!heap_sweep_done());
+    CHECK_GE(heap_sweep_debt(), -30); // not more than was owed, but for the last span
+    // A new trigger spreads what is left.
+    heap_sweep_pace(UINT64_MAX);
+    heap_live_add(MB);
+    CHECK_LE(heap_sweep_debt(), 0);
+    heap_sweep_pace(heap_live() + 3200 * KB);
+    heap_live_add(3100 * KB); // the end of the way
+    struct sweep_counts before, after;
+    heap_read_sweep_counts(&before);
+    while (heap_sweep_debt() > 0)
+        CHECK_GT(heap_sweep_some(1, SWEPT_PAID), 0);
+    heap_read_sweep_counts(&after);
+    CHECK_GT(after.spans[SWEPT_PAID], before.spans[SWEPT_PAID]);
+    unsigned left = 0;
+    for (unsigned n; (n = heap_sweep_some(10, SWEPT_FINISH)) != 0;)
+        left += n;
+    CHECK_LE(left, 1);
+    CHECK_EQ(heap_sweep_debt(), 0); // drained: nothing is owed
+    heap_live_add(100 * MB);
+    CHECK_EQ(heap_sweep_debt(), 0);
+    heap_sweep_pace(UINT64_MAX);
     begin_sweep(caches, 1);
     finish_sweep();
 }
@@ -367,7 +422,7 @@ static void *sweep_or_reclaim(void *arg)
     if (w->role == 0)
         heap_sweep_reclaim(SIZE_MAX);
     else
-        while (heap_sweep_one(NULL) >= 0)
+        while (heap_sweep_some(10, SWEPT_FINISH) != 0)
             ;
     return NULL;
 }
@@ -378,8 +433,22 @@ static void *run_role(void *arg)
     return w->c != NULL ? mutate(arg) : sweep_or_reclaim(arg);
 }
 
+static bool flushed_before; // no cache sweeps for itself
+
+// While somebody sweeps, the sweep is not done: whoever began the next cycle now would find half of it.
+static void not_done_yet(struct span *s, uintptr_t base, size_t size)
+{
+    (void)s;
+    (void)base;
+    (void)size;
+    if (flushed_before) CHECK(!heap_sweep_done());
+}
+
 TEST(threads)
 {
+    struct heap_hooks hooks = { .dead_object = hook, .freed = not_done_yet };
+    heap_set_hooks(&hooks);
+    heap->params.trace_frees = true;
     enum { MUTATORS = 4, SWEEPERS = 3, N = MUTATORS + SWEEPERS };
     static struct worker w[N];
     for (int i = 0; i < MUTATORS; i++) {
@@ -400,7 +469,8 @@ TEST(threads)
                     mark_object(w[i].kept[k]);
                 }
         // Both ways of flushing.
-        if (round % 2 == 0)
+        flushed_before = round % 2 == 0;
+        if (flushed_before)
             begin_sweep(caches, MUTATORS);
         else
             heap_sweepgen_advance_stw();
@@ -409,6 +479,7 @@ TEST(threads)
         mcache_release(caches[i]);
     finish_sweep();
     prove_whole(NULL, 0);
+    heap->params.trace_frees = false;
 }
 
 // Reclaiming and sweeping in turn meet at the same spans: both go through them by rising address.
@@ -444,6 +515,7 @@ int main(void)
     RUN(late_flush);
     RUN(out_of_turn);
     RUN(reclaim);
+    RUN(pace);
     RUN(clobbering);
     RUN(freed_slots_need_zeroing);
     RUN(full_spans_are_kept);

@@ -36,6 +36,26 @@ TEST(last_in_first_out)
     }
 }
 
+TEST(several_at_once)
+{
+    struct lfstack s = { 0 };
+    static struct item item[10];
+    struct lfnode *n[10];
+    for (int i = 0; i < 10; i++)
+        n[i] = &item[i].node;
+    CHECK_EQ(lfstack_pop_many(&s, n, 10), 0);
+    lfstack_push_many(&s, n, 1);
+    lfstack_push_many(&s, n + 1, 3); // from the top: 1 2 3 0
+    lfstack_push(&s, &item[4].node);
+    CHECK_EQ(lfstack_pop_many(&s, n, 3), 3);
+    for (int i = 0; i < 3; i++)
+        CHECK_PTR_EQ(n[i], &item[i == 0 ? 4 : i].node);
+    CHECK_PTR_EQ(lfstack_pop(&s), &item[3].node);
+    CHECK_EQ(lfstack_pop_many(&s, n, 10), 1);
+    CHECK_PTR_EQ(n[0], &item[0].node);
+    CHECK(lfstack_empty(&s));
+}
+
 // The count in the head may wrap around.
 TEST(counts_wrap)
 {
@@ -86,6 +106,28 @@ static void give(struct item *it, int me)
     lfstack_push(&shared, &it->node);
 }
 
+static int take_some(struct lfnode **n, int want, bool at_once, int me)
+{
+    int got = 0;
+    if (at_once)
+        got = (int)lfstack_pop_many(&shared, n, (unsigned)want);
+    else
+        while (got < want && (n[got] = lfstack_pop(&shared)) != NULL)
+            got++;
+    for (int i = 0; i < got; i++)
+        take(item_of(n[i]), me);
+    return got;
+}
+
+static void give_at_once(struct lfnode **n, int got, int me)
+{
+    for (int i = 0; i < got; i++) {
+        CHECK_EQ(atomic_load_relaxed(&item_of(n[i])->owner), me);
+        atomic_store_relaxed(&item_of(n[i])->owner, 0);
+    }
+    lfstack_push_many(&shared, n, (unsigned)got);
+}
+
 static void *shuffles(void *arg)
 {
     int me = (int)(uintptr_t)arg + 1;
@@ -93,13 +135,14 @@ static void *shuffles(void *arg)
     int64_t mine = 0;
     for (int64_t i = 0; i < rounds; i++) {
         struct lfnode *n[3];
-        int want = 1 + (int)(test_random(&state) % 3), got = 0;
-        while (got < want && (n[got] = lfstack_pop(&shared)) != NULL) {
-            take(item_of(n[got]), me);
-            got++;
-        }
+        int want = 1 + (int)(test_random(&state) % 3);
+        int got = take_some(n, want, test_random(&state) % 2 == 0, me);
         mine += got;
         if (test_random(&state) % 4096 == 0) os_thread_yield();
+        if (got > 0 && test_random(&state) % 3 == 0) {
+            give_at_once(n, got, me);
+            continue;
+        }
         if (test_random(&state) % 2 == 0) // back in the order that makes stale heads right again
             while (got > 0)
                 give(item_of(n[--got]), me);
@@ -136,6 +179,7 @@ TEST(nodes_are_neither_lost_nor_doubled)
 int main(void)
 {
     RUN(last_in_first_out);
+    RUN(several_at_once);
     RUN(counts_wrap);
     RUN(any_address);
     RUN(nodes_are_neither_lost_nor_doubled);
