@@ -56,8 +56,8 @@
 #include "sched/sched.h"
 #include "sync/lfstack.h"
 
-#define RUNNERS_MIN                                                                                \
-    4 /* that there may be, on however few Ps; a quarter of the Ps if that is more */
+/* How many runners there may be: a quarter of the Ps, but not fewer than RUNNERS_MIN. */
+#define RUNNERS_MIN 4
 #define RUNNERS_MAX (MAX_PROCS / 4)
 #define YIELD_EVERY 64 /* cleanups: a runner with a long queue lets others run */
 

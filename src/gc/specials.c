@@ -145,7 +145,7 @@ bool specials_dead_object(struct span *s, uintptr_t base, struct special **chain
     struct special *sp;
     bool kept = false;
     (void)base;
-    clear_weak(chain); /* first: a finalizer runs as soon as it is queued */
+    clear_weak(chain); /* a finalizer that runs at once and gets from one waits for this sweep */
     for (; (sp = first_of_kind(chain, SPECIAL_FINALIZER)) != NULL; kept = true)
         finalizer_queue(s, sp);
     if (kept) return true;

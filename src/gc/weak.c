@@ -43,8 +43,8 @@
  * objects already; without G4, one that this cycle frees.  test/stress/gc_weak.c and
  * test/model/weak.pml show that each matters.
  *
- * Resurrection: the sweep clears handles of an object that its finalizer keeps, before that can run
- * (specials.c).  A reference made to it afterwards has a new handle.
+ * Resurrection: the sweep clears handles of an object that its finalizer keeps.  The finalizer may run
+ * before the sweep has come to that, but its get waits for the sweep like any other.  A reference made to it afterwards has a new handle.
  *
  * Locking: SPAN_SPECIALS inside special.h.  Memory order: above; handle->object is stored with release and
  * read at G3 with acquire, so that who gets the object sees what was done before the reference was made.

@@ -68,7 +68,7 @@ static bool special_follows(const struct span *s, const struct special *a, const
     uint32_t above = span_index_of(s, s->base + b->offset);
     if (slot != above) return slot < above;
     if (a->kind != b->kind) return a->kind > b->kind;
-    return a->kind == SPECIAL_CLEANUP || a->offset != b->offset;
+    return a->kind == SPECIAL_CLEANUP || a->offset < b->offset;
 }
 
 static const char *special_fault(const struct span *s, const struct special *x)

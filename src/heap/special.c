@@ -1,12 +1,10 @@
 /* Specials: a sorted list per span.
  *
- * Sorted by slot, falling; within a slot by kind, rising; within a kind the latest first.  Slots are
- * given out from the lowest up, so a new object's special mostly goes to the head of the list, and a
- * million of one kind on one object are added in a million steps.  A record is taken out wherever it
- * is, by its links, without a search.
- *
- * Addresses within a kind are not sorted.  Searching one goes through all of its kind and slot, which are
- * few: there are more than one only at inner addresses, and in blocks that tiny objects share.
+ * Sorted by slot, falling; within a slot by kind, rising; within a kind by address, falling, but for
+ * cleanups, of which the latest is first.  Slots are given out from the lowest up, so a new object's
+ * special mostly goes to the head of the list; a million cleanups on one object are added in a million
+ * steps, and so are weak references to the elements of an array, one after the other.  A record is
+ * taken out wherever it is, by its links, without a search.
  *
  * A bit per page in the arena tells which spans have any.
  *
@@ -51,32 +49,35 @@ static struct place next_place(struct place p)
     return (struct place){ p.at, p.at->next };
 }
 
-/* Where the first record of the slot and kind is, or would be. */
-static struct place find_place(const struct span *s, struct slot_range slot, unsigned kind)
+static bool is_before(const struct special *x, uint64_t offset, unsigned kind)
 {
+    if (x->kind != kind) return x->kind < kind;
+    return kind != SPECIAL_CLEANUP && x->offset > offset;
+}
+
+/* Where a record of this address and kind is, or would be. */
+static struct place find_place(const struct span *s, uint64_t offset, unsigned kind)
+{
+    struct slot_range slot = slot_of(s, offset);
     struct place p = { NULL, s->specials };
     while (p.at != NULL && p.at->offset >= slot.hi)
         p = next_place(p);
-    while (p.at != NULL && p.at->offset >= slot.lo && p.at->kind < kind)
+    while (p.at != NULL && p.at->offset >= slot.lo && is_before(p.at, offset, kind))
         p = next_place(p);
     return p;
 }
 
-/* The first record of this address and kind from p on; NULL: none. */
-static struct special *find_at(struct place p, struct slot_range slot, uint64_t offset,
-                               unsigned kind)
+static bool is_at(struct place p, uint64_t offset, unsigned kind)
 {
-    struct special *x = p.at;
-    while (x != NULL && x->kind == kind && x->offset >= slot.lo && x->offset != offset)
-        x = x->next;
-    return x != NULL && x->kind == kind && x->offset == offset ? x : NULL;
+    return p.at != NULL && p.at->offset == offset && p.at->kind == kind;
 }
 
 static struct special *find_locked(const struct span *s, uintptr_t address, unsigned kind)
 {
+    check(kind != SPECIAL_CLEANUP);
     uint64_t offset = offset_of(s, address);
-    struct slot_range slot = slot_of(s, offset);
-    return find_at(find_place(s, slot, kind), slot, offset, kind);
+    struct place p = find_place(s, offset, kind);
+    return is_at(p, offset, kind) ? p.at : NULL;
 }
 
 /* After any change of the list. */
@@ -116,10 +117,9 @@ bool special_add(struct span *s, uintptr_t address, struct special *sp)
 {
     check(sp->kind < SPECIAL_KINDS);
     uint64_t offset = offset_of(s, address);
-    struct slot_range slot = slot_of(s, offset);
     lock_acquire(&s->special_lock);
-    struct place p = find_place(s, slot, sp->kind);
-    bool taken = sp->kind != SPECIAL_CLEANUP && find_at(p, slot, offset, sp->kind) != NULL;
+    struct place p = find_place(s, offset, sp->kind);
+    bool taken = sp->kind != SPECIAL_CLEANUP && is_at(p, offset, sp->kind);
     if (!taken) {
         sp->offset = offset;
         link_locked(s, sp, p);

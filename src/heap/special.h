@@ -31,9 +31,9 @@ struct special {
 
 /* false: the address has one of this kind, of which there is at most one; nothing changed. */
 bool special_add(struct span *s, uintptr_t address, struct special *sp);
-/* NULL: none.  Of several, one.  Found records may be removed by others unless the caller prevents it. */
+/* NULL: none.  Not for cleanups.  A record may be removed by others unless the caller prevents it. */
 struct special *special_find(struct span *s, uintptr_t address, enum special_kind kind);
-/* Takes one of this kind and address out; NULL: none. */
+/* The same, and takes it out. */
 struct special *special_remove(struct span *s, uintptr_t address, enum special_kind kind);
 /* Takes this very record out, which is on s, wherever in the list it is. */
 void special_remove_record(struct span *s, struct special *sp);

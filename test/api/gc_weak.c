@@ -275,6 +275,25 @@ static void objects_of_any_size(void)
     CHECK_NEARLY_ALL(count_gone(large, 60, 60), 60);
 }
 
+enum { ELEMENTS = 100000 };
+static uint64_t *array;
+
+// One after the other in no more time than references to as many objects.
+static void elements_of_an_array(void)
+{
+    uint32_t n = (uint32_t)test_count(ELEMENTS);
+    gort_set(&array, (uint64_t *)gort_alloc_noscan(n * sizeof *array));
+    gort_weak **of = gort_alloc(n * sizeof *of);
+    for (uint32_t i = 0; i < n; i++)
+        gort_set(&of[i], gort_weak_make(&array[i]));
+    gort_gc();
+    for (uint32_t i = 0; i < n; i++)
+        CHECK_PTR_EQ(gort_weak_get(of[i]), &array[i]);
+    gort_set(&array, (uint64_t *)NULL);
+    uint32_t gone = count_gone(of, n, n);
+    CHECK(gone == 0 || gone == n); // one object
+}
+
 // Handles that nobody has stay with the object and die after it.
 static void make_unheld(void *unused)
 {
@@ -312,6 +331,7 @@ static void tests(void)
     RUN(cleared_before_the_finalizer);
     RUN(what_a_finalizer_sees_is_not_cleared);
     RUN(objects_of_any_size);
+    RUN(elements_of_an_array);
     RUN(handles_need_no_holder);
     RUN(nothing_has_no_reference);
 }
