@@ -23,5 +23,7 @@ int64_t events_start(void);
 
 /* Prints Go's gctrace line for the cycle; share: of all CPU time so far, what collections took. */
 void gctrace_print(const struct gc_cycle_record *r, double share);
+/* Prints how the heap was swept after the cycle before r. */
+void sweeptrace_print(const struct gc_cycle_record *r);
 
 #endif

@@ -87,6 +87,7 @@ static void on_cycle(const struct gc_cycle_record *r)
     atomic_store_relaxed(&events.scan_heap, r->scan_work);
     uint64_t cpu = atomic_fetch_add_relaxed(&events.cpu, r->cpu) + r->cpu;
     if (env.gctrace) gctrace_print(r, share_of_cpu(cpu, r));
+    if (env.sweeptrace) sweeptrace_print(r);
 }
 
 __attribute__((__constructor__)) static void listener_install(void)

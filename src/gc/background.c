@@ -73,6 +73,20 @@ void sweep_finish(bool yield)
     specials_wake();
 }
 
+void sweep_take_counts(struct sweep_counts *out)
+{
+    static struct sweep_counts last; /* at the last call */
+    struct sweep_counts now;
+    heap_read_sweep_counts(&now);
+    *out = now;
+    for (int i = 0; i < SWEEP_REASONS; i++)
+        out->spans[i] -= last.spans[i];
+    out->pages -= last.pages;
+    out->reclaimed -= last.reclaimed;
+    out->credit_taken -= last.credit_taken;
+    last = now;
+}
+
 void gc_sweep_all(void)
 {
     sweep_finish(true);

@@ -5,7 +5,7 @@
 #ifndef GORT_GC_BACKGROUND_H
 #define GORT_GC_BACKGROUND_H
 
-#include "base/config.h"
+#include "heap/sweep.h"
 
 void background_init(void);
 /* There is something to sweep again.  Outside stops and critical sections. */
@@ -13,6 +13,8 @@ void sweeper_wake(void);
 /* Sweeps what is left and waits until others are through with theirs.  yield: lets goroutines run
  * meanwhile.  On a goroutine, outside sections. */
 void sweep_finish(bool yield);
+/* What was swept since the last call: by whoever begins a cycle, all being swept. */
+void sweep_take_counts(struct sweep_counts *out);
 /* Sweeps what the caller's allocation owes.  Outside sections; does not yield. */
 void sweep_pay(void);
 

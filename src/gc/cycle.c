@@ -283,6 +283,7 @@ static void cycle_run(enum gc_cause cause)
     r->goal_before = goal;
     r->begin = r->sweep_begin = os_now();
     sweep_finish(false);
+    sweep_take_counts(&r->swept);
     crit_enter();
     m_wait_stoppable(prepare_outside, NULL);
     atomic_store_relaxed(&gc.cycle, r->number); /* compared after busy was taken */

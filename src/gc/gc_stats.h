@@ -51,9 +51,10 @@ struct gc_cycle_record {
     uint64_t objects;         /* marked */
     uint64_t scan_work;       /* bytes of objects scanned */
     uint64_t root_jobs[ROOT_KINDS];
-    uint32_t markers;   /* threads that marked */
-    uint32_t overflows; /* times the mark queue found no memory */
-    int procs;          /* Ps */
+    struct sweep_counts swept; /* after the cycle before this one */
+    uint32_t markers;          /* threads that marked */
+    uint32_t overflows;        /* times the mark queue found no memory */
+    int procs;                 /* Ps */
 };
 
 /* Called after each cycle, on the thread that ran it, outside critical sections, the world running.

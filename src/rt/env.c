@@ -184,6 +184,7 @@ static const struct knob {
     { "scavtrace", offsetof(struct env, scavtrace), 0, 1 },
     { "seed", offsetof(struct env, seed), 0, UINT64_MAX },
     { "stopsignal", offsetof(struct env, stopsignal), SIGNAL_LEAST, SIGNAL_MOST },
+    { "sweeptrace", offsetof(struct env, sweeptrace), 0, 1 },
     { "threadfail", offsetof(struct env, threadfail), 0, UINT32_MAX },
     { "slice", offsetof(struct env, slice), 10, 10000000 },
     { "tinyrunq", offsetof(struct env, tinyrunq), 0, 1 },
