@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BENCH_LINES 96
+#define BENCH_LINES 128
 #define BENCH_RUNS 7
 
 // Whose figure it is.

@@ -16,7 +16,7 @@ build=${1:-build/release}
 shift
 top=${TOP:-3}
 command -v valgrind >/dev/null || { echo "valgrind is not installed" >&2; exit 77; }
-alloc=$build/bench/gort/alloc
+alloc=$build/bench/gort/loads
 [ -x "$alloc" ] || { echo "$alloc is missing; cmake --build $build --target bench" >&2; exit 1; }
 [ $# -gt 0 ] || set -- {typed,noscan}-{16,32,64,256}
 tmp=$(mktemp -d)

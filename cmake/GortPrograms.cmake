@@ -4,8 +4,8 @@
 #   <folder>/x/*.c       is the program x, from all the files of that folder
 #   <folder>/x/CMakeLists.txt   says for itself, by gort_program(<folder> <name> <sources>...)
 #
-# gort_bench_loads(<peer> <libraries>...): <build>/bench/<peer>/alloc from bench/loads/*.c, with the
-# port.h of bench/<peer>.
+# gort_bench_loads(<peer> <libraries>...): <build>/bench/<peer>/loads from bench/loads/*.c and
+# bench/<peer>/*.c, with the port.h of bench/<peer>.
 #
 # SPDX-License-Identifier: BSD-3-Clause
 function(gort_program folder name)
@@ -23,9 +23,10 @@ endfunction()
 
 function(gort_bench_loads peer)
   set(target bench_loads_${peer})
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/loads/*.c")
+  file(GLOB sources CONFIGURE_DEPENDS
+    "${PROJECT_SOURCE_DIR}/bench/loads/*.c" "${PROJECT_SOURCE_DIR}/bench/${peer}/*.c")
   add_executable(${target} ${sources})
-  set_target_properties(${target} PROPERTIES OUTPUT_NAME alloc
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME loads
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench/${peer}")
   target_include_directories(${target} PRIVATE
     "${PROJECT_SOURCE_DIR}/bench/${peer}" "${PROJECT_SOURCE_DIR}/bench/loads")

@@ -9,6 +9,8 @@
 
 #define GC_THREADS
 #include <gc.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +18,9 @@
 
 #define PORT_NAME "boehm"
 #define PORT_SPLIT 2
+#define PORT_GOROUTINES 0
+#define PORT_STOPS 0
+#define PORT_LOADS
 #define PORT_FREES 0
 
 #define PORT_TYPE(T, ...) struct port_type_##T
@@ -31,6 +36,8 @@
 #define port_collect() GC_gcollect()
 #define port_sleep_ms(ms) threads_sleep_ms(ms)
 #define port_jobs(n, fn) threads_jobs(n, fn)
+#define port_lanes(n, fn) threads_run(n, n, fn)
+#define port_stop() ((void)0)
 
 typedef struct threads_queue *port_queue;
 #define port_queue_make(queue, capacity)                                                           \
@@ -38,9 +45,14 @@ typedef struct threads_queue *port_queue;
 #define port_send(queue, p) threads_send(queue, p)
 #define port_recv(queue) threads_recv(queue)
 
+// pauses.c
+void port_event(GC_EventType event);
+size_t port_pauses(bool stopping, const double **bounds, const uint64_t **counts);
+
 static inline int port_run(int (*fn)(int, char **), int argc, char **argv)
 {
     GC_INIT();
+    GC_set_on_collection_event(port_event);
     if (argc > 1 && strncmp(argv[1], "roomy-", 6) == 0 && GC_expand_hp(4 << 20) == 0) return 1;
     return fn(argc, argv);
 }
@@ -58,6 +70,16 @@ static inline double port_allocated(void)
 static inline double port_collections(void)
 {
     return (double)GC_get_gc_no();
+}
+
+static inline int port_gc_percent(int percent)
+{
+    return percent;
+}
+
+static inline double port_mark_cpu(void)
+{
+    return 0;
 }
 
 static inline void port_details(void)

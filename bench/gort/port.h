@@ -10,6 +10,16 @@
 #define PORT_NAME "gort"
 #define PORT_SPLIT 1
 #define PORT_FREES 0
+#define PORT_GOROUTINES 1
+#define PORT_STOPS 1
+#define PORT_LOADS                                                                                 \
+    { "parked", parked_run }, { "deep", deep_run }, { "hogs", hogs_run },                          \
+        { "barrier", barrier_run },
+
+void parked_run(void);
+void deep_run(void);
+void hogs_run(void);
+void barrier_run(void);
 
 #define PORT_TYPE(...) GORT_TYPE(__VA_ARGS__)
 #define port_new(T) gort_new(T)
@@ -22,6 +32,7 @@
 #define port_init(slot, value) gort_init(slot, value)
 #define port_run(fn, argc, argv) gort_run(fn, argc, argv)
 #define port_collect() gort_gc()
+#define port_gc_percent(percent) gort_set_gc_percent(percent)
 #define port_sleep_ms(ms) gort_sleep((ms)*GORT_MS)
 
 typedef void *port_element;
@@ -61,6 +72,8 @@ static inline void port_jobs(int n, void (*fn)(int))
     gort_waitgroup_wait(&done);
 }
 
+#define port_lanes(n, fn) port_jobs(n, fn)
+
 static inline double port_metric(const char *name)
 {
     double value = -1;
@@ -81,6 +94,37 @@ static inline double port_allocated(void)
 static inline double port_collections(void)
 {
     return port_metric("/gc/cycles/total:gc-cycles");
+}
+
+// By the classes of Go; a collector without them, which marks with the world stopped, counts all of
+// a collection.
+static inline double port_mark_cpu(void)
+{
+    static const char *const classes[] = { "/cpu/classes/gc/mark/assist:cpu-seconds",
+                                           "/cpu/classes/gc/mark/dedicated:cpu-seconds",
+                                           "/cpu/classes/gc/mark/idle:cpu-seconds" };
+    double sum = 0, value;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        if (gort_metric_read(classes[i], &value) != 0)
+            return port_metric("/cpu/classes/gc/total:cpu-seconds");
+        sum += value;
+    }
+    return sum;
+}
+
+static inline size_t port_pauses(bool stopping, const double **bounds, const uint64_t **counts)
+{
+    size_t n = 0;
+    const char *name =
+        stopping ? "/sched/pauses/stopping/gc:seconds" : "/sched/pauses/total/gc:seconds";
+    return gort_metric_histogram(name, bounds, counts, &n) == 0 ? n : 0;
+}
+
+// For this the statistics stop the world.
+static inline void port_stop(void)
+{
+    gort_stats stats;
+    gort_read_stats(&stats);
 }
 
 // Where the time may have gone: counters since the start.

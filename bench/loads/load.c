@@ -1,4 +1,4 @@
-// The program that runs one load: <peer>/alloc LOAD PROCS [quick], or <peer>/alloc version.
+// The program that runs one load: <peer>/loads LOAD PROCS [quick], or <peer>/loads version.
 //
 // Exit status 3 says that there is no such load.
 //
@@ -41,6 +41,32 @@ void load_end(double ops)
     port_details();
 }
 
+int64_t load_now(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double load_median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, ascending);
+    return values[n / 2];
+}
+
+int load_setting(const char *name, int otherwise)
+{
+    const char *text = getenv(name);
+    if (text == NULL) return otherwise;
+    int n = atoi(text);
+    if (n <= 0) load_fail("a setting is not above 0");
+    return n;
+}
+
 void load_figure(const char *name, double value)
 {
     printf("%s %.6f\n", name, value);
@@ -74,38 +100,45 @@ static int version(void)
     return 0;
 }
 
-static void mark_tree(void)
-{
-    marking_run(false);
-}
-static void mark_random(void)
-{
-    marking_run(true);
-}
-static void fragment_runs(void)
-{
-    fragment_run(true, true);
-}
-static void fragment_idle(void)
-{
-    fragment_run(true, false);
-}
-static void fragment_single(void)
-{
-    fragment_run(false, true);
-}
+// Loads with an argument.
+#define VARIANT(name, call)                                                                        \
+    static void name(void)                                                                         \
+    {                                                                                              \
+        call;                                                                                      \
+    }
+VARIANT(trees, trees_run(false))
+VARIANT(trees_pauses, trees_run(true))
+VARIANT(mark_tree, marking_run(false))
+VARIANT(mark_random, marking_run(true))
+VARIANT(fragment_runs, fragment_run(true, true))
+VARIANT(fragment_idle, fragment_run(true, false))
+VARIANT(fragment_single, fragment_run(false, true))
+VARIANT(nodes_order, nodes_run(false))
+VARIANT(nodes_random, nodes_run(true))
+VARIANT(garbage_4, garbage_run(4))
+VARIANT(garbage_16, garbage_run(16))
+VARIANT(garbage_64, garbage_run(64))
 
+// clang-format off
 static const struct {
     const char *name;
     void (*run)(void);
 } loads[] = {
-    { "large-heap", large_heap_run },   { "mark-tree", mark_tree },
-    { "mark-random", mark_random },     { "trees", trees_run },
-    { "larson", larson_run },           { "xmalloc", xmalloc_run },
-    { "scratch", scratch_run },         { "cfrac", cfrac_run },
-    { "espresso", espresso_run },       { "fragment-runs", fragment_runs },
-    { "fragment-idle", fragment_idle }, { "fragment-single", fragment_single },
+    { "large-heap", large_heap_run },
+    { "mark-tree", mark_tree },           { "mark-random", mark_random },
+    { "trees", trees },                   { "trees-pauses", trees_pauses },
+    { "larson", larson_run },             { "xmalloc", xmalloc_run },
+    { "scratch", scratch_run },
+    { "cfrac", cfrac_run },               { "espresso", espresso_run },
+    { "fragment-runs", fragment_runs },   { "fragment-idle", fragment_idle },
+    { "fragment-single", fragment_single },
+    { "nodes-order", nodes_order },       { "nodes-random", nodes_random },
+    { "ring", ring_run },                 { "heap", heap_run },
+    { "garbage-4", garbage_4 },           { "garbage-16", garbage_16 },
+    { "garbage-64", garbage_64 },
+    PORT_LOADS
 };
+// clang-format on
 
 static int run(int argc, char **argv)
 {

@@ -24,12 +24,14 @@ static inline void *threads_main(void *arg)
     return NULL;
 }
 
-// fn(0) ... fn(n - 1) on as many threads as procs.
-static inline void threads_jobs(int n, void (*fn)(int))
+#define THREADS_MOST 80
+
+// fn(0) ... fn(n - 1) on so many threads.
+static inline void threads_run(int count, int n, void (*fn)(int))
 {
     struct threads_work w = { fn, n, 0 };
-    pthread_t threads[16];
-    int count = load_procs < 16 ? load_procs : 16;
+    pthread_t threads[THREADS_MOST];
+    if (count > THREADS_MOST) abort();
     for (int i = 0; i < count; i++)
         if (pthread_create(&threads[i], NULL, threads_main, &w) != 0) abort();
     for (int i = 0; i < count; i++)
@@ -42,6 +44,12 @@ struct threads_queue {
     void *ring[64];
     unsigned capacity, head, tail; // under lock
 };
+
+// On as many threads as procs.
+static inline void threads_jobs(int n, void (*fn)(int))
+{
+    threads_run(load_procs < 16 ? load_procs : 16, n, fn);
+}
 
 static inline void threads_queue_make(struct threads_queue *q, unsigned capacity)
 {

@@ -2,6 +2,8 @@
 // throughout, and for every second depth many short-lived trees, the depths at once: on goroutines,
 // or on as many threads as procs, which share out the work in smaller pieces for balance.
 //
+//     trees, trees-pauses    the same; the second prints pauses, too
+//
 // What favours whom: mimalloc's program walks each tree once more to free it, and never has to find
 // out that it is dead.  The threads have two short trees at a time; goroutines as many as there are
 // depths, so more is live.  Nodes are 16 bytes everywhere.
@@ -63,11 +65,12 @@ static void short_lived(int job)
     nodes[job] = sum;
 }
 
-void trees_run(void)
+void trees_run(bool pauses)
 {
     max_depth = load_quick ? 14 : 20;
     int jobs = ((max_depth - MIN_DEPTH) / 2 + 1) * PORT_SPLIT;
     uint64_t check = 0, total = 0;
+    if (pauses) load_pauses_begin();
     load_begin();
     tree *stretch = bottom_up(max_depth + 1);
     check = load_mix(check, walk(stretch));
@@ -86,5 +89,6 @@ void trees_run(void)
         total += sum;
     }
     load_end((double)total);
+    if (pauses) load_stop(jobs, load_pauses_end("").p50);
     load_check(check);
 }

@@ -11,6 +11,9 @@
 
 #define PORT_NAME "mimalloc"
 #define PORT_SPLIT 2
+#define PORT_GOROUTINES 0
+#define PORT_STOPS 0
+#define PORT_LOADS
 #define PORT_FREES 1
 
 #define PORT_TYPE(T, ...) struct port_type_##T
@@ -26,6 +29,8 @@
 #define port_collect() mi_collect(true)
 #define port_sleep_ms(ms) threads_sleep_ms(ms)
 #define port_jobs(n, fn) threads_jobs(n, fn)
+#define port_lanes(n, fn) threads_run(n, n, fn)
+#define port_stop() ((void)0)
 
 typedef struct threads_queue *port_queue;
 #define port_queue_make(queue, capacity)                                                           \
@@ -45,6 +50,24 @@ static inline double port_allocated(void)
 
 static inline double port_collections(void)
 {
+    return 0;
+}
+
+static inline int port_gc_percent(int percent)
+{
+    return percent;
+}
+
+static inline double port_mark_cpu(void)
+{
+    return 0;
+}
+
+static inline size_t port_pauses(bool stopping, const double **bounds, const uint64_t **counts)
+{
+    (void)stopping;
+    *bounds = NULL;
+    *counts = NULL;
     return 0;
 }
 

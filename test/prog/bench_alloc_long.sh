@@ -42,11 +42,11 @@ grep -q -E '^[0-9]+ of [0-9]+ goals met$' "$tmp/out" || fail "no summary"
 # Alone, with peers of our own making.
 mkdir -p "$tmp/bench/gort" "$tmp/bench/mimalloc" "$tmp/bench/go"
 cp "$build/bench/alloc" "$tmp/bench/"
-cp "$build/bench/gort/alloc" "$tmp/bench/gort/"
+cp "$build/bench/gort/loads" "$tmp/bench/gort/"
 alloc=$tmp/bench/alloc
 peer() {
-    printf '#!/bin/sh\n[ "$1" = version ] && echo 9.9 && exit\n%s\n' "$2" >"$tmp/bench/$1/alloc"
-    chmod +x "$tmp/bench/$1/alloc"
+    printf '#!/bin/sh\n[ "$1" = version ] && echo 9.9 && exit\n%s\n' "$2" >"$tmp/bench/$1/loads"
+    chmod +x "$tmp/bench/$1/loads"
 }
 
 run 0 "$alloc" --quick trees cfrac-peak
@@ -56,7 +56,7 @@ grep -q '^cfrac-cpu' "$tmp/out" && fail "a line that was not asked for"
 grep -q -E '^Boehm +- \(not built\)$' "$tmp/out" || fail "a missing peer is not shown"
 grep -q -E '^trees +ms .*\| +- +- ' "$tmp/out" || fail "a missing peer has no dash"
 
-check=$("$tmp/bench/gort/alloc" trees 2 quick | sed -n 's/^check //p')
+check=$("$tmp/bench/gort/loads" trees 2 quick | sed -n 's/^check //p')
 peer mimalloc "echo wall 1; echo check $check"
 run 0 "$alloc" --quick trees
 grep -q -E '^trees +ms .*\| +1\.0 +[0-9.]+ <=1\.5  NO' "$tmp/out" || fail "a goal is not judged"

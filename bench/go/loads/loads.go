@@ -25,10 +25,13 @@ func (t *tree) walk() uint64 {
 
 var longLived *tree
 
-func trees() {
+func trees(pauses bool) {
 	maxDepth := 20
 	if quick {
 		maxDepth = 14
+	}
+	if pauses {
+		pausesBegin()
 	}
 	begin()
 	sum := mix(0, bottomUp(maxDepth+1).walk())
@@ -51,6 +54,9 @@ func trees() {
 		total += n
 	}
 	end(float64(total))
+	if pauses {
+		pausesEnd("")
+	}
 	check(sum)
 }
 

@@ -1,4 +1,4 @@
-// The loads of bench/loads, in Go: alloc LOAD PROCS [quick], or alloc version.
+// The loads of bench/loads, in Go: loads LOAD PROCS [quick], or loads version.
 //
 // Written for Go 1.19 and later.
 //
@@ -91,13 +91,25 @@ var loads = map[string]func(){
 	"large-heap":      largeHeap,
 	"mark-tree":       func() { marking(false) },
 	"mark-random":     func() { marking(true) },
-	"trees":           trees,
+	"trees":           func() { trees(false) },
+	"trees-pauses":    func() { trees(true) },
 	"larson":          larson,
 	"xmalloc":         xmalloc,
 	"scratch":         scratch,
 	"fragment-runs":   func() { fragment(true, true) },
 	"fragment-idle":   func() { fragment(true, false) },
 	"fragment-single": func() { fragment(false, true) },
+	"nodes-order":     func() { nodes(false) },
+	"nodes-random":    func() { nodes(true) },
+	"ring":            ring,
+	"heap":            heap,
+	"garbage-4":       func() { garbageLoad(4) },
+	"garbage-16":      func() { garbageLoad(16) },
+	"garbage-64":      func() { garbageLoad(64) },
+	"parked":          parked,
+	"deep":            deep,
+	"hogs":            hogs,
+	"barrier":         barrier,
 }
 
 func main() {
@@ -106,7 +118,7 @@ func main() {
 		return
 	}
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: alloc LOAD PROCS [quick]")
+		fmt.Fprintln(os.Stderr, "usage: loads LOAD PROCS [quick]")
 		os.Exit(2)
 	}
 	procs, _ = strconv.Atoi(os.Args[2])
