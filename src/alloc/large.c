@@ -24,6 +24,7 @@ static struct span *large_span(const struct shape *s, bool *observe)
         mcache_prepare_for_sweep(p->mcache);
         struct span *sp = span_alloc_large(p->mcache, s->size, s->align, s->noscan);
         if (sp != NULL) {
+            mcache_large_allocated(p->mcache, sp);
             sp->large_type = (const struct gort_type *)(uintptr_t)s->layout;
             *observe = mcache_observe_bytes(p->mcache, span_elem_size(sp));
             return sp; /* pinned */

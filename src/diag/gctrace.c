@@ -4,9 +4,9 @@
  *     gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu,
  *         #->#-># MB, # MB goal, # MB stacks, # MB globals, # P
  *
- * clock: getting all threads to stop, marking, and the rest of the pause.  cpu: the same; marking
- * is given as assists / marker threads / idle ones.  MB: heap when marking began, when it ended,
- * and what of it was live.  While marking stops the world, assists and idle marking do not exist.
+ * clock: the first stop, marking, and the last stop; while marking stops the world, getting all threads
+ * to stop, marking, and the rest of the pause.  cpu: the same; marking is given as assists / dedicated and
+ * fractional workers / idle ones.  MB: heap when marking began, when it ended, and what was live.
  *
  * Answers to: gcMarkTermination in mgc.go, which prints it.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -47,7 +47,7 @@ static unsigned long megabytes(uint64_t bytes)
 void gctrace_print(const struct gc_cycle_record *r, double share)
 {
     struct print p;
-    int64_t stop = r->stopped - r->stop_begin, mark = r->mark_end - r->stopped;
+    int64_t stop = r->mark_begin - r->stop_begin, mark = r->mark_end - r->mark_begin;
     int64_t rest = r->started - r->mark_end;
     print_init(&p, STDERR_FILENO);
     print_fmt(&p, "gc %lu @%.3fs %d%%:", (unsigned long)r->number,
@@ -58,8 +58,8 @@ void gctrace_print(const struct gc_cycle_record *r, double share)
     print_ms(&p, " ms clock, ", stop * r->procs);
     print_ms(&p, "+0/", (int64_t)r->cpu);
     print_ms(&p, "/0+", rest * r->procs);
-    print_fmt(&p, " ms cpu, %lu->%lu->%lu MB, ", megabytes(r->heap_before),
-              megabytes(r->heap_before), megabytes(r->heap_marked));
+    print_fmt(&p, " ms cpu, %lu->%lu->%lu MB, ", megabytes(r->heap_before), megabytes(r->heap_end),
+              megabytes(r->heap_marked));
     if (r->goal_before == UINT64_MAX)
         print_fmt(&p, "no goal, ");
     else
@@ -79,9 +79,11 @@ static double share_of_cpu(uint64_t cpu, const struct gc_cycle_record *r)
 
 static void on_cycle(const struct gc_cycle_record *r)
 {
-    histogram_add(&events.pauses, (int64_t)r->pause);
-    histogram_add(&events.stopping, r->stopped - r->stop_begin);
-    histogram_add(&events.marking, r->mark_end - r->stopped);
+    for (uint32_t i = 0; i < r->stops; i++) {
+        histogram_add(&events.pauses, (int64_t)r->pauses[i]);
+        histogram_add(&events.stopping, (int64_t)r->stopping[i]);
+    }
+    histogram_add(&events.marking, r->mark_end - r->mark_begin);
     atomic_store_relaxed(&events.scan_stacks, r->stacks);
     atomic_store_relaxed(&events.scan_globals, r->globals);
     atomic_store_relaxed(&events.scan_heap, r->scan_work);

@@ -28,6 +28,8 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "gc/gc.h"
+#include "gc/mark.h"
+#include "heap/heap.h"
 #include "gort/mem.h"
 #include "sched/sched.h"
 #include "sched/stw.h"
@@ -43,11 +45,20 @@ void barrier_read_counts(struct barrier_counts *out)
     out->logged = atomic_load_relaxed(&counts.logged);
 }
 
-/* While marking runs beside the program this shades every word; with marking stopped the flag is on
- * only in tests, who observe. */
+static void queue_words(const struct barrier_buffer *b)
+{
+    struct word_sink k;
+    sink_begin(&k);
+    for (uint32_t i = 0; i < b->n; i++)
+        sink_add(&k, b->entry[i]);
+    sink_end(&k);
+}
+
+/* Markers look at the words later.  When nobody marks, the flag is on only in tests, who observe. */
 static never_inline void buffer_flush(struct barrier_buffer *b)
 {
     if (barrier_observer != NULL) barrier_observer(b->entry, b->n);
+    if (heap_marking()) queue_words(b);
     atomic_fetch_add_relaxed(&counts.flushes, 1);
     atomic_fetch_add_relaxed(&counts.logged, b->n);
     b->n = 0;

@@ -206,12 +206,17 @@ static struct place in_root(enum root_kind k)
     return (struct place){ (unsigned)k + 1 };
 }
 
+static void see_list(const struct root_list *l, enum root_kind k)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        see_words(l->a[i].lo, l->a[i].hi, in_root(k));
+}
+
 static void see_data(void)
 {
-    const struct root_list *data = roots_data();
     struct root_range r;
-    for (uint32_t i = 0; i < data->n; i++)
-        see_words(data->a[i].lo, data->a[i].hi, in_root(ROOT_DATA));
+    see_list(roots_program(), ROOT_DATA);
+    see_list(roots_libraries(), ROOT_LIBRARIES);
     for (size_t i = 0; roots_registered_at(i, &r); i++)
         see_words(r.lo, r.hi, in_root(ROOT_RANGES));
     for (struct m *m = m_all(); m != NULL; m = m->all_next)

@@ -1,38 +1,73 @@
 /* The collection cycle.
  *
- * The state of the collector, and who moves it.  `cycle` counts cycles begun; all edges are taken by
- * the one thread that holds `busy`, on whichever goroutine asked for the cycle:
+ * The state of the collector, and who moves it.  `cycle` counts cycles begun, `ended` those marked.  All
+ * edges are taken by a thread that holds `busy`, on the goroutine that it happens to run:
  *
- *      gc_collect: busy taken, still wanted
- *   OFF --------------------------------------> FINISH SWEEP --> PREPARE (helpers, loader's lock)
- *    ^                                          world runs        world runs; this thread counts as
- *    |                                                            stopped while it waits
- *    |  world_start                                                          |
- *    |                                                                       | world_stop
- *   SWEEPING <-------- MARKTERM <------------------ MARK <-------------------+
- *    world runs         world stopped                world stopped, all markers
+ *      begin_or_share: still wanted                         world_stop
+ *   OFF ------------------------> FINISH SWEEP -> PREPARE --------------> STOPPED 1
+ *    ^  (allocation, gort_gc, ..)   world runs     world runs                |
+ *    |                                                                       | begin_stopped
+ *    | end_stopped: all is marked                                            v
+ *   STOPPED 2 <----------------------------------------------------------- MARK
+ *    |          gc_try_end: it looks as if nothing were left                 ^   world runs; markers:
+ *    |          (who marks, helps or waits)                                  |   workers, assists, those
+ *    +-----------------------------------------------------------------------+   who wait for the cycle
+ *                 end_stopped: too much is left for a stop
  *
- *   OFF, SWEEPING  gc_phase is GC_OFF; they differ only in what is left to sweep.
- *   MARK           every cache is published, so each slot is known to be allocated or free; no span
- *                  is made or freed; mark bits are 0 at first and rise.
- *   MARKTERM       everything reachable is marked; live bytes, goal and trigger are set; the sweep
- *                  generation rises; all caches are flushed.  Allocation here is fatal.
- *   From before the stop until the world runs the loader's lock is held: dataroots.c, Note [The
+ *   OFF        gc_phase is GC_OFF; the world runs, and sweeps.
+ *   STOPPED 1  every cache is published, so each slot is known to be allocated or free; mark bits are 0.
+ *              Snapshots of roots without barriers are taken; barrier on, allocation black, stacks grey.
+ *   MARK       gc_phase is GC_MARK.  No span is swept or freed.
+ *   STOPPED 2  barrier buffers are emptied, what they and late scans left is marked.  Then GC_MARKTERM:
+ *              live bytes, goal and trigger are set, the sweep generation rises, caches are flushed.
+ *   GORTDEBUG=gcstoptheworld=1 marks in STOPPED 1, with helper threads, and goes on to GC_MARKTERM there.
+ *   From before STOPPED 1 until the world runs the loader's lock is held: dataroots.c, Note [The
  *   loader's lock].
  *
- * A concurrent mark will split MARK into two stops with a world that runs between them; everything
- * that needs a place for that is there: phase, sweep generations, barrier buffers, stacks' scanned
- * cycle.
+ * Note [Snapshot].  An object that is reachable at STOPPED 1, or allocated since, is not freed by this
+ * cycle.  Allocated since: Note [Black slots] in heap/mcache.c, and large ones likewise.  Reachable at
+ * STOPPED 1: let x be one, and p a path to it, from a root along words of objects, as it was in that stop.
+ * By induction along p every object of it is marked, or there is work queued that will mark it, when
+ * STOPPED 2 finds no work:
+ *   - The root word.  Words of libraries' data, registered ranges, thread-locals and
+ *     records are read in STOPPED 1.  Words of stacks and registers are read as they were then: Note [No
+ *     grey stack runs] in sched/grey.c.  Words of the program's data are read later: when the word was
+ *     overwritten before that, the store logged what it overwrote; the first such store logged the word
+ *     as it was in the snapshot.
+ *   - The next object.  Its predecessor is marked and was white at STOPPED 1 (all were), and allocated
+ *     before: so it is scanned after it is marked, whole.  The word in it that leads on is read as it was,
+ *     or was overwritten since, and logged.
+ *   - Stores without barrier go into a goroutine's own local variables, and into new objects before any
+ *     other goroutine sees them: the first are not read after their stack was scanned, the second never;
+ *     neither is a word of p, but for local variables of a stack that is still grey: nobody runs on it.
+ *   - Logging and storing are in one section, and the flag is the same throughout: Note [Test and store are
+ *     one] in gc/barrier.c.  Logged words are in a buffer of a P or M until it is full or STOPPED 2 empties
+ *     it; from there, as words of stacks, in the queue of words (gc/work.c).
+ *   - Pointers that leave a record outside the heap are logged (DESIGN 4, rule 9), as are those that a weak
+ *     reference hands out: those are the only ways to an object that is on no path p.
+ * Nothing depends on what is stored: the deletion half of the barrier alone is needed, because no stack is
+ * grey while its goroutine runs.  The stored word is logged too, for the sake of programs whose own roots
+ * have no barrier.
+ * STOPPED 2 is what makes this sound, not the way there: that nothing seems left is a hint, and a wrong one
+ * costs a stop.  Who scans or marks is in a critical section, or in state RUNTIME, throughout, and holds
+ * no work outside of it (mark_some): so in a stop all work is in the queues or in barrier buffers.
+ *
+ * Note [Who ends a cycle].  Whoever finds that nothing seems left tries (gc_try_end): a worker or an assist
+ * whose marker ran dry, and those who wait for the cycle.  One of the markers is the last to be counted out
+ * of `working`, after it gave its work away; it, or a later one, sees the count at 0 and the queues empty.
+ * Stopped threads that are yet to scan their own stacks are counted in own_stacks; the last one of
+ * them leaves words in the queue, which are work for others.
  *
  * Why the cycle runs on the thread that asked: allocation never switches goroutines (DESIGN 4, rule
  * 13), so a collector goroutine could not be waited for from malloc.  The goroutine's registers are
  * spilled and its stack frozen by call_on_system_stack, and it is scanned like any other.
  *
  * `busy` is a futex word and no runtime lock: it is held across stops and waits, outside critical
- * sections too; who waits for it counts as stopped.  Its holder does not park.
+ * sections too; who waits for it counts as stopped.  Its holder does not park.  It is free in MARK.
  *
  * Sharing: a request remembers `cycle` as it was when it was made.  Who gets busy and finds that a
- * cycle began since, has been served.
+ * cycle began since, is served by it, and waits for its end; one that marks already when the request is
+ * made is waited for, and another one begun.
  *
  * Memory order: busy's release pairs with its acquire; everything else changes while the world is
  * stopped, which orders it for all.
@@ -51,7 +86,7 @@
 #include "gc/checkmark.h"
 #include "gc/cycle.h"
 #include "gc/mark.h"
-#include "gc/pacer.h"
+#include "gc/pace.h"
 #include "gc/roots.h"
 #include "gc/scavenger.h"
 #include "gc/specials.h"
@@ -60,6 +95,10 @@
 #include "os/os.h"
 #include "sched/sched.h"
 #include "sched/stw.h"
+
+#define STEPS_IN_STOP 64      /* that the second stop may take */
+#define HELP_BYTES (256 * KB) /* scanned between two looks, by who waits for a cycle */
+#define HELP_WAIT_NS ((int64_t)50000)
 
 uint32_t gc_phase;
 uint64_t gc_trigger = UINT64_MAX;
@@ -72,6 +111,8 @@ static struct {
     uint32_t busy;                 /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
     uint32_t enabled;              /* atomic; set once, when the background goroutines run */
     uint64_t cycle;                /* atomic; cycles begun; moved by the holder of busy */
+    uint64_t ended;                /* atomic; of these, marked; in the stop that ends marking */
+    uint32_t progress;             /* futex: rises when a cycle has ended; atomic */
     int percent;                   /* atomic; the holder of busy */
     int64_t boot;                  /* os_now of gc_init */
     int64_t last_end;              /* atomic; os_now at the end of the last cycle */
@@ -115,24 +156,19 @@ void cycle_unlock(void)
 static void pace(void)
 {
     struct gc_cycle_record *r = &gc.record;
-    struct pacer_input in = {
-        .marked = r->heap_marked, .stacks = r->stacks, .globals = r->globals, .percent = gc.percent
-    };
-    struct pacer_output out = pacer_compute(&in);
-    r->goal_after = out.goal;
+    struct pace_goals g = pace_goals(r->heap_marked, gc_debug.stoptheworld != 0);
+    r->goal_after = g.goal;
     if (!atomic_load_relaxed(&gc.enabled)) return;
-    uint64_t limited = scavenger_limit_goal(r->heap_marked);
-    if (limited < out.goal) r->goal_after = limited;
-    if (limited < out.trigger) out.trigger = limited;
+    if (gc_phase != GC_OFF) return; /* the end of the cycle will look again */
     scavenger_pace(r->goal_after);
-    atomic_store_relaxed(&gc_trigger, out.trigger); /* a threshold: orders nothing */
-    heap_sweep_pace(out.trigger);
+    atomic_store_relaxed(&gc_trigger, g.trigger); /* a threshold: orders nothing */
+    heap_sweep_pace(g.trigger);
 }
 
 int gc_set_percent(int percent)
 {
     cycle_lock();
-    int old = gc.percent;
+    int old = pace_set_percent(percent);
     atomic_store_relaxed(&gc.percent, percent < 0 ? -1 : percent);
     pace();
     totals_goal(gc.record.goal_after);
@@ -189,37 +225,95 @@ static uint64_t expected_live(const struct gc_cycle_record *r)
     return last > r->heap_before / 8 ? last : r->heap_before / 8;
 }
 
-static void mark_phase_stw(struct gc_cycle_record *r)
+static void begin_stw(struct gc_cycle_record *r)
 {
     if (!heap_sweep_done()) throw_msg("a collection begins before the last one was swept");
     each_cache(mcache_publish);
     r->heap_before = heap_live();
     if (gc_debug.gccheck) validate_stw("before", true);
+    pace_begin_stw(r);
     set_phase_stw(GC_MARK);
-    mark_run_stw(r->procs, expected_live(r), &gc.result);
 }
 
-static void term_phase_stw(struct gc_cycle_record *r)
+static void read_result(struct gc_cycle_record *r)
 {
-    set_phase_stw(GC_MARKTERM);
-    r->mark_end = os_now();
-    if (gc_debug.gccheckmark) checkmark_run_stw(r->number);
     r->heap_marked = gc.result.bytes;
     r->objects = gc.result.objects;
     r->scan_work = gc.result.scan_work;
     r->stacks = gc.result.root_bytes[ROOT_STACKS];
-    r->globals = gc.result.root_bytes[ROOT_DATA] + gc.result.root_bytes[ROOT_RANGES] +
-                 gc.result.root_bytes[ROOT_TLS];
+    r->globals = gc.result.root_bytes[ROOT_DATA] + gc.result.root_bytes[ROOT_LIBRARIES] +
+                 gc.result.root_bytes[ROOT_RANGES] + gc.result.root_bytes[ROOT_TLS];
     r->markers = gc.result.markers;
     r->overflows = gc.result.overflows;
     memcpy(r->root_jobs, gc.result.root_jobs, sizeof r->root_jobs);
+}
+
+/* Everything reachable is marked. */
+static void term_stw(struct gc_cycle_record *r)
+{
+    set_phase_stw(GC_MARKTERM);
+    if (gc_debug.gccheckmark) checkmark_run_stw(r->number);
+    read_result(r);
+    r->heap_end = heap_live();
+    pace_end_stw(r);
     heap_live_set_stw(r->heap_marked);
     scavenger_cycle_stw(r->goal_before);
-    pace();
     heap_sweepgen_advance_stw();
     each_cache(mcache_flush);
     if (gc_debug.gccheck) validate_stw("after", false);
     set_phase_stw(GC_OFF);
+    pace();
+}
+
+static void note_stop(struct gc_cycle_record *r, const struct stop_result *stop)
+{
+    r->started = os_now();
+    r->stopping[r->stops] = (uint64_t)(stop->stopped - stop->begin);
+    r->pauses[r->stops] = (uint64_t)(r->started - stop->begin);
+    r->pause += r->pauses[r->stops++];
+}
+
+/* ---- beside the program ------------------------------------------------------------------------- */
+
+static void marking_on_stw(void)
+{
+    atomic_store_relaxed(&gc_trigger, UINT64_MAX);
+    mark_begin_stw();
+    heap_set_marking_stw(true);
+    barrier_set_stw(true);
+    each_cache(mcache_mark_begin_stw);
+}
+
+static void marking_off_stw(void)
+{
+    barrier_set_stw(false);
+    heap_set_marking_stw(false);
+    for (int i = 0; i < p_count(); i++)
+        mcache_mark_end_stw(p_at(i)->mcache, &gc.result.bytes, &gc.result.objects);
+}
+
+/* The last stop.  A stop that finds much left lets the world go on, but for the last that there may be. */
+static void end_stopped(void *unused)
+{
+    (void)unused;
+    struct gc_cycle_record *r = &gc.record;
+    struct stop_result stop;
+    world_stop(STOP_GC_TERM, &stop);
+    barrier_flush_all_stw();
+    bool last = r->stops == GC_STOPS_MAX - 1;
+    if (mark_end_stw(last ? UINT64_MAX : STEPS_IN_STOP, &gc.result)) {
+        r->mark_end = stop.begin;
+        marking_off_stw();
+        term_stw(r);
+        note_stop(r, &stop);
+        r->cpu = gc.result.helper_cpu + r->pause;
+        totals_add(r, gc.percent);
+        atomic_store_release(&gc.ended, r->number); /* pairs with those who wait for it */
+    } else {
+        r->restarts++;
+        note_stop(r, &stop);
+    }
+    world_start();
 }
 
 /* Others may have begun the next cycle meanwhile: then that one looks. */
@@ -227,7 +321,7 @@ static void check_swept_stopped(void *arg)
 {
     (void)arg;
     world_stop(STOP_STATS, NULL);
-    if (heap_sweep_done()) validate_stw("after the sweep of", true);
+    if (gc_phase == GC_OFF && heap_sweep_done()) validate_stw("after the sweep of", true);
     world_start();
 }
 
@@ -240,21 +334,29 @@ void gc_check_swept(void)
 }
 
 /* In roots_hold_loader. */
-static void cycle_stopped(void *arg)
+static void begin_stopped(void *arg)
 {
     struct gc_cycle_record *r = arg;
     struct stop_result stop;
     world_stop(STOP_GC_MARK, &stop);
     int64_t cpu = os_thread_cpu();
     r->stop_begin = stop.begin;
-    r->stopped = stop.stopped;
+    r->stopped = r->mark_begin = stop.stopped;
     r->procs = p_count();
-    mark_phase_stw(r);
-    term_phase_stw(r);
-    r->cpu = gc.result.helper_cpu + (uint64_t)(os_thread_cpu() - cpu);
-    r->started = os_now();
-    r->pause = (uint64_t)(r->started - r->stop_begin);
-    totals_add(r, gc.percent);
+    begin_stw(r);
+    if (gc_debug.stoptheworld == 0) {
+        marking_on_stw();
+        note_stop(r, &stop);
+        r->mark_begin = r->started;
+    } else {
+        mark_run_stw(r->procs, expected_live(r), &gc.result);
+        r->mark_end = os_now();
+        term_stw(r);
+        note_stop(r, &stop);
+        r->cpu = gc.result.helper_cpu + (uint64_t)(os_thread_cpu() - cpu);
+        totals_add(r, gc.percent);
+        atomic_store_release(&gc.ended, r->number); /* pairs with those who wait for it */
+    }
     world_start();
 }
 
@@ -268,12 +370,12 @@ static void prepare_outside(void *unused)
     mark_prepare_helpers(p_count());
 }
 
-static void cycle_on_system(void *r)
+static void begin_on_system(void *r)
 {
-    roots_hold_loader(cycle_stopped, r);
+    roots_hold_loader(begin_stopped, r);
 }
 
-static void cycle_run(enum gc_cause cause)
+static void cycle_begin(enum gc_cause cause)
 {
     struct gc_cycle_record *r = &gc.record;
     uint64_t goal = r->goal_after;
@@ -287,9 +389,8 @@ static void cycle_run(enum gc_cause cause)
     crit_enter();
     m_wait_stoppable(prepare_outside, NULL);
     atomic_store_relaxed(&gc.cycle, r->number); /* compared after busy was taken */
-    call_on_system_stack(cycle_on_system, r);
+    call_on_system_stack(begin_on_system, r);
     crit_exit();
-    atomic_store_relaxed(&gc.last_end, r->started);
 }
 
 static bool heap_is_due(void)
@@ -311,22 +412,96 @@ static bool still_wanted(enum gc_cause cause, uint64_t seen)
     }
 }
 
-void gc_collect(enum gc_cause cause)
+static bool has_ended(uint64_t cycle)
 {
-    uint64_t seen = atomic_load_relaxed(&gc.cycle); /* an older value only shares less */
-    assert_that(crit_depth() == 0);
-    cycle_lock();
-    bool run = still_wanted(cause, seen);
+    return atomic_load_acquire(&gc.ended) >= cycle; /* pairs with the release in the stop */
+}
+
+/* Outside sections, without busy. */
+static void cycle_ended(const struct gc_cycle_record *r)
+{
+    atomic_store_relaxed(&gc.last_end, r->started);
+    atomic_fetch_add_seq(&gc.progress, 1);
+    os_futex_wake(&gc.progress, INT32_MAX);
+    sweeper_wake();
+    specials_wake();
+    if (gc_cycle_listener != NULL) gc_cycle_listener(r);
+}
+
+static void end_on_system(void *unused)
+{
+    if (gc_debug.gccheckmark)
+        roots_hold_loader(end_stopped, unused); /* it reads libraries' data again */
+    else
+        end_stopped(unused);
+}
+
+bool gc_try_end(void)
+{
     struct gc_cycle_record record = { .number = 0 }; /* scanned: no stale words */
-    if (run) {
-        cycle_run(cause);
+    cycle_lock();
+    bool ended = gc_phase == GC_MARK && mark_looks_done();
+    if (ended) {
+        call_on_system_stack(end_on_system, NULL);
+        ended = gc_phase == GC_OFF;
         record = gc.record;
     }
     cycle_unlock();
-    if (!run) return;
-    sweeper_wake();
-    specials_wake();
-    if (gc_cycle_listener != NULL) gc_cycle_listener(&record);
+    if (ended) cycle_ended(&record);
+    return ended;
+}
+
+static void wait_for_progress(void *seen)
+{
+    os_futex_wait(&gc.progress, *(uint32_t *)seen, HELP_WAIT_NS);
+}
+
+/* Marks until that cycle has ended.  Never switches goroutines. */
+static void help_until_ended(uint64_t cycle)
+{
+    while (!has_ended(cycle)) {
+        uint32_t seen = atomic_load_relaxed(&gc.progress);
+        bool left;
+        struct p *p = p_pin();
+        uint64_t done = heap_marking() ? mark_some(p, HELP_BYTES, &left) : 0;
+        p_unpin();
+        if (done != 0 || has_ended(cycle) || (mark_looks_done() && gc_try_end())) continue;
+        crit_enter();
+        m_wait_stoppable(wait_for_progress, &seen); /* others are at the last of it */
+        crit_exit();
+    }
+}
+
+/* Begins a cycle, if it is wanted.  Returns the number of one that serves, 0: none is needed. */
+static uint64_t begin_or_share(enum gc_cause cause)
+{
+    uint64_t seen = atomic_load_relaxed(&gc.cycle); /* an older value only shares less */
+    for (;;) {
+        cycle_lock();
+        if (gc_phase != GC_MARK) break;
+        uint64_t present = gc.cycle;
+        cycle_unlock();
+        if (cause == GC_CAUSE_HEAP || cause == GC_CAUSE_PERIODIC) return 0;
+        if (present != seen) return present;
+        help_until_ended(present); /* began before this call: not the one wanted */
+    }
+    bool run = still_wanted(cause, seen);
+    struct gc_cycle_record record = { .number = 0 }; /* scanned: no stale words */
+    if (run) {
+        cycle_begin(cause);
+        record = gc.record;
+    }
+    cycle_unlock();
+    if (!run) return 0; /* one that began since has ended */
+    if (has_ended(record.number)) cycle_ended(&record);
+    return record.number;
+}
+
+void gc_collect(enum gc_cause cause)
+{
+    assert_that(crit_depth() == 0);
+    uint64_t cycle = begin_or_share(cause);
+    if (cycle != 0 && cause != GC_CAUSE_HEAP) help_until_ended(cycle);
 }
 
 bool gc_period_over(int64_t now)
@@ -335,10 +510,22 @@ bool gc_period_over(int64_t now)
     return gc_percent() >= 0 && atomic_load_relaxed(&gc.enabled) && now - last >= GC_PERIOD_NS;
 }
 
+/* What was allocated is paid for with marking: Note [Assists] in pace.c. */
+static never_inline void assist(void)
+{
+    uint64_t cycle = atomic_load_relaxed(&gc.cycle); /* it marks, or has ended */
+    if (!pace_assist() && mark_looks_done()) gc_try_end();
+    if (unlikely(pace_is_beyond())) help_until_ended(cycle);
+}
+
 void gc_after_refill(void)
 {
-    sweep_pay();
-    if (unlikely(heap_is_due())) gc_collect(GC_CAUSE_HEAP);
+    if (heap_marking())
+        assist();
+    else if (unlikely(heap_is_due()))
+        gc_collect(GC_CAUSE_HEAP);
+    else
+        sweep_pay();
     specials_wake();
 }
 
@@ -358,12 +545,14 @@ void gc_init(const struct gc_options *o)
     totals_init(gc.boot);
     heap_set_hooks(&hooks);
     if (!work_init()) throw_msg("out of memory: no buffers for marking");
+    pace_init(gc.percent);
     pace();
     totals_goal(gc.record.goal_after);
 }
 
 static void p_gets_cache(struct p *p)
 {
+    if (!mark_make_marker(p)) throw_fmt("out of memory: no marker for P %u", p->id);
     if (p->mcache == NULL) {
         p->mcache = persistent_alloc(sizeof(struct mcache), CACHE_LINE, &heap->cache_bytes);
         if (p->mcache == NULL) throw_fmt("out of memory: no allocation cache for P %u", p->id);
@@ -375,8 +564,10 @@ static void p_gets_cache(struct p *p)
 /* The cache's record stays with the P's, for when it comes back. */
 static void p_loses_cache(struct p *p, struct p *heir)
 {
-    (void)heir;
     mcache_release(p->mcache);
+    heir->mcache->black_bytes += p->mcache->black_bytes;
+    heir->mcache->black_objects += p->mcache->black_objects;
+    p->mcache->black_bytes = p->mcache->black_objects = 0;
     barrier_flush_all_stw();
 }
 
@@ -386,6 +577,7 @@ void gc_hooks_fill(struct sched_hooks *h)
     h->p_destroy = p_loses_cache;
     h->g_dead = specials_goroutine_ended;
     h->thread_start = roots_read_tls;
+    h->g_scan = roots_scan_g;
 }
 
 void gc_start_background(void)

@@ -60,7 +60,7 @@
 #endif
 
 static struct {
-    struct root_list list;
+    struct root_list program, libraries;
     uint64_t adds, subs; /* the loader's counters when the list was read */
     bool read;
 } data; /* the holder of the cycle's semaphore */
@@ -98,13 +98,15 @@ static bool is_excluded(const char *path)
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)size;
-    (void)arg;
+    bool *first = arg; /* the program is */
+    struct root_list *list = *first ? &data.program : &data.libraries;
+    *first = false;
     if (is_excluded(info->dlpi_name)) return 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
         if (ph->p_type != PT_LOAD || (ph->p_flags & (PF_W | PF_R)) != (PF_W | PF_R)) continue;
         uintptr_t lo = info->dlpi_addr + ph->p_vaddr;
-        if (!root_list_add(&data.list, lo, lo + ph->p_memsz))
+        if (!root_list_add(list, lo, lo + ph->p_memsz))
             throw_msg("out of memory: no list of the program's data");
     }
     return 0;
@@ -113,8 +115,9 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 static void read_list(uint64_t adds, uint64_t subs)
 {
     if (data.read && adds == data.adds && subs == data.subs) return;
-    data.list.n = 0;
-    dl_iterate_phdr(add_object, NULL);
+    bool first = true;
+    data.program.n = data.libraries.n = 0;
+    dl_iterate_phdr(add_object, &first);
     data.adds = adds;
     data.subs = subs;
     data.read = true;
@@ -147,9 +150,14 @@ void roots_hold_loader(void (*fn)(void *), void *arg)
     m_wait_stoppable(hold_loader, &c);
 }
 
-const struct root_list *roots_data(void)
+const struct root_list *roots_program(void)
 {
-    return &data.list;
+    return &data.program;
+}
+
+const struct root_list *roots_libraries(void)
+{
+    return &data.libraries;
 }
 
 /* ---- thread-local storage ------------------------------------------------------------------------ */

@@ -18,6 +18,8 @@ struct gc_debug {
     uint32_t gcstress; /* collect at every n-th allocation; 0: off */
     bool gccheck;      /* validate heap and marks at every cycle */
     bool gccheckmark;  /* find everything reachable once more at every cycle: checkmark.h */
+    /* 1: marking stops the world; 2: sweeping too; 0: neither. */
+    uint32_t stoptheworld;
 };
 extern struct gc_debug gc_debug;
 /* How often each fired; atomic. */
@@ -70,6 +72,9 @@ void gc_collect(enum gc_cause cause);
 void gc_sweep_all(void);
 /* The same without yielding: for allocation. */
 void gc_sweep_all_nopark(void);
+/* Ends the cycle that marks, if nothing is left to mark.  false: it was not ended by this call.  On a
+ * goroutine, outside sections. */
+bool gc_try_end(void);
 /* For the refill path of malloc, outside sections: the periodic duties of an allocating thread. */
 void gc_after_refill(void);
 

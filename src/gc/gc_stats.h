@@ -21,29 +21,40 @@ const char *gc_cause_name(enum gc_cause c);
 
 /* Root jobs, by what they scan. */
 enum root_kind {
-    ROOT_DATA,     /* the program's writable data */
-    ROOT_RANGES,   /* registered ranges */
-    ROOT_TLS,      /* thread-local storage */
-    ROOT_STACKS,   /* goroutines: stacks, registers, waiter records */
-    ROOT_SPECIALS, /* records of finalizers, cleanups, weak references */
-    ROOT_RECORDS,  /* off-heap records of other floors */
+    ROOT_LIBRARIES, /* writable data of libraries */
+    ROOT_RANGES,    /* registered ranges */
+    ROOT_TLS,       /* thread-local storage */
+    ROOT_RECORDS,   /* off-heap records of other floors */
+    ROOT_DATA,      /* the program's writable data; from here on beside the program */
+    ROOT_STACKS,    /* goroutines: stacks, registers, waiter records */
+    ROOT_SPECIALS,  /* records of finalizers, cleanups, weak references */
     ROOT_KINDS
 };
+#define ROOT_FIRST_BESIDE ROOT_DATA /* those before are snapshots, taken in the first stop */
 const char *root_kind_name(enum root_kind k);
+
+/* A cycle stops the world at most so often; the last one marks what is left, however much. */
+#define GC_STOPS_MAX 8
 
 /* One cycle.  Times are os_now; durations ns; sizes bytes. */
 struct gc_cycle_record {
     uint64_t number; /* 1 for the first */
     enum gc_cause cause;
-    int64_t begin;            /* the thread decided to collect */
-    int64_t stop_begin;       /* the stop was asked for */
-    int64_t stopped;          /* all threads had stopped */
-    int64_t mark_end;         /* nothing grey was left */
-    int64_t started;          /* the world went on */
-    int64_t sweep_begin;      /* finishing the former sweep began (part of [begin, stop_begin)) */
-    uint64_t pause;           /* stop_begin to started */
+    int64_t begin;       /* the thread decided to collect */
+    int64_t stop_begin;  /* the stop was asked for */
+    int64_t stopped;     /* all threads had stopped */
+    int64_t mark_begin;  /* marking alone began: the world went on, if it did */
+    int64_t mark_end;    /* nothing grey was left; the second stop was asked for, if any */
+    int64_t started;     /* the world went on */
+    int64_t sweep_begin; /* finishing the former sweep began (part of [begin, stop_begin)) */
+    uint64_t pause;      /* of all stops together, each from when it was asked for */
+    uint64_t pauses[GC_STOPS_MAX];   /* each */
+    uint64_t stopping[GC_STOPS_MAX]; /* of each: until all threads had stopped */
+    uint32_t stops;                  /* how many: one, or two and one more for each restart */
+    uint32_t restarts;        /* stops that found too much left to mark, and let the world go on */
     uint64_t cpu;             /* CPU time of all markers, and of the stopper's other work */
     uint64_t heap_before;     /* heap_live when the world had stopped */
+    uint64_t heap_end;        /* ... and when marking had ended */
     uint64_t heap_marked;     /* ... of it live */
     uint64_t goal_before;     /* the goal this cycle had */
     uint64_t goal_after;      /* the next one's */

@@ -59,6 +59,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "gc/pace.h"
 #include "gc/roots.h"
 #include "heap/heap.h"
 #include "heap/persistent.h"
@@ -72,12 +73,15 @@
 #define HUNGRY_SLEEP_NS 500000 /* then asleep, looking again after this */
 #define ROUND_CLOSED 0x80000000u
 #define BYTES_PER_MARKER (512 * KB) /* of live heap, below which waking one more costs more */
+#define MARK_STEP 32        /* words or objects of a step: between two looks at who wants the P */
+#define MARK_SHARE 64       /* words worth sharing */
+#define MARK_SHARE_EVERY 16 /* steps between two looks whether others have work */
 #define RESCAN_PAGES ((size_t)512)
 #define RESCAN_JOBS_PER_ARENA (PAGES_PER_ARENA / RESCAN_PAGES)
 
 struct helper {
-    struct marker marker;
-    uint32_t seen; /* last value of mark.go it answered; own */
+    struct marker *marker; /* of the P that it stands in for */
+    uint32_t seen;         /* last value of mark.go it answered; own */
 } cache_aligned;
 
 /* Off-heap records hang here; the structure itself holds no collected pointer. */
@@ -92,7 +96,14 @@ static struct {
     uint32_t njobs;                   /* of the present round */
     bool rescan;                      /* the jobs are pieces of the heap */
     int nhelpers;                     /* the holder of the cycle's semaphore */
-    struct helper *helper[MAX_PROCS]; /* [i] stands in for P i; [0] is the stopper's */
+    int nrecords;                     /* markers ever made; the world is stopped, or boot */
+    struct marker *marker[MAX_PROCS]; /* [i] is P i's; never freed */
+    uintptr_t lo, bytes;              /* the heap when marking began; the stopper */
+    /* Beside the program. */
+    uint32_t working cache_aligned;        /* atomic; markers that may hold work */
+    uint32_t own_stacks;                   /* atomic; stopped threads that are to scan their own */
+    uint64_t direct_bytes, direct_objects; /* atomic; by mark_directly */
+    uint64_t ns;                           /* atomic; time of mark_some */
 } mark;
 
 void mark_overflowed(void)
@@ -177,6 +188,13 @@ static bool marker_job(struct marker *m)
     return true;
 }
 
+/* Takes work from what all share.  false: there is none. */
+static bool marker_more(struct marker *m)
+{
+    m->nwords = (uint32_t)work_words_get(m->words);
+    return m->nwords != 0 || marker_job(m) || work_get_global(m->w);
+}
+
 static void hungry_pause(uint32_t round)
 {
     if (round < HUNGRY_PAUSES) {
@@ -215,19 +233,24 @@ static bool marker_wait(struct marker *m)
     }
 }
 
+static void marker_count(struct marker *m)
+{
+    m->w->objects_marked += m->marked_objects;
+    m->w->bytes_marked += m->marked_bytes;
+    m->w->scan_work += m->scanned;
+    m->marked_objects = m->marked_bytes = m->scanned = 0;
+}
+
 static void marker_run(struct marker *m)
 {
     int64_t begin = os_thread_cpu();
     do {
         do
             marker_drain(m);
-        while (marker_job(m) || work_get_global(m->w));
+        while (marker_more(m));
     } while (marker_wait(m));
     work_dispose(m->w);
-    m->w->objects_marked += m->marked_objects;
-    m->w->bytes_marked += m->marked_bytes;
-    m->w->scan_work += m->scanned;
-    m->marked_objects = m->marked_bytes = m->scanned = 0;
+    marker_count(m);
     m->cpu += os_thread_cpu() - begin;
 }
 
@@ -238,7 +261,7 @@ static bool round_join(const struct helper *h)
 {
     uint32_t n = atomic_load_acquire(&mark.joined); /* pairs with round_begin */
     do {
-        if ((n & ROUND_CLOSED) != 0 || h->marker.id >= mark.nmarkers) return false;
+        if ((n & ROUND_CLOSED) != 0 || h->marker->id >= mark.nmarkers) return false;
     } while (!atomic_cas_acqrel(&mark.joined, &n, n + 1)); /* pairs with round_close */
     return true;
 }
@@ -252,30 +275,40 @@ static void helper_main(void *arg)
             os_futex_wait(&mark.go, h->seen, -1);
         h->seen = go;
         if (!round_join(h)) continue;
-        marker_run(&h->marker);
+        marker_run(h->marker);
         atomic_fetch_add_acqrel(&mark.left, 1); /* pairs with round_finish */
         os_futex_wake(&mark.left, 1);
     }
+}
+
+bool mark_make_marker(struct p *p)
+{
+    int id = (int)p->id;
+    if (id < mark.nrecords) return true;
+    struct marker *m = persistent_alloc(sizeof *m, CACHE_LINE, &heap->meta);
+    if (m == NULL) return false;
+    m->id = (uint32_t)id;
+    m->w = &p->gcwork;
+    mark.marker[id] = m;
+    mark.nrecords = id + 1;
+    return true;
 }
 
 static struct helper *helper_record(int id)
 {
     struct helper *h = persistent_alloc(sizeof *h, CACHE_LINE, &heap->meta);
     if (h == NULL) return NULL;
-    h->marker.id = (uint32_t)id;
+    h->marker = mark.marker[id];
     h->seen = atomic_load_relaxed(&mark.go); /* no round begins while helpers are made */
     return h;
 }
 
 void mark_prepare_helpers(int nprocs)
 {
-    if (mark.helper[0] == NULL && (mark.helper[0] = helper_record(0)) == NULL)
-        throw_msg("out of memory: no record for a marker");
     for (int i = mark.nhelpers + 1; i < nprocs; i++) {
         struct helper *h = helper_record(i);
         /* Without memory or threads the cycle goes on with the markers there are. */
         if (h == NULL || os_thread_create(helper_main, h, HELPER_STACK) != 0) return;
-        mark.helper[i] = h;
         mark.nhelpers = i;
     }
 }
@@ -287,18 +320,20 @@ int mark_helpers(void)
 
 /* ---- the stopper ------------------------------------------------------------------------------ */
 
-static void marker_reset(struct marker *m, int id, uintptr_t lo, uintptr_t hi)
+static void marker_reset(struct marker *m, bool single)
 {
+    uint32_t id = m->id;
+    struct gcwork *w = m->w;
     memset(m, 0, offsetof(struct marker, words));
-    m->id = (uint32_t)id;
-    m->w = &p_at(id)->gcwork;
-    m->lo = lo;
-    m->bytes = hi - lo;
-    m->single = mark.nmarkers == 1;
+    m->id = id;
+    m->w = w;
+    m->lo = mark.lo;
+    m->bytes = mark.bytes;
+    m->single = single;
     m->w->bytes_marked = m->w->objects_marked = m->w->scan_work = m->w->flushed = 0;
 }
 
-static void markers_reset(void)
+static void markers_reset(bool single)
 {
     uintptr_t lo = UINTPTR_MAX, hi = 0;
     for (size_t i = 0; i < arena_count(); i++) {
@@ -308,8 +343,11 @@ static void markers_reset(void)
         if (a->base + ARENA_BYTES > hi) hi = a->base + ARENA_BYTES;
     }
     if (hi == 0) lo = 0;
-    for (uint32_t i = 0; i < mark.nmarkers; i++)
-        marker_reset(&mark.helper[i]->marker, (int)i, lo, hi);
+    mark.lo = lo;
+    mark.bytes = hi - lo;
+    mark.direct_bytes = mark.direct_objects = mark.ns = 0;
+    for (int i = 0; i < mark.nrecords; i++)
+        marker_reset(mark.marker[i], single);
 }
 
 static void round_begin(uint32_t njobs, bool rescan)
@@ -342,14 +380,14 @@ static void round_finish(void)
 static void mark_round(uint32_t njobs, bool rescan)
 {
     round_begin(njobs, rescan);
-    marker_run(&mark.helper[0]->marker);
+    marker_run(mark.marker[0]);
     round_finish();
 }
 
 static void collect_result(struct mark_result *out)
 {
-    for (uint32_t i = 0; i < mark.nmarkers; i++) {
-        struct marker *m = &mark.helper[i]->marker;
+    for (int i = 0; i < mark.nrecords; i++) {
+        struct marker *m = mark.marker[i];
         out->bytes += m->w->bytes_marked;
         out->objects += m->w->objects_marked;
         out->scan_work += m->w->scan_work;
@@ -360,6 +398,9 @@ static void collect_result(struct mark_result *out)
             out->root_jobs[k] += m->root_jobs[k];
         }
     }
+    out->bytes += mark.direct_bytes;
+    out->objects += mark.direct_objects;
+    out->root_bytes[ROOT_STACKS] = roots_stack_bytes();
     out->markers = atomic_load_relaxed(&mark.joined) & ~ROUND_CLOSED; /* of the last round */
 }
 
@@ -370,17 +411,169 @@ static uint32_t useful_markers(int nprocs, uint64_t expected)
     return (uint32_t)(n < most ? n : most);
 }
 
-void mark_run_stw(int nprocs, uint64_t expected, struct mark_result *out)
+static void rescan_overflows(struct mark_result *out)
 {
-    memset(out, 0, sizeof *out);
-    mark.nmarkers = useful_markers(nprocs, expected);
-    markers_reset();
-    mark_round(roots_prepare_stw(), false);
     while (mark.overflow != 0) {
         out->overflows++;
         mark_round((uint32_t)(arena_count() * RESCAN_JOBS_PER_ARENA), true);
     }
+}
+
+void mark_run_stw(int nprocs, uint64_t expected, struct mark_result *out)
+{
+    memset(out, 0, sizeof *out);
+    mark.nmarkers = useful_markers(nprocs, expected);
+    markers_reset(mark.nmarkers == 1);
+    mark_round(roots_prepare_stw(), false);
+    rescan_overflows(out);
     collect_result(out);
+}
+
+/* ---- beside the program ----------------------------------------------------------------------- */
+
+void mark_heap_range(uintptr_t *lo, uintptr_t *bytes)
+{
+    *lo = mark.lo; /* written in stops */
+    *bytes = mark.bytes;
+}
+
+void mark_own_stack_scanned(void)
+{
+    atomic_fetch_sub_relaxed(&mark.own_stacks,
+                             1); /* a hint: the second stop waits for the thread */
+}
+
+void mark_directly(uintptr_t word)
+{
+    struct span *s;
+    uint32_t i;
+    uintptr_t base;
+    if (!span_find_object(word, &s, &i, &base) || !span_is_slot_allocated(s, i)) return;
+    span_note_mark(s);
+    if (!span_mark(s, i)) return;
+    atomic_fetch_add_relaxed(&mark.direct_objects, 1);
+    atomic_fetch_add_relaxed(&mark.direct_bytes, span_elem_size(s));
+    mark_overflowed();
+}
+
+bool marker_step(struct marker *m)
+{
+    for (int i = 0; i < MARK_STEP; i++) {
+        if (m->nwords != 0) {
+            marker_see(m, m->words[--m->nwords]);
+            continue;
+        }
+        uintptr_t obj = work_get(m->w);
+        if (obj != 0) {
+            scan_object(m, obj);
+            continue;
+        }
+        marker_flush(m);
+        if (m->nwords == 0 && work_is_empty(m->w) && !marker_more(m)) return false;
+    }
+    return true;
+}
+
+/* What the queue has no memory for is marked here and now. */
+void marker_release(struct marker *m)
+{
+    do {
+        marker_flush(m);
+        size_t given = work_words_put(m->words, m->nwords);
+        if (given == m->nwords) {
+            m->nwords = 0;
+        } else {
+            memmove(m->words, m->words + given, (m->nwords - given) * sizeof m->words[0]);
+            m->nwords -= (uint32_t)given;
+            while (m->nwords != 0)
+                mark_directly(m->words[--m->nwords]);
+        }
+    } while (m->nwords != 0);
+    work_dispose(m->w);
+}
+
+bool mark_has_work(void)
+{
+    return !work_global_is_empty() || atomic_load_relaxed(&mark.next_job) < mark.njobs;
+}
+
+/* Read in this order: who gives work away does so before it stops working. */
+bool mark_looks_done(void)
+{
+    return atomic_load_seq(&mark.working) == 0 && atomic_load_seq(&mark.own_stacks) == 0 &&
+           !mark_has_work();
+}
+
+/* A share for markers that have none, and threads for idle Ps. */
+static void share(struct marker *m)
+{
+    if (!work_global_is_empty()) return;
+    if (m->nwords > MARK_SHARE) {
+        uint32_t half = m->nwords / 2;
+        half = (uint32_t)work_words_put(m->words, half);
+        memmove(m->words, m->words + half, (m->nwords - half) * sizeof m->words[0]);
+        m->nwords -= half;
+    } else {
+        work_balance(m->w);
+    }
+}
+
+uint64_t mark_some(struct p *p, uint64_t budget, bool *left)
+{
+    struct marker *m = mark.marker[p->id];
+    assert_that(crit_depth() != 0 && heap_marking() && m->nwords == 0);
+    uint64_t begin = m->scanned + m->w->scan_work, done = 0;
+    int64_t start = os_now();
+    *left = true;
+    atomic_fetch_add_seq(&mark.working, 1);
+    for (uint32_t n = 0; done < budget && !crit_is_pending(); n++) {
+        if (!marker_step(m)) {
+            *left = false;
+            break;
+        }
+        if (n % MARK_SHARE_EVERY == MARK_SHARE_EVERY - 1) share(m);
+        done = m->scanned + m->w->scan_work - begin;
+    }
+    done = m->scanned + m->w->scan_work - begin;
+    marker_release(m);
+    pacer_scanned(&pace_shared, PACER_SCAN_HEAP, done);
+    atomic_fetch_add_relaxed(&mark.ns, (uint64_t)(os_now() - start));
+    atomic_fetch_sub_seq(&mark.working, 1);
+    return done;
+}
+
+void mark_begin_stw(void)
+{
+    mark.nmarkers = 1;
+    markers_reset(false);
+    mark.njobs = roots_prepare_stw();
+    mark.rescan = false;
+    mark.done = mark.overflow = 0;
+    work_pool.hungry = 0;
+    g_grey_all_stw();
+    for (uint32_t job = 0; job < roots_stopped_jobs(); job++)
+        roots_scan_job(mark.marker[0], job);
+    mark.next_job = roots_stopped_jobs();
+    mark.own_stacks = roots_scan_waiting_stw();
+    marker_release(mark.marker[0]);
+}
+
+bool mark_end_stw(uint64_t steps, struct mark_result *out)
+{
+    struct marker *m = mark.marker[0];
+    bool more = true;
+    for (uint64_t i = 0; i < steps && more; i++)
+        more = marker_step(m);
+    marker_release(m);
+    if (more) return false;
+    memset(out, 0, sizeof *out);
+    mark.nmarkers = 1;
+    rescan_overflows(out);
+    for (int i = 0; i < mark.nrecords; i++)
+        marker_count(mark.marker[i]);
+    collect_result(out);
+    out->helper_cpu = mark.ns;
+    return true;
 }
 
 uint64_t gc_marker_bytes(int i)

@@ -53,13 +53,6 @@ void mark_overflowed(void);
 
 /* ---- one object ----------------------------------------------------------------------------- */
 
-/* The first mark in s: notes it in the arena, for who looks for spans without any. */
-static inline void mark_first(struct span *s)
-{
-    atomic_store_relaxed(&s->any_mark, 1u); /* several markers may: the same */
-    arena_bit_set(arena_of(s->base)->mark_pages, s->base);
-}
-
 static inline void marker_marked_large(struct marker *m, struct span *s)
 {
     m->marked_bytes += s->npages << PAGE_SHIFT;
@@ -103,7 +96,7 @@ reads_foreign_words static inline void scan_now(struct marker *m, uintptr_t obj,
 /* The slot has just become marked: counts it, and queues what is to be scanned. */
 static inline void marker_marked(struct marker *m, struct span *s, uint32_t index)
 {
-    if (unlikely(atomic_load_relaxed(&s->any_mark) == 0)) mark_first(s);
+    span_note_mark(s);
     m->marked_objects++;
     if (unlikely(span_is_large(s))) {
         marker_marked_large(m, s);
@@ -157,14 +150,63 @@ void marker_flush(struct marker *m);
 
 /* Words of roots: program data, ranges, records. */
 void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi);
-/* Words of stacks and registers: a word that equals an object's end marks the object too. */
-void scan_stack_words(struct marker *m, uintptr_t lo, uintptr_t hi);
+/* Words on their way to the queue of words: of stacks and barriers, whose owners do not mark
+ * themselves. */
+#define SINK_WORDS 253 /* as in one buffer */
+struct word_sink {
+    uintptr_t lo, bytes; /* every arena when marking began: other words are dropped */
+    size_t n;
+    uintptr_t words[SINK_WORDS];
+};
+void sink_begin(struct word_sink *k);
+/* Queues what is left. */
+void sink_end(struct word_sink *k);
+static inline void sink_add(struct word_sink *k, uintptr_t word)
+{
+    if (word - k->lo >= k->bytes) return;
+    if (unlikely(k->n == SINK_WORDS)) sink_end(k);
+    k->words[k->n++] = word;
+}
+/* Words of stacks and registers: a word that equals an object's end stands for the object too. */
+void scan_stack_words(struct word_sink *k, uintptr_t lo, uintptr_t hi);
 /* Once, at boot. */
 void scan_init(void);
 /* An object, or one oblet of a large one, that the queue held. */
 void scan_object(struct marker *m, uintptr_t obj);
 
+/* ---- beside the program (mark.c) -------------------------------------------------------------- */
+
+/* Every arena that was there when marking began lies in [*lo, *lo + *bytes). */
+void mark_heap_range(uintptr_t *lo, uintptr_t *bytes);
+/* Marks what word points to, if it is an object, without a marker: for want of memory to queue it. */
+void mark_directly(uintptr_t word);
+/* A thread that was stopped has scanned its own stack. */
+void mark_own_stack_scanned(void);
+/* Takes a step: a few words, an object, a root job, a buffer.  false: this marker holds nothing and
+ * found nothing. */
+bool marker_step(struct marker *m);
+/* Gives everything that it holds to the global lists. */
+void marker_release(struct marker *m);
+/* Marks with the marker of the calling thread's P, which is pinned, until about `budget` bytes were
+ * scanned, or a stop or somebody else wants the P, or nothing is to be had.  Returns bytes scanned, and
+ * in *left whether it left off before it ran out of work. */
+uint64_t mark_some(struct p *p, uint64_t budget, bool *left);
+/* Is there work that nobody has taken?  A hint. */
+bool mark_has_work(void);
+/* Does nobody have work, as far as can be told from outside?  A hint: the second stop looks again. */
+bool mark_looks_done(void);
+/* World stopped: roots are prepared, snapshots taken, all stacks grey.  Then marking may go on beside
+ * the program. */
+void mark_begin_stw(void);
+struct mark_result;
+/* World stopped, barrier buffers emptied: marks what is left, at most so many steps.  false: that was not
+ * enough.  true: everything reachable is marked; *out is filled in. */
+bool mark_end_stw(uint64_t steps, struct mark_result *out);
+
 /* ---- the cycle's side (mark.c), world stopped unless said otherwise ---------------------------- */
+
+/* P's marker, made with the P.  false: no memory. */
+bool mark_make_marker(struct p *p);
 
 struct mark_result {
     uint64_t bytes, objects, scan_work;

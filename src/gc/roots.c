@@ -12,7 +12,8 @@
  * one counter.  Memory is cut into jobs while the world is stopped, into a list that keeps its
  * memory from cycle to cycle.
  *
- * A large stack is one job of one marker: what it points to is shared all the same.
+ * A stack is scanned into the queue of words (scan_g), by markers or by who will run on it; a large one by
+ * one thread: what it points to is shared all the same.
  *
  * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold addresses
  * of spans, and no objects: a span's address that was left in a parked frame kept the object that came
@@ -33,7 +34,9 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "gc/gc.h"
+#include "gc/pace.h"
 #include "gc/specials.h"
+#include "heap/heap.h"
 #include "gort/mem.h"
 #include "os/os.h"
 #include "sched/sched.h"
@@ -44,14 +47,17 @@ static struct {
     struct root_list registered;    /* lock */
     struct root_list blocks;        /* pieces of memory, of kinds DATA, RANGES, TLS; the cycle's */
     uint32_t first[ROOT_KINDS + 1]; /* number of the first job of each kind; the cycle's */
+    uint32_t data_block;            /* in blocks: the first one of ROOT_DATA; the cycle's */
+    uint64_t stack_bytes;           /* atomic */
     gc_record_roots records[GC_RECORD_ROOTS]; /* constant after boot */
     uint32_t nrecords;
 } roots = { .lock = LOCK_INIT(RANK_ROOTS) };
 
 const char *root_kind_name(enum root_kind k)
 {
-    static const char *const names[ROOT_KINDS] = { "data",   "ranges",   "thread-locals",
-                                                   "stacks", "specials", "records" };
+    static const char *const names[ROOT_KINDS] = { "libraries", "ranges", "thread-locals",
+                                                   "records",   "data",   "stacks",
+                                                   "specials" };
     return k < ROOT_KINDS ? names[k] : "unknown";
 }
 
@@ -179,9 +185,12 @@ uint32_t roots_prepare_stw(void)
 {
     uint32_t n[ROOT_KINDS], total = 0;
     roots.blocks.n = 0;
-    n[ROOT_DATA] = cut_list(roots_data());
+    roots.stack_bytes = 0;
+    n[ROOT_LIBRARIES] = cut_list(roots_libraries());
     n[ROOT_RANGES] = cut_list(&roots.registered);
     n[ROOT_TLS] = cut_thread_locals();
+    roots.data_block = roots.blocks.n;
+    n[ROOT_DATA] = cut_list(roots_program());
     n[ROOT_STACKS] = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
     n[ROOT_SPECIALS] = specials_root_jobs_stw();
     n[ROOT_RECORDS] = roots.nrecords;
@@ -198,45 +207,78 @@ uint32_t roots_prepare_stw(void)
 static uint64_t scan_block(struct marker *m, const struct root_range *r)
 {
     scan_words(m, r->lo, r->hi);
+    pacer_scanned(&pace_shared, PACER_SCAN_GLOBALS, r->hi - r->lo);
     return r->hi - r->lo;
 }
 
 /* What hangs on a goroutine's record: DESIGN 4, rule 9. */
-static void scan_g_record(struct marker *m, struct g *g)
+static void scan_g_record(struct word_sink *k, struct g *g)
 {
-    marker_see(m, (uintptr_t)g->arg);
-    marker_see(m, (uintptr_t)g->wake_param);
-    marker_see(m, (uintptr_t)g->defers);
+    sink_add(k, (uintptr_t)g->arg);
+    sink_add(k, (uintptr_t)g->wake_param);
+    sink_add(k, (uintptr_t)g->defers);
     for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link) {
-        marker_see(m, (uintptr_t)s->elem);
-        marker_see(m,
-                   (uintptr_t)s->object); /* who waits at it may hold a copy that is gone by now */
+        sink_add(k, (uintptr_t)s->elem);
+        sink_add(k, (uintptr_t)s->object); /* who waits at it may hold a copy that is gone by now */
     }
 }
 
-static uint64_t scan_g(struct marker *m, struct g *g)
+/* Nobody runs on its stack: the world is stopped, or it is claimed (sched/grey.c). */
+void roots_scan_g(struct g *g)
 {
     struct scan_range r[G_RANGES];
-    int n = g_scan_ranges_stw(g, r);
+    struct word_sink k;
     uint64_t bytes = 0;
-    if (g->no_objects) return 0;
-    if (g->status != G_DEAD) scan_g_record(m, g);
-    for (int i = 0; i < n; i++) {
-        scan_stack_words(m, r[i].lo, r[i].hi);
-        bytes += r[i].hi - r[i].lo;
+    bool was_stopped = g->status == G_RUNNING;
+    if (!g->no_objects && g->status != G_DEAD) {
+        int n = g_scan_ranges_stw(g, r);
+        sink_begin(&k);
+        scan_g_record(&k, g);
+        for (int i = 0; i < n; i++) {
+            scan_stack_words(&k, r[i].lo, r[i].hi);
+            bytes += r[i].hi - r[i].lo;
+        }
+        sink_end(&k);
+        atomic_fetch_add_relaxed(&roots.stack_bytes, bytes);
+        pacer_scanned(&pace_shared, PACER_SCAN_STACKS, bytes);
     }
-    return bytes;
+    if (was_stopped && heap_marking()) mark_own_stack_scanned();
 }
 
-static uint64_t scan_stacks(struct marker *m, uint32_t job)
+uint64_t roots_stack_bytes(void)
+{
+    return atomic_load_relaxed(&roots.stack_bytes); /* a statistic */
+}
+
+uint32_t roots_scan_waiting_stw(void)
+{
+    uint32_t stopped = 0;
+    for (struct m *m = m_all(); m != NULL; m = m->all_next) {
+        struct g *g = m->curg;
+        if (g == NULL || g->status != G_RUNNING) continue;
+        if (m != m_self() && atomic_load_relaxed(&m->state) != M_BLOCKING) { /* as it stopped */
+            stopped++;
+            continue;
+        }
+        roots_scan_g(g);
+        g_scanned_stw(g);
+    }
+    return stopped;
+}
+
+static void scan_stacks(uint32_t job)
 {
     uint32_t end = (job + 1) * ROOT_JOB_STACKS, size = g_table_size();
-    uint64_t bytes = 0;
     for (uint32_t i = job * ROOT_JOB_STACKS; i < end && i < size; i++) {
         struct g *g = g_at(i);
-        if (g != NULL) bytes += scan_g(m, g);
+        if (g == NULL) continue;
+        if (!heap_marking()) {
+            roots_scan_g(g);
+        } else if (g_scan_claim(g)) {
+            roots_scan_g(g);
+            g_scanned(g);
+        }
     }
-    return bytes;
 }
 
 void roots_each_record(gc_emit_range emit, void *arg)
@@ -252,6 +294,11 @@ static void emit_record(uintptr_t lo, uintptr_t hi, void *arg)
     m->root_bytes[ROOT_RECORDS] += hi - lo;
 }
 
+uint32_t roots_stopped_jobs(void)
+{
+    return roots.first[ROOT_FIRST_BESIDE];
+}
+
 void roots_scan_job(struct marker *m, uint32_t job)
 {
     int k = 0;
@@ -260,13 +307,16 @@ void roots_scan_job(struct marker *m, uint32_t job)
     uint32_t i = job - roots.first[k];
     m->root_jobs[k]++;
     switch ((enum root_kind)k) {
-    case ROOT_DATA:
+    case ROOT_LIBRARIES:
     case ROOT_RANGES:
     case ROOT_TLS:
         m->root_bytes[k] += scan_block(m, &roots.blocks.a[job]);
         break;
+    case ROOT_DATA:
+        m->root_bytes[k] += scan_block(m, &roots.blocks.a[roots.data_block + i]);
+        break;
     case ROOT_STACKS:
-        m->root_bytes[k] += scan_stacks(m, i);
+        scan_stacks(i);
         break;
     case ROOT_SPECIALS:
         specials_scan_job(m, i);

@@ -30,8 +30,9 @@ bool root_list_add(struct root_list *l, uintptr_t lo, uintptr_t hi);
  * comes or goes meanwhile.  The holder of the cycle's semaphore, in a critical section; waits for the
  * lock stoppably.  Note [The loader's lock] in dataroots.c. */
 void roots_hold_loader(void (*fn)(void *), void *arg);
-/* Writable data of the program and its libraries: valid inside roots_hold_loader. */
-const struct root_list *roots_data(void);
+/* Writable data of the program, and of its libraries: read inside roots_hold_loader. */
+const struct root_list *roots_program(void);
+const struct root_list *roots_libraries(void);
 /* On a thread itself, in state BLOCKING: notes its thread-local storage in m->tls. */
 void roots_read_tls(struct m *m);
 
@@ -39,10 +40,19 @@ void roots_read_tls(struct m *m);
 
 /* Divides all roots into jobs; how many. */
 uint32_t roots_prepare_stw(void);
+/* So many of them, the first, are to be scanned in this stop: snapshots. */
+uint32_t roots_stopped_jobs(void);
 /* Scans one; any marker. */
 void roots_scan_job(struct marker *m, uint32_t job);
 /* Emits the words of all off-heap records of other floors: for checkmark.c. */
 void roots_each_record(gc_emit_range emit, void *arg);
+/* Marking will run beside the program: scans goroutines whose threads wait inside the runtime, this one's
+ * too.  Returns how many will scan their own when they are released. */
+uint32_t roots_scan_waiting_stw(void);
+/* What goroutine g holds, to the queue of words: sched_hooks.g_scan. */
+void roots_scan_g(struct g *g);
+/* Bytes of stacks scanned in this cycle; atomic. */
+uint64_t roots_stack_bytes(void);
 
 /* Registered ranges: gort_root_add, gort_root_remove (roots.c). */
 void roots_init(void);

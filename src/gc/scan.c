@@ -12,8 +12,9 @@
  * So a word of a stack or register also marks the object that ends where it points.  Words in
  * memory do not: there the program stored them, and a pointer past the end does not keep an object.
  *
- * Memory order: words are read with relaxed loads (plain here: the world is stopped); the layout word
- * was published by the allocation's release.
+ * Memory order: words are read whole, beside the program that stores them: any value that a word has had
+ * since marking began will do (Note [Snapshot] in cycle.c).  The layout word was published by the
+ * allocation's release, or the object is black and not scanned.
  *
  * Answers to: scanobject, scanblock, scanConservative in mgcmark.go; typePointers in mbitmap.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -37,24 +38,39 @@ reads_foreign_words void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi
         marker_see(m, word_at(p));
 }
 
-/* Note [One past the end]: the object, if there is one, whose slot ends at word. */
-static void mark_ending_at(struct marker *m, uintptr_t word)
+/* ---- stacks: words, to be looked at later ----------------------------------------------------- */
+
+void sink_begin(struct word_sink *k)
+{
+    mark_heap_range(&k->lo, &k->bytes);
+    k->n = 0;
+}
+
+void sink_end(struct word_sink *k)
+{
+    size_t done = work_words_put(k->words, k->n);
+    for (; done < k->n; done++) /* no memory for them */
+        mark_directly(k->words[done]);
+    k->n = 0;
+}
+
+/* Note [One past the end]: does an object's slot end at word? */
+static bool ends_object(uintptr_t word)
 {
     struct span *s;
     uint32_t i;
     uintptr_t base;
-    if (span_find_object(word - 1, &s, &i, &base) && base + span_elem_size(s) == word)
-        marker_mark(m, word - 1, s);
+    return span_find_object(word - 1, &s, &i, &base) && base + span_elem_size(s) == word;
 }
 
-reads_foreign_words void scan_stack_words(struct marker *m, uintptr_t lo, uintptr_t hi)
+reads_foreign_words void scan_stack_words(struct word_sink *k, uintptr_t lo, uintptr_t hi)
 {
     for (uintptr_t p = align_up(lo, WORD_SIZE); p + WORD_SIZE <= hi; p += WORD_SIZE) {
         uintptr_t word = word_at(p);
-        if (word - m->lo > m->bytes) /* the last object's end is one past the heap */
+        if (word - k->lo > k->bytes) /* the last object's end is one past the heap */
             continue;
-        marker_see(m, word);
-        mark_ending_at(m, word);
+        sink_add(k, word);
+        if (ends_object(word)) sink_add(k, word - 1);
     }
 }
 

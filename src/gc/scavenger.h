@@ -36,6 +36,9 @@ int64_t scavenger_next(const struct scavenger_budget *b, int procs);
  * between two cycles at least, limit or not. */
 uint64_t scavenger_runway(uint64_t marked);
 
+/* A cycle that begins because the limit is near lets the program allocate so much until it ends. */
+#define SCAVENGER_CYCLE_RUNWAY (512 * KB)
+
 /* ---- the goroutine ------------------------------------------------------------------------------ */
 
 /* On a goroutine, once. */

@@ -135,10 +135,25 @@ never_inline uintptr_t work_get_slow(struct gcwork *w)
     return w->first->n == 0 ? 0 : w->first->obj[--w->first->n];
 }
 
+/* No empty buffer is left, and no memory for one: two full ones.  false: others have the rest. */
+static bool take_two_full(struct gcwork *w)
+{
+    struct workbuf *a = buffer_of(lfstack_pop(&work_pool.full));
+    struct workbuf *b = a != NULL ? buffer_of(lfstack_pop(&work_pool.full)) : NULL;
+    if (b == NULL) {
+        if (a != NULL) lfstack_push(&work_pool.full, &a->node);
+        return false;
+    }
+    w->first = a;
+    w->second = b;
+    return true;
+}
+
 bool work_get_global(struct gcwork *w)
 {
-    if (work_global_is_empty() || !work_ready(w)) return false;
+    if (lfstack_empty(&work_pool.full)) return false;
     assert_that(work_is_empty(w));
+    if (!work_ready(w)) return take_two_full(w);
     struct workbuf *b = buffer_of(lfstack_pop(&work_pool.full));
     if (b == NULL) return false;
     assert_that(b->n != 0);
@@ -187,4 +202,32 @@ void work_dispose(struct gcwork *w)
     buffer_dispose(w, w->first);
     buffer_dispose(w, w->second);
     w->first = w->second = NULL;
+}
+
+/* ---- words ------------------------------------------------------------------------------------- */
+
+size_t work_words_put(const uintptr_t *words, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        struct workbuf *b = empty_buffer();
+        if (b == NULL) break;
+        b->n = n - done < WORKBUF_ENTRIES ? n - done : WORKBUF_ENTRIES;
+        memcpy(b->obj, words + done, b->n * sizeof b->obj[0]);
+        done += b->n;
+        lfstack_push(&work_pool.words, &b->node);
+    }
+    return done;
+}
+
+size_t work_words_get(uintptr_t *to)
+{
+    if (lfstack_empty(&work_pool.words)) return 0;
+    struct workbuf *b = buffer_of(lfstack_pop(&work_pool.words));
+    if (b == NULL) return 0;
+    size_t n = b->n;
+    memcpy(to, b->obj, n * sizeof b->obj[0]);
+    b->n = 0;
+    lfstack_push(&work_pool.empty, &b->node);
+    return n;
 }

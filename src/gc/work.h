@@ -1,4 +1,5 @@
-/* The queue of grey objects: two buffers per marker, and global lists of full and empty buffers.
+/* The queue of grey objects: two buffers per marker, and global lists of full and empty buffers; and
+ * words that nobody has looked at yet.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -12,6 +13,7 @@
 struct work_pool {
     struct lfstack full cache_aligned;  /* buffers with objects */
     struct lfstack empty cache_aligned; /* buffers without */
+    struct lfstack words cache_aligned; /* buffers with words, of which some point to objects */
     uint32_t hungry cache_aligned;      /* atomic; markers that wait for a full buffer (mark.c) */
     uint64_t bytes;                     /* atomic; memory of all buffers */
     uint64_t fail_after; /* test: so many more allocations succeed; UINT64_MAX: off */
@@ -51,7 +53,14 @@ static inline bool work_is_empty(const struct gcwork *w)
 }
 static inline bool work_global_is_empty(void)
 {
-    return lfstack_empty(&work_pool.full);
+    return lfstack_empty(&work_pool.full) && lfstack_empty(&work_pool.words);
 }
+
+/* Words that may point to objects, for markers to look at: from stacks, barriers, and markers that must
+ * leave off.  Any thread in a critical section.  Returns how many were taken over: fewer than n when there
+ * is no memory. */
+size_t work_words_put(const uintptr_t *words, size_t n);
+/* Takes a buffer of them, at most WORKBUF_ENTRIES words; 0: there is none. */
+size_t work_words_get(uintptr_t *to);
 
 #endif

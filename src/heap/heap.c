@@ -80,6 +80,11 @@ void heap_sweepgen_advance_stw(void)
     heap_sweep_pace_begin_stw();
 }
 
+void heap_set_marking_stw(bool on)
+{
+    atomic_store_relaxed(&heap->marking, on); /* seen by all when the world runs again */
+}
+
 void heap_hold_records_stw(bool hold)
 {
     heap->hold_reuse = hold;

@@ -39,7 +39,8 @@ struct heap_class_totals {
 /* Laid out by who writes what: read-mostly fields, the lock and what it guards, the sweepers' line, the
  * allocating Ps' lines. */
 struct heap {
-    uint32_t sweepgen;         /* changed with the world stopped only */
+    uint32_t sweepgen; /* changed with the world stopped only */
+    uint32_t marking;  /* objects are allocated marked; changed with the world stopped only */
     struct heap_params params; /* constant after boot, as are the hooks */
     struct heap_hooks hooks;
     struct heap_observe observe; /* changed with the world stopped only: mcache.h */
@@ -117,6 +118,15 @@ static inline uint32_t heap_sweepgen(void)
  * (heap_sweep_done) and all caches published; caches are flushed by their owners before they
  * allocate again (mcache_prepare_for_sweep) or by the stopper.  World stopped. */
 void heap_sweepgen_advance_stw(void);
+/* Is the program running while marking is on?  Then what is allocated is marked: Note [Black slots]
+ * in mcache.c. */
+static inline bool heap_marking(void)
+{
+    return unlikely(atomic_load_relaxed(&heap->marking) !=
+                    0); /* changes with the world stopped only */
+}
+/* World stopped; followed by mcache_mark_begin_stw or mcache_mark_end_stw of every cache. */
+void heap_set_marking_stw(bool on);
 /* While held, freed span records are not reused (no record changes its meaning under a marker):
  * on at STW 1, off at STW 2. */
 void heap_hold_records_stw(bool hold);

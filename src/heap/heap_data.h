@@ -196,6 +196,10 @@ struct mcache {
     uint64_t refills;                        /* spans taken from the central lists */
     uint64_t windows;                        /* windows loaded from a span already cached */
     uint64_t samples;                        /* allocations that were to be observed */
+    /* Note [Black slots] in mcache.c: marked by allocation in this cycle, open windows' free slots
+     * included until it ends. */
+    uint64_t black_bytes, black_objects;
+    int64_t assist_bytes; /* charged to heap_live while marking, not paid for yet: gc/pace.c */
 };
 
 _Static_assert(offsetof(struct mcache, fast) == 0, "the inline prefix comes first");

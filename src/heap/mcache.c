@@ -14,6 +14,15 @@
  * count; what is unused is given back when the span is returned, unless a cycle ended in between,
  * which set heap_live to what was marked.  Charges gather in the cache up to MCACHE_LIVE_STEP.
  *
+ * Note [Black slots].  While marking runs beside the program, what is allocated is marked, and never
+ * scanned: its pointers are to objects that were reachable when marking began, or are black too
+ * (Note [Snapshot] in gc/cycle.c).  The fast path must not pay for that.  So the free slots of a window are
+ * marked when it is opened, all at once; those of windows that are open when marking begins, in that
+ * stop; and the marks of slots that nobody took are cleared again when the window is given up, at the
+ * latest in the stop that ends marking.  The current tiny block is marked too, for there is room in it.
+ * A marker that meets a word into such a slot takes it for marked;
+ * one into a slot of a window not yet opened, for free (Note [Slots and windows]): neither touches it.
+ *
  * Invariants:
  *   1. spans[i] is the sentinel, or an in-use span with sweepgen g + 3 (g + 1 after the
  *      generation rose), in no set, and in no other cache; so are those of the batches, of which the
@@ -99,6 +108,70 @@ static void zero_window(const struct span *s, uint32_t window, uint64_t free)
     }
 }
 
+/* ---- black slots ------------------------------------------------------------------------------- */
+
+static void blacken(struct mcache *c, struct span *s, unsigned window, uint64_t slots)
+{
+    uint64_t n = bits_popcount64(slots);
+    span_note_mark(s);
+    atomic_fetch_or_relaxed(&s->mark_bits[window], slots); /* markers set others of the word */
+    c->black_objects += n;
+    c->black_bytes += n * s->elem_size;
+}
+
+/* What is open and was not taken is free again. */
+static void unblacken(struct mcache *c, unsigned spc)
+{
+    struct span *s = c->spans[spc];
+    uint64_t slots = open_slots(c, spc), n = bits_popcount64(slots);
+    if (slots == 0) return;
+    atomic_fetch_and_relaxed(&s->mark_bits[c->next_window[spc] - 1u], ~slots);
+    c->black_objects -= n;
+    c->black_bytes -= n * s->elem_size;
+}
+
+/* Objects may still be packed into the current tiny block, whatever becomes of those that are in it. */
+static void blacken_tiny_block(struct mcache *c)
+{
+    uintptr_t block = c->fast.tiny & (((uint64_t)1 << GORT_TINY_COUNT_SHIFT) - 1);
+    struct span *s;
+    uint32_t i;
+    uintptr_t base;
+    if (block == 0 || !span_find_object(block - 1, &s, &i, &base) || span_is_marked(s, i)) return;
+    blacken(c, s, i / 64, (uint64_t)1 << i % 64);
+}
+
+void mcache_mark_begin_stw(struct mcache *c)
+{
+    c->black_bytes = c->black_objects = 0;
+    c->assist_bytes = 0;
+    blacken_tiny_block(c);
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        if (open_slots(c, i) != 0)
+            blacken(c, c->spans[i], c->next_window[i] - 1u, open_slots(c, i));
+}
+
+void mcache_mark_end_stw(struct mcache *c, uint64_t *bytes, uint64_t *objects)
+{
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        unblacken(c, i);
+    *bytes += c->black_bytes;
+    *objects += c->black_objects;
+    c->black_bytes = c->black_objects = 0;
+}
+
+void mcache_large_allocated(struct mcache *c, struct span *s)
+{
+    if (likely(!heap_marking())) return;
+    span_note_mark(s);
+    (void)span_mark(s, 0);
+    c->black_objects++;
+    c->black_bytes += s->npages << PAGE_SHIFT;
+    c->assist_bytes += (int64_t)(s->npages << PAGE_SHIFT);
+}
+
+/* ---- windows, opened --------------------------------------------------------------------------- */
+
 bool mcache_next_window(struct mcache *c, unsigned spc)
 {
     struct span *s = c->spans[spc];
@@ -108,6 +181,7 @@ bool mcache_next_window(struct mcache *c, unsigned spc)
         uint64_t free = span_free_slots(s, w, s->free_index);
         if (free == 0) continue;
         zero_window(s, w, free);
+        if (heap_marking()) blacken(c, s, w, free);
         c->next_window[spc] = (uint8_t)(w + 1);
         open->base = (char *)s->base + (size_t)w * 64 * s->elem_size;
         c->held[spc] = free;
@@ -154,6 +228,7 @@ static int64_t unused_bytes(const struct span *s)
 static void charge(struct mcache *c, int64_t bytes)
 {
     c->live += bytes;
+    if (heap_marking()) c->assist_bytes += bytes;
 }
 
 static void publish_live(struct mcache *c)
@@ -459,6 +534,7 @@ static void flush_class(struct mcache *c, unsigned spc)
     return_batch(c, spc);
     if (s == &span_empty) return;
     withdraw(c, spc);
+    if (heap_marking()) unblacken(c, spc); /* the P goes away */
     publish_class(c, spc);
     set_empty(c, spc);
     /* A stale span's slots are not in heap_live any more. */

@@ -87,6 +87,13 @@ void mcache_observe_stw(struct mcache *c);
 /* An object of `bytes`, allocated apart from windows (a large one): is it to be observed? */
 bool mcache_observe_bytes(struct mcache *c, size_t bytes);
 
+/* Marking beside the program begins: everything was published.  It ends: what was allocated meanwhile is
+ * added to *bytes and *objects.  World stopped; after heap_set_marking_stw. */
+void mcache_mark_begin_stw(struct mcache *c);
+void mcache_mark_end_stw(struct mcache *c, uint64_t *bytes, uint64_t *objects);
+/* A large object was allocated in span s, which its P pinned: black, while marking. */
+void mcache_large_allocated(struct mcache *c, struct span *s);
+
 /* Writes the windows' state to the spans (free_index, alloc_count), so that every slot can be classified
  * (Note [Slots and windows]), what was charged to heap_live, and the statistics to the heap's totals;
  * gives batches back.  The cache stays usable. */

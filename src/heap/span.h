@@ -72,6 +72,13 @@ static inline bool span_mark(struct span *s, uint32_t index)
 {
     return gcbits_set(s->mark_bits, index);
 }
+/* The span has a mark: notes it in the arena, for who looks for spans without any. */
+static inline void span_note_mark(struct span *s)
+{
+    if (atomic_load_relaxed(&s->any_mark) != 0) return;
+    atomic_store_relaxed(&s->any_mark, 1u); /* several markers may: the same */
+    arena_bit_set(arena_of(s->base)->mark_pages, s->base);
+}
 /* Bit for each word of the page, LAYOUT_BITMAP only: Note [Span tail]. */
 static inline uint64_t *span_pointer_bitmap(const struct span *s)
 {

@@ -115,6 +115,7 @@ static void requeue(struct m *m, struct g *g)
 static void come_back(struct m *m, struct g *g)
 {
     m_leave_blocking_state(m, M_USER);
+    g_about_to_run(g);
     g_set_status(g, G_RUNNING);
     if (!p_take_idle(m)) requeue(m, g);
     /* A stop that began while the state was BLOCKING sent no signal; one that began since did. */

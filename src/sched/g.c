@@ -140,6 +140,10 @@ void g_init_common(struct g *g)
     g->cxa_globals[0] = g->cxa_globals[1] = 0;
     g->extra_lo = g->extra_hi = 0;
     g->asan_fake_stack = NULL;
+    /* Nothing of it is to be scanned: what it will hold, its maker holds.  The fence: who sees the status
+     * that follows sees this. */
+    atomic_store_relaxed(&g->scanned_cycle, atomic_load_relaxed(&sched.scan_cycle));
+    atomic_fence_release();
 }
 
 static void g_main(void *arg)

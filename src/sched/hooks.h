@@ -20,8 +20,9 @@ struct sched_hooks {
     void (*p_idle)(struct p *p);
     /* A goroutine of the program ended, on its own M, before its record is reused. */
     void (*g_dead)(struct g *g);
-    /* Before a goroutine runs: scan its stack if it is grey.  Later; NULL until then. */
-    void (*g_switch_in)(struct g *g);
+    /* Scans what a goroutine holds, which is claimed (grey.c).  In a critical section or state RUNTIME,
+     * perhaps in a signal handler, perhaps without a P. */
+    void (*g_scan)(struct g *g);
     /* On a thread of the runtime or an attached one, before it runs user code: note its
      * thread-local storage in m->tls. */
     void (*thread_start)(struct m *m);

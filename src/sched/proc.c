@@ -83,7 +83,6 @@ static force_inline void g_make_current(struct m *m, struct g *g)
     m->curg = g;
     atomic_store_relaxed(&m->p->gs_run, m->p->gs_run + 1);
     g_set_status(g, G_RUNNING);
-    if (unlikely(sched_hooks.g_switch_in != NULL)) sched_hooks.g_switch_in(g);
     arch_tls_set_g(g);
 }
 
@@ -115,7 +114,7 @@ static force_inline struct g *next_local(struct m *m)
     if (unlikely(atomic_load_relaxed(&sched.exiting))) return NULL;
     if (unlikely(p->gs_run % LOOK_AROUND == LOOK_AROUND - 1)) return NULL;
     struct g *next = runq_get(p);
-    if (next != NULL && unlikely(next->locked_m != NULL)) {
+    if (next != NULL && unlikely(next->locked_m != NULL || g_is_grey(next))) {
         runq_put(p, next, true);
         return NULL;
     }
@@ -150,6 +149,7 @@ void switch_from(struct m *m, struct g *g)
 /* From the system stack to g; returns when some goroutine of this M comes back. */
 static void execute(struct m *m, struct g *g)
 {
+    g_about_to_run(g);
     g_make_current(m, g);
     /* USER before the look at world_stopping: Note [Thread states]. */
     m_set_state(m, M_USER);

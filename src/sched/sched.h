@@ -44,6 +44,12 @@ static force_inline uint32_t crit_depth(void)
     return arch_crit_word() & ~GORT_CRIT_PENDING;
 }
 
+/* A stop, or somebody who wants the P, waits for the section to end. */
+static inline bool crit_is_pending(void)
+{
+    return unlikely((arch_crit_word() & GORT_CRIT_PENDING) != 0);
+}
+
 /* Critical section with a P: p_pin enters a section and returns this thread's P, taking one first
  * when the thread has none (attached threads; later: threads that computed for too long).  May
  * wait for a P on its own thread; never switches goroutines. */
@@ -139,6 +145,18 @@ void p_resize_stw(int n);
  * scannable.  Not a switch: the same goroutine goes on.  In a critical section throughout (entered
  * here). */
 void call_on_system_stack(void (*fn)(void *), void *arg);
+
+/* ---- grey stacks (grey.c) --------------------------------------------------------------------- */
+
+/* All stacks are grey from now on.  World stopped. */
+void g_grey_all_stw(void);
+/* A marker's claim: true when g waits on a grey stack that nobody scans yet; then it does not run before
+ * g_scanned.  In a critical section. */
+bool g_scan_claim(struct g *g);
+void g_scanned(struct g *g);
+/* World stopped: g, which was scanned in the stop. */
+void g_scanned_stw(struct g *g);
+bool g_is_scanned(const struct g *g);
 
 /* ---- blocking ------------------------------------------------------------------------------- */
 

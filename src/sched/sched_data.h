@@ -98,10 +98,12 @@ struct g {
     struct g *sched_link;    /* on a run queue or free list; that list's lock */
     void *wake_param;        /* the waker's message, e.g. the sudog chosen; set before g_ready */
 
-    /* Collector: Note [No grey stack runs].  The last cycle whose scan of this stack is complete, and
-     * the claim of whoever scans now.  atomic; unused while marking stops the world. */
+    /* Collector: Note [No grey stack runs] in grey.c.  sched.scan_cycle when the scan of this stack was
+     * complete, or one less while somebody scans.  atomic. */
     uint32_t scanned_cycle;
-    uint32_t scan_claim;
+
+    int64_t assist_credit; /* bytes that it may allocate while marking; below 0: it owes; own */
+    uint32_t assist_cycle; /* the cycle that this is about; own */
 
     void (*fn)(void *);
     void *arg;

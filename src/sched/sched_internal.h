@@ -69,6 +69,8 @@ struct sched {
     uint32_t ncomputing;   /* atomic; threads that run a goroutine whose P was taken */
     uint64_t retakes, retakes_refused; /* atomic; counters */
 
+    uint32_t
+        scan_cycle;   /* atomic; even: Note [No grey stack runs]; changed with the world stopped */
     uint32_t exiting; /* atomic; set once by sched_main_done */
     struct note main_note;
 
@@ -147,6 +149,20 @@ static inline void g_set_status(struct g *g, enum g_status s)
 }
 void g_init_common(struct g *g);
 void g_prepare(struct g *g, void (*fn)(void *), void *arg, uint64_t goid, const char *name);
+
+/* ---- grey.c --------------------------------------------------------------------------------- */
+/* Has this cycle not scanned the stack yet? */
+static inline bool g_is_grey(const struct g *g)
+{
+    return unlikely(atomic_load_acquire(&g->scanned_cycle) !=
+                    atomic_load_relaxed(&sched.scan_cycle)); /* acquire pairs with g_blacken */
+}
+/* Scans it, or waits until whoever scans it is through.  In a critical section or state RUNTIME. */
+void g_blacken(struct g *g);
+static force_inline void g_about_to_run(struct g *g)
+{
+    if (g_is_grey(g)) g_blacken(g);
+}
 
 /* ---- stw.c, preempt.c ----------------------------------------------------------------------- */
 /* Nonzero: the epoch of a stop that is on.  Note [Thread states]. */

@@ -54,6 +54,7 @@ struct sched_hooks sched_hooks = {
     .find_mark_work = no_work,
     .p_idle = no_p,
     .g_dead = no_g,
+    .g_scan = no_g,
     .thread_start = no_m,
     .world_stopped = no_op,
     .world_starting = no_op,
@@ -72,7 +73,7 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(find_mark_work);
     TAKE(p_idle);
     TAKE(g_dead);
-    TAKE(g_switch_in);
+    TAKE(g_scan);
     TAKE(thread_start);
     TAKE(world_stopped);
     TAKE(world_starting);

@@ -92,6 +92,17 @@ void world_note_progress(void)
     if (atomic_load_seq(&world.sleeping)) os_futex_wake(&world.progress, 1);
 }
 
+/* The goroutine that this thread was stopped in does not go on before its stack is scanned: Note [No grey
+ * stack runs].  Meanwhile the thread counts as running, and a stop waits for it. */
+static void scan_own(struct m *m)
+{
+    if (m->curg == NULL || !g_is_grey(m->curg)) return;
+    atomic_exchange_seq(&m->state, (uint32_t)M_RUNTIME);
+    arch_crit_enter();
+    g_blacken(m->curg);
+    (void)arch_crit_leave(); /* the handler of another stop could not run: this is its loop */
+}
+
 /* Waits until no stop is on, then is in state `then`.  Where curg's data is has been recorded. */
 void m_stop_wait(struct m *m, enum m_state then)
 {
@@ -102,6 +113,7 @@ void m_stop_wait(struct m *m, enum m_state then)
         world_note_progress();
         while (atomic_load_acquire(&world_stopping) == epoch)
             os_futex_wait(&world_stopping, epoch, -1);
+        scan_own(m);
         atomic_exchange_seq(&m->state, (uint32_t)then);
     }
     /* The stop may have taken the P away. */

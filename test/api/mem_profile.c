@@ -230,7 +230,8 @@ TEST(what_is_not_swept_is_not_in_use)
                 make_quarter();
         } while (collections() == gcs);
         struct profile *p = profile_now();
-        CHECK_LE(SITE_SUMS(p, make_quarter).v[2], 16);
+        // But for those allocated while it marked: some hundreds, where the dead are thousands.
+        CHECK_LE(SITE_SUMS(p, make_quarter).v[2], 1000);
         pprof_free(p);
     }
 }

@@ -82,6 +82,7 @@ static bool shared_at_least(unsigned one_in)
 // Some cycles; more when the machine is too busy to run all markers at once.
 static void collect_until_shared(unsigned one_in)
 {
+    gc_debug.stoptheworld = 1; // with helper threads
     gc_cycle_listener = on_cycle;
     for (int i = 0; i < CYCLES || (i < 20 * CYCLES && !shared_at_least(one_in)); i++)
         gort_gc();
@@ -245,6 +246,7 @@ static void records_are_roots(void)
 
 static void a_list_is_marked_by_one_while_others_starve(void)
 {
+    gc_debug.stoptheworld = 1;
     enum { N = 300000 };
     for (uint64_t i = 0; i < N; i++) {
         node *x = gort_new(node);

@@ -1,0 +1,174 @@
+/* Pacing: the pacer and what it counts, wired to the cycle and to allocation.
+ *
+ * The pacer is arithmetic (pacer.h); this file gives it its inputs and puts its outputs into effect.
+ *
+ * Note [Assists].  While marking, a P is charged with the spans that it takes (mcache.assist_bytes), since
+ * the fast path must not count.  The goroutine that took one pays before it goes on: with credit that
+ * workers earned, or by marking itself, a little ahead of need (PACER_OVER_ASSIST), on its own thread
+ * and without switching (DESIGN 4, rule 13).  What it paid ahead is its own (g->assist_credit), until the
+ * cycle ends.  When it owes and finds nothing to mark, others have what is left; it goes on, and owes: the
+ * cycle is nearly over, or the heap comes to lie beyond the goal by so much that it waits for the end
+ * (pace_is_beyond).  It waits marking, or asleep in a way that a stop counts as stopped.
+ *
+ * The ratio is revised whenever somebody pays: the inputs are three loads.
+ *
+ * The estimate of what must be scanned at most: of heap_live, the part that the last cycle scanned.
+ *
+ * Locking: `pacer` belongs to the holder of the cycle's lock and to stops; while marking it does not
+ * change, and is read by all.  Memory order: each word of its own, relaxed.
+ *
+ * Answers to: gcAssistAlloc in mgcmark.go; gcControllerState in mgcpacer.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gc/pace.h"
+
+#include "base/atomic.h"
+#include "gc/mark.h"
+#include "gc/scavenger.h"
+#include "heap/heap.h"
+#include "os/os.h"
+#include "sched/sched.h"
+
+#define LEAST_RUNWAY SCAVENGER_CYCLE_RUNWAY
+
+struct pacer_shared pace_shared;
+
+static struct {
+    struct pacer pacer;
+    struct pacer_now now; /* when the cycle began; live: unused */
+    uint64_t limit_goal;
+    uint64_t hard_goal;       /* beyond it, allocation waits */
+    uint64_t stacks, globals; /* scanned by the last cycle */
+    double scan_share;        /* of what it marked, scanned */
+    uint32_t cycle;           /* number of the present one, for credit; low bits */
+} pace = { .limit_goal = PACER_OFF, .scan_share = 1 };
+
+/* ---- goals --------------------------------------------------------------------------------------- */
+
+static struct pacer_now read_now(void)
+{
+    uint64_t live = heap_live();
+    return (struct pacer_now){ .live = live,
+                               .scannable = (uint64_t)((double)live * pace.scan_share),
+                               .stacks = pace.stacks,
+                               .globals = pace.globals,
+                               .limit_goal = pace.limit_goal };
+}
+
+void pace_init(int percent)
+{
+    struct pacer_now now = read_now();
+    pacer_init(&pace.pacer, percent, &now);
+}
+
+int pace_set_percent(int percent)
+{
+    return pacer_set_percent(&pace.pacer, percent);
+}
+
+struct pace_goals pace_goals(uint64_t marked, bool stopped)
+{
+    pace.limit_goal = scavenger_limit_goal(marked);
+    struct pacer_now now = read_now();
+    pacer_commit(&pace.pacer, &now, true); /* allocation sweeps in time: heap_sweep_pace */
+    struct pace_goals g = { .goal = pacer_goal(&pace.pacer, pace.limit_goal) };
+    g.trigger = stopped ? g.goal : pacer_trigger(&pace.pacer, pace.limit_goal);
+    return g;
+}
+
+/* ---- a cycle ------------------------------------------------------------------------------------- */
+
+static uint64_t a_tenth_more(uint64_t n)
+{
+    return n > UINT64_MAX / 2 ? UINT64_MAX : n + n / 10;
+}
+
+void pace_begin_stw(const struct gc_cycle_record *r)
+{
+    enum pacer_kind kind = r->cause == GC_CAUSE_PERIODIC ? PACER_PERIODIC : PACER_CYCLE;
+    pace.now = read_now();
+    pace.cycle++;
+    struct pacer_assist a = pacer_start_cycle(&pace.pacer, &pace.now, r->procs, kind);
+    uint64_t goal = pacer_goal(&pace.pacer, pace.limit_goal);
+    uint64_t least = pace.now.live + LEAST_RUNWAY;
+    pace.hard_goal = goal < pace.limit_goal ? a_tenth_more(goal) : goal; /* a limit is one */
+    if (pace.hard_goal < least || scavenger_limit_is_due()) pace.hard_goal = least;
+    pacer_shared_start(&pace_shared, &pace.pacer, a);
+}
+
+void pace_end_stw(const struct gc_cycle_record *r)
+{
+    struct pacer_cycle c = {
+        .procs = r->procs,
+        .duration = r->mark_end - r->mark_begin,
+        .assist = pacer_time_of(&pace_shared, PACER_TIME_ASSIST),
+        .idle = pacer_time_of(&pace_shared, PACER_TIME_IDLE),
+        .work = { .heap = r->scan_work, .stacks = r->stacks, .globals = r->globals },
+        .live = r->heap_end,
+        .marked = r->heap_marked,
+        .globals = r->globals,
+        .limit_goal = pace.limit_goal,
+    };
+    pacer_end_cycle(&pace.pacer, &c, NULL);
+    pace.stacks = r->stacks;
+    pace.globals = r->globals;
+    if (r->heap_marked != 0) pace.scan_share = (double)r->scan_work / (double)r->heap_marked;
+    if (pace.scan_share > 1) pace.scan_share = 1;
+}
+
+/* ---- assists ------------------------------------------------------------------------------------- */
+
+static struct pacer_assist revise(void)
+{
+    struct pacer_now now = pace.now;
+    struct scan_work done = pacer_work(&pace_shared);
+    now.live = heap_live();
+    struct pacer_assist a = pacer_revise(&pace.pacer, &now, &done);
+    pacer_publish(&pace_shared, a);
+    return a;
+}
+
+/* In a section, the P pinned.  What g owes. */
+static int64_t charge(struct p *p, struct g *g)
+{
+    if (g->assist_cycle != pace.cycle) { /* credit of another cycle */
+        g->assist_cycle = pace.cycle;
+        g->assist_credit = 0;
+    }
+    g->assist_credit -= p->mcache->assist_bytes;
+    p->mcache->assist_bytes = 0;
+    return -g->assist_credit;
+}
+
+static bool pay(struct p *p, struct g *g, uint64_t bytes)
+{
+    struct pacer_assist a = revise();
+    struct pacer_debt d = pacer_assist_for(a, bytes);
+    uint64_t work = pacer_credit_take(&pace_shared, d.work);
+    bool left = true;
+    if (work < d.work) {
+        int64_t begin = os_now();
+        work += mark_some(p, d.work - work, &left);
+        pacer_time_add(&pace_shared, PACER_TIME_ASSIST, os_now() - begin);
+    }
+    g->assist_credit += work >= d.work ? (int64_t)d.bytes : (int64_t)pacer_paid(a, work);
+    return left || g->assist_credit >= 0;
+}
+
+bool pace_assist(void)
+{
+    struct g *g = g_self();
+    struct p *p = p_pin();
+    bool paid = true;
+    if (heap_marking()) {
+        int64_t owed = charge(p, g);
+        if (owed > 0) paid = pay(p, g, (uint64_t)owed);
+    }
+    p_unpin();
+    return paid;
+}
+
+bool pace_is_beyond(void)
+{
+    return heap_live() > pace.hard_goal; /* changes in stops */
+}

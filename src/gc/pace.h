@@ -1,0 +1,36 @@
+/* Pacing: the pacer and what it counts, wired to the cycle and to allocation.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_GC_PACE_H
+#define GORT_GC_PACE_H
+
+#include "gc/gc_stats.h"
+#include "gc/pacer_shared.h"
+#include "sched/sched_data.h"
+
+/* Scan work, credit and workers of the present cycle; atomic. */
+extern struct pacer_shared pace_shared;
+
+struct pace_goals {
+    uint64_t goal, trigger; /* heap_live; UINT64_MAX: none */
+};
+
+/* Boot. */
+void pace_init(int percent);
+/* The former; pace_goals after it.  The holder of the cycle's lock. */
+int pace_set_percent(int percent);
+/* What applies now.  marked: bytes that the last cycle found.  stopped: marking stops the world, so that
+ * nothing is allocated meanwhile.  The holder of the cycle's lock. */
+struct pace_goals pace_goals(uint64_t marked, bool stopped);
+/* World stopped: marking begins, at heap_live.  It has ended: r says what came of it, heap_end included. */
+void pace_begin_stw(const struct gc_cycle_record *r);
+void pace_end_stw(const struct gc_cycle_record *r);
+
+/* On a goroutine, outside sections, while marking: pays for what its P was charged with, by credit or by
+ * marking.  false: some is owed, and nothing is there to mark. */
+bool pace_assist(void);
+/* Is the heap so far beyond its goal that who allocates waits for the end of the cycle?  A hint. */
+bool pace_is_beyond(void);
+
+#endif
