@@ -52,7 +52,8 @@ struct snapshot {
     uint64_t cycles_automatic, process_cpu;
     /* The scheduler. */
     uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
-    uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled, retakes;
+    uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled;
+    uint64_t outer_searched, retakes;
     uint64_t stops[STOP_REASONS];
     uint64_t yields, migrations, map_failures, thread_failures;
     struct heap_debug_counts heap_debug;
@@ -119,6 +120,7 @@ static void read_sched(struct snapshot *s)
         s->stops_deferred += atomic_load_relaxed(&m->stops_deferred);
         s->ranges_rolled += atomic_load_relaxed(&m->ranges_rolled);
         s->outer_rolled += atomic_load_relaxed(&m->outer_rolled);
+        s->outer_searched += atomic_load_relaxed(&m->outer_searched);
     }
     for (int r = 0; r < STOP_REASONS; r++)
         s->stops[r] = world_stop_count((enum stop_reason)r);
@@ -422,6 +424,8 @@ struct source {
       "Restartable ranges under a signal handler of the program that a stop signal met.")          \
     X("/gort/sched/stops/rolled-back", "events", COUNTER, AS_COUNT, false, ranges_rolled,          \
       "Stop signals that met a restartable range.")                                                \
+    X("/gort/sched/stops/searched", "bytes", COUNTER, AS_COUNT, false, outer_searched,             \
+      "Stacks searched after stops for handlers of the program.")                                  \
     X("/gort/sched/stops/stats", "events", COUNTER, AS_COUNT, false, stops[STOP_STATS],            \
       "Stops of the world to read statistics.")                                                    \
     X("/gort/sched/threads/idle", "threads", GAUGE, AS_COUNT, false, threads_idle,                 \

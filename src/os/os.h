@@ -95,6 +95,12 @@ void os_signal_set_mask(const sigset_t *mask);
 /* Where handlers that the program installs by libc return to, which marks their frames on a stack.
  * At boot: installs and removes a handler of sig.  0: not known. */
 uintptr_t os_signal_libc_return(int sig);
+/* After the first thread was made: sig waits while a handler of libc's own signals runs. */
+void os_signal_shield_libc(int sig);
+/* Can sig meet a handler that was installed by libc?  false: the program never set a signal's action,
+ * and libc's own are shielded.  One system call for each signal; raw.  Note [Actions leave traces] in
+ * linux/signal.c. */
+bool os_signal_may_meet_handler(int sig);
 /* Bytes that an alternate stack of this machine needs: AT_MINSIGSTKSZ + 64 KB, page-rounded. */
 size_t os_sigstack_size(void);
 int os_sigstack_set(void *lo, size_t size); /* NULL: none */

@@ -189,6 +189,7 @@ struct m {
     uint64_t stops_deferred;       /* counters for tests: a stop met a critical section ... */
     uint64_t ranges_rolled;        /* ... or a restartable range */
     uint64_t outer_rolled;         /* ... of those, below a handler of the program */
+    uint64_t outer_searched;       /* bytes of its stacks that were searched for those */
     struct barrier_buffer barrier; /* used by barriers without a P; own */
 
     /* Thread-local storage of this thread that may hold collected pointers: found by the

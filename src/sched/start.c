@@ -130,6 +130,7 @@ void sched_run(void (*fn)(void *), void *arg, size_t stack_size)
     preempt_install(preempt_signal());
     take_signal_mask();
     m_start_maker();
+    preempt_shield();
     note_clear(&sched.main_note);
     arch_crit_enter();
     int error = 0;

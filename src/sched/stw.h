@@ -49,6 +49,8 @@ bool g_resume_point_stw(struct g *g, struct g_resume_point *out);
 
 /* The stop signal (SIGURG unless configured before boot). */
 void preempt_install(int signo);
+/* After the first thread was made: libc's own handlers are not interrupted by stops. */
+void preempt_shield(void);
 int preempt_signal(void);
 /* Test only: leaves the program counter inside a restartable range, to show that the roll-back is
  * needed. */

@@ -10,6 +10,17 @@
  * Masks: the two signals that libc uses among its threads (cancellation, set-id) are left alone by
  * os_signal_block_all, as by libc itself: a thread that blocked them for good would hang setuid.
  *
+ * Note [Actions leave traces].  On amd64 the kernel runs no handler whose action lacks SA_RESTORER, so libc
+ * sets that flag, and the address beside it, whatever the action is: handler, SIG_DFL or SIG_IGN.
+ * exec clears both.  SA_RESETHAND takes the handler from an action when it is called, and leaves flags and
+ * address.  So an action without the flag was never set by libc in this process, and a handler that
+ * has been removed, by itself or by another thread while it runs, still shows.  Only a raw system call can
+ * wipe the trace; who makes those has handlers with return addresses of their own, which
+ * os_signal_libc_return does not name either.  Our own actions are known by theirs.
+ * libc itself handles two signals, of which it installs one with the first thread: its handlers are known
+ * by their numbers, which it refuses to programs, and count as absent once their mask has been widened so
+ * that they can not be interrupted by the signal in question.
+ *
  * Answers to: signal_unix.go, os_linux.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -128,6 +139,32 @@ uintptr_t os_signal_libc_return(int sig)
     if (kernel_action(sig, NULL, &seen) != 0) seen.restorer = NULL;
     (void)sigaction(sig, &before, NULL);
     return (uintptr_t)seen.restorer;
+}
+
+void os_signal_shield_libc(int sig)
+{
+    struct kernel_sigaction act;
+    for (int s = 1; s <= SIGNALS; s++) {
+        if ((libc_signals() & signal_bit(s)) == 0 || kernel_action(s, NULL, &act) != 0) continue;
+        if ((act.flags & KERNEL_SA_RESTORER) == 0) continue;
+        act.mask |= signal_bit(sig);
+        (void)kernel_action(s, &act, NULL); /* it has been valid: can not fail */
+    }
+}
+
+static bool action_may_matter(int of, int sig)
+{
+    struct kernel_sigaction seen = { .restorer = NULL };
+    if (kernel_action(of, NULL, &seen) != 0) return true; /* not seen with any kernel */
+    if ((seen.flags & KERNEL_SA_RESTORER) == 0 || seen.restorer == syscall_sigreturn) return false;
+    return (libc_signals() & signal_bit(of)) == 0 || (seen.mask & signal_bit(sig)) == 0;
+}
+
+bool os_signal_may_meet_handler(int sig)
+{
+    for (int of = 1; of <= SIGNALS; of++)
+        if (action_may_matter(of, sig)) return true;
+    return false;
 }
 
 /* ---- alternate stack ---------------------------------------------------------------------- */

@@ -173,6 +173,84 @@ TEST(the_alternate_stack_can_be_removed)
     CHECK_EQ(os_sigstack_set(alt_lo, alt_size), 0);
 }
 
+// In a child, all of whose actions are as exec leaves them but for what act does.
+static bool touched_after(void (*act)(void))
+{
+    int status;
+    pid_t child = fork();
+    CHECK_GE(child, 0);
+    if (child == 0) {
+        for (int sig = 1; sig <= 64; sig++)
+            os_signal_restore_default(sig);
+        if (os_signal_may_meet_handler(SIGURG)) _exit(2);
+        act();
+        _exit(os_signal_may_meet_handler(SIGURG));
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) <= 1);
+    return WEXITSTATUS(status) == 1;
+}
+
+static void act_own(void)
+{
+    os_signal_install(SIGUSR1, on_fault, NULL);
+}
+
+static void act_handler(void)
+{
+    signal(SIGUSR1, SIG_IGN);
+}
+
+static void sees_no_handler(int sig)
+{
+    struct sigaction now;
+    if (sigaction(sig, NULL, &now) != 0 || now.sa_handler != SIG_DFL) _exit(3);
+    if (!os_signal_may_meet_handler(SIGURG)) _exit(4);
+}
+
+static void act_reset(void)
+{
+    struct sigaction act = { .sa_handler = sees_no_handler, .sa_flags = (int)SA_RESETHAND };
+    sigaction(SIGUSR1, &act, NULL);
+    raise(SIGUSR1);
+}
+
+static void act_removed(void)
+{
+    struct sigaction act = { .sa_handler = sees_no_handler }, before;
+    sigaction(SIGUSR1, &act, &before);
+    sigaction(SIGUSR1, &before, NULL);
+}
+
+static void *nothing(void *unused)
+{
+    return unused;
+}
+
+static void act_thread(void)
+{
+    pthread_t t; // with the first one libc installs a handler of its own
+    if (pthread_create(&t, NULL, nothing, NULL) != 0 || pthread_join(t, NULL) != 0) _exit(5);
+}
+
+static void act_thread_shielded(void)
+{
+    act_thread();
+    os_signal_shield_libc(SIGURG);
+    if (!os_signal_may_meet_handler(SIGUSR1)) _exit(0); // a libc without such a handler
+    if (setgid(getgid()) != 0) _exit(6);
+}
+
+TEST(an_action_set_by_libc_leaves_a_trace)
+{
+    CHECK(!touched_after(act_thread_shielded));
+    CHECK(!touched_after(act_own));
+    CHECK(touched_after(act_handler));
+    CHECK(touched_after(act_reset));
+    CHECK(touched_after(act_removed));
+}
+
 int main(void)
 {
     alternate_stack_make();
@@ -182,5 +260,6 @@ int main(void)
     RUN(system_calls_restart);
     RUN(a_fault_in_a_handler_reaches_its_own);
     RUN(the_alternate_stack_can_be_removed);
+    RUN(an_action_set_by_libc_leaves_a_trace);
     return 0;
 }
