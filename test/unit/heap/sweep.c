@@ -110,9 +110,12 @@ TEST(late_flush)
 {
     fill(30);
     size_t n = mark_some(30);
+    uintptr_t cached = objects[OBJECTS - 1].p; // the last of its class: in a cached span,
+    n += !objects[OBJECTS - 1].marked;
+    objects[OBJECTS - 1].marked = true; // which is not freed
+    mark_object(cached);
     heap_sweepgen_advance_stw();
     CHECK_NE(caches[0]->flush_gen, heap_sweepgen());
-    uintptr_t cached = objects[OBJECTS - 1].p;
     CHECK_EQ(span_of(cached)->sweepgen, heap_sweepgen() + 1);
     CHECK(!span_ensure_swept(span_of(cached)));
     mcache_prepare_for_sweep(caches[0]);
