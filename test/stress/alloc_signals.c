@@ -29,7 +29,7 @@
 
 enum { WORKERS = 3, RING = 64, SPIN_NS = 30000, STEP_NS = 1000000, SEND_US = 150, SIGNALS = 4 };
 #define DEEP ((size_t)512 << 10)
-#define LONGER (10 * GORT_S) // until a stop met a range below a handler
+#define LONGER (30 * GORT_S) // until all has been seen
 #define DEEP_STACK ((size_t)2 << 20)
 
 typedef struct object object;
@@ -323,18 +323,26 @@ static double metric(const char *name)
 
 #define ROLLED_OUTER "/gort/sched/stops/rolled-back-outer:events"
 
-// Debug modes and sanitizers take the way that has none.
-static bool has_ranges(void)
+// Debug modes and sanitizers take the way that has no ranges; with few Ps no stop may come in time.
+static bool must_meet_ranges(void)
 {
 #ifdef __SANITIZE_ADDRESS__
     return false;
 #else
-    return getenv("GORTDEBUG") == NULL;
+    return getenv("GORTDEBUG") == NULL && getenv("GORTMAXPROCS") == NULL && gort_max_procs(0) > 1;
 #endif
+}
+
+static bool seen_all(bool ranges)
+{
+    for (int i = 0; i < scenario->signals; i++)
+        if (LOAD(&handled[i]) == 0) return false;
+    return !ranges || metric(ROLLED_OUTER) > 0;
 }
 
 static void allocations_stay_whole(void)
 {
+    bool must = must_meet_ranges();
     scenario->begin();
     gort_waitgroup_add(&group, scenario->workers + 1);
     gort_go_options deep = { .stack_size = DEEP_STACK };
@@ -344,7 +352,7 @@ static void allocations_stay_whole(void)
     pthread_t sender;
     CHECK_EQ(pthread_create(&sender, NULL, send, NULL), 0);
     int64_t end = gort_now() + (int64_t)test_count(2000) * GORT_MS;
-    while (gort_now() < end || (metric(ROLLED_OUTER) == 0 && gort_now() < end + LONGER))
+    while (gort_now() < end || (!seen_all(must) && gort_now() < end + LONGER))
         gort_sleep(10 * GORT_MS);
     for (int i = 0; i < SIGNALS; i++)
         signal(signal_of(i), SIG_IGN); // what is on its way meets no default action
@@ -356,9 +364,7 @@ static void allocations_stay_whole(void)
     printf("%s: handled %lu, %lu, %lu and %lu, rolled back %.0f, below handlers %.0f\n",
            scenario->name, handled[0], handled[1], handled[2], handled[3],
            metric("/gort/sched/stops/rolled-back:events"), metric(ROLLED_OUTER));
-    for (int i = 0; i < scenario->signals; i++)
-        CHECK(handled[i] > 0);
-    if (has_ranges()) CHECK(metric(ROLLED_OUTER) > 0);
+    CHECK(seen_all(must));
 }
 
 static int test_main(int argc, char **argv)
