@@ -54,6 +54,7 @@ struct snapshot {
     uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
     uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled;
     uint64_t outer_searched, retakes;
+    uint64_t waiters_bytes, waiters_trimmed;
     uint64_t stops[STOP_REASONS];
     uint64_t yields, migrations, map_failures, thread_failures;
     struct heap_debug_counts heap_debug;
@@ -125,6 +126,8 @@ static void read_sched(struct snapshot *s)
     for (int r = 0; r < STOP_REASONS; r++)
         s->stops[r] = world_stop_count((enum stop_reason)r);
     s->retakes = sched_retakes();
+    s->waiters_bytes = sudogs_bytes();
+    s->waiters_trimmed = sudogs_trimmed();
     s->yields = atomic_load_relaxed(&sched_debug_yields);
     s->migrations = atomic_load_relaxed(&sched_debug_migrations);
 }
@@ -430,6 +433,10 @@ struct source {
       "Stops of the world to read statistics.")                                                    \
     X("/gort/sched/threads/idle", "threads", GAUGE, AS_COUNT, false, threads_idle,                 \
       "Threads that wait for work.")                                                               \
+    X("/gort/sched/waiters/trimmed", "bytes", COUNTER, AS_COUNT, false, waiters_trimmed,           \
+      "Memory of such records that collections have given back.")                                  \
+    X("/gort/sched/waiters", "bytes", GAUGE, AS_COUNT, false, waiters_bytes,                       \
+      "Records of goroutines that wait in several places at once, free ones included.")            \
     X("/gort/stacks/free", "stacks", GAUGE, AS_COUNT, false, stack.slots_free,                     \
       "Stacks without a goroutine.")                                                               \
     X("/gort/stacks/guards-by-mprotect", "stacks", GAUGE, AS_COUNT, false,                         \

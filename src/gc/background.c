@@ -36,6 +36,17 @@ static unsigned sweep_batch(enum sweep_reason why)
     return n;
 }
 
+/* What the cycle emptied (sudogs_flush_stw), a record's chunk at a time. */
+static void trim_records(void)
+{
+    bool some;
+    do {
+        crit_enter();
+        some = sudogs_trim();
+        crit_exit();
+    } while (some);
+}
+
 static void sweeper_loop(void *unused)
 {
     (void)unused;
@@ -45,6 +56,7 @@ static void sweeper_loop(void *unused)
             specials_wake();
             g_yield();
         }
+        trim_records();
         scavenger_swept();
     }
 }

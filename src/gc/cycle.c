@@ -260,6 +260,8 @@ static void term_stw(struct gc_cycle_record *r)
     scavenger_cycle_stw(r->goal_before);
     heap_sweepgen_advance_stw();
     each_cache(mcache_flush);
+    for (int i = 0; i < p_count(); i++)
+        sudogs_flush_stw(p_at(i));
     if (gc_debug.gccheck) validate_stw("after", false);
     set_phase_stw(GC_OFF);
     pace();

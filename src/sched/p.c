@@ -128,7 +128,7 @@ static void p_revive(struct p *p)
     sched_hooks.p_init(p);
 }
 
-static void p_retire_locked(struct p *p, struct p *heir)
+static void p_retire_locked(struct p *p)
 {
     runq_drain_locked(p);
     while (p->gfree != NULL) {
@@ -137,14 +137,7 @@ static void p_retire_locked(struct p *p, struct p *heir)
         stack_free(g);
     }
     p->ngfree = 0;
-    while (p->sudog_free != NULL) {
-        struct sudog *s = p->sudog_free;
-        p->sudog_free = s->wait_link;
-        s->wait_link = heir->sudog_free;
-        heir->sudog_free = s;
-        heir->nsudog_free++;
-    }
-    p->nsudog_free = 0;
+    sudogs_flush_stw(p);
     p->status = P_DEAD;
 }
 
@@ -199,7 +192,7 @@ void p_resize_stw(int n)
     }
     lock_acquire(&sched.lock);
     for (int i = n; i < old; i++)
-        p_retire_locked(sched.all_p[i], heir);
+        p_retire_locked(sched.all_p[i]);
     idle_list_rebuild_locked();
     lock_release(&sched.lock);
 }

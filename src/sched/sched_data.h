@@ -78,6 +78,7 @@ struct sudog {
     bool is_select;            /* others may win: g->select_done decides */
     bool success;              /* woken by a partner, not by close */
     int64_t acquire_time;
+    struct sudog_chunk *chunk; /* where it lies; NULL: in its goroutine's record; constant */
 };
 
 /* A goroutine.  The record lies at the top of its own stack slot, in the page that the goroutine

@@ -93,6 +93,9 @@ struct g *global_get_batch_locked(struct p *p, uint32_t max);
 struct g *global_get(struct p *p);
 void runq_drain_locked(struct p *p); /* all of p's goroutines to the global queue */
 
+/* ---- sudog.c -------------------------------------------------------------------------------- */
+void sudogs_init(void);
+
 /* ---- p.c ------------------------------------------------------------------------------------ */
 /* The calling thread allocates from p's cache; p NULL, or not yet with one: from none. */
 static inline void tls_use_cache_of(const struct p *p)

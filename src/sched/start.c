@@ -116,6 +116,7 @@ void sched_init(int nprocs)
     if (sched.max_threads == 0) sched.max_threads = 10000;
     sched_find_errno();
     stack_init();
+    sudogs_init();
     netpoll_init();
     os_membarrier(); /* registers: the first use must not be inside a stop */
     arch_crit_enter();
