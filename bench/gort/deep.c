@@ -76,7 +76,7 @@ void deep_run(void)
         gort_sleep(GORT_MS);
     gort_gc();
     load_pauses_begin();
-    for (int i = 0; i < (load_quick ? 5 : 50); i++) {
+    for (int i = 0; i < (load_quick ? 5 : 30); i++) {
         gort_gc();
         gort_sleep(GORT_MS);
     }

@@ -49,7 +49,7 @@ void parked_run(void)
         gort_yield();
     load_collect_while(load_procs, 1, churn);
     load_pauses_begin();
-    load_collect_while(load_procs, load_quick ? 3 : 20, churn);
+    load_collect_while(load_procs, load_quick ? 3 : 10, churn);
     struct load_pauses p = load_pauses_end("");
     load_stop(load_procs, p.p50);
     gort_close(gate);

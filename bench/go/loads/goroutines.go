@@ -58,7 +58,7 @@ func parked() {
 	}
 	collectWhile(procs, 1, churnCells)
 	pausesBegin()
-	collectWhile(procs, pick(3, 20), churnCells)
+	collectWhile(procs, pick(3, 10), churnCells)
 	pausesEnd("")
 	close(gate)
 	done.Wait()
@@ -112,7 +112,7 @@ func deep() {
 	}
 	runtime.GC()
 	pausesBegin()
-	for i := 0; i < pick(5, 50); i++ {
+	for i := 0; i < pick(5, 30); i++ {
 		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}
