@@ -33,18 +33,20 @@
  *      begins with a stop: its stack is scanned.  While marking, the stack has been scanned already (no
  *      grey stack runs), and nobody else need have the object: so G4 shades it, as a store that
  *      overwrites the last pointer to it would.
- *   5. From the last ragged round to STW 2 nothing needs to wait: G4 puts the object into a barrier
- *      buffer, STW 2 looks at those of all Ps and Ms, and marking goes on if it finds a white one.
- *      Each such restart marks an object that was white, so there is an end of them.  (Go parks the
- *      caller there instead, since its STW 2 can not go back cheaply; gort would have to wait on the thread,
- *      DESIGN 4, rule 13.)
+ *   5. From when nothing seems left to STW 2 nothing needs to wait (DESIGN 4, rule 14, would have it so):
+ *      G4 puts the object into a barrier buffer, and STW 2 empties those of all Ps and Ms (end_stopped in
+ *      cycle.c).  A white object found there is marked, with what it leads to: in the stop if that is little,
+ *      else beside the program again, a bounded number of times.  Go parks the caller there instead; here
+ *      nothing parks that is not documented to (rule 13), and no wait on the thread is shorter than such a
+ *      stop.
  *
  * Without G2, get returns objects that are freed a moment later; with S2 behind S3, such as are other
  * objects already; without G4, one that this cycle frees.  test/stress/gc_weak.c and
  * test/model/weak.pml show that each matters.
  *
  * Resurrection: the sweep clears handles of an object that its finalizer keeps.  The finalizer may run
- * before the sweep has come to that, but its get waits for the sweep like any other.  A reference made to it afterwards has a new handle.
+ * before the sweep has come to that, but its get waits for the sweep like any other.  A reference that is
+ * made to the object afterwards has a new handle.
  *
  * Locking: SPAN_SPECIALS inside special.h.  Memory order: above; handle->object is stored with release and
  * read at G3 with acquire, so that who gets the object sees what was done before the reference was made.

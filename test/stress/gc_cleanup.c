@@ -7,7 +7,7 @@
 
 #include "../test.h"
 
-enum { MAKERS = 6, ROUNDS = 40000, KEPT = 300, OLD = 4000, PER_OBJECT = 4 };
+enum { MAKERS = 6, ROUNDS = 20000, KEPT = 300, OLD = 4000, PER_OBJECT = 4 };
 #define CANARY(id) ((id)*UINT64_C(0x9e3779b97f4a7c15) + 1)
 
 // What a cleanup is called with; known to it alone.
@@ -39,9 +39,12 @@ static void clean(void *arg)
     uint8_t was = __atomic_fetch_or(&fate[o->id], RAN, __ATOMIC_RELAXED);
     CHECK_EQ(was & (RAN | STOPPED), 0);
     __atomic_fetch_add(&ran, 1, __ATOMIC_RELEASE);
-    if (o->id % 64 == 0) gort_yield();
-    if (o->id % 1000 == 1) gort_sleep(50 * GORT_US);
-    if (o->id % 256 == 3) {
+    uint64_t id = o->id;
+    if (id % 64 == 0) gort_yield();
+    if (id % 128 == 1) gort_sleep((int64_t)(id % 20) * 100 * GORT_US); // over a cycle's end
+    CHECK_EQ(o->id, id);
+    CHECK_EQ(o->canary, CANARY(id));
+    if (id % 256 == 3) {
         __atomic_fetch_add(&exited, 1, __ATOMIC_RELAXED);
         gort_goexit();
     }

@@ -55,9 +55,12 @@ static void check_thing(thing *t, uint64_t id)
 static void finalizer(void *p)
 {
     thing *t = p;
-    check_thing(t, t->id);
+    uint64_t id = t->id;
+    check_thing(t, id);
     CHECK(gort_weak_get(t->own) == NULL);
-    if (t->id % 3 == 0) {
+    if (id % 64 == 1) gort_sleep((int64_t)(id % 20) * 50 * GORT_US); // over a cycle's end
+    check_thing(t, id);
+    if (id % 3 == 0) {
         gort_weak *again = gort_weak_make(t);
         CHECK_PTR_NE(again, t->own);
         CHECK_PTR_EQ(gort_weak_get(again), t);
