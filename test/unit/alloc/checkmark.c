@@ -1,5 +1,5 @@
 // Verification of marks (GORTDEBUG=gccheckmark): marks taken away on purpose are missed, with the chain
-// that leads there; nothing else is.
+// that leads there; nothing else is. Marks on free slots are fatal at the sweep.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/checkmark.h"
 
@@ -230,6 +230,51 @@ TEST(misses_are_fatal_and_explained)
             expect_fatal(run_case, (void *)&cases[i], *part);
 }
 
+// ---- zombies: marks on what is free ------------------------------------------------------------------------
+
+static uintptr_t free_slot;
+
+__attribute__((no_sanitize_address)) static void write_words(volatile uint64_t *slot)
+{
+    slot[0] = 0x600d600d;
+    slot[1] = 0xbadbad;
+}
+
+static void mark_free_slot(bool before)
+{
+    struct span *s = span_of(free_slot);
+    if (before) return;
+    CHECK(!span_is_slot_allocated(s, s->nelems - 1u));
+    span_mark(s, s->nelems - 1u);
+}
+
+// The sweep of a cycle finds it, whoever sweeps.
+static void a_zombie(void)
+{
+    gort_set(&global_list, gort_new(node));
+    struct span *s = span_of((uintptr_t)global_list);
+    free_slot = span_slot(s, s->nelems - 1u);
+    write_words((volatile uint64_t *)free_slot);
+    checkmark_observer = mark_free_slot;
+    gort_gc();
+}
+
+static void zombie_case(void *unused)
+{
+    static const struct gc_test_options o = { .percent = 100, .gccheckmark = true };
+    (void)unused;
+    gc_test_run(a_zombie, 1, &o);
+}
+
+TEST(zombies_are_fatal_and_dumped)
+{
+    static const char *const parts[] = { "fatal error: marked a free slot\nspan 0x",
+                                         ", class 4, slot 16 x 496, allocated ", "\nslot 495 at 0x",
+                                         " is free and marked: 600d600d badbad\n" };
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        expect_fatal(zombie_case, NULL, parts[i]);
+}
+
 // ---- no misses ---------------------------------------------------------------------------------------------
 
 static __attribute__((noinline)) node *new_node(void)
@@ -296,6 +341,7 @@ static void results_are_left_alone(void)
 static int run(void)
 {
     RUN(misses_are_fatal_and_explained);
+    RUN(zombies_are_fatal_and_dumped);
     gc_test_child("from_stacks_alone_is_counted", from_stacks_alone_is_counted, 1, &verified);
     gc_test_child("the_end_is_known", the_end_is_known, 1, &verified);
     RUN_WITH(results_are_left_alone, &verified);
