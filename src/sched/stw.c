@@ -258,18 +258,19 @@ static int add_range(struct scan_range out[G_RANGES], int n, uintptr_t lo, uintp
     return n + 1;
 }
 
-/* The live part of the stack, or all of it when sp lies elsewhere (another stack is in use). */
-static int add_stack(struct g *g, struct scan_range out[G_RANGES], int n, uintptr_t sp)
+/* The stack from sp - zone up, or all of it when sp lies elsewhere (another stack is in use). */
+static int add_stack(struct g *g, struct scan_range out[G_RANGES], int n, uintptr_t sp,
+                     uintptr_t zone)
 {
     uintptr_t lo = g->stack_lo;
-    if (sp >= g->stack_lo && sp < g->stack_hi && sp - ARCH_RED_ZONE > lo) lo = sp - ARCH_RED_ZONE;
+    if (sp >= g->stack_lo && sp < g->stack_hi && sp - zone > lo) lo = sp - zone;
     return add_range(out, n, lo, g->stack_hi);
 }
 
 static int add_running(struct g *g, struct scan_range out[G_RANGES], int n)
 {
     struct m *m = g->m;
-    if (m->stop_frame == NULL) return add_stack(g, out, n, m->stop_sp);
+    if (m->stop_frame == NULL) return add_stack(g, out, n, m->stop_sp, ARCH_RED_ZONE);
     struct arch_range regs[2];
     int k = arch_frame_registers(m->stop_frame, regs);
     for (int i = 0; i < k; i++)
@@ -284,7 +285,7 @@ static int add_running(struct g *g, struct scan_range out[G_RANGES], int n)
     }
     if (sp >= lo && sp < hi)
         n = add_range(out, n, sp - ARCH_RED_ZONE > lo ? sp - ARCH_RED_ZONE : lo, hi);
-    return add_stack(g, out, n, sp);
+    return add_stack(g, out, n, sp, ARCH_RED_ZONE);
 }
 
 int g_scan_ranges_stw(struct g *g, struct scan_range out[G_RANGES])
@@ -295,13 +296,15 @@ int g_scan_ranges_stw(struct g *g, struct scan_range out[G_RANGES])
         return 0;
     case G_RUNNABLE:
     case G_WAITING:
-        n = add_stack(g, out, n, g->ctx.sp);
+        /* Suspended by a call, so the red zone is dead: what is there would keep garbage for as long as
+         * the goroutine waits. */
+        n = add_stack(g, out, n, g->ctx.sp, 0);
         break;
     case G_RUNNING:
         n = add_running(g, out, n);
         break;
     case G_BLOCKING:
-        n = add_stack(g, out, n, g->blocking_sp);
+        n = add_stack(g, out, n, g->blocking_sp, ARCH_RED_ZONE);
         n = add_range(out, n, (uintptr_t)g->blocking_frame,
                       (uintptr_t)g->blocking_frame + g->blocking_frame_size);
         break;
