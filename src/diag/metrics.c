@@ -437,6 +437,8 @@ struct source {
       "Memory of such records that collections have given back.")                                  \
     X("/gort/sched/waiters", "bytes", GAUGE, AS_COUNT, false, waiters_bytes,                       \
       "Records of goroutines that wait in several places at once, free ones included.")            \
+    X("/gort/stacks/bared", "stacks", COUNTER, AS_COUNT, false, stack.bared,                       \
+      "Stacks without a goroutine whose pages were given back, but for the first.")                \
     X("/gort/stacks/free", "stacks", GAUGE, AS_COUNT, false, stack.slots_free,                     \
       "Stacks without a goroutine.")                                                               \
     X("/gort/stacks/guards-by-mprotect", "stacks", GAUGE, AS_COUNT, false,                         \
@@ -444,6 +446,8 @@ struct source {
     X("/gort/stacks/reserved", "bytes", GAUGE, AS_COUNT, false, stack.bytes_reserved,              \
       "Address space reserved for stacks.")                                                        \
     X("/gort/stacks/total", "stacks", GAUGE, AS_COUNT, false, stack.slots, "Stacks made so far.")  \
+    X("/gort/stacks/trimmed", "stacks", COUNTER, AS_COUNT, false, stack.trimmed,                   \
+      "Stacks of waiting goroutines that gave pages back.")                                        \
     X("/memory/classes/heap/free", "bytes", GAUGE, AS_COUNT, true, memory.heap_free,               \
       "Free memory of the heap that could be given back to the kernel.")                           \
     X("/memory/classes/heap/objects", "bytes", GAUGE, AS_COUNT, true, memory.heap_objects,         \

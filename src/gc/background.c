@@ -20,6 +20,7 @@
 #include "gc/sleeper.h"
 #include "os/os.h"
 #include "sched/sched.h"
+#include "sched/stack.h"
 
 #define SWEEP_BATCH 10 /* spans between two yields of the sweeper */
 #define YIELD_EVERY 10 /* batches between two yields of who finishes the sweep */
@@ -47,6 +48,26 @@ static void trim_records(void)
     } while (some);
 }
 
+/* Pages of stacks that have been dead for a whole cycle.  Others may run between two batches. */
+static void trim_stacks(bool yield)
+{
+    for (bool more = true; more;) {
+        crit_enter();
+        more = stack_trim_some();
+        crit_exit();
+        if (more && yield) g_yield();
+    }
+    crit_enter();
+    stack_age();
+    crit_exit();
+}
+
+void gc_trim_stacks(void)
+{
+    trim_stacks(false);
+    trim_stacks(false); /* those that died lately too */
+}
+
 static void sweeper_loop(void *unused)
 {
     (void)unused;
@@ -57,6 +78,7 @@ static void sweeper_loop(void *unused)
             g_yield();
         }
         trim_records();
+        trim_stacks(true);
         scavenger_swept();
     }
 }

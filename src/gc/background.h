@@ -8,6 +8,8 @@
 #include "heap/sweep.h"
 
 void background_init(void);
+/* Gives the pages of all dead stacks back.  On a goroutine, outside sections; does not yield. */
+void gc_trim_stacks(void);
 /* There is something to sweep again.  Outside stops and critical sections. */
 void sweeper_wake(void);
 /* Sweeps what is left and waits until others are through with theirs.  yield: lets goroutines run

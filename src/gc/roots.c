@@ -40,7 +40,10 @@
 #include "gort/mem.h"
 #include "os/os.h"
 #include "sched/sched.h"
+#include "sched/stack.h"
 #include "sched/stw.h"
+
+#define TRIM_JOBS 256 /* of a cycle's stack jobs, those that look for pages to give back */
 
 static struct {
     struct lock lock;               /* ROOTS: registered */
@@ -50,6 +53,7 @@ static struct {
     uint32_t data_block;            /* in blocks: the first one of ROOT_DATA; the cycle's */
     uint64_t stack_bytes;           /* atomic */
     gc_record_roots records[GC_RECORD_ROOTS]; /* constant after boot */
+    uint32_t prepared;                        /* cycles; the cycle's */
     uint32_t nrecords;
 } roots = { .lock = LOCK_INIT(RANK_ROOTS) };
 
@@ -186,6 +190,7 @@ uint32_t roots_prepare_stw(void)
     uint32_t n[ROOT_KINDS], total = 0;
     roots.blocks.n = 0;
     roots.stack_bytes = 0;
+    roots.prepared++;
     n[ROOT_LIBRARIES] = cut_list(roots_libraries());
     n[ROOT_RANGES] = cut_list(&roots.registered);
     n[ROOT_TLS] = cut_thread_locals();
@@ -266,8 +271,17 @@ uint32_t roots_scan_waiting_stw(void)
     return stopped;
 }
 
+/* With many goroutines each cycle looks at another part of them. */
+static bool job_trims(uint32_t job)
+{
+    uint32_t jobs = roots.first[ROOT_STACKS + 1] - roots.first[ROOT_STACKS];
+    uint32_t rounds = (uint32_t)div_up(jobs, TRIM_JOBS);
+    return job % rounds == roots.prepared % rounds;
+}
+
 static void scan_stacks(uint32_t job)
 {
+    bool trims = job_trims(job);
     uint32_t end = (job + 1) * ROOT_JOB_STACKS, size = g_table_size();
     for (uint32_t i = job * ROOT_JOB_STACKS; i < end && i < size; i++) {
         struct g *g = g_at(i);
@@ -276,6 +290,7 @@ static void scan_stacks(uint32_t job)
             roots_scan_g(g);
         } else if (g_scan_claim(g)) {
             roots_scan_g(g);
+            if (trims) stack_trim_claimed(g);
             g_scanned(g);
         }
     }

@@ -38,6 +38,7 @@
 
 #include "base/atomic.h"
 #include "base/print.h"
+#include "gc/background.h"
 #include "gc/cycle.h"
 #include "gc/gc.h"
 #include "gc/memory.h"
@@ -340,6 +341,7 @@ void gort_free_os_memory(void)
     g_require("gort_free_os_memory");
     gc_collect(GC_CAUSE_FORCED);
     gc_sweep_all();
+    gc_trim_stacks();
     call_on_system_stack(return_windows, NULL);
     release_now(SCAV_FORCED, UINT64_MAX);
     if (scavenger_trace) trace(true);

@@ -38,6 +38,8 @@ uint64_t os_mem_mapped(void);
 /* Advice; failure is ignored. */
 void os_mem_hugepage(void *addr, size_t size);
 void os_mem_nohugepage(void *addr, size_t size);
+/* Has the page at addr memory?  false also when it was swapped out, or can not be told. */
+bool os_mem_is_resident(const void *addr);
 /* Provides memory for these pages at once, as if each had been written to.  false: refused, perhaps
  * halfway; accesses fault as ever. */
 bool os_mem_populate(void *addr, size_t size);

@@ -33,9 +33,23 @@
  * Invariants:
  *  (1) Slots below chunk->used have a guard, a record and an index; those above were never touched.
  *  (2) A record stays where it is and its memory stays mapped, so stale pointers can be read.
- *  (3) A dead record is on its class's free list, or in the hands of its last user (a P's cache).
+ *  (3) A dead record is on one of its class's free lists, or in the hands of one user (a P's cache, who
+ *      gives its pages back).
  *  (4) Indices are dense: g_at(i) is not NULL for i < g_table_size().
  *  (5) A failing stack_alloc leaves nothing behind that the next one does not use.
+ *
+ * Note [Pages of stacks].  A stack keeps the pages that it once reached, and two kinds of them are given back:
+ *   - Of the dead, all but the record's page.  A class has three lists: those that died since the last
+ *     trimming (young), those that were dead then already (old), those that have no pages (bare).  After each
+ *     cycle's sweep the old ones become bare and the young ones old, so a stack that is in use again and
+ *     again keeps its pages; who wants one takes a young one first.  A P's own cache (at most GFREE_MAX)
+ *     keeps its pages.
+ *   - Of those that wait, what lies below the stack pointer (stack_trim_claimed).  The caller has the
+ *     stack's claim (Note [No grey stack runs] in grey.c), so it is not run; below the red zone of the saved
+ *     stack pointer nobody has anything.  TRIM_KEPT below it stay, and whether more is there is asked
+ *     of the kernel, by one page: a stack that is deep for a moment in each turn loses nothing, and most stacks
+ *     cost that question.  At most TRIM_MOST at a time, since stops wait for the claim's section; the
+ *     deepest pages go first, so that the next look finds the rest.
  *
  * Locking: STACKS for everything here that is written.  Guards are installed under it; that is a
  * system call in the lock, but only for a slot's first use.
@@ -74,6 +88,9 @@
 #define SMALL_CHUNK_SLOTS 16            /* where reservations are refused: the first chunk */
 #define LARGE_KEPT (64 * KB)            /* resident top of a single mapping that is free */
 #define COLOUR_BITS 5
+#define TRIM_KEPT (64 * KB) /* of a waiting stack, below the stack pointer */
+#define TRIM_MOST (1 * MB)  /* of a waiting stack, at a time */
+#define TRIM_BATCH 8        /* dead stacks taken off the list at a time */
 
 #define RECORD_BYTES ((sizeof(struct g) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1))
 
@@ -91,12 +108,15 @@ struct stack_chunk {
     uint32_t used;            /* invariant (1); atomic, rises, written under STACKS */
 };
 
+/* Note [Pages of stacks]; in the order in which they are used again. */
+enum { YOUNG, OLD, BARE, FREE_LISTS };
+
 /* STACKS. */
 struct stack_class {
-    struct g *free;            /* dead goroutines, last freed first, through sched_link */
-    uint64_t nfree;            /* in that list */
-    struct stack_chunk *chunk; /* where new slots come from */
-    size_t want;               /* bytes of the next chunk */
+    struct g *free[FREE_LISTS]; /* dead goroutines, last freed first, through sched_link */
+    uint64_t nfree;             /* in these lists, or being made bare */
+    struct stack_chunk *chunk;  /* where new slots come from */
+    size_t want;                /* bytes of the next chunk */
 };
 
 static struct {
@@ -105,6 +125,7 @@ static struct {
     struct stack_chunk *all;   /* atomic; pushed under STACKS, never removed */
     struct stack_chunk *spare; /* a record whose chunk was refused; STACKS */
     bool guards_are_mappings;  /* constant after stack_init */
+    uint64_t bared, trimmed;   /* atomic; statistics: stacks */
 } stacks;
 
 /* ---- the table of all goroutines ------------------------------------------------------------ */
@@ -266,14 +287,29 @@ static const struct stack_chunk *chunk_of(uintptr_t addr)
 
 /* ---- allocating ----------------------------------------------------------------------------- */
 
+static void put_locked(struct stack_class *k, struct g *g, int list)
+{
+    g->sched_link = k->free[list];
+    k->free[list] = g;
+}
+
+/* NULL: the list is empty. */
+static struct g *take_locked(struct stack_class *k, int list)
+{
+    struct g *g = k->free[list];
+    if (g == NULL) return NULL;
+    k->free[list] = g->sched_link;
+    g->sched_link = NULL;
+    return g;
+}
+
 static struct g *reuse_locked(uint32_t class)
 {
     struct stack_class *k = &stacks.classes[class];
-    struct g *g = k->free;
-    if (g == NULL) return NULL;
-    k->free = g->sched_link;
-    k->nfree--;
-    g->sched_link = NULL;
+    struct g *g = NULL;
+    for (int list = YOUNG; g == NULL && list < FREE_LISTS; list++)
+        g = take_locked(k, list);
+    if (g != NULL) k->nfree--;
     return g;
 }
 
@@ -329,8 +365,7 @@ void stack_free(struct g *g)
     }
     lock_acquire(&stacks.lock);
     struct stack_class *k = &stacks.classes[class];
-    g->sched_link = k->free;
-    k->free = g;
+    put_locked(k, g, YOUNG);
     k->nfree++;
     lock_release(&stacks.lock);
 }
@@ -338,6 +373,79 @@ void stack_free(struct g *g)
 size_t stack_slot_bytes(const struct g *g)
 {
     return slot_bytes(g->slot_class);
+}
+
+/* ---- giving pages back: Note [Pages of stacks] ------------------------------------------------ */
+
+static uint32_t take_old(struct g *out[TRIM_BATCH])
+{
+    uint32_t n = 0;
+    lock_acquire(&stacks.lock);
+    for (uint32_t class = 0; class < ALL_CLASSES && n < TRIM_BATCH; class ++)
+        while (n < TRIM_BATCH && (out[n] = take_locked(&stacks.classes[class], OLD)) != NULL)
+            n++;
+    lock_release(&stacks.lock);
+    return n;
+}
+
+static void put_bare(struct g *const g[], uint32_t n)
+{
+    lock_acquire(&stacks.lock);
+    for (uint32_t i = 0; i < n; i++)
+        put_locked(&stacks.classes[g[i]->slot_class], g[i], BARE);
+    lock_release(&stacks.lock);
+    atomic_fetch_add_relaxed(&stacks.bared, n);
+}
+
+bool stack_trim_some(void)
+{
+    struct g *g[TRIM_BATCH];
+    uint32_t n = take_old(g);
+    for (uint32_t i = 0; i < n; i++) {
+        uintptr_t top = align_down((uintptr_t)g[i], os_page_size());
+        (void)os_mem_release((void *)g[i]->stack_lo, top - g[i]->stack_lo); /* advice */
+    }
+    put_bare(g, n);
+    return n != 0;
+}
+
+void stack_age(void)
+{
+    lock_acquire(&stacks.lock);
+    for (uint32_t class = 0; class < ALL_CLASSES; class ++) {
+        struct stack_class *k = &stacks.classes[class];
+        if (k->free[OLD] != NULL) continue; /* somebody is at them */
+        k->free[OLD] = k->free[YOUNG];
+        k->free[YOUNG] = NULL;
+    }
+    lock_release(&stacks.lock);
+}
+
+/* The lowest page of [lo, hi) that is there, when those that are there end at hi. */
+static uintptr_t lowest_resident(uintptr_t lo, uintptr_t hi)
+{
+    size_t page = os_page_size();
+    while (hi - lo > page) {
+        uintptr_t mid = align_down(lo + (hi - lo) / 2, page);
+        if (os_mem_is_resident((void *)mid))
+            hi = mid;
+        else
+            lo = mid;
+    }
+    return os_mem_is_resident((void *)lo) ? lo : hi;
+}
+
+void stack_trim_claimed(struct g *g)
+{
+    uintptr_t sp = g->ctx.sp, page = os_page_size();
+    if (g->status != G_WAITING || g->extra_lo != 0 || sp < g->stack_lo + TRIM_KEPT + page ||
+        sp >= g->stack_hi)
+        return;
+    uintptr_t hi = align_down(sp - TRIM_KEPT, page), lo = g->stack_lo;
+    if (hi <= lo || !os_mem_is_resident((void *)(hi - page))) return;
+    if (hi - lo > TRIM_MOST) lo = lowest_resident(lo, hi - page);
+    size_t bytes = hi - lo < TRIM_MOST ? hi - lo : TRIM_MOST;
+    if (os_mem_release((void *)lo, bytes) == 0) atomic_fetch_add_relaxed(&stacks.trimmed, 1);
 }
 
 /* ---- whose address is it -------------------------------------------------------------------- */
@@ -399,7 +507,8 @@ void stack_init(void)
 
 void stack_read_stats(struct stack_stats *out)
 {
-    *out = (struct stack_stats){ 0, 0, 0, 0, 0 };
+    *out = (struct stack_stats){ .bared = atomic_load_relaxed(&stacks.bared),
+                                 .trimmed = atomic_load_relaxed(&stacks.trimmed) };
     crit_enter();
     lock_acquire(&stacks.lock);
     for (const struct stack_chunk *c = stacks.all; c != NULL; c = c->next) {

@@ -21,9 +21,16 @@ void stack_init(void);
 struct g *stack_alloc(size_t size, int *error);
 /* Gives a dead g back (LIFO per class). */
 void stack_free(struct g *g);
+/* Note [Pages of stacks].  The first gives the pages of some dead stacks back, those that were dead at the
+ * last stack_age; false: there are no more such.  In a critical section each. */
+bool stack_trim_some(void);
+void stack_age(void);
+/* g's stack has been claimed by the caller (g_scan_claim). */
+void stack_trim_claimed(struct g *g);
 /* Bytes of address space and of guards in use; resident estimate for stack_sys. */
 struct stack_stats {
     uint64_t slots, slots_free, bytes_reserved, bytes_sys, guards_by_mprotect;
+    uint64_t bared, trimmed; /* dead and waiting stacks whose pages were given back: events */
 };
 void stack_read_stats(struct stack_stats *out);
 /* Is addr in the guard of some slot: which goroutine, NULL otherwise.  Signal-safe. */

@@ -157,6 +157,13 @@ bool os_mem_populate(void *addr, size_t size)
     return error == 0;
 }
 
+bool os_mem_is_resident(const void *addr)
+{
+    unsigned char state = 0;
+    int error = syscall_error(syscall_raw3(SYS_mincore, addr, os_page_size(), &state));
+    return error == 0 && (state & 1) != 0;
+}
+
 void os_mem_name(void *addr, size_t size, const char *name)
 {
     syscall_raw6(SYS_prctl, PRCTL_SET_VMA, PRCTL_SET_VMA_NAME, (long)addr, (long)size, (long)name,

@@ -1,0 +1,199 @@
+// What stacks of goroutines had in use goes back to the kernel: of those that ended, after collections;
+// of those that wait, what lies below the frames they have.
+// TEST skip=asan,tsan
+// SPDX-License-Identifier: BSD-3-Clause
+#include "../goroutines.h"
+
+#define MB ((size_t)1 << 20)
+#define DEPTH ((size_t)150 << 10)
+#define LARGE_DEPTH ((size_t)20 << 20)
+#define LARGE_STACK ((size_t)64 << 20)
+
+static gort_waitgroup group;
+static gort_chan(int) gate;
+static int deep; // atomic; goroutines that have been at the bottom
+
+// Of the mappings named so by the runtime; all memory where the kernel does not know names.
+static size_t resident(void)
+{
+    static char line[512];
+    FILE *f = fopen("/proc/self/smaps", "r");
+    size_t kb, named = 0, all = 0;
+    bool ours = false, known = false;
+    CHECK(f != NULL);
+    while (fgets(line, sizeof line, f) != NULL) {
+        if (strchr(line, '-') != NULL && strstr(line, "kB") == NULL) {
+            ours = strstr(line, "gort stacks") != NULL;
+            known |= ours;
+        } else if (sscanf(line, "Rss: %zu kB", &kb) == 1) {
+            all += kb;
+            if (ours) named += kb;
+        }
+    }
+    fclose(f);
+    return (known ? named : all) << 10;
+}
+
+static __attribute__((noinline)) int fill(size_t bytes, int seed)
+{
+    volatile char frame[4096];
+    for (size_t i = 0; i < sizeof frame; i += 512)
+        frame[i] = (char)seed;
+    int sum = bytes > sizeof frame ? fill(bytes - sizeof frame, seed) : 0;
+    return sum + frame[0];
+}
+
+// All of them are at the bottom of their stacks at the same time, or a few stacks would do for all.
+static void goes_deep_and_ends(void *arg)
+{
+    (void)arg;
+    int x;
+    CHECK(!gort_recv(gate, &x));
+    fill(DEPTH, 1);
+    gort_waitgroup_done(&group);
+}
+
+static double metric(const char *name)
+{
+    double value;
+    CHECK_EQ(gort_metric_read(name, &value), 0);
+    return value;
+}
+
+// Each P keeps up to 64 dead goroutines as they are.
+static size_t kept_by_procs(void)
+{
+    return (size_t)gort_max_procs(0) * 64 * (DEPTH + (8 << 10)) + MB;
+}
+
+static void stacks_of_the_dead_give_their_pages_back(void)
+{
+    int n = (int)test_count(3000);
+    gate = gort_chan_make(int, 0);
+    gort_waitgroup_add(&group, n);
+    for (int i = 0; i < n; i++)
+        gort_go(goes_deep_and_ends, NULL);
+    settle();
+    size_t before = resident();
+    gort_close(gate);
+    gort_waitgroup_wait(&group);
+    size_t used = resident() - before;
+    CHECK_GE(used, (size_t)n * DEPTH / 2);
+    double bared = metric("/gort/stacks/bared:stacks");
+    WAIT_FOR((gort_gc(), resident() <= before + kept_by_procs()));
+    CHECK(metric("/gort/stacks/bared:stacks") > bared);
+}
+
+static void free_os_memory_takes_all_at_once(void)
+{
+    int n = (int)test_count(3000);
+    gate = gort_chan_make(int, 0);
+    gort_waitgroup_add(&group, n);
+    for (int i = 0; i < n; i++)
+        gort_go(goes_deep_and_ends, NULL);
+    settle();
+    size_t before = resident();
+    gort_close(gate);
+    gort_waitgroup_wait(&group);
+    gort_free_os_memory();
+    CHECK_LE(resident(), before + kept_by_procs());
+}
+
+struct visit {
+    size_t depth;
+    int seed;
+};
+
+static void goes_deep_and_waits(void *arg)
+{
+    const struct visit *v = arg;
+    volatile int local[64];
+    for (int i = 0; i < 64; i++)
+        local[i] = v->seed + i;
+    int sum = fill(v->depth, v->seed % 100), x;
+    __atomic_add_fetch(&deep, 1, __ATOMIC_RELEASE);
+    CHECK(!gort_recv(gate, &x));
+    for (int i = 0; i < 64; i++)
+        CHECK_EQ(local[i], v->seed + i);
+    CHECK_EQ(fill(v->depth, v->seed % 100), sum);
+    gort_waitgroup_done(&group);
+}
+
+static void stacks_that_wait_are_trimmed(int n, size_t depth, size_t stack)
+{
+    gort_go_options options = { .stack_size = stack };
+    struct visit *visits = gort_alloc((size_t)n * sizeof visits[0]);
+    gate = gort_chan_make(int, 0);
+    STORE(&deep, 0);
+    size_t before = resident();
+    gort_waitgroup_add(&group, n);
+    for (int i = 0; i < n; i++) {
+        visits[i] = (struct visit){ depth, i };
+        gort_go_opt(&options, goes_deep_and_waits, &visits[i]);
+    }
+    WAIT_FOR(LOAD(&deep) == n);
+    settle();
+    double trimmed = metric("/gort/stacks/trimmed:stacks");
+    // Kept are the page of the record and 64 KB.
+    size_t kept = (size_t)n * (80 << 10);
+    WAIT_FOR((gort_gc(), resident() <= before + kept + MB));
+    CHECK(metric("/gort/stacks/trimmed:stacks") > trimmed);
+    gort_close(gate);
+    gort_waitgroup_wait(&group);
+}
+
+static void small_stacks_that_wait_are_trimmed(void)
+{
+    stacks_that_wait_are_trimmed((int)test_count(1000), DEPTH, 0);
+}
+
+static void large_stacks_that_wait_are_trimmed(void)
+{
+    stacks_that_wait_are_trimmed(3, LARGE_DEPTH, LARGE_STACK);
+}
+
+// Stacks are trimmed while their goroutines wake up and go deep again.
+static void shuttle(void *arg)
+{
+    const struct visit *v = arg;
+    int64_t end = gort_now() + (int64_t)test_count(1000) * GORT_MS;
+    for (int i = 0; gort_now() < end; i++) {
+        volatile int local = i;
+        CHECK_EQ(fill(v->depth, 3), (int)((v->depth + 4095) / 4096 * 3));
+        gort_sleep((v->seed * 37 + i) % 200 * GORT_US);
+        CHECK_EQ(local, i);
+    }
+    gort_waitgroup_done(&group);
+}
+
+static void stacks_are_trimmed_while_they_wake(void)
+{
+    enum { N = 8 };
+    static struct visit visits[N];
+    gort_waitgroup_add(&group, N);
+    for (int i = 0; i < N; i++) {
+        visits[i] = (struct visit){ (size_t)(i + 20) * 5000, i };
+        gort_go(shuttle, &visits[i]);
+    }
+    int64_t end = gort_now() + (int64_t)test_count(1000) * GORT_MS;
+    while (gort_now() < end)
+        gort_gc();
+    gort_waitgroup_wait(&group);
+}
+
+static int test_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    RUN(stacks_of_the_dead_give_their_pages_back);
+    RUN(free_os_memory_takes_all_at_once);
+    RUN(small_stacks_that_wait_are_trimmed);
+    RUN(large_stacks_that_wait_are_trimmed);
+    RUN(stacks_are_trimmed_while_they_wake);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return gort_run(test_main, argc, argv);
+}
