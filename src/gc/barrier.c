@@ -149,10 +149,15 @@ void barrier_log_objects(const struct gort_type *t, const void *dst, const void 
 
 /* ---- stopped ------------------------------------------------------------------------------------ */
 
+void barrier_flush_stw(struct p *p)
+{
+    if (p->barrier.n != 0) buffer_flush(&p->barrier);
+}
+
 void barrier_flush_all_stw(void)
 {
     for (int i = 0; i < p_count(); i++)
-        if (p_at(i)->barrier.n != 0) buffer_flush(&p_at(i)->barrier);
+        barrier_flush_stw(p_at(i));
     for (struct m *m = m_all(); m != NULL; m = m->all_next)
         if (m->barrier.n != 0) buffer_flush(&m->barrier);
 }

@@ -21,7 +21,9 @@ void barrier_log(void *old, void *value);
  * src NULL: they are cleared. */
 void barrier_log_objects(const struct gort_type *t, const void *dst, const void *src, size_t n);
 
-/* Empties every buffer.  World stopped. */
+/* Empties a P's buffer, and every buffer.  World stopped. */
+struct p;
+void barrier_flush_stw(struct p *p);
 void barrier_flush_all_stw(void);
 /* Turns barriers on or off.  World stopped. */
 void barrier_set_stw(bool on);

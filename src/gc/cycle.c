@@ -570,7 +570,7 @@ static void p_loses_cache(struct p *p, struct p *heir)
     heir->mcache->black_bytes += p->mcache->black_bytes;
     heir->mcache->black_objects += p->mcache->black_objects;
     p->mcache->black_bytes = p->mcache->black_objects = 0;
-    barrier_flush_all_stw();
+    barrier_flush_stw(p); /* it is not among those of p_count any more */
 }
 
 void gc_hooks_fill(struct sched_hooks *h)

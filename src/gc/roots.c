@@ -255,13 +255,21 @@ uint64_t roots_stack_bytes(void)
     return atomic_load_relaxed(&roots.stack_bytes); /* a statistic */
 }
 
+/* A thread that waits inside the runtime may be awake, and show another state than BLOCKING for a moment,
+ * until it sees that a stop is on (m_leave_blocking_state).  It does not scan its stack when it goes on, so
+ * it must not be taken for one that does: these are in state STOPPED, which does not change in a stop. */
+static bool scans_its_own(const struct m *m)
+{
+    return m != m_self() && atomic_load_relaxed(&m->state) == M_STOPPED;
+}
+
 uint32_t roots_scan_waiting_stw(void)
 {
     uint32_t stopped = 0;
     for (struct m *m = m_all(); m != NULL; m = m->all_next) {
         struct g *g = m->curg;
         if (g == NULL || g->status != G_RUNNING) continue;
-        if (m != m_self() && atomic_load_relaxed(&m->state) != M_BLOCKING) { /* as it stopped */
+        if (scans_its_own(m)) {
             stopped++;
             continue;
         }

@@ -151,9 +151,10 @@ int m_attach(void)
     sched.nattached++;
     sched.ever_attached = true;
     lock_release(&sched.lock);
+    m_leave_blocking_state(m, M_USER); /* from here on a stop waits for the section's end */
+    g_scanned(g);                      /* marking that began meanwhile did not know this stack */
     m->curg = g;
     g_set_status(g, G_RUNNING);
-    m_leave_blocking_state(m, M_USER);
     arch_tls_set_g(g);
     crit_exit();
     return 0;

@@ -10,6 +10,7 @@
  *     in a blocking region              a marker; or its thread, leaving       g_scan_claim; come_back
  *     its thread waits for the runtime  the stopper, in the stop               gc/cycle.c
  *     made later                        nobody: it holds what its maker held   g_init_common
+ *     a thread attached later           nobody: gort did not know its stack    m_attach
  *
  * scanned_cycle says how far a stack is, and is the claim at once: an older value is grey, scan_cycle - 1
  * is being scanned, scan_cycle is black.  So arming all stacks is one store, however many there are.
