@@ -254,12 +254,12 @@ static void term_stw(struct gc_cycle_record *r)
     set_phase_stw(GC_MARKTERM);
     if (gc_debug.gccheckmark) checkmark_run_stw(r->number);
     read_result(r);
+    each_cache(mcache_flush); /* before the generation rises: nothing is swept in this stop */
     r->heap_end = heap_live();
     pace_end_stw(r);
     heap_live_set_stw(r->heap_marked);
     scavenger_cycle_stw(r->goal_before);
     heap_sweepgen_advance_stw();
-    each_cache(mcache_flush);
     for (int i = 0; i < p_count(); i++)
         sudogs_flush_stw(p_at(i));
     if (gc_debug.gccheck) validate_stw("after", false);
