@@ -21,6 +21,7 @@
 #include <gort/type.h>
 
 #include <gort/chan.h>
+#include <gort/context.h>
 #include <gort/go.h>
 #include <gort/mem.h>
 #include <gort/metrics.h>

@@ -222,6 +222,8 @@ static void scan_g_record(struct word_sink *k, struct g *g)
     sink_add(k, (uintptr_t)g->arg);
     sink_add(k, (uintptr_t)g->wake_param);
     sink_add(k, (uintptr_t)g->defers);
+    sink_add(k, (uintptr_t)g->context);
+    sink_add(k, (uintptr_t)g->locals);
     for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link) {
         sink_add(k, (uintptr_t)s->elem);
         sink_add(k, (uintptr_t)s->object); /* who waits at it may hold a copy that is gone by now */

@@ -153,6 +153,16 @@ struct sudog *addrq_take_ticket(struct addr_bucket *b, const void *addr, uint32_
     return NULL;
 }
 
+bool addrq_remove(struct addr_bucket *b, struct sudog *s)
+{
+    if (s->next == NULL) return false; /* in a ring it never is */
+    struct sudog **link = find(&b->root, s->object), *before = *link;
+    while (before->next != s)
+        before = before->next;
+    (void)take_after(link, before);
+    return true;
+}
+
 struct sudog *addrq_take_all(struct addr_bucket *b, const void *addr)
 {
     struct sudog **link = find(&b->root, addr);

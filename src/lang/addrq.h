@@ -49,6 +49,8 @@ bool addrq_has(struct addr_bucket *b, const void *addr);
 struct sudog *addrq_pop(struct addr_bucket *b, const void *addr);
 /* Takes off the one of addr with this ticket; NULL: none. */
 struct sudog *addrq_take_ticket(struct addr_bucket *b, const void *addr, uint32_t ticket);
+/* Takes s off, if it is queued; it was set to its address by addrq_push. */
+bool addrq_remove(struct addr_bucket *b, struct sudog *s);
 /* Takes all of addr off, as a chain through next from the first on; NULL: none. */
 struct sudog *addrq_take_all(struct addr_bucket *b, const void *addr);
 

@@ -29,7 +29,7 @@
 #include "base/bits.h"
 #include "gort/mem.h"
 #include "gort/panic.h"
-#include "lang/hchan.h"
+#include "lang/context.h"
 
 #define READY_BATCH 128 /* waiters woken in one critical section by close */
 
@@ -252,6 +252,11 @@ bool chan_try_send(struct hchan *c, const void *elem)
 void gort_send_raw(void *ch, const void *elem)
 {
     struct g *g = lang_enter_blocking("gort_send");
+    if (unlikely(context_bound(g))) {
+        gort_case k = { .ch = ch, .elem = (void *)(uintptr_t)elem, .kind = GORT_CASE_SEND };
+        (void)select_bound(g, &k, 1, NULL);
+        return;
+    }
     if (unlikely(ch == NULL)) chan_wait_for_ever(WAIT_CHAN_SEND_NIL);
     send_whole(g, ch, elem);
 }
@@ -305,6 +310,11 @@ int chan_try_recv(struct hchan *c, void *out)
 bool gort_recv_raw(void *ch, void *out)
 {
     struct g *g = lang_enter_blocking("gort_recv");
+    if (unlikely(context_bound(g))) {
+        gort_case k = { .ch = ch, .elem = out, .kind = GORT_CASE_RECV };
+        (void)select_bound(g, &k, 1, NULL);
+        return k.ok;
+    }
     if (unlikely(ch == NULL)) chan_wait_for_ever(WAIT_CHAN_RECV_NIL);
     return recv_whole(g, ch, out);
 }

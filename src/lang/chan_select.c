@@ -31,7 +31,7 @@
 #include "base/random.h"
 #include "gort/mem.h"
 #include "gort/panic.h"
-#include "lang/hchan.h"
+#include "lang/context.h"
 #include "sched/timer.h"
 
 #define FRAME_CASES 32   /* up to so many cases need no allocation */
@@ -344,6 +344,23 @@ static int select_among(struct g *g, gort_case *cases, int n, const int64_t *unt
     return wait_all(&s);
 }
 
+/* What is ready is done, whatever became of the context; only then the context is one case more. */
+int select_bound(struct g *g, gort_case *cases, int n, const int64_t *until)
+{
+    static const int64_t passed = -1;
+    gort_case in_frame[FRAME_CASES];
+    gort_case *all = in_frame;
+    int chosen = select_among(g, cases, n, &passed);
+    if (chosen >= 0) return chosen;
+    if (n >= FRAME_CASES) all = gort_alloc(((size_t)n + 1) * sizeof *all);
+    if (n != 0) memcpy(all, cases, (size_t)n * sizeof *all); /* first stores: no barrier */
+    all[n] = (gort_case){ .ch = context_done(g), .kind = GORT_CASE_RECV };
+    chosen = select_among(g, all, n + 1, until);
+    if (chosen == n) context_leave(g);
+    if (chosen >= 0) cases[chosen].ok = all[chosen].ok;
+    return chosen;
+}
+
 static void check_count(const char *call, int n)
 {
     if (unlikely(n < 0)) gort_panic("%s: %d cases", call, n);
@@ -363,6 +380,7 @@ int gort_select(gort_case *cases, int n)
 {
     struct g *g = lang_enter_blocking("gort_select");
     check_count("gort_select", n);
+    if (unlikely(context_bound(g))) return select_bound(g, cases, n, NULL);
     if (n == 0) chan_wait_for_ever(WAIT_SELECT_NO_CASES);
     if (n == 1 && cases[0].ch != NULL) {
         check_case(&cases[0], 0);
@@ -396,5 +414,6 @@ int gort_select_until(gort_case *cases, int n, int64_t deadline)
 {
     struct g *g = lang_enter_blocking("gort_select_until");
     check_count("gort_select_until", n);
+    if (unlikely(context_bound(g))) return select_bound(g, cases, n, &deadline);
     return select_among(g, cases, n, &deadline);
 }

@@ -17,6 +17,7 @@
 #include "gort/go.h"
 #include "gort/mem.h"
 #include "gort/time.h"
+#include "lang/context.h"
 #include "lang/panic.h"
 #include "os/os.h"
 #include "sched/stw.h"
@@ -203,6 +204,11 @@ int64_t gort_now(void)
 
 void gort_sleep(int64_t ns)
 {
-    (void)lang_enter_blocking("gort_sleep");
+    struct g *g = lang_enter_blocking("gort_sleep");
+    if (unlikely(context_bound(g)) && ns > 0) {
+        int64_t now = os_now(), until = now > INT64_MAX - ns ? INT64_MAX : now + ns;
+        (void)select_bound(g, NULL, 0, &until);
+        return;
+    }
     g_sleep(ns);
 }

@@ -22,6 +22,11 @@
  * An exit runs the scopes from the innermost outwards, and takes each TRY frame off its own view
  * once that scope's calls have run: a later panic can not arrive at a scope that has ended.
  *
+ * Note [Leaving].  A goroutine whose context has ended leaves the innermost gort_context_run: that is
+ * a panic which only such a TRY frame catches, and such a frame catches nothing else.  The calls that
+ * were deferred inside run, those of the gort_try's passed over too, and with the context that held
+ * outside: they may wait.
+ *
  * Note [Jump].  _setjmp and _longjmp are used within one stack, upwards only.  All frames between are
  * abandoned: the user's own, as documented, and those of this floor that call user code: gort_try,
  * gort_once_do and the loops over deferred calls, none of which is in a critical section or holds
@@ -58,13 +63,16 @@ struct try_frame {
     struct frame frame;
     struct g *g;        /* whose it is */
     struct defer *base; /* g->defers when it began */
+    void *context;      /* g->context outside */
     gort_panic_info *out;
+    bool is_run;  /* of gort_context_run: Note [Leaving] */
     bool exiting; /* the panic it catches came out of a goexit */
     jmp_buf env;
 };
 
 struct panic_frame {
     struct frame frame;
+    bool leaving; /* Note [Leaving] */
     gort_panic_info info;
 };
 
@@ -113,9 +121,11 @@ void gort_defer(void (*fn)(void *), void *arg)
 
 /* What gort_try does stands in functions of their own, so that no local of the one with _setjmp lives
  * over the jump. */
-static never_inline void try_begin(struct try_frame *t, gort_panic_info *out)
+static never_inline void try_begin(struct try_frame *t, gort_panic_info *out, bool is_run)
 {
     struct g *g = lang_enter("gort_try");
+    t->is_run = is_run;
+    t->context = g->context;
     t->frame.kind = FRAME_TRY;
     t->frame.outer = g->tries;
     t->g = g;
@@ -138,6 +148,7 @@ static never_inline bool try_caught(const struct try_frame *t)
 {
     assert_that(t->g->defers == t->base);
     t->g->tries = t->frame.outer;
+    if (t->g->context != t->context) lang_store_root(&t->g->context, t->context);
     if (t->exiting) gort_goexit();
     return true;
 }
@@ -145,7 +156,15 @@ static never_inline bool try_caught(const struct try_frame *t)
 bool gort_try(void (*fn)(void *), void *arg, gort_panic_info *out)
 {
     struct try_frame t;
-    try_begin(&t, out);
+    try_begin(&t, out, false);
+    return _setjmp(t.env) == 0 ? try_run(&t, fn, arg) : try_caught(&t);
+}
+
+bool panic_run(void *context, void (*fn)(void *), void *arg)
+{
+    struct try_frame t;
+    try_begin(&t, NULL, true);
+    lang_store_root(&t.g->context, context);
     return _setjmp(t.env) == 0 ? try_run(&t, fn, arg) : try_caught(&t);
 }
 
@@ -173,10 +192,15 @@ _Noreturn static cold_path void die(const struct panic_frame *last)
     throw_finish(); /* prints the trace */
 }
 
-/* Note [Nested panics].  NULL: nobody. */
-static struct try_frame *find_catcher(struct frame *f, bool *exiting)
+static bool catches(const struct frame *f, bool leaving)
 {
-    for (*exiting = false; f != NULL && f->kind != FRAME_TRY; f = f->outer)
+    return f->kind == FRAME_TRY && ((const struct try_frame *)f)->is_run == leaving;
+}
+
+/* Note [Nested panics].  NULL: nobody. */
+static struct try_frame *find_catcher(struct frame *f, bool leaving, bool *exiting)
+{
+    for (*exiting = false; f != NULL && !catches(f, leaving); f = f->outer)
         if (f->kind == FRAME_EXIT) *exiting = true;
     return (struct try_frame *)f;
 }
@@ -184,7 +208,8 @@ static struct try_frame *find_catcher(struct frame *f, bool *exiting)
 _Noreturn static void raise_panic(struct g *g, struct panic_frame *p)
 {
     bool exiting;
-    struct try_frame *t = find_catcher(p->frame.outer, &exiting);
+    struct try_frame *t = find_catcher(p->frame.outer, p->leaving, &exiting);
+    if (p->leaving && t != NULL) lang_store_root(&g->context, t->context);
     g->tries = &p->frame;
     run_defers(g, t != NULL ? t->base : NULL);
     if (t == NULL) die(p);
@@ -205,6 +230,14 @@ void gort_panic(const char *format, ...)
     raise_panic(g, &p);
 }
 
+void panic_leave(struct g *g)
+{
+    struct panic_frame p = { .frame = { FRAME_PANIC, g->tries },
+                             .leaving = true,
+                             .info = { "the context has ended" } };
+    raise_panic(g, &p);
+}
+
 /* ---- exiting -------------------------------------------------------------------------------- */
 
 void gort_goexit(void)
@@ -213,6 +246,7 @@ void gort_goexit(void)
     if (g->is_attached) throw_msg("gort_goexit on a thread of the program's own");
     struct frame exit = { FRAME_EXIT, g->tries };
     g->tries = &exit;
+    lang_store_root(&g->context, NULL); /* no gort_context_run will be returned to */
     for (struct frame *f; (f = exit.outer) != NULL; exit.outer = f->outer)
         if (f->kind == FRAME_TRY) run_defers(g, ((struct try_frame *)f)->base);
     run_defers(g, NULL);

@@ -18,6 +18,10 @@ struct defer {
 struct defer *defer_push(struct g *g, void (*fn)(void *), void *arg);
 /* It will not be called. */
 void defer_cancel(struct g *g, struct defer *d);
+/* Calls fn(arg) with a context bound, which the caller unbinds; true: it left by panic_leave. */
+bool panic_run(void *context, void (*fn)(void *), void *arg);
+/* Leaves the innermost panic_run of g: Note [Leaving] in panic.c. */
+_Noreturn void panic_leave(struct g *g);
 /* The goroutine's function has ended: runs what is deferred. */
 void defer_run_all(struct g *g);
 

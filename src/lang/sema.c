@@ -31,6 +31,7 @@
 
 #include "gort/sync.h"
 #include "lang/addrq.h"
+#include "lang/context.h"
 
 static struct addr_bucket table[ADDR_BUCKETS] = {
     [0 ... ADDR_BUCKETS - 1] = { .lock = LOCK_INIT(RANK_SEMATABLE) },
@@ -101,7 +102,115 @@ void sema_acquire(struct g *g, uint32_t *count, bool first, enum wait_reason rea
     if (!take(count)) acquire_slow(g, count, first, reason);
 }
 
+/* ---- taking, or not ------------------------------------------------------------------------- *
+ * Note [Two ways to wake].  The goroutine is queued at the count and at a channel, as in a select:
+ * whoever takes one of its records off a queue must win select_done first (Note [Who decides a
+ * select] in chan_select.c).  The loser's record, taken off by a giver, is off (next is NULL) and is
+ * no longer counted in waiters; otherwise the goroutine takes it off itself. */
+
+struct two_ways {
+    struct g *g;
+    struct addr_bucket *b;
+    struct hchan *done;
+    struct sudog *at_count, *at_done;
+};
+
+static bool commit_two_ways(struct g *g, void *arg)
+{
+    const struct two_ways *w = arg;
+    struct hchan *done = w->done; /* once the first lock is released the frame may go */
+    (void)g;
+    lock_release(&w->b->lock);
+    chan_unlock(done);
+    return true;
+}
+
+static struct sudog *record_for(struct g *g, const void *object)
+{
+    struct sudog *s = sudog_acquire(g);
+    s->g = g;
+    s->object = (void *)(uintptr_t)object;
+    s->is_select = true;
+    s->success = false;
+    lang_shade(object, NULL);
+    return s;
+}
+
+/* Both locks held; released on return.  Whether it was given a unit. */
+static bool park_two_ways(struct two_ways *w, uint32_t *count, enum wait_reason reason)
+{
+    struct g *g = w->g;
+    w->at_count = record_for(g, count);
+    w->at_done = record_for(g, w->done);
+    addrq_push(w->b, w->at_count);
+    waitq_push(&w->done->recvq, w->at_done);
+    w->at_count->wait_link = w->at_done;
+    g->waiting = w->at_count;
+    g->wake_param = NULL;
+    atomic_store_relaxed(&g->select_done, 0u); /* the locks order it */
+    g_park(commit_two_ways, w, reason);
+    bool given = g->wake_param != w->at_done;
+    g->wake_param = NULL;
+    return given;
+}
+
+static void leave_two_ways(struct two_ways *w)
+{
+    chan_lock(w->done);
+    lock_acquire(&w->b->lock);
+    if (waitq_has(&w->done->recvq, w->at_done)) waitq_remove(&w->done->recvq, w->at_done);
+    if (addrq_remove(w->b, w->at_count)) waiters_add(w->b, -1u);
+    lock_release(&w->b->lock);
+    chan_unlock(w->done);
+    w->g->waiting = NULL;
+    w->at_count->wait_link = NULL;
+    sudog_release(w->at_done);
+    sudog_release(w->at_count);
+}
+
+static never_inline bool acquire_or_slow(struct g *g, uint32_t *count, struct hchan *done,
+                                         enum wait_reason reason)
+{
+    struct two_ways w = { .g = g, .b = bucket_of(count), .done = done };
+    bool given = true;
+    p_pin();
+    chan_lock(done);
+    lock_acquire(&w.b->lock);
+    waiters_add(w.b, 1);
+    bool got = take(count), closed = done->closed;
+    if (got || closed) {
+        waiters_add(w.b, -1u);
+        lock_release(&w.b->lock);
+        chan_unlock(done);
+        given = got;
+    } else {
+        given = park_two_ways(&w, count, reason);
+        leave_two_ways(&w);
+    }
+    p_unpin();
+    return given;
+}
+
+bool sema_acquire_or(struct g *g, uint32_t *count, struct hchan *done, enum wait_reason reason)
+{
+    if (take(count)) return true;
+    if (done != NULL) return acquire_or_slow(g, count, done, reason);
+    acquire_slow(g, count, false, reason);
+    return true;
+}
+
 /* ---- giving --------------------------------------------------------------------------------- */
+
+/* The first that waits and is still to be had, off the queue and the count of waiters; NULL: none. */
+static struct sudog *pop_waiter(struct addr_bucket *b, const uint32_t *count)
+{
+    struct sudog *s;
+    while ((s = addrq_pop(b, count)) != NULL) {
+        waiters_add(b, -1u);
+        if (likely(!s->is_select) || select_win(s->g)) break; /* Note [Two ways to wake] */
+    }
+    return s;
+}
 
 /* in_hand: the unit was not added to the count yet.  Else: Note [A count may be gone]. */
 static never_inline void release_slow(struct addr_bucket *b, uint32_t *count, bool in_hand)
@@ -109,11 +218,9 @@ static never_inline void release_slow(struct addr_bucket *b, uint32_t *count, bo
     struct sudog *s = NULL;
     p_pin();
     lock_acquire(&b->lock);
-    if (in_hand || (addrq_has(b, count) && take(count))) s = addrq_pop(b, count);
-    if (s != NULL)
-        waiters_add(b, -1u);
-    else if (in_hand)
-        give(count);
+    bool taken = in_hand || (addrq_has(b, count) && take(count));
+    if (taken) s = pop_waiter(b, count);
+    if (taken && s == NULL) give(count);
     lock_release(&b->lock);
     if (s != NULL) g_ready(s->g);
     p_unpin();
@@ -140,7 +247,10 @@ void gort_sema_init(gort_sema *s, uint32_t n)
 void gort_sema_acquire(gort_sema *s)
 {
     struct g *g = lang_enter_blocking("gort_sema_acquire");
-    sema_acquire(g, &s->count, false, WAIT_SEMA);
+    if (likely(!context_bound(g)))
+        sema_acquire(g, &s->count, false, WAIT_SEMA);
+    else if (!sema_acquire_or(g, &s->count, context_done(g), WAIT_SEMA))
+        context_leave(g);
 }
 
 void gort_sema_release(gort_sema *s)

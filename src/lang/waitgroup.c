@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "gort/sync.h"
+#include "lang/context.h"
 #include "lang/sema.h"
 
 static int32_t count_of(uint64_t state)
@@ -56,6 +57,23 @@ void gort_waitgroup_done(gort_waitgroup *wg)
     add(wg, -1);
 }
 
+/* The context ended while g waited: takes it off the count of waiters.  false: the count of things has
+ * become 0, and g's wake-up has been granted, or is about to be: it is waited for. */
+static bool give_up(gort_waitgroup *wg)
+{
+    uint64_t state = atomic_load_seq(&wg->state);
+    while (count_of(state) != 0 && waiters_of(state) != 0)
+        if (atomic_cas_seq(&wg->state, &state, state - 1)) return true;
+    return false;
+}
+
+static void wait_bound(struct g *g, gort_waitgroup *wg)
+{
+    if (sema_acquire_or(g, &wg->sema, context_done(g), WAIT_WAITGROUP)) return;
+    if (give_up(wg)) context_leave(g);
+    sema_acquire(g, &wg->sema, false, WAIT_WAITGROUP);
+}
+
 void gort_waitgroup_wait(gort_waitgroup *wg)
 {
     struct g *g = lang_enter_blocking("gort_waitgroup_wait");
@@ -63,7 +81,10 @@ void gort_waitgroup_wait(gort_waitgroup *wg)
     do {
         if (count_of(state) == 0) return;
     } while (!atomic_cas_seq(&wg->state, &state, state + 1));
-    sema_acquire(g, &wg->sema, false, WAIT_WAITGROUP);
+    if (likely(!context_bound(g)))
+        sema_acquire(g, &wg->sema, false, WAIT_WAITGROUP);
+    else
+        wait_bound(g, wg);
     if (unlikely(atomic_load_seq(&wg->state) != 0))
         throw_msg("wait group misuse: reused before all that waited have returned");
 }

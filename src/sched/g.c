@@ -133,7 +133,7 @@ void g_init_common(struct g *g)
     g->wait_since = 0;
     g->waiting = NULL;
     g->select_done = 0;
-    g->defers = g->tries = NULL;
+    g->defers = g->tries = g->context = g->locals = NULL;
     g->saved_errno = 0;
     g->locked = 0;
     g->locked_m = NULL;

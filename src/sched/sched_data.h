@@ -121,6 +121,8 @@ struct g {
     /* Floor 7: scoped defers and tries; the innermost first.  Opaque here. */
     void *defers;
     void *tries;
+    void *context; /* a root, as defers and locals */
+    void *locals;
 
     int saved_errno;          /* while not running */
     uint32_t locked;          /* gort_lock_thread depth */

@@ -566,6 +566,51 @@ TEST(network)
     CHECK_EQ(errno, EBADF);
 }
 
+// ---- contexts
+
+static void *make_leaf(void *arg)
+{
+    (void)arg;
+    return gort_new(leaf);
+}
+
+static void sleep_long(void *arg)
+{
+    (void)arg;
+    CHECK(gort_context_current() != NULL);
+    gort_sleep(1000 * GORT_S);
+}
+
+static int give_seven(void *arg)
+{
+    (void)arg;
+    return 7;
+}
+
+TEST(contexts)
+{
+    static int key;
+    gort_context *c = gort_context_make(NULL), *d = gort_context_until(c, gort_now() + GORT_MS);
+    gort_context *e = gort_context_with(d, &key, &key);
+    CHECK(gort_context_value(e, &key) == &key);
+    CHECK_GT(gort_context_deadline(e), 0);
+    gort_context_channel done = gort_context_done(e);
+    CHECK_EQ(gort_context_run(e, sleep_long, NULL), ETIMEDOUT);
+    CHECK(!gort_recv(done, NULL));
+    gort_context_cancel(c, 0);
+    CHECK_EQ(gort_context_error(c), ECANCELED);
+    gort_scope *s = gort_scope_make(NULL);
+    gort_scope_go(s, give_seven, NULL);
+    CHECK_EQ(gort_context_deadline(gort_scope_context(s)), 0);
+    CHECK_EQ(gort_scope_wait(s), 7);
+    gort_local_set(&key, &key);
+    CHECK(gort_local_get(&key) == &key);
+    gort_local_set(&key, NULL);
+    CHECK(gort_local_get(&key) == NULL);
+    gort_pool *p = gort_pool_make(make_leaf, NULL);
+    gort_pool_put(p, gort_pool_get(p));
+}
+
 // ---- metrics
 
 TEST(metrics)
@@ -625,6 +670,7 @@ static int gort_main(int argc, char **argv)
     RUN(synchronization);
     RUN(panic_and_defer);
     RUN(network);
+    RUN(contexts);
     RUN(metrics);
     RUN(memory_profile);
     RUN(collector);

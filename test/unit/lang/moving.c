@@ -5,6 +5,7 @@
 #include "../gc/gc_test.h"
 #include "gc/barrier.h"
 #include "gort/chan.h"
+#include "gort/context.h"
 #include "gort/go.h"
 #include "gort/panic.h"
 #include "gort/sync.h"
@@ -282,6 +283,33 @@ static void finalizers_run(void)
     CHECK(count_of(finalized) >= 1);
 }
 
+static void run_bound(void *arg)
+{
+    (void)arg;
+    gort_local_set(&nseen, VALUE(18));
+}
+
+// Contexts and values in a goroutine's record, and what leaves a pool.
+static void records_of_this_floor(void)
+{
+    gort_context *c = gort_context_make(NULL);
+    gort_pool *p = gort_pool_make(NULL, NULL);
+    void *obj = gort_alloc(64);
+    gort_pool_put(p, obj);
+    begin();
+    CHECK_EQ(gort_context_run(c, run_bound, NULL), 0);
+    void *got = gort_pool_get(p);
+    end();
+    CHECK_EQ(count_of(c), 2); // bound, and unbound
+    CHECK_EQ(count_of(g_self()->locals), 1);
+    CHECK_PTR_EQ(got, obj);
+    CHECK_EQ(count_of(obj), 1);
+    begin();
+    gort_local_set(&nseen, NULL);
+    end();
+    CHECK_EQ(count_of(VALUE(18)), 1);
+}
+
 static void nothing(void *arg)
 {
     (void)arg;
@@ -323,6 +351,7 @@ static void all(void)
     waiters_records(receive_in_select);
     sync_records();
     finalizers_run();
+    records_of_this_floor();
     deferred_calls();
 }
 
