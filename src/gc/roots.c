@@ -259,10 +259,12 @@ uint64_t roots_stack_bytes(void)
 
 /* A thread that waits inside the runtime may be awake, and show another state than BLOCKING for a moment,
  * until it sees that a stop is on (m_leave_blocking_state).  It does not scan its stack when it goes on, so
- * it must not be taken for one that does: these are in state STOPPED, which does not change in a stop. */
+ * it must not be taken for one that does: these are in state STOPPED, which does not change in a stop, or in
+ * the stop signal's handler (sched/preempt.c, Note [Outer frames]). */
 static bool scans_its_own(const struct m *m)
 {
-    return m != m_self() && atomic_load_relaxed(&m->state) == M_STOPPED;
+    if (m == m_self()) return false;
+    return atomic_load_relaxed(&m->state) == M_STOPPED || m->stop_frame != NULL;
 }
 
 uint32_t roots_scan_waiting_stw(void)

@@ -28,8 +28,9 @@
  *     ours have returned, so a frame may be moved until then; the marker needs nothing of it, for what a
  *     range held is in the frame's registers wherever the frame goes on.  No pause contains it.
  *   - A long one is done in state BLOCKING: the stops that come meanwhile do not wait for it.  They find
- *     the thread's data by stop_frame, which stays until the end.  The thread runs nothing of the program
- *     meanwhile, so one search serves them all.
+ *     the thread's data by stop_frame, which stays until the end, and tells that the thread will scan its
+ *     stack itself (roots_scan_waiting_stw), which it does before it goes on.  It runs nothing of the
+ *     program meanwhile, so one search serves them all.
  *   - It is left out where no handler of the program can ever have run, because libc never set a
  *     signal's action in this process.  The kernel knows that for good (Note [Actions leave traces] in
  *     os/linux/signal.c): a handler that was removed while it runs, by SA_RESETHAND, itself or others,
@@ -146,7 +147,10 @@ static void settle_outer_frames(struct m *m, const void *frame)
     }
     m_enter_blocking_state(m);
     if (handlers_may_run()) roll_back_outer(m, frame);
-    m_leave_blocking_state(m, M_USER);
+    m_leave_blocking_state(m, M_RUNTIME);
+    m_scan_own(m);
+    atomic_exchange_seq(&m->state, (uint32_t)M_USER);
+    m_stop_wait(m, M_USER); /* one that came since then may not have signalled */
 }
 
 static void on_stop_signal(int sig, siginfo_t *info, void *frame)

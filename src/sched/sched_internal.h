@@ -178,6 +178,7 @@ static inline bool world_wants_stop(void)
 /* Scheduler code without locks: stops here while a stop is on. */
 void m_stop_point(struct m *m);
 void m_stop_wait(struct m *m, enum m_state then);
+void m_scan_own(struct m *m);
 void world_note_progress(void);
 
 #endif

@@ -94,7 +94,7 @@ void world_note_progress(void)
 
 /* The goroutine that this thread was stopped in does not go on before its stack is scanned: Note [No grey
  * stack runs].  Meanwhile the thread counts as running, and a stop waits for it. */
-static void scan_own(struct m *m)
+void m_scan_own(struct m *m)
 {
     if (m->curg == NULL || !g_is_grey(m->curg)) return;
     atomic_exchange_seq(&m->state, (uint32_t)M_RUNTIME);
@@ -113,7 +113,7 @@ void m_stop_wait(struct m *m, enum m_state then)
         world_note_progress();
         while (atomic_load_acquire(&world_stopping) == epoch)
             os_futex_wait(&world_stopping, epoch, -1);
-        scan_own(m);
+        m_scan_own(m);
         atomic_exchange_seq(&m->state, (uint32_t)then);
     }
     /* The stop may have taken the P away. */

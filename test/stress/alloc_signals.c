@@ -30,6 +30,7 @@
 enum { WORKERS = 3, RING = 64, SPIN_NS = 30000, STEP_NS = 1000000, SEND_US = 150, SIGNALS = 4 };
 #define DEEP ((size_t)512 << 10)
 #define LONGER (30 * GORT_S) // until all has been seen
+#define OWN_STACK ((size_t)64 << 10)
 #define DEEP_STACK ((size_t)2 << 20)
 
 typedef struct object object;
@@ -281,8 +282,7 @@ static __attribute__((noinline)) void allocate_deep(uint64_t id)
 static void work(void *arg)
 {
     uint64_t id = (uint64_t)(uintptr_t)arg;
-    static char stacks[WORKERS][64 << 10] __attribute__((aligned(64)));
-    stack_t own = { .ss_sp = stacks[id - 1], .ss_size = sizeof stacks[0] }, former;
+    stack_t own = { .ss_sp = malloc(OWN_STACK), .ss_size = OWN_STACK }, former;
     gort_lock_thread();
     mask_last(SIG_UNBLOCK);
     if (scenario->own_stack) CHECK_EQ(sigaltstack(&own, &former), 0);
@@ -293,6 +293,7 @@ static void work(void *arg)
     else
         allocate(id);
     if (scenario->own_stack) CHECK_EQ(sigaltstack(&former, NULL), 0);
+    free(own.ss_sp);
     mask_last(SIG_BLOCK); // as it was
     gort_unlock_thread();
     gort_waitgroup_done(&group);
