@@ -90,6 +90,7 @@
 #include "gc/roots.h"
 #include "gc/scavenger.h"
 #include "gc/specials.h"
+#include "gc/worker.h"
 #include "heap/mcache.h"
 #include "heap/persistent.h"
 #include "os/os.h"
@@ -263,6 +264,9 @@ static void term_stw(struct gc_cycle_record *r)
     for (int i = 0; i < p_count(); i++)
         sudogs_flush_stw(p_at(i));
     if (gc_debug.gccheck) validate_stw("after", false);
+    if (gc_debug.stoptheworld == 2)
+        while (heap_sweep_one(NULL) >= 0)
+            ;
     set_phase_stw(GC_OFF);
     pace();
 }
@@ -281,7 +285,9 @@ static void marking_on_stw(void)
 {
     atomic_store_relaxed(&gc_trigger, UINT64_MAX);
     mark_begin_stw();
+    workers_begin_stw();
     heap_set_marking_stw(true);
+    sched_set_mark_wanted_stw(true);
     barrier_set_stw(true);
     each_cache(mcache_mark_begin_stw);
 }
@@ -289,6 +295,7 @@ static void marking_on_stw(void)
 static void marking_off_stw(void)
 {
     barrier_set_stw(false);
+    sched_set_mark_wanted_stw(false);
     heap_set_marking_stw(false);
     for (int i = 0; i < p_count(); i++)
         mcache_mark_end_stw(p_at(i)->mcache, &gc.result.bytes, &gc.result.objects);
@@ -369,7 +376,7 @@ static void begin_stopped(void *arg)
 static void prepare_outside(void *unused)
 {
     (void)unused;
-    mark_prepare_helpers(p_count());
+    if (gc_debug.stoptheworld != 0) mark_prepare_helpers(p_count());
 }
 
 static void begin_on_system(void *r)
@@ -388,6 +395,7 @@ static void cycle_begin(enum gc_cause cause)
     r->begin = r->sweep_begin = os_now();
     sweep_finish(false);
     sweep_take_counts(&r->swept);
+    if (gc_debug.stoptheworld == 0) workers_prepare(p_count());
     crit_enter();
     m_wait_stoppable(prepare_outside, NULL);
     atomic_store_relaxed(&gc.cycle, r->number); /* compared after busy was taken */
@@ -419,15 +427,16 @@ static bool has_ended(uint64_t cycle)
     return atomic_load_acquire(&gc.ended) >= cycle; /* pairs with the release in the stop */
 }
 
-/* Outside sections, without busy. */
-static void cycle_ended(const struct gc_cycle_record *r)
+/* Outside sections, with busy. */
+static void cycle_ended(void)
 {
-    atomic_store_relaxed(&gc.last_end, r->started);
+    struct gc_cycle_record record = gc.record; /* whatever the listener allocates */
+    atomic_store_relaxed(&gc.last_end, record.started);
     atomic_fetch_add_seq(&gc.progress, 1);
     os_futex_wake(&gc.progress, INT32_MAX);
     sweeper_wake();
     specials_wake();
-    if (gc_cycle_listener != NULL) gc_cycle_listener(r);
+    if (gc_cycle_listener != NULL) gc_cycle_listener(&record);
 }
 
 static void end_on_system(void *unused)
@@ -440,16 +449,14 @@ static void end_on_system(void *unused)
 
 bool gc_try_end(void)
 {
-    struct gc_cycle_record record = { .number = 0 }; /* scanned: no stale words */
     cycle_lock();
     bool ended = gc_phase == GC_MARK && mark_looks_done();
     if (ended) {
         call_on_system_stack(end_on_system, NULL);
         ended = gc_phase == GC_OFF;
-        record = gc.record;
+        if (ended) cycle_ended();
     }
     cycle_unlock();
-    if (ended) cycle_ended(&record);
     return ended;
 }
 
@@ -487,23 +494,24 @@ static uint64_t begin_or_share(enum gc_cause cause)
         if (present != seen) return present;
         help_until_ended(present); /* began before this call: not the one wanted */
     }
-    bool run = still_wanted(cause, seen);
-    struct gc_cycle_record record = { .number = 0 }; /* scanned: no stale words */
-    if (run) {
+    uint64_t cycle = 0;
+    if (still_wanted(cause, seen)) {
         cycle_begin(cause);
-        record = gc.record;
+        cycle = gc.record.number;
+        if (gc_phase == GC_OFF) cycle_ended(); /* marked in the stop */
     }
     cycle_unlock();
-    if (!run) return 0; /* one that began since has ended */
-    if (has_ended(record.number)) cycle_ended(&record);
-    return record.number;
+    return cycle;
 }
 
 void gc_collect(enum gc_cause cause)
 {
     assert_that(crit_depth() == 0);
     uint64_t cycle = begin_or_share(cause);
-    if (cycle != 0 && cause != GC_CAUSE_HEAP) help_until_ended(cycle);
+    if (cycle == 0 || cause == GC_CAUSE_HEAP) return;
+    help_until_ended(cycle);
+    cycle_lock(); /* who ended it has told others */
+    cycle_unlock();
 }
 
 bool gc_period_over(int64_t now)
@@ -580,6 +588,8 @@ void gc_hooks_fill(struct sched_hooks *h)
     h->g_dead = specials_goroutine_ended;
     h->thread_start = roots_read_tls;
     h->g_scan = roots_scan_g;
+    h->find_mark_work = workers_find;
+    h->find_idle_mark_work = workers_find_idle;
 }
 
 void gc_start_background(void)

@@ -511,6 +511,7 @@ bool mark_looks_done(void)
 /* A share for markers that have none, and threads for idle Ps. */
 static void share(struct marker *m)
 {
+    sched_wake_for_marking();
     if (!work_global_is_empty()) return;
     if (m->nwords > MARK_SHARE) {
         uint32_t half = m->nwords / 2;

@@ -168,6 +168,16 @@ bool pace_assist(void)
     return paid;
 }
 
+bool pace_fractional_due(int64_t spent, int64_t elapsed)
+{
+    return pacer_fractional_due(&pace.pacer, spent, elapsed);
+}
+
+bool pace_fractional_over(int64_t spent, int64_t elapsed)
+{
+    return pacer_fractional_over(&pace.pacer, spent, elapsed);
+}
+
 bool pace_is_beyond(void)
 {
     return heap_live() > pace.hard_goal; /* changes in stops */

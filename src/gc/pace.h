@@ -30,6 +30,9 @@ void pace_end_stw(const struct gc_cycle_record *r);
 /* On a goroutine, outside sections, while marking: pays for what its P was charged with, by credit or by
  * marking.  false: some is owed, and nothing is there to mark. */
 bool pace_assist(void);
+/* Fractional workers: pacer.h. */
+bool pace_fractional_due(int64_t spent, int64_t elapsed);
+bool pace_fractional_over(int64_t spent, int64_t elapsed);
 /* Is the heap so far beyond its goal that who allocates waits for the end of the cycle?  A hint. */
 bool pace_is_beyond(void);
 

@@ -34,6 +34,7 @@ static const char *const wait_names[WAIT_REASONS] = {
     [WAIT_SEMA] = "semaphore acquire",
     [WAIT_ONCE] = "once",
     [WAIT_IO] = "IO wait",
+    [WAIT_GC_WORKER] = "GC worker (idle)",
     [WAIT_GC_SWEEP] = "GC sweep wait",
     [WAIT_GC_SCAVENGE] = "GC scavenge wait",
     [WAIT_FINALIZER] = "finalizer wait",

@@ -14,8 +14,10 @@ struct sched_hooks {
     /* A P comes to life or goes (world stopped): allocate or hand over its cache and buffers. */
     void (*p_init)(struct p *p);
     void (*p_destroy)(struct p *p, struct p *heir);
-    /* Mark work for this P, NULL: none.  Later: a worker goroutine. */
+    /* A goroutine that marks, waiting until now, to be run before others, or since there are no others;
+     * NULL: none is wanted. */
     struct g *(*find_mark_work)(struct p *p);
+    struct g *(*find_idle_mark_work)(struct p *p);
     /* The P is about to be idle. */
     void (*p_idle)(struct p *p);
     /* A goroutine of the program ended, on its own M, before its record is reused. */

@@ -90,7 +90,7 @@ static void adopt_orphans(void)
 
 static bool somebody_waits(struct p *p)
 {
-    return !runq_empty(p) || atomic_load_relaxed(&sched.nrunq) != 0;
+    return mark_is_wanted() || sched_others_wait(p);
 }
 
 static void look_at_p(struct p *p, int64_t now)

@@ -112,7 +112,7 @@ static force_inline struct g *next_local(struct m *m)
     struct p *p = m->p;
     if (unlikely(p == NULL || m->locked_g != NULL || world_wants_stop())) return NULL;
     if (unlikely(atomic_load_relaxed(&sched.exiting))) return NULL;
-    if (unlikely(p->gs_run % LOOK_AROUND == LOOK_AROUND - 1)) return NULL;
+    if (unlikely(p->gs_run % LOOK_AROUND == LOOK_AROUND - 1 || mark_is_wanted())) return NULL;
     struct g *next = runq_get(p);
     if (next != NULL && unlikely(next->locked_m != NULL || g_is_grey(next))) {
         runq_put(p, next, true);
@@ -369,6 +369,12 @@ static void poll_now(void)
     ready_inject_own(&ready);
 }
 
+static struct g *found_marker(struct g *g)
+{
+    if (g != NULL) g_set_status(g, G_RUNNABLE);
+    return g;
+}
+
 /* Work without leaving this P: what is due, then the queues. */
 static struct g *find_near(struct m *m)
 {
@@ -379,7 +385,8 @@ static struct g *find_near(struct m *m)
         struct g *g = global_get(p);
         if (g != NULL) return g;
     }
-    struct g *g = sched_hooks.find_mark_work(p);
+    struct g *g = NULL;
+    if (mark_is_wanted()) g = found_marker(sched_hooks.find_mark_work(p));
     if (g == NULL) g = runq_get(p);
     if (g == NULL) g = global_get(p);
     if (g == NULL) {
@@ -552,6 +559,8 @@ static struct g *find_runnable(struct m *m)
         if (m->p != NULL) {
             struct g *g = find_near(m);
             if (g == NULL) g = find_far(m);
+            if (g == NULL && mark_is_wanted())
+                g = found_marker(sched_hooks.find_idle_mark_work(m->p));
             if (g != NULL) {
                 stop_spinning(m);
                 return g;
@@ -622,4 +631,29 @@ _Noreturn void m_loop(void *arg)
         }
         execute(m, g);
     }
+}
+
+/* ---- for markers ----------------------------------------------------------------------------- */
+
+bool sched_others_wait(struct p *p)
+{
+    return !runq_empty(p) || atomic_load_relaxed(&sched.nrunq) != 0;
+}
+
+void sched_give_queue_away(struct p *p)
+{
+    lock_acquire(&sched.lock);
+    runq_drain_locked(p);
+    lock_release(&sched.lock);
+    m_wake_for_work();
+}
+
+void sched_wake_for_marking(void)
+{
+    if (atomic_load_relaxed(&sched.nidle_p) != 0) m_wake_for_work();
+}
+
+void sched_set_mark_wanted_stw(bool wanted)
+{
+    atomic_store_relaxed(&sched.mark_wanted, wanted); /* seen by all when the world runs again */
 }

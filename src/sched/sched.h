@@ -150,6 +150,16 @@ void p_resize_stw(int n);
  * here). */
 void call_on_system_stack(void (*fn)(void *), void *arg);
 
+/* ---- for goroutines that mark (floor 5) --------------------------------------------------------- */
+
+/* World stopped: from now on the scheduler asks for them (hooks.h), or no longer. */
+void sched_set_mark_wanted_stw(bool wanted);
+/* In a section.  Does some goroutine wait that P p could run?  Its queue to the global one. */
+bool sched_others_wait(struct p *p);
+void sched_give_queue_away(struct p *p);
+/* In a section: there is something to mark for idle Ps. */
+void sched_wake_for_marking(void);
+
 /* ---- grey stacks (grey.c) --------------------------------------------------------------------- */
 
 /* All stacks are grey from now on.  World stopped. */

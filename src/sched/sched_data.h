@@ -41,6 +41,7 @@ enum wait_reason {
     WAIT_IO,
     WAIT_GC_SWEEP,
     WAIT_GC_SCAVENGE,
+    WAIT_GC_WORKER,
     WAIT_FINALIZER,
     WAIT_CLEANUP,
     WAIT_IDLE_SYSTEM,

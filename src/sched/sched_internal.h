@@ -69,9 +69,9 @@ struct sched {
     uint32_t ncomputing;   /* atomic; threads that run a goroutine whose P was taken */
     uint64_t retakes, retakes_refused; /* atomic; counters */
 
-    uint32_t
-        scan_cycle;   /* atomic; even: Note [No grey stack runs]; changed with the world stopped */
-    uint32_t exiting; /* atomic; set once by sched_main_done */
+    uint32_t mark_wanted; /* atomic; 1: goroutines that mark are to be found; changed in stops */
+    uint32_t scan_cycle;  /* atomic; even: Note [No grey stack runs]; changed in stops */
+    uint32_t exiting;     /* atomic; set once by sched_main_done */
     struct note main_note;
 
     uint64_t next_goid;  /* atomic */
@@ -152,6 +152,11 @@ static inline void g_set_status(struct g *g, enum g_status s)
 }
 void g_init_common(struct g *g);
 void g_prepare(struct g *g, void (*fn)(void *), void *arg, uint64_t goid, const char *name);
+
+static inline bool mark_is_wanted(void)
+{
+    return unlikely(atomic_load_relaxed(&sched.mark_wanted) != 0);
+}
 
 /* ---- grey.c --------------------------------------------------------------------------------- */
 /* Has this cycle not scanned the stack yet? */

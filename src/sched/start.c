@@ -52,6 +52,7 @@ struct sched_hooks sched_hooks = {
     .p_init = no_p,
     .p_destroy = no_p_destroy,
     .find_mark_work = no_work,
+    .find_idle_mark_work = no_work,
     .p_idle = no_p,
     .g_dead = no_g,
     .g_scan = no_g,
@@ -71,6 +72,7 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(p_init);
     TAKE(p_destroy);
     TAKE(find_mark_work);
+    TAKE(find_idle_mark_work);
     TAKE(p_idle);
     TAKE(g_dead);
     TAKE(g_scan);

@@ -1,0 +1,169 @@
+/* Workers: goroutines that mark beside the program.
+ *
+ * A quarter of the Ps is the collector's while it marks (pacer.h): some Ps belong to a dedicated worker,
+ * the others run a fractional one for a part of their time; and a P with nothing to run has an idle
+ * one.  The scheduler asks for a worker whenever it looks for a goroutine (workers_find), and gets a
+ * parked one from the pool, of the kind that is wanted:
+ *
+ *            workers_find, _idle (M)                  worker_run (itself)
+ *   PARKED ---------------------------> RUNNABLE -> marks in sections of WORKER_BYTES -> PARKED
+ *   in the pool                                                                        in the pool
+ *
+ *   dedicated:   until nothing is left to take.  When a section ends because somebody wants the P, or
+ *                others wait in its queue, it first gives the queue away, and stays.
+ *   fractional:  until this P has marked for its share of the time since marking began.
+ *   idle:        until there is something else to run.
+ *
+ * A worker that finds nothing left tries to end the cycle.  Goroutines that compute without calling gort
+ * keep their P from a worker for a time slice at most: the monitor takes it (sched_mark_wanted).
+ *
+ * A section is left early when a stop is on (mark_some), and holds no work afterwards.
+ *
+ * Locking: none.  Memory order: the pool's push and pop carry a worker's record from thread to thread.
+ * Answers to: gcBgMarkWorker in mgc.go, findRunnableGCWorker in mgcpacer.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gc/worker.h"
+
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "gc/gc.h"
+#include "gc/mark.h"
+#include "gc/pace.h"
+#include "heap/heap.h"
+#include "heap/persistent.h"
+#include "os/os.h"
+#include "sched/sched.h"
+#include "sync/lfstack.h"
+
+#define WORKER_BYTES (128 * KB) /* scanned in one section */
+
+struct worker {
+    struct lfnode node; /* in the pool */
+    struct g *g;
+    enum pacer_time kind;
+};
+
+static struct {
+    struct lfstack pool cache_aligned;
+    int n;                    /* workers ever made; the holder of the cycle's semaphore */
+    int64_t begin;            /* marking began; written in stops */
+    int64_t spent[MAX_PROCS]; /* ns of fractional marking on each P in this cycle; its owner */
+} workers;
+
+/* ---- marking -------------------------------------------------------------------------------------- */
+
+static bool stays(const struct worker *w, struct p *p, int64_t now)
+{
+    switch (w->kind) {
+    case PACER_TIME_DEDICATED:
+        if (sched_others_wait(p)) sched_give_queue_away(p);
+        return true;
+    case PACER_TIME_FRACTIONAL:
+        return !pace_fractional_over(workers.spent[p->id], now - workers.begin);
+    default:
+        return !sched_others_wait(p);
+    }
+}
+
+/* One section.  *left: there is more to mark.  true: the worker goes on. */
+static bool worker_section(struct worker *w, bool *left)
+{
+    struct p *p = p_pin();
+    bool on = false;
+    *left = false;
+    if (heap_marking()) {
+        int64_t begin = os_now();
+        pacer_credit_add(&pace_shared, mark_some(p, WORKER_BYTES, left));
+        int64_t now = os_now();
+        pacer_time_add(&pace_shared, w->kind, now - begin);
+        if (w->kind == PACER_TIME_FRACTIONAL) workers.spent[p->id] += now - begin;
+        on = *left && stays(w, p, now);
+    }
+    p_unpin();
+    return on;
+}
+
+static void worker_run(struct worker *w)
+{
+    bool left;
+    while (worker_section(w, &left))
+        ;
+    if (w->kind == PACER_TIME_DEDICATED) pacer_dedicated_give(&pace_shared);
+    if (w->kind == PACER_TIME_IDLE) pacer_idle_leave(&pace_shared);
+    if (!left && mark_looks_done()) gc_try_end();
+}
+
+static bool to_pool(struct g *g, void *arg)
+{
+    struct worker *w = arg;
+    (void)g;
+    lfstack_push(&workers.pool, &w->node);
+    return true;
+}
+
+static void worker_main(void *arg)
+{
+    struct worker *w = arg;
+    w->g = g_self();
+    for (;;) {
+        p_pin();
+        g_park(to_pool, w, WAIT_GC_WORKER);
+        p_unpin();
+        worker_run(w);
+    }
+}
+
+void workers_prepare(int nprocs)
+{
+    struct g_options o = { .name = "gc worker", .is_system = true, .no_objects = true };
+    for (; workers.n < nprocs; workers.n++) {
+        struct worker *w = persistent_alloc(sizeof *w, CACHE_LINE, &heap->meta);
+        if (w == NULL) return; /* assists mark too */
+        g_start(worker_main, w, &o, (uintptr_t)__builtin_return_address(0));
+    }
+}
+
+/* ---- finding one ------------------------------------------------------------------------------------ */
+
+void workers_begin_stw(void)
+{
+    workers.begin = os_now();
+    for (int i = 0; i < MAX_PROCS; i++)
+        workers.spent[i] = 0;
+}
+
+static struct g *take(enum pacer_time kind)
+{
+    struct lfnode *n = lfstack_pop(&workers.pool);
+    if (n == NULL) return NULL; /* it is about to park, or there was no memory */
+    struct worker *w = container_of(n, struct worker, node);
+    w->kind = kind;
+    return w->g;
+}
+
+static bool wanted(void)
+{
+    return heap_marking() && mark_has_work();
+}
+
+struct g *workers_find(struct p *p)
+{
+    if (!wanted()) return NULL;
+    if (pacer_dedicated_take(&pace_shared)) {
+        struct g *g = take(PACER_TIME_DEDICATED);
+        if (g == NULL) pacer_dedicated_give(&pace_shared);
+        return g;
+    }
+    if (!pace_fractional_due(workers.spent[p->id], os_now() - workers.begin)) return NULL;
+    return take(PACER_TIME_FRACTIONAL);
+}
+
+struct g *workers_find_idle(struct p *p)
+{
+    (void)p;
+    if (!wanted() || !pacer_idle_join(&pace_shared)) return NULL;
+    struct g *g = take(PACER_TIME_IDLE);
+    if (g == NULL) pacer_idle_leave(&pace_shared);
+    return g;
+}
