@@ -265,7 +265,7 @@ static void term_stw(struct gc_cycle_record *r)
         sudogs_flush_stw(p_at(i));
     if (gc_debug.gccheck) validate_stw("after", false);
     if (gc_debug.stoptheworld == 2)
-        while (heap_sweep_one(NULL) >= 0)
+        while (heap_sweep_some(SPANSET_MANY, SWEPT_FINISH) != 0)
             ;
     set_phase_stw(GC_OFF);
     pace();

@@ -41,6 +41,7 @@ never_inline struct p *p_pin_slow(void)
     if (p_take_idle(m)) return m->p;
     struct g *g = m->curg;
     if (g == NULL || g_self() == NULL) throw_msg("a call that needs a P on a system stack");
+    m_not_computing(m); /* it waits: others may compute */
     bool was_locked = g->locked_m != NULL;
     if (!was_locked) {
         note_clear(&m->park); /* stop_locked counts on it */
