@@ -14,6 +14,9 @@
 #   5. Classes up to 512 bytes live in one page, of which the end is reserved (Note [Span tail] in
 #      src/heap/heap_data.h): 128 bytes, and 128 more where the slots may hold pointers.  Their
 #      sizes come from rules 1 to 4 all the same, so that sizes are round; only counts fall.
+#   6. Classes above that, up to 1024 bytes, get spans of four times the pages.  One page would hold 8 to
+#      14 of their slots, and a refill cost more than the slots; larger ones pay more for zeroing anyhow,
+#      and a span that holds a few of them should not keep more memory than need be.
 #
 # The division.  index = offset / size is computed as (offset * magic) >> 32 with
 # magic = ceil(2^32 / size), and tried here for every offset of every span.
@@ -26,6 +29,7 @@ PAGE = 8192
 SMALL_MAX = 32768
 FINE_MAX, FINE_STEP, COARSE_STEP = 1024, 8, 128
 BITMAP_MAX, MARK_TAIL, POINTER_BITMAP = 512, 128, PAGE // 8 // 8
+LONG_SPAN, LONG_MAX = 4, 1024
 CLASSES = 68  # with class 0, which stands for large objects
 
 
@@ -58,7 +62,8 @@ def make_classes():
     for (pages, count), group in itertools.groupby(candidates(), shape):
         largest = max(group)
         stretched = pages * PAGE // count // COARSE_STEP * COARSE_STEP
-        classes.append((max(largest, stretched), pages))
+        size = max(largest, stretched)
+        classes.append((size, pages * (LONG_SPAN if BITMAP_MAX < size <= LONG_MAX else 1)))
     return classes
 
 

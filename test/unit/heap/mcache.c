@@ -87,7 +87,7 @@ static unsigned length(const struct span *list)
 TEST(batches)
 {
     struct mcache *c = caches[0];
-    unsigned spc = span_class_make(size_class_of(1024), true);
+    unsigned spc = span_class_make(size_class_of(2048), true);
     struct span_batch *b = &c->batches[spc];
     mcache_flush(c);
     for (int i = 0; i < 100; i++) { // swept spans with a free slot
