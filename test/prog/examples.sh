@@ -54,6 +54,12 @@ run 0 sieve 1
 says 'prime number 1 is 2; .*'
 refuses sieve 0 -1 x 1x '1 2' 99999999999
 
+run 0 closing
+says '400000 elements received, each once'
+run 0 closing 1 5 100
+says '100 elements received, each once'
+refuses closing 0 '1 0' '1 1 x' '1 1 1 1'
+
 run 0 echo
 says '20 clients, 10000 of 10000 messages came back right, [0-9]+ ms'
 refuses echo 'a b' --help
