@@ -118,7 +118,9 @@ void workers_prepare(int nprocs)
 {
     struct g_options o = { .name = "gc worker", .is_system = true, .no_objects = true };
     for (; workers.n < nprocs; workers.n++) {
+        crit_enter();
         struct worker *w = persistent_alloc(sizeof *w, CACHE_LINE, &heap->meta);
+        crit_exit();
         if (w == NULL) return; /* assists mark too */
         g_start(worker_main, w, &o, (uintptr_t)__builtin_return_address(0));
     }
