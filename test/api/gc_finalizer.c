@@ -269,6 +269,20 @@ static void a_finalizer_may_defer_and_exit(void)
              __atomic_load_n(&deferring, __ATOMIC_RELAXED));
 }
 
+// The last use of the pointer is gort_keep_alive: up to there the object lives, though a stack word is all
+// that keeps it.
+static void kept_up_to_keep_alive(void)
+{
+    for (uint32_t i = 0; i < 50; i++) {
+        witness_reset();
+        witness *w = witness_new(i);
+        gort_gc();
+        gort_sleep(GORT_MS / 10);
+        CHECK_EQ(__atomic_load_n(&witness_deaths, __ATOMIC_RELAXED), 0);
+        gort_keep_alive(w);
+    }
+}
+
 static void make_many(void *unused)
 {
     (void)unused;
@@ -297,6 +311,7 @@ static void tests(void)
     RUN(objects_of_any_size);
     RUN(a_finalizer_may_allocate_park_and_collect);
     RUN(a_finalizer_may_defer_and_exit);
+    RUN(kept_up_to_keep_alive);
     RUN(many);
 }
 GC_MAIN(tests)
