@@ -365,21 +365,54 @@ static unsigned draw_slot(struct world *w, const shadow *s)
     return i;
 }
 
-// Elements of one array over those of another, or of the same.
+static bool has_row(const shadow *s)
+{
+    return s->kind->nslots > 1 && s->kind->stride == sizeof(any);
+}
+
+// Slots of one object over those of another, or of the same.
+static void copy_row(struct world *w, void *a, shadow *sa, void *b, shadow *sb)
+{
+    unsigned na = sa->kind->nslots, nb = sb->kind->nslots;
+    unsigned to = (unsigned)draw(w, na), from = (unsigned)draw(w, nb);
+    unsigned n = 1 + (unsigned)draw(w, na - to < nb - from ? na - to : nb - from);
+    gort_copy(any, slot_of(a, sa->kind, to), slot_of(b, sb->kind, from), n);
+    memmove(sa->link + to, sb->link + from, n * sizeof sa->link[0]);
+}
+
+// The same for arrays of structures.
 static void copy_elems(struct world *w, elem *a, shadow *sa, elem *b, shadow *sb)
 {
-    if (sa->kind != &kinds[ELEMS_FIRST] || sb->kind != sa->kind || sa->finalizable) return;
     unsigned from = (unsigned)draw(w, 8), to = (unsigned)draw(w, 8);
     unsigned n = 1 + (unsigned)draw(w, 8 - (from > to ? from : to));
     gort_copy(elem, a + 1 + to, b + 1 + from, n);
     memmove(sa->link + to, sb->link + from, n * sizeof sa->link[0]);
 }
 
-static void clear_elems(struct world *w, elem *a, shadow *s)
+static void copy_links(struct world *w, void *a, shadow *sa, void *b, shadow *sb)
 {
-    if (s->kind != &kinds[ELEMS_FIRST]) return;
-    unsigned at = (unsigned)draw(w, 8), n = 1 + (unsigned)draw(w, 8 - at);
-    gort_clear(elem, a + 1 + at, n);
+    bool elems = sa->kind == &kinds[ELEMS_FIRST];
+    if (sa->finalizable) return;
+    if (sb == NULL || (elems ? sb->kind != sa->kind : !has_row(sb))) {
+        b = a;
+        sb = sa;
+    }
+    if (elems)
+        copy_elems(w, a, sa, b, sb);
+    else if (has_row(sa))
+        copy_row(w, a, sa, b, sb);
+}
+
+static void clear_links(struct world *w, void *a, shadow *s)
+{
+    unsigned at = (unsigned)draw(w, s->kind->nslots);
+    unsigned n = 1 + (unsigned)draw(w, s->kind->nslots - at);
+    if (s->kind == &kinds[ELEMS_FIRST])
+        gort_clear(elem, (elem *)a + 1 + at, n);
+    else if (has_row(s))
+        gort_clear(any, slot_of(a, s->kind, at), n);
+    else
+        return;
     memset(s->link + at, 0, n * sizeof s->link[0]);
 }
 
@@ -597,7 +630,7 @@ enum step {
 static const unsigned char step_weight[STEPS] = {
     [MAKE] = 3,     [MAKE_BELOW] = 30, [LINK] = 20,    [WALK] = 30,   [TAKE] = 8,
     [UNLINK] = 2,   [SWAP] = 10,       [EXCHANGE] = 6, [TO_ROOT] = 4, [FROM_ROOT] = 14,
-    [OFF_ROOT] = 2, [DROP] = 1,        [COPY] = 4,     [CLEAR] = 1,   [GIVE] = 1,
+    [OFF_ROOT] = 2, [DROP] = 1,        [COPY] = 8,     [CLEAR] = 1,   [GIVE] = 1,
     [RECEIVE] = 3,  [WEAK] = 4,        [GARBAGE] = 4,  [YIELD] = 4,
 };
 
@@ -699,10 +732,10 @@ static void mutate(void *arg)
             w->hand[a] = NULL;
             break;
         case COPY:
-            if (has && sb != NULL) copy_elems(w, hand[a], sa, hand[b], sb);
+            if (has) copy_links(w, hand[a], sa, hand[b], sb);
             break;
         case CLEAR:
-            if (has) clear_elems(w, hand[a], sa);
+            if (has) clear_links(w, hand[a], sa);
             break;
         case GIVE:
             if (sa == NULL || draw(w, 8) != 0) break;
@@ -1008,10 +1041,11 @@ static void run_shadow(const struct shadow_run *r, uint64_t seed)
     if (getenv("SHADOW_VERBOSE") != NULL)
         printf(
             "seed %lu: %u mutators, %lu cycles, %lu steps, %lu made, %lu died, %lu final, %lu wards, "
-            "%lu parcels, %lu checked, %lu weak, %lu unreachable, %lu retained, longest %u, left %lu\n",
+            "%lu parcels, %lu checked, %lu weak, %lu unreachable, %lu retained, longest %u, left %lu, stack only %.0f\n",
             seed, r->mutators, cycles, steps, totals.made, totals.died, totals.finalized,
             totals.wards, totals.parcels, totals.checked, totals.weak_hits, totals.unreachable,
-            totals.retained, totals.longest, left);
+            totals.retained, totals.longest, left,
+            metric("/gort/gc/debug/gccheckmark-stack-only:objects"));
 }
 
 #endif

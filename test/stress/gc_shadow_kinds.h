@@ -178,6 +178,6 @@ static const struct kind kinds[] = {
     WORDS(make_bytes_more, 3000, 8, 0, 4),
     WORDS(make_bytes_large, 100000, 8, 0, 1),
 };
-enum { KINDS = sizeof kinds / sizeof kinds[0], ELEMS_FIRST = 5, ELEMS_LAST = 7, LEAVES = 13 };
+enum { KINDS = sizeof kinds / sizeof kinds[0], ELEMS_FIRST = 5, LEAVES = 13 };
 
 #endif
