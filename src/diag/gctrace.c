@@ -49,6 +49,7 @@ void gctrace_print(const struct gc_cycle_record *r, double share)
     struct print p;
     int64_t stop = r->mark_begin - r->stop_begin, mark = r->mark_end - r->mark_begin;
     int64_t rest = r->started - r->mark_end;
+    int64_t worker = (int64_t)(r->stops > 1 ? r->worker_ns : r->cpu); /* else all is one pause */
     print_init(&p, STDERR_FILENO);
     print_fmt(&p, "gc %lu @%.3fs %d%%:", (unsigned long)r->number,
               (double)(r->stop_begin - start) / 1e9, (int)(share * 100));
@@ -56,8 +57,10 @@ void gctrace_print(const struct gc_cycle_record *r, double share)
     print_ms(&p, "+", mark);
     print_ms(&p, "+", rest);
     print_ms(&p, " ms clock, ", stop * r->procs);
-    print_ms(&p, "+0/", (int64_t)r->cpu);
-    print_ms(&p, "/0+", rest * r->procs);
+    print_ms(&p, "+", (int64_t)r->assist_ns);
+    print_ms(&p, "/", worker);
+    print_ms(&p, "/", (int64_t)r->idle_ns);
+    print_ms(&p, "+", rest * r->procs);
     print_fmt(&p, " ms cpu, %lu->%lu->%lu MB, ", megabytes(r->heap_before), megabytes(r->heap_end),
               megabytes(r->heap_marked));
     if (r->goal_before == UINT64_MAX)

@@ -189,6 +189,12 @@ struct source {
 };
 
 #define METRICS(X)                                                                                 \
+    X("/cpu/classes/gc/mark/assist", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.assist_ns,      \
+      "Time that goroutines which allocate marked, instead of running.")                           \
+    X("/cpu/classes/gc/mark/dedicated", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.worker_ns,   \
+      "Time that workers marked which have processors, or a share of them, to themselves.")        \
+    X("/cpu/classes/gc/mark/idle", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.idle_ns,          \
+      "Time that workers marked on processors with nothing else to run.")                          \
     X("/cpu/classes/gc/total", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.cpu,                  \
       "CPU time of all collections.")                                                              \
     X("/cpu/classes/scavenge/assist", "cpu-seconds", COUNTER, AS_SECONDS, false, scav.assist_ns,   \
@@ -291,6 +297,8 @@ struct source {
       "Pages freed because pages were wanted.")                                                    \
     X("/gort/gc/reclaim/taken", "pages", COUNTER, AS_COUNT, false, gc.swept.credit_taken,          \
       "Pages that were wanted and had been freed before.")                                         \
+    X("/gort/gc/restarts", "stops", COUNTER, AS_COUNT, false, gc.restarts,                         \
+      "Stops that were to end marking, found too much left, and let the program go on.")           \
     X("/gort/gc/swept/alloc", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_ALLOC],      \
       "Spans swept because free slots were wanted.")                                               \
     X("/gort/gc/swept/background", "spans", COUNTER, AS_COUNT, false,                              \

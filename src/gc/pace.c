@@ -96,8 +96,12 @@ void pace_begin_stw(const struct gc_cycle_record *r)
     pacer_shared_start(&pace_shared, &pace.pacer, a);
 }
 
-void pace_end_stw(const struct gc_cycle_record *r)
+void pace_end_stw(struct gc_cycle_record *r)
 {
+    r->assist_ns = (uint64_t)pacer_time_of(&pace_shared, PACER_TIME_ASSIST);
+    r->worker_ns = (uint64_t)(pacer_time_of(&pace_shared, PACER_TIME_DEDICATED) +
+                              pacer_time_of(&pace_shared, PACER_TIME_FRACTIONAL));
+    r->idle_ns = (uint64_t)pacer_time_of(&pace_shared, PACER_TIME_IDLE);
     struct pacer_cycle c = {
         .procs = r->procs,
         .duration = r->mark_end - r->mark_begin,

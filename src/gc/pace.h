@@ -23,9 +23,10 @@ int pace_set_percent(int percent);
 /* What applies now.  marked: bytes that the last cycle found.  stopped: marking stops the world, so that
  * nothing is allocated meanwhile.  The holder of the cycle's lock. */
 struct pace_goals pace_goals(uint64_t marked, bool stopped);
-/* World stopped: marking begins, at heap_live.  It has ended: r says what came of it, heap_end included. */
+/* World stopped: marking begins, at heap_live.  It has ended: r says what came of it, heap_end included; who
+ * marked for how long is filled in. */
 void pace_begin_stw(const struct gc_cycle_record *r);
-void pace_end_stw(const struct gc_cycle_record *r);
+void pace_end_stw(struct gc_cycle_record *r);
 
 /* On a goroutine, outside sections, while marking: pays for what its P was charged with, by credit or by
  * marking.  false: some is owed, and nothing is there to mark. */

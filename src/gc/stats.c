@@ -51,6 +51,10 @@ void totals_add(const struct gc_cycle_record *r, int percent)
     if (r->pause > t->pause_max) t->pause_max = r->pause;
     if (t->cycles == 1 || r->pause < t->pause_min) t->pause_min = r->pause;
     t->cpu += r->cpu;
+    t->assist_ns += r->assist_ns;
+    t->worker_ns += r->worker_ns;
+    t->idle_ns += r->idle_ns;
+    t->restarts += r->restarts;
     t->goal = r->goal_after;
     t->marked = r->heap_marked;
     t->objects_marked += r->objects;
