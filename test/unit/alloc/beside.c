@@ -9,61 +9,7 @@
 #include "gc/mark.h"
 #include "gc/roots.h"
 #include "gc/work.h"
-#include "gort.h"
-
-typedef struct node {
-    struct node *left, *right;
-    uint64_t value;
-    uint64_t space;
-} node;
-GORT_TYPE(node, left, right);
-
-enum { DEPTH = 6, TREES = 4000 };
-static node **wide;
-
-static node *tree(int depth, uint64_t value)
-{
-    node *x = gort_new(node);
-    x->value = value;
-    if (depth > 0) {
-        gort_init(&x->left, tree(depth - 1, 2 * value));
-        gort_init(&x->right, tree(depth - 1, 2 * value + 1));
-    }
-    return x;
-}
-
-static void build_wide(void)
-{
-    gort_set(&wide, (node **)gort_alloc(TREES * sizeof(node *)));
-    for (uint32_t i = 0; i < TREES; i++)
-        gort_set(&wide[i], tree(DEPTH, 1));
-}
-
-// A cycle that has begun and marked nothing but snapshots: only allocation marks.
-// Marking goes on as far as the test's goroutines take it.
-static struct g *no_worker(struct p *p)
-{
-    (void)p;
-    return NULL;
-}
-
-static void begin_marking(void)
-{
-    sched_hooks.find_mark_work = sched_hooks.find_idle_mark_work = no_worker;
-    gort_set_gc_percent(-1);
-    build_wide();
-    gort_gc();
-    gort_set_gc_percent(100);
-    while (!heap_marking())
-        gort_new(node);
-}
-
-static void end_marking(void)
-{
-    while (heap_marking())
-        gort_new(node);
-    gc_sweep_all();
-}
+#include "marking.h"
 
 static const struct gc_test_options checked = {
     .percent = 100, .gccheck = true, .gccheckmark = true, .clobber = true
@@ -176,6 +122,7 @@ static void mark_on_a_new_p(void *w)
 static void a_p_that_comes_marks(void)
 {
     static struct group w;
+    prepare_marking();
     begin_marking();
     former = (uint32_t)p_count();
     p_set_count((int)former + 2);
@@ -191,17 +138,8 @@ static void a_p_that_comes_marks(void)
 
 static node *slot;
 
-static bool is_marked(const void *x)
-{
-    struct span *s;
-    uint32_t i;
-    uintptr_t base;
-    CHECK(span_find_object((uintptr_t)x, &s, &i, &base));
-    return span_is_marked(s, i);
-}
-
-static uintptr_t overwritten; // ~ the address
-static uint32_t is_done;      // atomic
+static struct hidden overwritten;
+static uint32_t is_done; // atomic
 
 // The one reference that the collector may find is overwritten, on a P that then goes.
 static void overwrite_on_a_p_that_goes(void *w)
@@ -211,7 +149,7 @@ static void overwrite_on_a_p_that_goes(void *w)
         struct p *p = p_pin();
         bool mine = p->id != 0 && atomic_cas_acqrel(&is_done, &no, 1);
         if (mine) {
-            CHECK(!is_marked((node *)~overwritten));
+            CHECK(!is_marked(overwritten));
             gort_set(&slot, NULL);
             CHECK_GT(p->barrier.n, 0);
         }
@@ -228,7 +166,7 @@ static void overwrite_on_a_p_that_goes(void *w)
 __attribute__((noinline)) static void fill_slot(void)
 {
     gort_set(&slot, tree(3, 1));
-    overwritten = ~(uintptr_t)slot;
+    overwritten = hide(slot);
 }
 
 static void what_a_p_logged_is_kept_when_it_goes(void)
@@ -236,6 +174,7 @@ static void what_a_p_logged_is_kept_when_it_goes(void)
     static struct group w;
     fill_slot();
     scrub_stack();
+    prepare_marking();
     begin_marking();
     w.left = 4 * (uint32_t)p_count();
     for (uint32_t i = w.left; i > 0; i--)
@@ -243,7 +182,7 @@ static void what_a_p_logged_is_kept_when_it_goes(void)
     group_wait(&w);
     CHECK_EQ(p_count(), 1);
     end_marking();
-    const node *x = (node *)~overwritten;
+    const node *x = shown(overwritten);
     CHECK_EQ(x->value, 1);
     CHECK_EQ(x->left->right->value, 5);
 }

@@ -1,0 +1,284 @@
+// Note [Snapshot] in gc/cycle.c, case by case: an object is hidden from the collector after marking began,
+// in each of the ways that a mechanism answers for, and must outlive the cycle.  In test/removals.txt each of
+// these mechanisms is taken out, and a case here fails.
+// TEST timeout=180
+// SPDX-License-Identifier: BSD-3-Clause
+#include "marking.h"
+
+static const struct gc_test_options clobbered = { .percent = 100,
+                                                  .gccheck = true,
+                                                  .clobber = true };
+
+enum { ROUNDS = 3, SEVERAL = 16 };
+#define VALUE UINT64_C(0x5a5a0001)
+
+static struct hidden secret[SEVERAL];
+
+// What was freed is overwritten.
+static void secrets_live(void)
+{
+    for (int i = 0; i < SEVERAL; i++)
+        CHECK_EQ(((node *)shown(secret[i]))->value, VALUE);
+}
+
+// ---- a word that is overwritten ------------------------------------------------------------------------------
+
+static node *slots[SEVERAL];
+
+__attribute__((noinline)) static void fill_slots(void)
+{
+    for (int i = 0; i < SEVERAL; i++) {
+        gort_set(&slots[i], tree(0, VALUE));
+        secret[i] = hide(slots[i]);
+    }
+}
+
+static void what_is_overwritten_is_kept(void)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        prepare_marking();
+        fill_slots();
+        scrub_stack();
+        begin_marking();
+        for (int i = 0; i < SEVERAL; i++)
+            gort_set(&slots[i], NULL);
+        end_marking();
+        secrets_live();
+    }
+}
+
+// By copies, clearing and exchange too.
+static void what_is_overwritten_otherwise_is_kept(void)
+{
+    typedef node *node_pointer;
+    static node *nothing[SEVERAL / 4];
+    prepare_marking();
+    fill_slots();
+    scrub_stack();
+    begin_marking();
+    for (int i = 0; i < SEVERAL / 4; i++)
+        (void)gort_exchange(&slots[i], (node *)NULL);
+    gort_copy(node_pointer, slots + SEVERAL / 4, nothing, SEVERAL / 4);
+    gort_clear(node_pointer, slots + SEVERAL / 2, SEVERAL / 2);
+    scrub_stack();
+    end_marking();
+    secrets_live();
+}
+
+// ---- a stack ---------------------------------------------------------------------------------------------------
+
+static struct g *sleeper; // atomic
+static uint32_t stage;    // atomic
+
+static void sleep_here(void)
+{
+    p_pin();
+    atomic_store_release(&sleeper, m_self()->curg);
+    g_park(NULL, NULL, WAIT_SLEEP);
+    p_unpin();
+}
+
+// Only this frame has them.
+struct frame {
+    node *volatile held[SEVERAL];
+};
+
+__attribute__((noinline)) static void hold(struct frame *f)
+{
+    for (int i = 0; i < SEVERAL; i++) {
+        f->held[i] = tree(0, VALUE);
+        secret[i] = hide(f->held[i]);
+    }
+}
+
+static void let_go(struct frame *f)
+{
+    for (int i = 0; i < SEVERAL; i++)
+        f->held[i] = NULL; // a local variable: no barrier
+}
+
+static void hold_asleep(void *w)
+{
+    struct frame f;
+    hold(&f);
+    scrub_stack();
+    sleep_here();
+    CHECK(heap_marking());
+    let_go(&f);
+    group_done(w);
+}
+
+static void what_a_parked_stack_held_is_kept(void)
+{
+    static struct group w;
+    for (int round = 0; round < ROUNDS; round++) {
+        prepare_marking();
+        atomic_store_relaxed(&sleeper, (struct g *)NULL);
+        w.left = 1;
+        go(hold_asleep, &w);
+        while (atomic_load_acquire(&sleeper) == NULL || sleeper->status != G_WAITING)
+            g_yield();
+        begin_marking();
+        crit_enter();
+        g_ready(sleeper);
+        crit_exit();
+        group_wait(&w);
+        scrub_stack();
+        end_marking();
+        secrets_live();
+    }
+}
+
+static void hold_running(void *w)
+{
+    struct frame f;
+    hold(&f);
+    scrub_stack();
+    atomic_store_release(&stage, 1);
+    while (!heap_marking())
+        arch_pause();
+    let_go(&f);
+    atomic_store_release(&stage, 2);
+    while (heap_marking())
+        arch_pause();
+    group_done(w);
+}
+
+static void until(uint32_t s)
+{
+    while (atomic_load_acquire(&stage) != s)
+        os_thread_yield();
+}
+
+static void what_a_running_stack_held_is_kept(void)
+{
+    static struct group w;
+    for (int round = 0; round < ROUNDS; round++) {
+        prepare_marking();
+        atomic_store_relaxed(&stage, 0);
+        w.left = 1;
+        go(hold_running, &w);
+        until(1);
+        begin_marking();
+        until(2);
+        end_marking();
+        group_wait(&w);
+        secrets_live();
+    }
+}
+
+__attribute__((noinline)) static void in_region(struct frame *f, void *frame, bool leave_early)
+{
+    blocking_enter(frame);
+    atomic_store_release(&stage, 1);
+    while (!heap_marking())
+        os_thread_yield();
+    if (leave_early) {
+        blocking_exit();
+        let_go(f);
+        atomic_store_release(&stage, 2);
+        return;
+    }
+    let_go(f); // as a compiler does that moves it elsewhere
+    atomic_store_release(&stage, 2);
+    while (heap_marking())
+        os_thread_yield();
+    blocking_exit();
+}
+
+static bool leaves_early;
+
+__attribute__((noinline)) static void hold_blocking(void *w)
+{
+    struct frame f;
+    hold(&f);
+    scrub_stack();
+    in_region(&f, __builtin_frame_address(0), leaves_early);
+    group_done(w);
+}
+
+static void what_a_blocking_frame_held_is_kept(void)
+{
+    static struct group w;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        prepare_marking();
+        atomic_store_relaxed(&stage, 0);
+        leaves_early = round % 2 != 0;
+        w.left = 1;
+        go(hold_blocking, &w);
+        until(1);
+        begin_marking();
+        until(2);
+        end_marking();
+        group_wait(&w);
+        secrets_live();
+    }
+}
+
+// ---- new objects --------------------------------------------------------------------------------------------------
+
+enum { LARGE = 100000 };
+
+__attribute__((noinline)) static void make_secrets(int from, int to, size_t size)
+{
+    for (int i = from; i < to; i++) {
+        node *x = gort_alloc(size);
+        x->value = VALUE;
+        secret[i] = hide(x);
+    }
+}
+
+static void keep(size_t size)
+{
+    prepare_marking();
+    gort_keep_alive(gort_alloc(size)); // a window is open
+    begin_marking();
+    make_secrets(0, SEVERAL, size);
+    scrub_stack();
+    end_marking();
+    secrets_live();
+}
+
+static void what_is_new_is_kept(void)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        keep(sizeof(node));
+        keep(200);
+        keep(1000);
+        keep(9000); // a span holds few: new ones are opened
+        keep(LARGE);
+    }
+}
+
+// Room in a block of tiny objects, all of which are dead.
+static void what_is_new_and_tiny_is_kept(void)
+{
+    int shared_a_block = 0;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        prepare_marking();
+        struct hidden before = hide(gort_alloc_noscan(8));
+        scrub_stack();
+        begin_marking();
+        uint64_t *x = gort_alloc_noscan(8);
+        *x = VALUE;
+        struct hidden h = hide(x);
+        shared_a_block += (h.word & ~(uintptr_t)15) == (before.word & ~(uintptr_t)15);
+        x = NULL;
+        scrub_stack();
+        end_marking();
+        CHECK_EQ(*(uint64_t *)shown(h), VALUE);
+    }
+    CHECK_GT(shared_a_block, 0);
+}
+
+int main(void)
+{
+    gc_test_child("overwritten", what_is_overwritten_is_kept, 1, &clobbered);
+    gc_test_child("otherwise", what_is_overwritten_otherwise_is_kept, 1, &clobbered);
+    gc_test_child("parked", what_a_parked_stack_held_is_kept, 1, &clobbered);
+    gc_test_child("running", what_a_running_stack_held_is_kept, 2, &clobbered);
+    gc_test_child("blocking", what_a_blocking_frame_held_is_kept, 2, &clobbered);
+    gc_test_child("new", what_is_new_is_kept, 1, &clobbered);
+    gc_test_child("tiny", what_is_new_and_tiny_is_kept, 1, &clobbered);
+    return 0;
+}
