@@ -73,9 +73,11 @@
 #define HUNGRY_SLEEP_NS 500000 /* then asleep, looking again after this */
 #define ROUND_CLOSED 0x80000000u
 #define BYTES_PER_MARKER (512 * KB) /* of live heap, below which waking one more costs more */
-#define MARK_STEP 32        /* words or objects of a step: between two looks at who wants the P */
-#define MARK_SHARE 64       /* words worth sharing */
-#define MARK_SHARE_EVERY 16 /* steps between two looks whether others have work */
+#define MARK_STEP 32 /* words or objects of a step: between two looks at who wants the P, */
+#define MARK_STEP_BYTES (64 * KB) /* or so much of larger objects: stops wait for a step */
+#define STOP_BYTES (512 * KB)     /* scanned in a stop that may leave the rest to markers */
+#define MARK_SHARE 64             /* words worth sharing */
+#define MARK_SHARE_EVERY 16       /* steps between two looks whether others have work */
 #define RESCAN_PAGES ((size_t)512)
 #define RESCAN_JOBS_PER_ARENA (PAGES_PER_ARENA / RESCAN_PAGES)
 
@@ -462,7 +464,8 @@ void mark_directly(uintptr_t word)
 
 bool marker_step(struct marker *m)
 {
-    for (int i = 0; i < MARK_STEP; i++) {
+    uint64_t enough = m->w->scan_work + MARK_STEP_BYTES;
+    for (int i = 0; i < MARK_STEP && m->w->scan_work < enough; i++) {
         if (m->nwords != 0) {
             marker_see(m, m->words[--m->nwords]);
             continue;
@@ -473,7 +476,7 @@ bool marker_step(struct marker *m)
             continue;
         }
         marker_flush(m);
-        if (m->nwords == 0 && work_is_empty(m->w) && !marker_more(m)) return false;
+        if (m->nwords == 0 && work_is_empty(m->w)) return marker_more(m); /* a job is a step */
     }
     return true;
 }
@@ -566,8 +569,9 @@ void mark_begin_stw(void)
 bool mark_end_stw(uint64_t steps, struct mark_result *out)
 {
     struct marker *m = mark.marker[0];
+    uint64_t enough = steps == UINT64_MAX ? UINT64_MAX : m->w->scan_work + STOP_BYTES;
     bool more = true;
-    for (uint64_t i = 0; i < steps && more; i++)
+    for (uint64_t i = 0; i < steps && more && m->w->scan_work < enough; i++)
         more = marker_step(m);
     marker_release(m);
     if (more) return false;

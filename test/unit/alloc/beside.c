@@ -233,6 +233,31 @@ static void free_slots_are_not_looked_at(void)
     gort_keep_alive(opens_a_window);
 }
 
+// ---- a stop waits for a step ----------------------------------------------------------------------------------
+
+enum { ARRAYS = 64, ARRAY_BYTES = 100 * KB };
+static void **arrays;
+
+static void a_step_is_short(void)
+{
+    bool left = true;
+    uint64_t most = 0, all = 0;
+    gort_set(&arrays, (void **)gort_alloc(ARRAYS * sizeof(void *)));
+    for (int i = 0; i < ARRAYS; i++)
+        gort_set(&arrays[i], gort_alloc(ARRAY_BYTES));
+    prepare_marking();
+    begin_marking();
+    while (left) {
+        uint64_t one = mark_some(p_pin(), 1, &left);
+        p_unpin();
+        if (one > most) most = one;
+        all += one;
+    }
+    CHECK_GE(all, (uint64_t)ARRAYS * ARRAY_BYTES);
+    CHECK_LE(most, 2 * OBLET_BYTES);
+    end_marking();
+}
+
 int main(void)
 {
     gc_test_child("waits", who_waits_awake_is_scanned_in_the_stop, 2, &checked);
@@ -241,6 +266,7 @@ int main(void)
     gc_test_child("comes", a_p_that_comes_marks, 2, &checked);
     gc_test_child("goes", what_a_p_logged_is_kept_when_it_goes, 2, &checked);
     gc_test_child("goes", what_a_p_logged_is_kept_when_it_goes, 4, &checked);
+    gc_test_child("step", a_step_is_short, 1, &gc_test_plain);
     RUN_WITH(free_slots_are_not_looked_at, &checked);
     return 0;
 }

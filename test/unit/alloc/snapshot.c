@@ -251,19 +251,23 @@ static void what_is_new_is_kept(void)
 }
 
 // Room in a block of tiny objects, all of which are dead.
+__attribute__((noinline)) static struct hidden make_tiny(void)
+{
+    uint64_t *x = gort_alloc_noscan(8);
+    *x = VALUE;
+    return hide(x);
+}
+
 static void what_is_new_and_tiny_is_kept(void)
 {
     int shared_a_block = 0;
     for (int round = 0; round < 2 * ROUNDS; round++) {
         prepare_marking();
-        struct hidden before = hide(gort_alloc_noscan(8));
+        struct hidden before = make_tiny();
         scrub_stack();
         begin_marking();
-        uint64_t *x = gort_alloc_noscan(8);
-        *x = VALUE;
-        struct hidden h = hide(x);
+        struct hidden h = make_tiny();
         shared_a_block += (h.word & ~(uintptr_t)15) == (before.word & ~(uintptr_t)15);
-        x = NULL;
         scrub_stack();
         end_marking();
         CHECK_EQ(*(uint64_t *)shown(h), VALUE);
