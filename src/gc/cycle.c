@@ -234,6 +234,7 @@ static void begin_stw(struct gc_cycle_record *r)
     if (gc_debug.gccheck) validate_stw("before", true);
     pace_begin_stw(r);
     set_phase_stw(GC_MARK);
+    each_cache(mcache_close_stw);
 }
 
 static void read_result(struct gc_cycle_record *r)

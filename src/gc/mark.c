@@ -30,11 +30,16 @@
  * Who becomes hungry and finds as many hungry as joined closes the round by a compare-and-swap of
  * the count; a helper that joins first makes it fail, works, becomes hungry, and tries in its turn.
  *
- * Note [Words].  When an object is marked, its first line has just arrived in the cache; later it may be
- * gone again.  So a small one is scanned at once: those of its words that may be pointers go to an
- * array of the marker, from where they go through the FIFO in their turn; the object itself is never
- * queued.  Objects are queued, and so can be shared, where the array is full, where their pointers
- * are described elsewhere, and while another marker is hungry.
+ * Note [Words].  When a word is taken up, what it points to is made to come to the cache: the slot's mark,
+ * the object's first line, its pointer bits.  The word then waits in a FIFO for as long as that may take.
+ * When its turn comes the object is marked; and as all is near now, and later may be gone again, a small
+ * one is scanned at once: those of its words that may be pointers go to an array of the marker, from
+ * where they are taken up in their turn; the object itself is never queued.  Objects are queued, and so
+ * can be shared, where the array is full, where their pointers are described elsewhere, and while another
+ * marker is hungry.  The span's record is not looked at: one word for each page says what there is to know
+ * of it (PAGE_* in heap/arena.h).
+ * Candidates are taken from a FIFO that is not full only when there is nothing else: it is what makes
+ * several misses overlap, and a list, which has no others, must not wait for it to fill.
  *
  * Note [Overflow].  When the queue can get no memory, the object at hand is marked but not queued,
  * and a flag is set.  After all are done, the marked objects of the whole heap are scanned once more
@@ -113,13 +118,44 @@ void mark_overflowed(void)
     atomic_store_relaxed(&mark.overflow, 1); /* read when all markers are done */
 }
 
+/* ---- words -------------------------------------------------------------------------------------- */
+
+never_inline void marker_next(struct marker *m)
+{
+    struct candidate c = m->fifo[m->head++ & (MARK_FIFO - 1)];
+    m->nwords = marker_mark(m, c, MARK_WORDS_ROOM, m->nwords);
+}
+
 void marker_flush(struct marker *m)
 {
-    for (uint32_t i = 0; i < MARK_FIFO; i++) {
-        struct candidate *place = &m->fifo[m->next++ & (MARK_FIFO - 1)], old = *place;
-        place->span = NULL;
-        if (old.span != NULL) marker_mark(m, old.word, old.span);
+    while (m->head != m->tail)
+        marker_next(m);
+}
+
+static void marked_large(struct marker *m, struct span *s)
+{
+    m->marked_bytes += s->npages << PAGE_SHIFT;
+    /* Acquire pairs with the release in alloc/large.c: a large object that is not zeroed yet holds
+     * old bytes, and nothing of its own. */
+    if (span_is_noscan(s) || !atomic_load_acquire(&s->large_zeroed)) return;
+    if (unlikely(!work_put(m->w, s->base))) mark_overflowed();
+}
+
+never_inline void marker_mark_other(struct marker *m, uintptr_t word)
+{
+    struct span *s;
+    uint32_t i;
+    uintptr_t obj;
+    if (!span_find_object(word, &s, &i, &obj) || !span_mark(s, i)) return;
+    span_note_mark(s);
+    m->marked_objects++;
+    if (span_is_large(s)) {
+        marked_large(m, s);
+        return;
     }
+    m->marked_bytes += s->elem_size;
+    m->scanned += span_is_noscan(s) ? 0 : s->elem_size;
+    if (!span_is_noscan(s) && unlikely(!work_put(m->w, obj))) mark_overflowed();
 }
 
 /* ---- rescanning ------------------------------------------------------------------------------- */
@@ -156,26 +192,40 @@ static void feed_the_hungry(struct marker *m)
     os_futex_wake(&work_pool.hungry, 1);
 }
 
-static inline void marker_tick(struct marker *m)
+/* Looks at words, and at candidates once there are neither words nor queued objects; `left` in all.  Words
+ * of objects are put with the others while these are at most `most`; -1 if objects are to be queued, so
+ * that others get some.  Returns how many are left to be looked at: some, there are no words, and there are
+ * objects or no candidates. */
+static int drain_words(struct marker *m, int most, int left)
 {
-    if (unlikely((++m->ticks & (BALANCE_EVERY - 1)) == 0) && !m->single) feed_the_hungry(m);
+    uint32_t n = m->nwords, head = m->head, tail = m->tail;
+    for (; left > 0; left--) {
+        if (likely(n != 0)) {
+            m->fifo[tail++ & (MARK_FIFO - 1)] = marker_look(m, m->words[--n]);
+            if (unlikely(tail - head < MARK_FIFO)) continue;
+        } else if (head == tail || !work_is_empty(m->w)) {
+            break;
+        }
+        n = marker_mark(m, m->fifo[head++ & (MARK_FIFO - 1)], most, n);
+    }
+    m->nwords = n;
+    m->head = head;
+    m->tail = tail;
+    return left;
 }
 
 static void marker_drain(struct marker *m)
 {
     for (;;) {
-        while (m->nwords != 0) {
-            marker_see(m, m->words[--m->nwords]);
-            marker_tick(m);
-        }
+        bool hungry = !m->single && atomic_load_relaxed(&work_pool.hungry) != 0; /* a hint */
+        drain_words(m, hungry ? -1 : MARK_WORDS_ROOM, BALANCE_EVERY);
+        if (hungry) feed_the_hungry(m);
+        if (m->nwords != 0) continue;
         uintptr_t obj = work_get(m->w);
-        if (obj != 0) {
+        if (obj != 0)
             scan_object(m, obj);
-            marker_tick(m);
-            continue;
-        }
-        marker_flush(m);
-        if (m->nwords == 0 && work_is_empty(m->w)) return;
+        else if (m->head == m->tail)
+            return;
     }
 }
 
@@ -221,7 +271,7 @@ static bool round_close(uint32_t hungry)
 /* Waits for work.  false: nothing is left (Note [Termination]). */
 static bool marker_wait(struct marker *m)
 {
-    assert_that(work_is_empty(m->w) && m->nwords == 0);
+    assert_that(work_is_empty(m->w) && m->nwords == 0 && m->head == m->tail);
     if (round_close(atomic_fetch_add_acqrel(&work_pool.hungry, 1) + 1)) {
         atomic_store_release(&mark.done, 1); /* pairs with the acquire below */
         os_futex_wake(&work_pool.hungry, INT32_MAX);
@@ -237,8 +287,15 @@ static bool marker_wait(struct marker *m)
     }
 }
 
+/* Moves the counts to the P's. */
 static void marker_count(struct marker *m)
 {
+    for (unsigned kind = 0; kind < array_len(m->marked_kinds); kind++) {
+        m->marked_objects += m->marked_kinds[kind];
+        uint64_t bytes = m->marked_kinds[kind] * mark_classes[kind & PAGE_CLASS_MASK].size;
+        m->marked_bytes += bytes;
+        m->marked_kinds[kind] = 0;
+    }
     m->w->objects_marked += m->marked_objects;
     m->w->bytes_marked += m->marked_bytes;
     m->w->scan_work += m->scanned;
@@ -336,6 +393,7 @@ static void marker_reset(struct marker *m, bool single)
     m->lo = mark.lo;
     m->bytes = mark.bytes;
     m->single = single;
+    m->stamp = arena_stamp(heap_sweepgen());
     m->w->bytes_marked = m->w->objects_marked = m->w->scan_work = m->w->flushed = 0;
 }
 
@@ -344,7 +402,6 @@ static void markers_reset(bool single)
     uintptr_t lo = UINTPTR_MAX, hi = 0;
     for (size_t i = 0; i < arena_count(); i++) {
         struct arena *a = arena_at(i);
-        memset(a->mark_pages, 0, sizeof a->mark_pages);
         if (a->base < lo) lo = a->base;
         if (a->base + ARENA_BYTES > hi) hi = a->base + ARENA_BYTES;
     }
@@ -465,18 +522,12 @@ void mark_directly(uintptr_t word)
 bool marker_step(struct marker *m)
 {
     uint64_t enough = m->w->scan_work + MARK_STEP_BYTES;
-    for (int i = 0; i < MARK_STEP && m->w->scan_work < enough; i++) {
-        if (m->nwords != 0) {
-            marker_see(m, m->words[--m->nwords]);
-            continue;
-        }
+    for (int left = MARK_STEP; left > 0 && m->w->scan_work < enough; left--) {
+        left = drain_words(m, MARK_WORDS_ROOM, left);
+        if (left == 0) break;
         uintptr_t obj = work_get(m->w);
-        if (obj != 0) {
-            scan_object(m, obj);
-            continue;
-        }
-        marker_flush(m);
-        if (m->nwords == 0 && work_is_empty(m->w)) return marker_more(m); /* a job is a step */
+        if (obj == 0) return marker_more(m); /* a job is a step */
+        scan_object(m, obj);
     }
     return true;
 }

@@ -22,24 +22,30 @@ _Static_assert((MARK_FIFO & (MARK_FIFO - 1)) == 0, "the ring's index is masked")
 /* Code that reads stacks and program data as words, whatever a sanitizer thinks lies there. */
 #define reads_foreign_words __attribute__((no_sanitize_address, no_sanitize_thread))
 
-/* A word that points into a span: perhaps to an object. */
+/* What a word points to, while it comes to the cache.  mark: address of the slot's mark, the page's kind in
+ * the upper byte (PAGE_*); then at is the slot's start.  Of kind PAGE_OTHER: mark has no address, and at is
+ * the word.  mark 0: nothing. */
 struct candidate {
-    uintptr_t word;
-    struct span *span; /* NULL: empty place */
+    uintptr_t at;
+    uint64_t mark;
 };
 
 #define MARK_WORDS 1024
-#define MARK_WORDS_ROOM (MARK_WORDS - BITMAP_MAX / WORD_SIZE)
+#define MARK_WORDS_ROOM ((int)(MARK_WORDS - BITMAP_MAX / WORD_SIZE))
+#define BITMAP_CLASSES 26 /* the last size class with pointer bits in the page */
 
 /* Owned by its thread while marking, by the stopper before and after. */
 struct marker {
     struct gcwork *w;    /* of the P that this marker stands in for */
     uintptr_t lo, bytes; /* every arena lies in [lo, lo + bytes) */
-    bool single;         /* nobody else marks: bits are set without atomics */
+    bool single;         /* nobody else marks */
+    uint8_t stamp;       /* arena_stamp of this cycle */
     uint32_t id;         /* number of the P */
-    uint32_t next;       /* place in fifo: the oldest, replaced next */
-    uint32_t ticks;
-    uint64_t marked_objects, marked_bytes, scanned; /* moved to w at the end of a round */
+    uint32_t head, tail; /* of fifo: the oldest candidate, and where the next one goes */
+    /* Moved to w at the end of a round: marked in spans of many pages, scanned, and marked in spans of
+     * one page, by kind. */
+    uint64_t marked_objects, marked_bytes, scanned;
+    uint64_t marked_kinds[256];
     struct candidate fifo[MARK_FIFO];
     uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
     int64_t cpu;     /* ns, this cycle */
@@ -62,13 +68,13 @@ static inline void marker_marked_large(struct marker *m, struct span *s)
     if (unlikely(!work_put(m->w, s->base))) mark_overflowed();
 }
 
-/* Words of a slot, and as many ones, by size class, of those with pointer bits in the page. */
-#define BITMAP_CLASSES 27
-struct bitmap_class {
-    uint32_t words;
-    uint64_t ones;
+/* What the marker needs of a size class: half a line. */
+struct mark_class {
+    uint64_t magic, size; /* of the size class */
+    uint64_t ones; /* as many as a slot has words, of those with pointer bits in the page; else 0 */
+    uint64_t unused;
 };
-extern struct bitmap_class bitmap_classes[BITMAP_CLASSES]; /* constant after scan_init */
+extern struct mark_class mark_classes[PAGE_CLASS_MASK + 1]; /* constant after scan_init */
 
 /* Which words of the slot at obj may hold pointers.  A slot's bits begin within a byte, and with what
  * comes before them in it there are at most 64: scan_init checks. */
@@ -78,70 +84,97 @@ static inline uint64_t pointer_mask(uintptr_t obj, unsigned class)
     unsigned first = (unsigned)(obj - page) / WORD_SIZE;
     uint64_t bits;
     memcpy(&bits, (const char *)page + GORT_PAGE_BITS + first / 8, sizeof bits);
-    return bits >> first % 8 & bitmap_classes[class].ones;
+    return bits >> first % 8 & mark_classes[class].ones;
 }
 
-/* Puts those words of the slot that lie in the heap's range with m->words, which has room. */
-reads_foreign_words static inline void scan_now(struct marker *m, uintptr_t obj, unsigned class)
+/* Puts a word that lies in the heap's range with m->words, of which there are n.  Returns how many there
+ * are then. */
+static inline uint32_t words_add(struct marker *m, uintptr_t word, uint32_t n)
 {
-    uint32_t n = m->nwords;
-    for (uint64_t mask = pointer_mask(obj, class); mask != 0; mask &= mask - 1) {
-        uintptr_t word = *(const volatile uintptr_t *)(obj + WORD_SIZE * bits_ctz64(mask));
-        m->words[n] = word;
-        n += word - m->lo < m->bytes;
-    }
-    m->nwords = n;
+    m->words[n] = word;
+    return n + (word - m->lo < m->bytes);
 }
 
-/* The slot has just become marked: counts it, and queues what is to be scanned. */
-static inline void marker_marked(struct marker *m, struct span *s, uint32_t index)
+reads_foreign_words static inline uintptr_t word_of_slot(uintptr_t obj, unsigned i)
 {
-    span_note_mark(s);
-    m->marked_objects++;
-    if (unlikely(span_is_large(s))) {
-        marker_marked_large(m, s);
-        return;
-    }
-    m->marked_bytes += s->elem_size;
-    if (span_is_noscan(s)) return;
-    if (likely(s->layout == LAYOUT_BITMAP && m->nwords <= MARK_WORDS_ROOM) &&
-        (m->single || atomic_load_relaxed(&work_pool.hungry) == 0)) { /* a hint */
-        m->scanned += s->elem_size;
-        scan_now(m, span_slot(s, index), span_class_size_class(s->span_class));
-        return;
-    }
-    if (unlikely(!work_put(m->w, span_slot(s, index)))) mark_overflowed();
+    return *(const volatile uintptr_t *)(obj + WORD_SIZE * i);
 }
 
-/* Marks the object that word points to, if it is one.  s is in use. */
-static inline void marker_mark(struct marker *m, uintptr_t word, struct span *s)
+/* The same with the words of the slot at obj that mask says; there is room. */
+static inline uint32_t scan_now(struct marker *m, uintptr_t obj, uint64_t mask, uint32_t n)
 {
-    if (unlikely(word - s->base >= s->limit - s->base)) return;
-    uint32_t i = span_index_of(s, word);
-    if (gcbits_test(s->mark_bits, i) || !span_is_slot_allocated(s, i)) return;
-    if (m->single ? gcbits_set_single(s->mark_bits, i) : gcbits_set(s->mark_bits, i))
-        marker_marked(m, s, i);
+    if (mask == 3) /* the two pointers of lists and trees */
+        return words_add(m, word_of_slot(obj, 1), words_add(m, word_of_slot(obj, 0), n));
+    for (; mask != 0; mask &= mask - 1)
+        n = words_add(m, word_of_slot(obj, bits_ctz64(mask)), n);
+    return n;
+}
+
+/* The object at obj, in a span of one page, is marked and is to be scanned.  It is done now, when there are
+ * at most `most` words, enough for which there is room. */
+static force_inline uint32_t marker_scan(struct marker *m, uintptr_t obj, unsigned class, int most,
+                                         uint32_t n)
+{
+    if (likely(class <= BITMAP_CLASSES && (int)n <= most))
+        return scan_now(m, obj, pointer_mask(obj, class), n);
+    if (unlikely(!work_put(m->w, obj))) mark_overflowed();
+    return n;
+}
+
+/* Marks the object that word points to, if it is one, in a span of many pages. */
+void marker_mark_other(struct marker *m, uintptr_t word);
+
+/* A candidate has come: marks it, if that is not done.  Its words are put with the n that there are in
+ * m->words if they are at most `most`.  Returns how many there are then. */
+static force_inline uint32_t marker_mark(struct marker *m, struct candidate c, int most, uint32_t n)
+{
+    uint8_t *mark = (uint8_t *)(uintptr_t)(c.mark & PAGE_MARKS_MASK);
+    if (unlikely(mark == NULL)) {
+        if (c.mark != 0) marker_mark_other(m, c.at);
+        return n;
+    }
+    if (atomic_load_relaxed(mark) != SLOT_WHITE) return n; /* Note [Marks] in heap_data.h */
+    atomic_store_relaxed(mark, (uint8_t)SLOT_MARKED);
+    unsigned kind = (unsigned)(c.mark >> PAGE_KIND_SHIFT);
+    m->marked_kinds[kind]++;
+    if (kind & PAGE_NOSCAN) return n;
+    m->scanned += mark_classes[kind].size;
+    return marker_scan(m, c.at, kind, most, n);
 }
 
 /* ---- one word ------------------------------------------------------------------------------- */
 
-/* Looks at any word.  What may be a pointer waits in the FIFO, MARK_FIFO candidates long, for its
- * span and, when it will be scanned, its first line to arrive in the cache. */
+/* What any word points to, which is made to come: the slot's mark and, if it will be scanned, its
+ * first line and its pointer bits. */
+static inline struct candidate marker_look(const struct marker *m, uintptr_t word)
+{
+    const struct candidate none = { 0, 0 };
+    struct arena *a = atomic_load_acquire(&arena_table[word >> ARENA_SHIFT]); /* see arena_of */
+    if (unlikely(a == NULL)) return none;
+    size_t page = arena_page_index(word);
+    uint64_t info = atomic_load_acquire(&a->page_info[page]); /* pairs with set_page_infos */
+    if (unlikely((info & PAGE_MARKS_MASK) == 0)) return (struct candidate){ word, info };
+    const struct mark_class *c = &mark_classes[info >> PAGE_KIND_SHIFT & PAGE_CLASS_MASK];
+    uintptr_t base = align_down(word, PAGE_BYTES);
+    uint64_t index = (word - base) * c->magic >> 32, offset = index * c->size;
+    arch_prefetch((const void *)(uintptr_t)((info & PAGE_MARKS_MASK) + index));
+    if ((int64_t)info >= 0) { /* not PAGE_NOSCAN */
+        arch_prefetch((const void *)(base + offset));
+        arch_prefetch((const char *)base + GORT_PAGE_BITS + offset / 64);
+    }
+    arena_note_mark(a, page, m->stamp);
+    return (struct candidate){ base + offset, info + index };
+}
+
+/* Marks the oldest candidate. */
+void marker_next(struct marker *m);
+
+/* Looks at any word.  What may be a pointer waits in the FIFO, up to MARK_FIFO long. */
 static inline void marker_see(struct marker *m, uintptr_t word)
 {
     if (word - m->lo >= m->bytes) return;
-    struct arena *a = atomic_load_acquire(&arena_table[word >> ARENA_SHIFT]); /* see arena_of */
-    if (unlikely(a == NULL)) return;
-    size_t page = arena_page_index(word);
-    unsigned kind = atomic_load_acquire(&a->page_kind[page]); /* pairs with set_page_kinds */
-    if (kind == PAGE_NOT_IN_USE) return;
-    struct span *s = atomic_load_relaxed(&a->spans[page]);
-    arch_prefetch(s);
-    if (kind != PAGE_NOSCAN) arch_prefetch((const void *)word);
-    struct candidate *place = &m->fifo[m->next++ & (MARK_FIFO - 1)], old = *place;
-    place->word = word;
-    place->span = s;
-    if (likely(old.span != NULL)) marker_mark(m, old.word, old.span);
+    m->fifo[m->tail++ & (MARK_FIFO - 1)] = marker_look(m, word);
+    if (m->tail - m->head == MARK_FIFO) marker_next(m);
 }
 /* Empties the FIFO. */
 void marker_flush(struct marker *m);

@@ -137,17 +137,25 @@ static void scan_by_layout(struct marker *m, uint64_t word, uintptr_t base, uint
 
 /* ---- objects by layout ------------------------------------------------------------------------ */
 
-struct bitmap_class bitmap_classes[BITMAP_CLASSES];
+struct mark_class mark_classes[PAGE_CLASS_MASK + 1];
+
+static void mark_class_init(unsigned class)
+{
+    const struct size_class *row = &size_class_table[class];
+    struct mark_class *c = &mark_classes[class];
+    *c = (struct mark_class){ row->div_magic, row->size, 0, 0 };
+    if (row->size > BITMAP_MAX) return;
+    unsigned n = row->size / WORD_SIZE;
+    c->ones = ~(uint64_t)0 >> (64 - n);
+    for (unsigned i = 0; i < row->nelems[0]; i++)
+        check(i * n % 8 + n <= 64);
+    check(class <= BITMAP_CLASSES);
+}
 
 void scan_init(void)
 {
-    for (unsigned c = 1; c < BITMAP_CLASSES; c++) {
-        unsigned n = size_class_table[c].size / WORD_SIZE;
-        bitmap_classes[c] = (struct bitmap_class){ n, ~(uint64_t)0 >> (64 - n) };
-        for (unsigned i = 0; i < size_class_table[c].nelems[0]; i++)
-            check(i * n % 8 + n <= 64);
-    }
-    check(size_class_table[BITMAP_CLASSES - 1].size == BITMAP_MAX);
+    for (unsigned c = 1; c < SIZE_CLASSES; c++)
+        mark_class_init(c);
 }
 
 static inline void scan_small_typed(struct marker *m, const struct span *s, uintptr_t obj)
@@ -178,7 +186,6 @@ static never_inline void scan_other(struct marker *m, uintptr_t obj)
 {
     const struct span *s = span_of(obj);
     if (s->layout == LAYOUT_TYPED_FOOTER) {
-        m->w->scan_work += s->elem_size;
         scan_small_typed(m, s, obj);
     } else {
         assert_that(s->layout == LAYOUT_LARGE);
@@ -189,11 +196,9 @@ static never_inline void scan_other(struct marker *m, uintptr_t obj)
 void scan_object(struct marker *m, uintptr_t obj)
 {
     const struct arena *a = arena_table[obj >> ARENA_SHIFT];
-    unsigned kind = a->page_kind[arena_page_index(obj)];
-    if (unlikely(kind >= BITMAP_CLASSES)) {
+    unsigned kind = (unsigned)(a->page_info[arena_page_index(obj)] >> PAGE_KIND_SHIFT);
+    if (unlikely(kind > BITMAP_CLASSES))
         scan_other(m, obj);
-    } else {
-        m->scanned += bitmap_classes[kind].words * WORD_SIZE;
+    else
         scan_mask(m, obj, pointer_mask(obj, kind));
-    }
 }

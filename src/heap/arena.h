@@ -20,20 +20,25 @@
 #define ARENA_BITMAP_WORDS (PAGES_PER_ARENA / 64)
 #define ARENA_ANYWHERE UINTPTR_MAX /* as a hint: leave every placement to the kernel */
 
-/* Values of page_kind: a size class whose objects have their pointer bits in the page, or one of
- * these.  Every page of a span has its kind from when the span is published until it is hidden. */
-#define PAGE_NOT_IN_USE 0u
-#define PAGE_NOSCAN 254u /* objects without pointers */
-#define PAGE_OTHER 255u  /* objects whose pointers are described elsewhere */
+/* What the marker must know of a page, in one word: PAGE_OTHER, or of a span of slots that is one page
+ * its size class, in the upper byte, with PAGE_NOSCAN if its objects have no pointers; below, where the
+ * marks of its slots begin.  0: not in use.  Every page of a span has its word from when the span is
+ * published until it is hidden. */
+#define PAGE_KIND_SHIFT 56
+#define PAGE_NOSCAN 0x80u
+#define PAGE_CLASS_MASK 0x7fu
+#define PAGE_OTHER 0x7fu /* objects that are large, or in slots in longer spans */
+#define PAGE_MARKS_MASK (((uint64_t)1 << PAGE_KIND_SHIFT) - 1)
 
 struct arena {
     struct span *spans[PAGES_PER_ARENA];       /* page -> span, NULL: free or not ours; atomic */
     uint64_t in_use_pages[ARENA_BITMAP_WORDS]; /* first page of each in-use span; atomic or/and */
     uint64_t
         special_pages[ARENA_BITMAP_WORDS]; /* first page of in-use spans with specials; atomic */
-    uint64_t
-        mark_pages[ARENA_BITMAP_WORDS]; /* the collector's: spans with marked objects; atomic */
-    uint8_t page_kind[PAGES_PER_ARENA]; /* what the marker must know of a page; atomic */
+    uint64_t page_info[PAGES_PER_ARENA];   /* PAGE_*; atomic */
+    /* At the first page of a span in which something was marked: the number of that cycle, as
+     * arena_mark_stamp gives it.  Atomic; any marker. */
+    uint8_t mark_stamp[PAGES_PER_ARENA];
     uintptr_t base;
     uintptr_t *check_from; /* gc/checkmark.c's, inside its stop; else NULL */
 };
@@ -93,6 +98,18 @@ static inline bool arena_bit(const uint64_t *bitmap, uintptr_t addr)
 {
     size_t i = arena_page_index(addr);
     return (atomic_load_relaxed(&bitmap[i / 64]) >> (i % 64) & 1) != 0;
+}
+
+/* What mark_stamp holds of a span in which something was marked while the sweep generation was g.  The
+ * stamp of 256 cycles ago is the same: such a span is swept in its turn, and not sooner. */
+static inline uint8_t arena_stamp(uint32_t g)
+{
+    return (uint8_t)(g / 2);
+}
+static inline void arena_note_mark(struct arena *a, size_t page, uint8_t stamp)
+{
+    if (unlikely(atomic_load_relaxed(&a->mark_stamp[page]) != stamp))
+        atomic_store_relaxed(&a->mark_stamp[page], stamp); /* several markers may: the same */
 }
 
 #endif

@@ -1,7 +1,8 @@
-/* Pairs of bit arrays for the spans with more than 64 slots: marks and allocations.
+/* Blocks of marks and allocation bits for the spans that have too many slots for their record.
  *
- * A pair belongs to a span record (Note [Whose bits] in heap_data.h), and goes back to a list by its
- * length when a record needs a longer one.
+ * A block belongs to a span record (Note [Whose bits] in heap_data.h), and goes back to a list by its
+ * length when a record needs a longer one.  A slot has a byte of marks (Note [Marks]) and a bit of the
+ * allocation bits.
  *
  * Locking: GCBITS, inside.  Answers to: gcBits in mheap.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -15,11 +16,15 @@
 #define GCBITS_MAX_WORDS 16 /* 1024 slots */
 #define GCBITS_CHUNK (64 * KB)
 
-/* Two arrays of `words` words, side by side, both zero, on own cache lines when long enough to fill
- * one.  NULL: no memory. */
-uint64_t *gcbits_alloc(uint32_t words, uint64_t *counter);
-void gcbits_free(uint64_t *bits, uint32_t words);
-/* Pairs handed out and not given back, for tests. */
+/* A block for `words` words of allocation bits, at most GCBITS_MAX_WORDS, and so many times 64 marks, which
+ * come first.  Neither is initialised.  NULL: no memory. */
+uint8_t *gcbits_alloc(uint32_t words, uint64_t *counter);
+void gcbits_free(uint8_t *block, uint32_t words);
+static inline uint64_t *gcbits_of_block(uint8_t *block, uint32_t words)
+{
+    return (uint64_t *)(block + (size_t)words * 64);
+}
+/* Blocks handed out and not given back, for tests. */
 uint64_t gcbits_in_use(void);
 
 static inline uint32_t gcbits_words(uint32_t nelems)
@@ -28,14 +33,8 @@ static inline uint32_t gcbits_words(uint32_t nelems)
 }
 static inline bool gcbits_test(const uint64_t *bits, uint32_t i)
 {
-    /* Relaxed: a marker that misses a concurrent mark only repeats it. */
+    /* Relaxed: written by who caches or sweeps the span; see Note [Slots and windows]. */
     return (atomic_load_relaxed(&bits[i / 64]) >> (i % 64) & 1) != 0;
-}
-/* true: this call set it. */
-static inline bool gcbits_set(uint64_t *bits, uint32_t i)
-{
-    uint64_t m = (uint64_t)1 << (i % 64);
-    return (atomic_fetch_or_relaxed(&bits[i / 64], m) & m) == 0;
 }
 /* The caller is the only one who writes this array now. */
 static inline bool gcbits_set_single(uint64_t *bits, uint32_t i)

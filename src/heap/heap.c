@@ -73,7 +73,7 @@ void heap_sweepgen_advance_stw(void)
     }
     heap->sweep_cursor = 0;
     heap->reclaim_cursor = 0;
-    heap->kept = 0;
+    heap->kept = heap->survived = 0;
     heap->sweep.credit = 0;
     atomic_store_relaxed(&heap->sweepers, 0);
     atomic_store_relaxed(&heap->sweepgen, g + 2); /* the world's restart publishes it */
@@ -99,6 +99,7 @@ void heap_hold_records_stw(bool hold)
 
 void heap_live_set_stw(uint64_t bytes)
 {
+    heap->counted = bytes;
     atomic_store_relaxed(&heap->live, bytes);
 }
 

@@ -57,6 +57,9 @@ struct heap {
     uint64_t reclaim_cursor;         /* atomic: next page word to look at for heap_sweep_reclaim */
     struct sweep_counts sweep;       /* each atomic */
     uint64_t kept; /* atomic; bytes of unmarked objects that sweeping kept in this generation */
+    /* Bytes that the markers counted in this generation, more than there are where two of them marked an
+     * object at the same moment (Note [Marks]); the stopper's.  What sweeping found, and kept; atomic. */
+    uint64_t counted, survived;
 
     /* Note [Sweep pace] in sweep.c; each atomic.  Written at the end of a cycle, and when the trigger
      * changes. */
@@ -118,8 +121,7 @@ static inline uint32_t heap_sweepgen(void)
  * (heap_sweep_done) and all caches published; caches are flushed by their owners before they
  * allocate again (mcache_prepare_for_sweep) or by the stopper.  World stopped. */
 void heap_sweepgen_advance_stw(void);
-/* Is the program running while marking is on?  Then what is allocated is marked: Note [Black slots]
- * in mcache.c. */
+/* Is the program running while marking is on?  Then what is allocated is black: Note [Marks]. */
 static inline bool heap_marking(void)
 {
     return unlikely(atomic_load_relaxed(&heap->marking) !=
@@ -127,6 +129,11 @@ static inline bool heap_marking(void)
 }
 /* World stopped; followed by mcache_mark_begin_stw or mcache_mark_end_stw of every cache. */
 void heap_set_marking_stw(bool on);
+/* Something is marked in the span: notes it for who looks for spans without any. */
+static inline void span_note_mark(const struct span *s)
+{
+    arena_note_mark(arena_of(s->base), arena_page_index(s->base), arena_stamp(heap_sweepgen()));
+}
 /* While held, freed span records are not reused (no record changes its meaning under a marker):
  * on at STW 1, off at STW 2. */
 void heap_hold_records_stw(bool hold);

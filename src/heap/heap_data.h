@@ -60,6 +60,12 @@ enum span_layout {
     LAYOUT_LARGE,        /* span->large_type */
 };
 
+/* What a slot's mark may be: Note [Marks]. */
+#define SLOT_WHITE 0u
+#define SLOT_MARKED 1u
+#define SLOT_CLOSED 0x80u
+#define INLINE_MARKS 16 /* marks of so many slots have room in the record */
+
 struct special;   /* heap/special.h */
 struct gort_type; /* gort/type.h */
 
@@ -90,10 +96,23 @@ struct gort_type; /* gort/type.h */
  * says that it is to be observed.  Held slots of a class are the highest of its open window, are
  * free, and become offered or handed out from the lowest up.
  *
- * Note [Whose bits].  mark_bits and alloc_bits belong to the span for its life and change roles at
- * each sweep (the old allocation bits, cleared, are the next mark bits).  Up to 64 slots they are
- * inline_bits; above, a pair from gcbits.h, which stays with the record.  Sweeping thus needs no
- * memory and can not fail. */
+ * Note [Marks].  Each slot has a byte: SLOT_WHITE, SLOT_MARKED, or SLOT_CLOSED, "not to be marked".
+ * A marker stores SLOT_MARKED where it found SLOT_WHITE, plainly: nothing is locked, several markers
+ * may do so at once and all scan the object, which costs a scan and loses nothing.  A bit would need
+ * a locked instruction, which costs more than all else that is done to an object.
+ * Free slots are closed: those that sweeping frees, all of a new span, and all bytes beyond the last
+ * slot as far as an address in the span can lead.  So a word that points to a free slot does nothing,
+ * and the marker need not know what is allocated.  When a P opens a window its slots become white,
+ * unless marking is on: what is allocated then stays closed, which is to say that it is black.  When
+ * marking begins, the free slots of the windows that are open are closed (mcache_mark_begin_stw), and
+ * so they are when a window is given up.
+ *     Of a span in no cache exactly the free slots are closed while no marking is on, and marked ones
+ *     are allocated.
+ * A swept slot lives if it is allocated and not white.
+ *
+ * Note [Whose bits].  The bytes and alloc_bits belong to the span for its life.  They are within the
+ * record, or in a block from gcbits.h that stays with it.  Sweeping thus needs no memory and can not
+ * fail. */
 struct span {
     /* Set when the span is allocated, constant until it is freed. */
     uintptr_t base;     /* first byte */
@@ -108,7 +127,8 @@ struct span {
     uint8_t need_zero; /* memory may hold old bytes; owner of the span */
     uint8_t large_zeroed; /* large object readable by the marker; atomic, release after zeroing */
     uint8_t in_set;       /* linked in a central set: whoever pushes and pops it */
-    uint64_t *mark_bits;  /* this cycle's marks; bits set with relaxed atomic or */
+    uint8_t *marks;       /* SLOT_*: Note [Marks]; atomic; markers, the P that caches the span, who
+                           * holds the sweep's claim */
     uint64_t *alloc_bits; /* bit set: slot was live at the last sweep; Note [Whose bits] */
     size_t npages;
     /* Allocation state: owned by the P that caches the span, else by the sweeper that claimed it;
@@ -119,12 +139,9 @@ struct span {
         alloc_count; /* slots allocated: exact when not cached; cached: at the last publication */
 
     /* Second line. */
-    uint64_t inline_bits[2];
-    uint64_t *bits;      /* pair of bit arrays kept by the record, NULL: none; gcbits.h */
-    uint32_t bits_words; /* words in each of the two arrays */
-    /* Some slot was marked in this cycle, and the arena's bit is set.  Atomic: set by any marker,
-     * cleared by the sweeper that holds the claim. */
-    uint32_t any_mark;
+    uint8_t inline_marks[INLINE_MARKS];
+    uint64_t inline_bits;
+    uint8_t *bits;     /* block of marks and bits kept by the record, NULL: none; gcbits.h */
     size_t large_size; /* object bytes of a large span as asked for */
     const struct gort_type
         *large_type;          /* repeated every type->size bytes; NULL: noscan/conservative */
@@ -133,15 +150,15 @@ struct span {
 
     /* Third line. */
     struct lfnode set_node;   /* in a central set, when in_set */
+    uint32_t bits_words;      /* words of allocation bits in `bits` */
     struct span *next_free;   /* list of free records; HEAP */
     uint64_t *manual_counter; /* manual spans: where their bytes are counted */
     uint64_t alloc_cycle;     /* sweepgen / 2 when the span was made: diagnostics */
     struct span *cache_next;  /* in a cache's batch; the cache's owner */
-    uint64_t reserved2[2];
 } cache_aligned;
 
 _Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span record is three lines");
-_Static_assert(offsetof(struct span, inline_bits) == CACHE_LINE,
+_Static_assert(offsetof(struct span, inline_marks) == CACHE_LINE,
                "marking dirties the second line only");
 _Static_assert(offsetof(struct span, set_node) == 2 * CACHE_LINE, "list links come last");
 

@@ -173,13 +173,11 @@ static void prove_sets(struct proof *p)
 static void prove_page(struct proof *p, const struct arena *a, uintptr_t addr, const struct span *s)
 {
     bool in_use = s != NULL && s->state == SPAN_IN_USE, first = in_use && s->base == addr;
-    if (a->page_kind[arena_page_index(addr)] != (s != NULL ? span_page_kind(s) : PAGE_NOT_IN_USE))
+    if (a->page_info[arena_page_index(addr)] != (s != NULL ? span_page_info(s) : 0))
         fail(p, "arena: kind of a page", s);
     if (arena_bit(a->in_use_pages, addr) != first) fail(p, "arena: listing of spans in use", s);
     if (arena_bit(a->special_pages, addr) != (first && s->specials != NULL))
         fail(p, "arena: listing of specials", s);
-    if (arena_bit(a->mark_pages, addr) && !first)
-        fail(p, "arena: a mark on what is no span's first page", s);
     if (s == NULL) return;
     if (s->state == SPAN_DEAD) fail(p, "arena: a page leads to a dead span", s);
     if (addr - s->base >= s->npages << PAGE_SHIFT)
@@ -267,7 +265,7 @@ static void prove_spans(struct proof *p)
         fail(p, "sum: spans made and freed", NULL);
     if (p->free_records + p->in_use_spans + manual + p->tombstones != heap_span_count())
         fail(p, "sum: span records", NULL);
-    if (p->with_bits != gcbits_in_use()) fail(p, "sum: bit arrays", NULL);
+    if (p->with_bits != gcbits_in_use()) fail(p, "sum: blocks of bits", NULL);
 }
 
 static void prove_objects(struct proof *p)
@@ -318,6 +316,8 @@ const char *heap_validate_live_stw(struct mcache **caches, size_t ncaches)
         charged += unused_in(caches[i]);
     }
     heap_read_stats(&h);
-    /* What sweeping kept was not marked. */
-    return h.live + heap->kept == h.alloc + charged ? NULL : "sum: live bytes";
+    /* The heap's live bytes began as what markers counted.  Sweeping knows what there was: objects that
+     * were marked twice once only, and those that it kept. */
+    if (heap->survived > heap->counted + heap->kept) return "sum: more survived than was marked";
+    return h.live + heap->survived == h.alloc + charged + heap->counted ? NULL : "sum: live bytes";
 }

@@ -14,14 +14,14 @@
  * count; what is unused is given back when the span is returned, unless a cycle ended in between,
  * which set heap_live to what was marked.  Charges gather in the cache up to MCACHE_LIVE_STEP.
  *
- * Note [Black slots].  While marking runs beside the program, what is allocated is marked, and never
+ * Note [Black slots].  While marking runs beside the program, what is allocated is black, and never
  * scanned: its pointers are to objects that were reachable when marking began, or are black too
- * (Note [Snapshot] in gc/cycle.c).  The fast path must not pay for that.  So the free slots of a window are
- * marked when it is opened, all at once; those of windows that are open when marking begins, in that
- * stop; and the marks of slots that nobody took are cleared again when the window is given up, at the
- * latest in the stop that ends marking.  The current tiny block is marked too, for there is room in it.
- * A marker that meets a word into such a slot takes it for marked;
- * one into a slot of a window not yet opened, for free (Note [Slots and windows]): neither touches it.
+ * (Note [Snapshot] in gc/cycle.c).  The fast path must not pay for that, and does not: free slots are
+ * closed to marks (Note [Marks] in heap_data.h), and while marking is on a window that is opened stays so.
+ * Those of windows that are open when marking begins are closed in that stop.  Whatever meets a word into
+ * such a slot takes it for marked, be it allocated by then or not.  The slots are counted as marked when
+ * their window is opened; those that nobody took are taken off again when it is given up, at the latest in
+ * the stop that ends marking.  The current tiny block is marked too, for there is room in it.
  *
  * Invariants:
  *   1. spans[i] is the sentinel, or an in-use span with sweepgen g + 3 (g + 1 after the
@@ -108,26 +108,52 @@ static void zero_window(const struct span *s, uint32_t window, uint64_t free)
     }
 }
 
-/* ---- black slots ------------------------------------------------------------------------------- */
+/* ---- marks of windows: Note [Marks] in heap_data.h --------------------------------------------- */
 
-static void blacken(struct mcache *c, struct span *s, unsigned window, uint64_t slots)
+/* Slots of the open window that nobody took can not be marked. */
+static void close_to_marks(struct mcache *c, unsigned spc)
 {
-    uint64_t n = bits_popcount64(slots);
-    span_note_mark(s);
-    atomic_fetch_or_relaxed(&s->mark_bits[window], slots); /* markers set others of the word */
-    c->black_objects += n;
-    c->black_bytes += n * s->elem_size;
+    uint64_t slots = open_slots(c, spc);
+    if (slots == 0) return;
+    uint8_t *marks = c->spans[spc]->marks + (c->next_window[spc] - 1u) * (size_t)64;
+    for (; slots != 0; slots &= slots - 1)
+        atomic_store_relaxed(&marks[bits_ctz64(slots)], (uint8_t)SLOT_CLOSED);
 }
 
-/* What is open and was not taken is free again. */
-static void unblacken(struct mcache *c, unsigned spc)
+void mcache_close_stw(struct mcache *c)
 {
-    struct span *s = c->spans[spc];
-    uint64_t slots = open_slots(c, spc), n = bits_popcount64(slots);
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        close_to_marks(c, i);
+}
+
+static void add_black(struct mcache *c, const struct span *s, int64_t n)
+{
+    c->black_objects += (uint64_t)n;
+    c->black_bytes += (uint64_t)(n * s->elem_size);
+}
+
+/* The free slots of the open window count as black objects; sign -1: not any more. */
+static void count_black(struct mcache *c, unsigned spc, int sign)
+{
+    uint64_t slots = open_slots(c, spc);
     if (slots == 0) return;
-    atomic_fetch_and_relaxed(&s->mark_bits[c->next_window[spc] - 1u], ~slots);
-    c->black_objects -= n;
-    c->black_bytes -= n * s->elem_size;
+    if (sign > 0) span_note_mark(c->spans[spc]);
+    add_black(c, c->spans[spc], sign * (int64_t)bits_popcount64(slots));
+}
+
+/* The window's free slots are about to be offered. */
+static void open_to_marks(struct mcache *c, struct span *s, unsigned window, uint64_t free)
+{
+    uint8_t *marks = s->marks + (size_t)window * 64;
+    unsigned n = s->nelems - window * 64u;
+    if (heap_marking()) { /* they stay closed: black */
+        span_note_mark(s);
+        add_black(c, s, (int64_t)bits_popcount64(free));
+    } else if (likely(n >= 64)) {
+        memset(marks, SLOT_WHITE, 64);
+    } else {
+        memset(marks, SLOT_WHITE, n);
+    }
 }
 
 /* Objects may still be packed into the current tiny block, whatever becomes of those that are in it. */
@@ -137,8 +163,9 @@ static void blacken_tiny_block(struct mcache *c)
     struct span *s;
     uint32_t i;
     uintptr_t base;
-    if (block == 0 || !span_find_object(block - 1, &s, &i, &base) || span_is_marked(s, i)) return;
-    blacken(c, s, i / 64, (uint64_t)1 << i % 64);
+    if (block == 0 || !span_find_object(block - 1, &s, &i, &base) || !span_mark(s, i)) return;
+    span_note_mark(s);
+    add_black(c, s, 1);
 }
 
 void mcache_mark_begin_stw(struct mcache *c)
@@ -147,14 +174,13 @@ void mcache_mark_begin_stw(struct mcache *c)
     c->assist_bytes = 0;
     blacken_tiny_block(c);
     for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        if (open_slots(c, i) != 0)
-            blacken(c, c->spans[i], c->next_window[i] - 1u, open_slots(c, i));
+        count_black(c, i, 1);
 }
 
 void mcache_mark_end_stw(struct mcache *c, uint64_t *bytes, uint64_t *objects)
 {
     for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        unblacken(c, i);
+        count_black(c, i, -1);
     *bytes += c->black_bytes;
     *objects += c->black_objects;
     c->black_bytes = c->black_objects = 0;
@@ -181,7 +207,7 @@ bool mcache_next_window(struct mcache *c, unsigned spc)
         uint64_t free = span_free_slots(s, w, s->free_index);
         if (free == 0) continue;
         zero_window(s, w, free);
-        if (heap_marking()) blacken(c, s, w, free);
+        open_to_marks(c, s, w, free);
         c->next_window[spc] = (uint8_t)(w + 1);
         open->base = (char *)s->base + (size_t)w * 64 * s->elem_size;
         c->held[spc] = free;
@@ -534,7 +560,8 @@ static void flush_class(struct mcache *c, unsigned spc)
     return_batch(c, spc);
     if (s == &span_empty) return;
     withdraw(c, spc);
-    if (heap_marking()) unblacken(c, spc); /* the P goes away */
+    close_to_marks(c, spc);
+    if (heap_marking()) count_black(c, spc, -1); /* the P goes away */
     publish_class(c, spc);
     set_empty(c, spc);
     /* A stale span's slots are not in heap_live any more. */

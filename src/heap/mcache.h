@@ -87,6 +87,8 @@ void mcache_observe_stw(struct mcache *c);
 /* An object of `bytes`, allocated apart from windows (a large one): is it to be observed? */
 bool mcache_observe_bytes(struct mcache *c, size_t bytes);
 
+/* Marking begins: no slot that is free can be marked from now on.  World stopped. */
+void mcache_close_stw(struct mcache *c);
 /* Marking beside the program begins: everything was published.  It ends: what was allocated meanwhile is
  * added to *bytes and *objects.  World stopped; after heap_set_marking_stw. */
 void mcache_mark_begin_stw(struct mcache *c);

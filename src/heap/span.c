@@ -39,8 +39,8 @@
 
 /* The static bits keep marks and allocation tests of the sentinel harmless. */
 struct span span_empty = {
-    .mark_bits = span_empty.inline_bits,
-    .alloc_bits = span_empty.inline_bits + 1,
+    .marks = span_empty.inline_marks,
+    .alloc_bits = &span_empty.inline_bits,
 };
 
 /* ---- records ---------------------------------------------------------------------------------- */
@@ -120,28 +120,45 @@ void span_records_return(struct mcache *c)
     lock_release(&heap->lock);
 }
 
-/* Gives the record bit arrays for nelems slots, all zero. */
-static bool record_fit_bits(struct span *s, uint32_t nelems)
+/* The record's block fits `words` words of allocation bits. */
+static bool record_fit_block(struct span *s, uint32_t words)
+{
+    if (s->bits_words >= words) return true;
+    uint8_t *bits = gcbits_alloc(words, &heap->meta);
+    if (bits == NULL) return false;
+    if (s->bits != NULL) gcbits_free(s->bits, s->bits_words);
+    s->bits = bits;
+    s->bits_words = words;
+    return true;
+}
+
+/* Gives the record marks, all closed, and allocation bits, all zero, for nelems slots.  An address in the
+ * span leads to one of `reach` bytes, nelems or more. */
+static bool record_fit_bits(struct span *s, uint32_t nelems, uint32_t reach)
 {
     uint32_t words = gcbits_words(nelems);
-    if (words <= 1) {
-        s->mark_bits = &s->inline_bits[0];
-        s->alloc_bits = &s->inline_bits[1];
-        s->inline_bits[0] = s->inline_bits[1] = 0;
-        return true;
+    s->inline_bits = 0;
+    s->alloc_bits = &s->inline_bits;
+    s->marks = s->inline_marks;
+    if (reach > INLINE_MARKS) {
+        check(reach <= words * 64);
+        if (!record_fit_block(s, words)) return false;
+        s->marks = s->bits;
     }
-    if (s->bits_words >= words)
-        memset(s->bits, 0, (size_t)s->bits_words * 2 * sizeof(uint64_t));
-    else {
-        uint64_t *bits = gcbits_alloc(words, &heap->meta);
-        if (bits == NULL) return false;
-        if (s->bits != NULL) gcbits_free(s->bits, s->bits_words);
-        s->bits = bits;
-        s->bits_words = words;
+    if (words > 1) {
+        s->alloc_bits = gcbits_of_block(s->bits, s->bits_words);
+        memset(s->alloc_bits, 0, words * sizeof(uint64_t));
     }
-    s->mark_bits = s->bits;
-    s->alloc_bits = s->bits + s->bits_words;
+    memset(s->marks, SLOT_CLOSED, reach > INLINE_MARKS ? words * 64 : INLINE_MARKS);
     return true;
+}
+
+/* Indices to which addresses in a span of this class lead: the tail of a page belongs to no slot, but the
+ * marker does not look. */
+static uint32_t mark_reach(const struct size_class *row, bool noscan)
+{
+    uint32_t last = row->npages == 1 ? (PAGE_BYTES - 1) / row->size : 0;
+    return last >= row->nelems[noscan] ? last + 1 : row->nelems[noscan];
 }
 
 /* ---- pages ------------------------------------------------------------------------------------- */
@@ -222,19 +239,20 @@ static struct page_run pages_alloc(struct mcache *c, size_t npages, size_t align
     return r;
 }
 
-uint8_t span_page_kind(const struct span *s)
+uint64_t span_page_info(const struct span *s)
 {
-    if (s->state != SPAN_IN_USE) return PAGE_NOT_IN_USE;
-    if (span_is_noscan(s)) return PAGE_NOSCAN;
-    return s->layout == LAYOUT_BITMAP ? span_class_size_class(s->span_class) : PAGE_OTHER;
+    if (s->state != SPAN_IN_USE) return 0;
+    uint64_t noscan = span_is_noscan(s) ? PAGE_NOSCAN : 0;
+    if (span_is_large(s) || s->npages != 1) return (PAGE_OTHER | noscan) << PAGE_KIND_SHIFT;
+    return (span_class_size_class(s->span_class) | noscan) << PAGE_KIND_SHIFT | (uintptr_t)s->marks;
 }
 
-/* Release: who sees a page's kind sees its span. */
-static void set_page_kinds(const struct span *s, uint8_t kind)
+/* Release: who sees a page's word sees its span. */
+static void set_page_infos(const struct span *s, uint64_t info)
 {
     uintptr_t end = s->base + (s->npages << PAGE_SHIFT);
     for (uintptr_t a = s->base; a < end; a += PAGE_BYTES)
-        atomic_store_release(&arena_of(a)->page_kind[arena_page_index(a)], kind);
+        atomic_store_release(&arena_of(a)->page_info[arena_page_index(a)], info);
 }
 
 /* Makes the span visible; the fields are written. */
@@ -245,7 +263,7 @@ static void publish(struct span *s, unsigned state)
     if (state == SPAN_IN_USE) {
         struct arena *a = arena_of(s->base);
         arena_bit_set(a->in_use_pages, s->base);
-        set_page_kinds(s, span_page_kind(s));
+        set_page_infos(s, span_page_info(s));
     }
     atomic_fetch_add_relaxed(&heap->span_allocs, 1);
 }
@@ -282,8 +300,7 @@ static void release_pages(struct span *s, uint64_t *counter)
     atomic_store_release(&s->state, SPAN_DEAD);
     if (in_use) {
         arena_bit_clear(a->in_use_pages, s->base);
-        arena_bit_clear(a->mark_pages, s->base);
-        set_page_kinds(s, PAGE_NOT_IN_USE);
+        set_page_infos(s, 0);
     }
     arena_set_spans(s->base, s->npages, NULL);
     if (in_use && heap->params.poison) poison_close(s->base, s->npages << PAGE_SHIFT);
@@ -316,7 +333,6 @@ static void init_common(struct span *s, struct page_run r, size_t npages)
     s->large_size = 0;
     s->large_type = NULL;
     s->large_zeroed = 0;
-    s->any_mark = 0;
     s->manual_counter = NULL;
     s->alloc_cycle = heap_sweepgen() / 2;
     if (unlikely(heap->params.poison)) poison_open(r.base, npages << PAGE_SHIFT);
@@ -348,7 +364,8 @@ struct span *span_alloc_small(struct mcache *c, unsigned spc)
     struct span *s = record_take(c);
     if (s == NULL) return NULL;
     struct page_run r = { .base = 0 };
-    if (record_fit_bits(s, row->nelems[span_class_noscan(spc)]))
+    bool noscan = span_class_noscan(spc);
+    if (record_fit_bits(s, row->nelems[noscan], mark_reach(row, noscan)))
         r = pages_alloc(c, row->npages, 1, &heap->in_use);
     if (r.base == 0) {
         record_untake(c, s);
@@ -372,6 +389,7 @@ static void init_large(struct span *s, struct page_run r, size_t npages, size_t 
     s->alloc_count = 1;
     s->large_size = size;
     s->large_zeroed = noscan;
+    s->marks[0] = SLOT_WHITE;
 }
 
 #define ZERO_BY_KERNEL_MIN (MB / PAGE_BYTES)         /* pages; shorter runs are zeroed by hand, */
@@ -395,7 +413,7 @@ struct span *span_alloc_large(struct mcache *c, size_t size, size_t align, bool 
     reclaim_first(npages);
     struct span *s = record_take(c);
     if (s == NULL) return NULL;
-    record_fit_bits(s, 1); /* inline: can not fail */
+    record_fit_bits(s, 1, 1); /* inline: can not fail */
     struct page_run r = pages_alloc(c, npages, align_pages, &heap->in_use);
     if (r.base == 0) {
         record_untake(c, s);
@@ -415,7 +433,7 @@ struct span *span_alloc_manual(size_t npages, uint64_t *counter)
 {
     struct span *s = record_take(NULL);
     if (s == NULL) return NULL;
-    record_fit_bits(s, 1);
+    record_fit_bits(s, 1, 1);
     struct page_run r = pages_alloc(NULL, npages, 1, &heap->manual);
     if (r.base == 0) {
         record_untake(NULL, s);
@@ -488,21 +506,35 @@ void span_print(const struct span *s)
               s->in_set ? ", in a set" : "");
 }
 
+/* Note [Marks]: of a span that no P has cached, free slots are closed and marked ones allocated. */
+static const char *validate_marks(const struct span *s)
+{
+    uint32_t g = heap_sweepgen(), bytes = span_mark_bytes(s);
+    bool cached = s->sweepgen == g + 3 || s->sweepgen == g + 1;
+    for (uint32_t i = 0; i < bytes; i++) {
+        unsigned mark = span_slot_mark(s, i);
+        if (mark != SLOT_WHITE && mark != SLOT_MARKED && mark != SLOT_CLOSED)
+            return "span: no such mark";
+        if (i >= s->nelems && mark != SLOT_CLOSED) return "span: a mark beyond the last slot";
+        if (i >= s->nelems || cached) continue;
+        if (mark != SLOT_CLOSED && !span_is_slot_allocated(s, i))
+            return "span: a free slot is open";
+    }
+    return NULL;
+}
+
 static const char *validate_bits(const struct span *s)
 {
     uint32_t words = gcbits_words(s->nelems);
-    if (s->mark_bits == s->alloc_bits) return "span: mark and allocation bits are the same";
-    for (int i = 0; i < 2; i++) {
-        const uint64_t *bits = i == 0 ? s->mark_bits : s->alloc_bits;
-        if (words <= 1 && (bits < s->inline_bits || bits >= s->inline_bits + 2))
-            return "span: bits of a short span are not inline";
-        if (words > 1 && bits != s->bits && bits != s->bits + s->bits_words)
-            return "span: bits are not the record's";
-        if (s->nelems % 64 != 0 && bits[words - 1] >> (s->nelems % 64) != 0)
-            return "span: a bit beyond the last slot";
-    }
-    if (words > s->bits_words && words > 1) return "span: bit arrays too short";
-    return NULL;
+    if (s->marks != s->inline_marks && (s->marks != s->bits || s->bits == NULL))
+        return "span: marks are not the record's";
+    if (s->marks != s->inline_marks && words > s->bits_words) return "span: block too short";
+    if (words > 1 && (s->bits == NULL || words > s->bits_words)) return "span: block too short";
+    if (s->alloc_bits != (words > 1 ? gcbits_of_block(s->bits, s->bits_words) : &s->inline_bits))
+        return "span: bits are not the record's";
+    if (s->nelems % 64 != 0 && s->alloc_bits[words - 1] >> (s->nelems % 64) != 0)
+        return "span: a bit beyond the last slot";
+    return validate_marks(s);
 }
 
 static const char *validate_shape(const struct span *s)

@@ -63,21 +63,26 @@ static inline bool span_is_slot_allocated(const struct span *s, uint32_t index)
     /* Relaxed: an older free_index errs towards free, which the note shows to be sound. */
     return index < atomic_load_relaxed(&s->free_index) || gcbits_test(s->alloc_bits, index);
 }
+static inline unsigned span_slot_mark(const struct span *s, uint32_t index)
+{
+    return atomic_load_relaxed(&s->marks[index]); /* Note [Marks]: a stale one repeats a mark */
+}
+/* Will the slot survive: is it allocated, and marked or black. */
 static inline bool span_is_marked(const struct span *s, uint32_t index)
 {
-    return gcbits_test(s->mark_bits, index);
+    return span_slot_mark(s, index) != SLOT_WHITE && span_is_slot_allocated(s, index);
 }
 /* Marks; true: it was white. */
 static inline bool span_mark(struct span *s, uint32_t index)
 {
-    return gcbits_set(s->mark_bits, index);
+    if (span_slot_mark(s, index) != SLOT_WHITE) return false;
+    atomic_store_relaxed(&s->marks[index], (uint8_t)SLOT_MARKED);
+    return true;
 }
-/* The span has a mark: notes it in the arena, for who looks for spans without any. */
-static inline void span_note_mark(struct span *s)
+/* Bytes of marks that an address in the span may lead to: whole groups of 8. */
+static inline uint32_t span_mark_bytes(const struct span *s)
 {
-    if (atomic_load_relaxed(&s->any_mark) != 0) return;
-    atomic_store_relaxed(&s->any_mark, 1u); /* several markers may: the same */
-    arena_bit_set(arena_of(s->base)->mark_pages, s->base);
+    return s->marks == s->inline_marks ? INLINE_MARKS : gcbits_words(s->nelems) * 64;
 }
 /* Bit for each word of the page, LAYOUT_BITMAP only: Note [Span tail]. */
 static inline uint64_t *span_pointer_bitmap(const struct span *s)
@@ -120,8 +125,8 @@ static inline uint64_t span_free_slots(const struct span *s, uint32_t w, uint32_
 uint32_t span_count_free_from(const struct span *s, uint32_t first);
 /* Gives a cache's free records back to the heap. */
 void span_records_return(struct mcache *c);
-/* What arena.page_kind says of its pages. */
-uint8_t span_page_kind(const struct span *s);
+/* What arena.page_info says of its pages. */
+uint64_t span_page_info(const struct span *s);
 /* One line about a span, for reports. */
 void span_print(const struct span *s);
 /* NULL: holds its invariants. */

@@ -4,7 +4,8 @@
  *   1. dead slots with specials go to the hook, which may mark them to keep them;
  *   2. a mark on a slot that is not allocated is corruption: fatal, with a dump (a zombie);
  *   3. in the modes that ask for it, dead slots are reported, overwritten, poisoned;
- *   4. marks and allocation bits change roles, the new marks are cleared; counts follow;
+ *   4. allocated slots that are not white become the allocation bits, and white; the others are free,
+ *      and closed (Note [Marks] in heap_data.h); counts follow;
  *   5. sweepgen becomes g with release, and the span goes where its mode says.
  * Nothing is allocated on the way, so sweeping can not fail.
  *
@@ -74,6 +75,7 @@ static void count_swept(const struct sweeper *w)
     if (w->spans == 0) return;
     atomic_fetch_add_relaxed(&heap->sweep.pages, w->pages);
     atomic_fetch_add_relaxed(&heap->sweep.spans[w->why], w->spans);
+    atomic_fetch_add_relaxed(&heap->survived, w->survived);
 }
 
 void sweeper_leave(struct sweeper *w)
@@ -111,13 +113,13 @@ static void wait_swept(const struct span *s)
 /* One slot's.  What stays of it; NULL: nothing. */
 static struct special *sweep_slot_specials(struct span *s, uint32_t index, struct special *chain)
 {
-    if (gcbits_test(s->mark_bits, index)) return chain;
+    if (span_slot_mark(s, index) != SLOT_WHITE) return chain;
     check(heap->hooks.dead_object != NULL);
     if (!heap->hooks.dead_object(s, span_slot(s, index), &chain)) {
         check(chain == NULL);
         return NULL;
     }
-    gcbits_set_single(s->mark_bits, index);
+    s->marks[index] = SLOT_MARKED;
     atomic_fetch_add_relaxed(&heap->kept, span_elem_size(s));
     return chain;
 }
@@ -151,7 +153,7 @@ _Noreturn static cold_path void report_zombies(struct span *s)
     span_print(s);
     int shown = 0;
     for (uint32_t i = 0; i < s->nelems && shown < 16; i++) {
-        if (span_is_slot_allocated(s, i) || !span_is_marked(s, i)) continue;
+        if (span_is_slot_allocated(s, i) || span_slot_mark(s, i) != SLOT_MARKED) continue;
         uintptr_t slot = span_slot(s, i);
         print_err("slot %u at %p is free and marked:", i, (void *)slot);
         for (size_t w = 0; w < 8 && w < span_elem_size(s) / 8; w++)
@@ -162,12 +164,38 @@ _Noreturn static cold_path void report_zombies(struct span *s)
     throw_finish();
 }
 
+/* Bytes of marks that belong to a word of allocation bits; 8 at a time are looked at. */
+static inline size_t marks_per_word(const struct span *s)
+{
+    return s->marks == s->inline_marks ? INLINE_MARKS : 64;
+}
+
+/* Slots of word w of the allocation bits with a mark in `which`, SLOT_MARKED or both. */
+static uint64_t slots_by_mark(const struct span *s, uint32_t w, uint64_t which)
+{
+    const uint8_t *marks = s->marks + w * (size_t)64;
+    uint64_t slots = 0, any = 0, m;
+    for (size_t i = 0; i < marks_per_word(s); i += 8) {
+        memcpy(&m, marks + i, 8);
+        any |= m;
+    }
+    if (any == 0) return 0; /* often */
+    for (size_t i = 0; i < marks_per_word(s); i += 8) {
+        memcpy(&m, marks + i, 8);
+        m &= which * 0x0101010101010101u;
+        slots |= bits_of_bytes(m | m >> 7) << i;
+    }
+    return slots;
+}
+
 /* Marks without allocation, from free_index on. */
 static bool has_zombies(const struct span *s)
 {
     uint32_t words = gcbits_words(s->nelems);
-    for (uint32_t w = s->free_index / 64; w < words; w++)
-        if ((s->mark_bits[w] & span_free_slots(s, w, s->free_index)) != 0) return true;
+    for (uint32_t w = s->free_index / 64; w < words; w++) {
+        uint64_t free = span_free_slots(s, w, s->free_index);
+        if (free != 0 && (slots_by_mark(s, w, SLOT_MARKED) & free) != 0) return true;
+    }
     return false;
 }
 
@@ -207,7 +235,7 @@ static bool dead_are_visited(void)
     return unlikely(p->clobber_free || p->trace_frees || p->poison);
 }
 
-/* ---- step 4: roles change -------------------------------------------------------------------- */
+/* ---- step 4: who survives --------------------------------------------------------------------- */
 
 /* c: where an allocating P counts without atomics; NULL: nowhere. */
 static void count_freed(const struct span *s, uint32_t freed, struct mcache *c)
@@ -226,19 +254,45 @@ static void count_freed(const struct span *s, uint32_t freed, struct mcache *c)
     atomic_fetch_add_relaxed(&heap->large_free_bytes, s->npages << PAGE_SHIFT);
 }
 
-static void exchange_bits(struct span *s, struct mcache *c)
+/* Sets the marks of the slots of word w: those of live are white, the others closed. */
+static void reset_marks(struct span *s, uint32_t w, uint64_t live)
 {
-    uint32_t live = gcbits_count(s->mark_bits, s->nelems);
+    uint8_t *marks = s->marks + w * (size_t)64;
+    if (live == 0) {
+        memset(marks, SLOT_CLOSED, INLINE_MARKS);
+        if (s->marks != s->inline_marks)
+            memset(marks + INLINE_MARKS, SLOT_CLOSED, 64 - INLINE_MARKS);
+        return;
+    }
+    for (size_t i = 0; i < marks_per_word(s); i += 8) {
+        uint64_t m = bits_to_bytes(~live >> i & 0xff);
+        memcpy(marks + i, &m, 8);
+    }
+}
+
+/* Makes allocation bits and marks of what survives.  Returns how many do. */
+static uint32_t renew_bits(struct span *s)
+{
+    uint32_t n = 0, words = gcbits_words(s->nelems);
+    for (uint32_t w = 0; w < words; w++) {
+        uint64_t live = slots_by_mark(s, w, SLOT_MARKED | SLOT_CLOSED);
+        live &= ~span_free_slots(s, w, s->free_index);
+        if (w == s->nelems / 64) live &= ((uint64_t)1 << s->nelems % 64) - 1;
+        s->alloc_bits[w] = live;
+        reset_marks(s, w, live);
+        n += bits_popcount64(live);
+    }
+    return n;
+}
+
+static void renew(struct span *s, struct mcache *c)
+{
+    uint32_t live = renew_bits(s);
     if (live > s->alloc_count) {
         span_print(s);
         throw_msg("sweep found more marked slots than were allocated");
     }
     uint32_t freed = s->alloc_count - live;
-    uint64_t *old = s->alloc_bits;
-    s->alloc_bits = s->mark_bits;
-    memset(old, 0, gcbits_words(s->nelems) * sizeof(uint64_t));
-    s->mark_bits = old;
-    s->any_mark = 0;
     s->alloc_count = (uint16_t)live;
     s->free_index = 0;
     if (freed != 0) s->need_zero = 1;
@@ -271,7 +325,8 @@ static bool sweep_claimed(struct sweeper *w, struct span *s, enum sweep_mode mod
     if (atomic_load_relaxed(&s->specials) != NULL) sweep_specials(s);
     if (unlikely(has_zombies(s))) report_zombies(s);
     if (dead_are_visited()) visit_dead(s);
-    exchange_bits(s, w->cache);
+    renew(s, w->cache);
+    w->survived += s->alloc_count * span_elem_size(s);
     return place_swept(s, mode, g);
 }
 
@@ -358,13 +413,15 @@ unsigned heap_sweep_some(unsigned most, enum sweep_reason why)
 
 /* ---- reclaiming pages ------------------------------------------------------------------------ */
 
-/* The candidates of one word of an arena's bitmaps: in-use spans in which nothing was marked. */
-static void reclaim_word(struct sweeper *w, struct arena *a, size_t word)
+/* The candidates of one word of an arena's bitmap: in-use spans in which nothing was marked.  `marked`:
+ * the stamp of those in which something was. */
+static void reclaim_word(struct sweeper *w, struct arena *a, size_t word, uint8_t marked)
 {
-    uint64_t in_use = atomic_load_relaxed(&a->in_use_pages[word]);
-    uint64_t bits = in_use & ~atomic_load_relaxed(&a->mark_pages[word]);
+    uint64_t bits = atomic_load_relaxed(&a->in_use_pages[word]);
     for (; bits != 0; bits &= bits - 1) {
-        struct span *s = atomic_load_acquire(&a->spans[word * 64 + bits_ctz64(bits)]);
+        size_t page = word * 64 + bits_ctz64(bits);
+        if (atomic_load_relaxed(&a->mark_stamp[page]) == marked) continue;
+        struct span *s = atomic_load_acquire(&a->spans[page]);
         if (s == NULL || !span_sweep_claim(s)) continue; /* freed meanwhile, or another's */
         uint32_t npages = (uint32_t)s->npages;
         if (sweep_claimed(w, s, SWEEP_RECLAIM)) w->freed_pages += npages;
@@ -389,10 +446,11 @@ static size_t reclaim_pages(size_t npages)
     struct sweeper w;
     if (!sweeper_enter(&w, SWEPT_RECLAIM, NULL)) return 0;
     uint64_t words = arena_count() * ARENA_BITMAP_WORDS;
+    uint8_t marked = arena_stamp(heap_sweepgen() - 2);
     while (w.freed_pages < npages) {
         uint64_t i = atomic_fetch_add_relaxed(&heap->reclaim_cursor, 1);
         if (i >= words) break;
-        reclaim_word(&w, arena_at(i / ARENA_BITMAP_WORDS), i % ARENA_BITMAP_WORDS);
+        reclaim_word(&w, arena_at(i / ARENA_BITMAP_WORDS), i % ARENA_BITMAP_WORDS, marked);
     }
     if (w.freed_pages != 0) atomic_fetch_add_relaxed(&heap->sweep.reclaimed, w.freed_pages);
     if (w.freed_pages > npages)

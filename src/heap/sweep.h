@@ -50,6 +50,7 @@ struct sweeper {
     enum sweep_reason why;
     struct mcache *cache; /* counts freed slots without atomics; NULL: none */
     uint32_t spans, pages, freed_pages;
+    uint64_t survived; /* bytes */
 };
 /* false: every unswept set was seen empty. */
 bool sweeper_enter(struct sweeper *w, enum sweep_reason why, struct mcache *c);

@@ -42,7 +42,7 @@ static void take_mark(bool before)
     CHECK(span_find_object(~hidden, &s, &i, &base));
     if (before) {
         was_marked = span_is_marked(s, i);
-        gcbits_clear_single(s->mark_bits, i);
+        s->marks[i] = SLOT_WHITE;
     } else if (was_marked) {
         span_mark(s, i);
     }
@@ -245,7 +245,7 @@ static void mark_free_slot(bool before)
     struct span *s = span_of(free_slot);
     if (before) return;
     CHECK(!span_is_slot_allocated(s, s->nelems - 1u));
-    span_mark(s, s->nelems - 1u);
+    s->marks[s->nelems - 1] = SLOT_MARKED; // span_mark would not
 }
 
 // The sweep of a cycle finds it, whoever sweeps.

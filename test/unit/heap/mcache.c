@@ -55,6 +55,54 @@ TEST(publication)
     prove_whole(caches, 1);
 }
 
+static unsigned mark_of(const struct span *s, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from + 1; i < to; i++)
+        CHECK_EQ(span_slot_mark(s, i), span_slot_mark(s, from));
+    return span_slot_mark(s, from);
+}
+
+// Note [Marks]: which slots a marker may mark, from window to window.
+TEST(marks_of_windows)
+{
+    struct mcache *c = caches[0];
+    unsigned spc = span_class_make(size_class_of(32), false);
+    mcache_flush(c);
+    uintptr_t first = take(c, spc);
+    struct span *s = c->spans[spc];
+    CHECK_EQ(span_index_of(s, first), 0); // of a new span
+    CHECK_EQ(mark_of(s, 0, 64), SLOT_WHITE);
+    CHECK_EQ(mark_of(s, 64, s->nelems), SLOT_CLOSED);
+    // Marking begins: what is free can not be marked, nor what is allocated from it.
+    mcache_publish(c);
+    mcache_close_stw(c);
+    CHECK_EQ(span_slot_mark(s, 0), SLOT_WHITE);
+    CHECK_EQ(mark_of(s, 1, s->nelems), SLOT_CLOSED);
+    heap_set_marking_stw(true);
+    mcache_mark_begin_stw(c);
+    for (int i = 1; i < 70; i++)
+        CHECK_EQ(span_index_of(s, take(c, spc)), (uint32_t)i);
+    CHECK_EQ(mark_of(s, 1, s->nelems), SLOT_CLOSED);
+    uint64_t bytes = 0, objects = 0;
+    heap_set_marking_stw(false);
+    mcache_mark_end_stw(c, &bytes, &objects);
+    CHECK_EQ(objects, 69);
+    CHECK_EQ(bytes, 69 * 32);
+    // The first one dies.
+    begin_sweep(caches, 1);
+    finish_sweep();
+    CHECK_EQ(mark_of(s, 1, 70), SLOT_WHITE);
+    CHECK_EQ(span_slot_mark(s, 0), SLOT_CLOSED);
+    CHECK_EQ(mark_of(s, 70, s->nelems), SLOT_CLOSED);
+    // A window that is given up is closed.
+    CHECK_EQ(take(c, spc), first);
+    CHECK_PTR_EQ(c->spans[spc], s);
+    CHECK_EQ(mark_of(s, 0, 70), SLOT_WHITE);
+    mcache_flush(c);
+    CHECK_EQ(mark_of(s, 70, s->nelems), SLOT_CLOSED);
+    prove_whole(caches, 1);
+}
+
 TEST(statistics)
 {
     struct mcache *c = caches[0];
@@ -204,6 +252,7 @@ int main(void)
     caches[0] = new_cache();
     RUN(all_classes);
     RUN(publication);
+    RUN(marks_of_windows);
     RUN(statistics);
     RUN(batches);
     RUN(charges_gather);

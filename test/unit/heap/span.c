@@ -116,7 +116,7 @@ TEST(large_objects)
     prove_whole(&cache, 1);
     // Every second one dies.
     for (size_t i = 0; i < array_len(sizes); i += 2)
-        spans[i]->mark_bits[0] = 0;
+        spans[i]->marks[0] = SLOT_WHITE;
     begin_sweep(&cache, 1);
     finish_sweep();
     for (size_t i = 0; i < array_len(sizes); i++)
@@ -181,25 +181,47 @@ TEST(reused_memory)
     span_free(s);
 }
 
-// A record's next span begins with clear bits, whatever its last one left.
+// A record's next span begins with clear bits and closed marks, whatever its last one left.
 TEST(clear_bits)
 {
-    for (unsigned spc = 2; spc < 60; spc++) {
+    for (unsigned spc = 2; spc < SPAN_CLASSES; spc++) {
         struct span *s = span_alloc_small(cache, spc);
-        for (uint32_t i = 0; i < s->nelems; i++)
-            CHECK(!gcbits_test(s->mark_bits, i) && !gcbits_test(s->alloc_bits, i));
+        for (uint32_t i = 0; i < span_mark_bytes(s); i++)
+            CHECK_EQ(span_slot_mark(s, i), SLOT_CLOSED);
         for (uint32_t i = 0; i < s->nelems; i++) {
-            span_mark(s, i);
-            gcbits_set(s->alloc_bits, i);
+            CHECK(!gcbits_test(s->alloc_bits, i));
+            CHECK(!span_mark(s, i));
         }
+        memset(s->marks, SLOT_MARKED, span_mark_bytes(s));
+        for (uint32_t i = 0; i < s->nelems; i++)
+            gcbits_set_single(s->alloc_bits, i);
         span_free(s);
         mcache_release(cache);
     }
 }
 
+// Whatever address in a page the marker meets, there is a mark for it, and behind the last slot it is
+// closed: the marker does not look where the slots end.
+TEST(every_address_has_a_mark)
+{
+    for (unsigned spc = 2; spc < SPAN_CLASSES; spc++) {
+        struct span *s = span_alloc_small(cache, spc);
+        if (s->npages != 1) {
+            CHECK_EQ(span_page_info(s) & PAGE_MARKS_MASK, 0);
+            span_free(s);
+            continue;
+        }
+        CHECK_EQ(span_page_info(s) & PAGE_MARKS_MASK, (uintptr_t)s->marks);
+        uint32_t last = span_index_of(s, s->base + PAGE_BYTES - 1);
+        CHECK_LT(last, span_mark_bytes(s));
+        for (uint32_t i = s->nelems; i <= last; i++)
+            CHECK(!span_mark(s, i));
+        span_free(s);
+    }
+}
+
 struct marker {
     struct span *s;
-    uint64_t won;
     int id;
 };
 
@@ -212,28 +234,30 @@ static void meet(int round)
         if (spins > 10000) os_thread_yield();
 }
 
-static void *mark_all(void *arg)
+static void *mark_half(void *arg)
 {
     struct marker *m = arg;
     int round = 0;
     for (int64_t k = 0; k < test_count(2000); k++) {
-        if (m->id == 0) memset(m->s->mark_bits, 0, GCBITS_MAX_WORDS * 8);
+        if (m->id == 0) memset(m->s->marks, SLOT_WHITE, m->s->nelems);
+        meet(++round);
+        for (uint32_t i = (uint32_t)m->id; i < m->s->nelems; i += 2)
+            CHECK(span_mark(m->s, i));
         meet(++round);
         for (uint32_t i = 0; i < m->s->nelems; i++)
-            m->won += span_mark(m->s, i);
+            CHECK(!span_mark(m->s, i));
         meet(++round);
     }
     return NULL;
 }
 
-// Of two markers one wins each slot.
+// Two markers mark neighbours at the same time, without locked instructions: no mark is lost.
 TEST(marking_threads)
 {
     struct span *s = span_alloc_small(cache, 3);
-    struct marker m[2] = { { s, 0, 0 }, { s, 0, 1 } };
-    run_threads(2, mark_all, m, sizeof(m[0]));
-    CHECK_EQ(m[0].won + m[1].won, s->nelems * test_count(2000));
-    memset(s->mark_bits, 0, GCBITS_MAX_WORDS * 8);
+    struct marker m[2] = { { s, 0 }, { s, 1 } };
+    run_threads(2, mark_half, m, sizeof(m[0]));
+    memset(s->marks, SLOT_CLOSED, s->nelems);
     span_free(s);
 }
 
@@ -288,6 +312,7 @@ int main(void)
     RUN(manual_spans);
     RUN(reused_memory);
     RUN(clear_bits);
+    RUN(every_address_has_a_mark);
     RUN(marking_threads);
     RUN(held_records);
     RUN(enumeration);

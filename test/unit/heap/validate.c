@@ -166,35 +166,54 @@ CASE(end_of_slots, "span: limit")
     partial->limit -= 8;
 }
 
-CASE(one_array_for_two, "span: mark and allocation bits are the same")
+static uint8_t foreign_bits[GCBITS_MAX_WORDS * 72] __attribute__((aligned(8)));
+
+CASE(short_marks_elsewhere, "span: marks are not the record's")
 {
-    partial->mark_bits = partial->alloc_bits;
+    large->marks = foreign_bits;
 }
 
-static uint64_t foreign_bits[GCBITS_MAX_WORDS];
-
-CASE(short_bits_elsewhere, "span: bits of a short span are not inline")
+CASE(long_marks_elsewhere, "span: marks are not the record's")
 {
-    large->mark_bits = foreign_bits;
+    partial->marks = foreign_bits;
+}
+
+CASE(short_bits_elsewhere, "span: bits are not the record's")
+{
+    large->alloc_bits = gcbits_of_block(foreign_bits, 1);
 }
 
 CASE(long_bits_elsewhere, "span: bits are not the record's")
 {
-    partial->mark_bits = foreign_bits;
+    partial->alloc_bits = gcbits_of_block(foreign_bits, 2);
 }
 
-CASE(short_arrays, "span: bit arrays too short")
+CASE(short_block, "span: block too short")
 {
     partial->bits_words = 1;
-    partial->mark_bits = partial->bits;
-    partial->alloc_bits = partial->bits + 1;
-    memset(partial->bits, 0, 3 * sizeof(uint64_t));
 }
 
-CASE(mark_beyond_the_end, "span: a bit beyond the last slot")
+CASE(bit_beyond_the_end, "span: a bit beyond the last slot")
 {
     CHECK_NE(partial->nelems % 64, 0);
-    partial->mark_bits[partial->nelems / 64] |= (uint64_t)1 << (partial->nelems % 64);
+    gcbits_set_single(partial->alloc_bits, partial->nelems);
+}
+
+CASE(mark_beyond_the_end, "span: a mark beyond the last slot")
+{
+    CHECK_NE(partial->nelems % 64, 0);
+    partial->marks[partial->nelems] = SLOT_WHITE;
+}
+
+CASE(strange_mark, "span: no such mark")
+{
+    partial->marks[0] = 2;
+}
+
+CASE(open_to_marks, "span: a free slot is open")
+{
+    CHECK(!span_is_slot_allocated(partial, partial->nelems - 1u));
+    partial->marks[partial->nelems - 1] = SLOT_WHITE;
 }
 
 CASE(free_index_beyond_the_end, "span: counts")
@@ -234,7 +253,7 @@ CASE(generation, "record: sweep generation")
     partial->sweepgen = heap_sweepgen() + 6;
 }
 
-CASE(bits_of_nobody, "sum: bit arrays")
+CASE(bits_of_nobody, "sum: blocks of bits")
 {
     CHECK(gcbits_alloc(4, &counter) != NULL);
 }
@@ -389,12 +408,13 @@ CASE(page_of_another_span, "arena: a page leads to a span that it is no part of"
 
 CASE(kind_lost, "arena: kind of a page")
 {
-    arena(noscan)->page_kind[arena_page_index(noscan->base + PAGE_BYTES)] = PAGE_NOT_IN_USE;
+    arena(noscan)->page_info[arena_page_index(noscan->base + PAGE_BYTES)] = 0;
 }
 
 CASE(kind_wrong, "arena: kind of a page")
 {
-    arena(large)->page_kind[arena_page_index(large->base)] = PAGE_NOSCAN;
+    arena(large)->page_info[arena_page_index(large->base)] ^= (uint64_t)PAGE_NOSCAN
+                                                              << PAGE_KIND_SHIFT;
 }
 
 CASE(in_use_bit_too_many, "arena: listing of spans in use")
@@ -405,16 +425,6 @@ CASE(in_use_bit_too_many, "arena: listing of spans in use")
 CASE(special_bit_too_many, "arena: listing of specials")
 {
     arena_bit_set(arena(large)->special_pages, large->base + PAGE_BYTES);
-}
-
-CASE(mark_on_nothing, "arena: a mark on what is no span's first page")
-{
-    arena_bit_set(arena(large)->mark_pages, large->base + PAGE_BYTES);
-}
-
-CASE(mark_on_manual, "arena: a mark on what is no span's first page")
-{
-    arena_bit_set(arena(manual)->mark_pages, manual->base);
 }
 
 // ---- caches and lists -------------------------------------------------------------------------------
@@ -582,9 +592,12 @@ TEST(live_bytes)
     heap_live_add(8);
     CHECK_STR_EQ(heap_validate_live_stw(cache, 2), "sum: live bytes");
     heap_live_add(-8);
-    heap->kept += 16;
+    heap->counted += 16;
     CHECK_STR_EQ(heap_validate_live_stw(cache, 2), "sum: live bytes");
-    heap->kept -= 16;
+    heap->counted -= 16;
+    heap->survived += 16;
+    CHECK_STR_EQ(heap_validate_live_stw(cache, 2), "sum: more survived than was marked");
+    heap->survived -= 16;
     prove_whole(cache, 2);
 }
 
