@@ -396,7 +396,6 @@ static void cycle_begin(enum gc_cause cause)
     r->begin = r->sweep_begin = os_now();
     sweep_finish(false);
     sweep_take_counts(&r->swept);
-    if (gc_debug.stoptheworld == 0) workers_prepare(p_count());
     crit_enter();
     m_wait_stoppable(prepare_outside, NULL);
     atomic_store_relaxed(&gc.cycle, r->number); /* compared after busy was taken */
@@ -486,6 +485,8 @@ static void help_until_ended(uint64_t cycle)
 static uint64_t begin_or_share(enum gc_cause cause)
 {
     uint64_t seen = atomic_load_relaxed(&gc.cycle); /* an older value only shares less */
+    /* Not with busy: it may have to wait for a P, and who waits for busy keeps one. */
+    if (gc_debug.stoptheworld == 0 && atomic_load_relaxed(&gc.enabled)) workers_prepare(p_count());
     for (;;) {
         cycle_lock();
         if (gc_phase != GC_MARK) break;

@@ -46,7 +46,8 @@ struct worker {
 
 static struct {
     struct lfstack pool cache_aligned;
-    int n;                    /* workers ever made; the holder of the cycle's semaphore */
+    uint32_t making;          /* atomic; somebody makes workers */
+    int n;                    /* atomic; workers ever made; whoever has `making` */
     int64_t begin;            /* marking began; written in stops */
     int64_t spent[MAX_PROCS]; /* ns of fractional marking on each P in this cycle; its owner */
 } workers;
@@ -114,16 +115,25 @@ static void worker_main(void *arg)
     }
 }
 
-void workers_prepare(int nprocs)
+static void make_up_to(int nprocs)
 {
     struct g_options o = { .name = "gc worker", .is_system = true, .no_objects = true };
-    for (; workers.n < nprocs; workers.n++) {
+    for (; workers.n < nprocs; atomic_store_relaxed(&workers.n, workers.n + 1)) {
         crit_enter();
         struct worker *w = persistent_alloc(sizeof *w, CACHE_LINE, &heap->meta);
         crit_exit();
         if (w == NULL) return; /* assists mark too */
         g_start(worker_main, w, &o, (uintptr_t)__builtin_return_address(0));
     }
+}
+
+/* Nobody waits for who makes them, who may be waiting for a P: with fewer, the others mark more. */
+void workers_prepare(int nprocs)
+{
+    if (atomic_load_relaxed(&workers.n) >= nprocs) return; /* rises only */
+    if (atomic_exchange_acqrel(&workers.making, 1u) != 0) return;
+    make_up_to(nprocs);
+    atomic_store_release(&workers.making, 0u); /* pairs with the exchange */
 }
 
 /* ---- finding one ------------------------------------------------------------------------------------ */
