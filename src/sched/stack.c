@@ -126,7 +126,7 @@ static struct {
     struct stack_chunk *spare; /* a record whose chunk was refused; STACKS */
     bool guards_are_mappings;  /* constant after stack_init */
     uint64_t bared, trimmed;   /* atomic; statistics: stacks */
-} stacks;
+} stacks = { .lock = LOCK_INIT(RANK_STACKS) };
 
 /* ---- the table of all goroutines ------------------------------------------------------------ */
 
@@ -493,7 +493,6 @@ static bool guards_are_mappings(void)
 
 void stack_init(void)
 {
-    lock_init(&stacks.lock, RANK_STACKS);
     crit_enter();
     lock_acquire(&stacks.lock);
     struct stack_chunk *c = chunk_with_room_locked(class_for(0));

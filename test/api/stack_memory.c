@@ -81,7 +81,8 @@ static void stacks_of_the_dead_give_their_pages_back(void)
     CHECK_GE(used, (size_t)n * DEPTH / 2);
     double bared = metric("/gort/stacks/bared:stacks");
     WAIT_FOR((gort_gc(), resident() <= before + kept_by_procs()));
-    CHECK(metric("/gort/stacks/bared:stacks") > bared);
+    // Those that the Ps keep are left as they are: that may be all of them.
+    if (n > gort_max_procs(0) * 64) CHECK(metric("/gort/stacks/bared:stacks") > bared);
 }
 
 static void free_os_memory_takes_all_at_once(void)
