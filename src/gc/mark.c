@@ -1,6 +1,15 @@
-/* The parallel mark: markers, their helper threads, termination, overflow.
+/* Marking: markers beside the program and in a stop, helper threads, termination, overflow.
  *
- * While the world is stopped, the thread that stopped it marks with the work queue of P 0, and a
+ * Each P has a marker: where it is at, and its end of the queue.
+ *
+ * Beside the program whoever has pinned a P marks with its marker for a while (mark_some): workers, those
+ * who allocate, those who wait for the cycle.  When the section ends the marker holds nothing: what is left
+ * went to the queue's global lists.  So no work is hidden in a P that does something else, and in a stop
+ * all of it is in the lists.  The first stop prepares the roots and scans those that have no barrier
+ * (mark_begin_stw), the last one marks what is left (mark_end_stw); why that is enough is Note [Snapshot]
+ * in cycle.c.
+ *
+ * Marking in one stop (GORTDEBUG=gcstoptheworld): the thread that stopped it marks with the work queue of P 0, and a
  * helper thread stands in for each further P.  Helpers are plain threads, made before any stop needs
  * them; they know no goroutine, are no M, and sleep on a futex word while the world runs.  Rejected:
  * marking on the stopped Ms themselves: an M may be stopped inside user code with any lock held, and
