@@ -17,6 +17,7 @@
 #include "base/print.h"
 #include "diag/events.h"
 #include "gc/gc_stats.h"
+#include "gc/pace.h"
 #include "os/os.h"
 #include "rt/env.h"
 
@@ -72,6 +73,16 @@ void gctrace_print(const struct gc_cycle_record *r, double share)
     print_flush(&p);
 }
 
+static void pacertrace_print(void)
+{
+    const char *lines;
+    struct print p;
+    size_t n = pace_trace(&lines);
+    print_init(&p, STDERR_FILENO);
+    print_fmt(&p, "%.*s", (int)n, lines);
+    print_flush(&p);
+}
+
 /* ---- the listener ---------------------------------------------------------------------------- */
 
 static double share_of_cpu(uint64_t cpu, const struct gc_cycle_record *r)
@@ -91,6 +102,7 @@ static void on_cycle(const struct gc_cycle_record *r)
     atomic_store_relaxed(&events.scan_globals, r->globals);
     atomic_store_relaxed(&events.scan_heap, r->scan_work);
     uint64_t cpu = atomic_fetch_add_relaxed(&events.cpu, r->cpu) + r->cpu;
+    if (env.gcpacertrace) pacertrace_print();
     if (env.gctrace) gctrace_print(r, share_of_cpu(cpu, r));
     if (env.sweeptrace) sweeptrace_print(r);
 }

@@ -17,6 +17,7 @@
 struct gc_debug {
     uint32_t gcstress; /* collect at every n-th allocation; 0: off */
     bool gccheck;      /* validate heap and marks at every cycle */
+    bool gcpacertrace; /* keep the pacer's lines for the listener: pace.h */
     bool gccheckmark;  /* find everything reachable once more at every cycle: checkmark.h */
     /* 1: marking stops the world; 2: sweeping too; 0: neither. */
     uint32_t stoptheworld;

@@ -23,6 +23,7 @@
 #include "gc/pace.h"
 
 #include "base/atomic.h"
+#include "gc/gc.h"
 #include "gc/mark.h"
 #include "gc/scavenger.h"
 #include "heap/heap.h"
@@ -40,7 +41,10 @@ static struct {
     uint64_t hard_goal;       /* beyond it, allocation waits */
     uint64_t stacks, globals; /* scanned by the last cycle */
     double scan_share;        /* of what it marked, scanned */
-    uint32_t cycle;           /* number of the present one, for credit; low bits */
+    char
+        lines[2 * PACER_LINE]; /* gcpacertrace: of the last cycle; the holder of the cycle's lock */
+    size_t length;
+    uint32_t cycle; /* number of the present one, for credit; low bits */
 } pace = { .limit_goal = PACER_OFF, .scan_share = 1 };
 
 /* ---- goals --------------------------------------------------------------------------------------- */
@@ -94,6 +98,8 @@ void pace_begin_stw(const struct gc_cycle_record *r)
     pace.hard_goal = goal < pace.limit_goal ? a_tenth_more(goal) : goal; /* a limit is one */
     if (pace.hard_goal < least || scavenger_limit_is_due()) pace.hard_goal = least;
     pacer_shared_start(&pace_shared, &pace.pacer, a);
+    if (unlikely(gc_debug.gcpacertrace))
+        pace.length = pacer_format_start(pace.lines, PACER_LINE, &pace.pacer, &pace.now, a);
 }
 
 void pace_end_stw(struct gc_cycle_record *r)
@@ -113,11 +119,20 @@ void pace_end_stw(struct gc_cycle_record *r)
         .globals = r->globals,
         .limit_goal = pace.limit_goal,
     };
-    pacer_end_cycle(&pace.pacer, &c, NULL);
+    struct pacer_report report;
+    pacer_end_cycle(&pace.pacer, &c, &report);
+    if (unlikely(gc_debug.gcpacertrace))
+        pace.length += pacer_format_end(pace.lines + pace.length, PACER_LINE, &report);
     pace.stacks = r->stacks;
     pace.globals = r->globals;
     if (r->heap_marked != 0) pace.scan_share = (double)r->scan_work / (double)r->heap_marked;
     if (pace.scan_share > 1) pace.scan_share = 1;
+}
+
+size_t pace_trace(const char **lines)
+{
+    *lines = pace.lines;
+    return pace.length;
 }
 
 /* ---- assists ------------------------------------------------------------------------------------- */

@@ -28,6 +28,9 @@ struct pace_goals pace_goals(uint64_t marked, bool stopped);
 void pace_begin_stw(const struct gc_cycle_record *r);
 void pace_end_stw(struct gc_cycle_record *r);
 
+/* GORTDEBUG=gcpacertrace=1: the lines of the last cycle, and how long they are.  The listener. */
+size_t pace_trace(const char **lines);
+
 /* On a goroutine, outside sections, while marking: pays for what its P was charged with, by credit or by
  * marking.  false: some is owed, and nothing is there to mark. */
 bool pace_assist(void);

@@ -104,6 +104,7 @@ static void boot_collector(void)
         .percent = env.gc_percent,
         .debug = { .gcstress = (uint32_t)env.gcstress,
                    .gccheck = env.gccheck != 0,
+                   .gcpacertrace = env.gcpacertrace != 0,
                    .gccheckmark = env.gccheckmark != 0,
                    .stoptheworld = (uint32_t)env.gcstoptheworld },
         .freed = alloc_freed,

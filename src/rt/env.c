@@ -171,6 +171,7 @@ static const struct knob {
     { "efence", offsetof(struct env, efence), 0, 1 },
     { "gccheck", offsetof(struct env, gccheck), 0, 1 },
     { "gccheckmark", offsetof(struct env, gccheckmark), 0, 1 },
+    { "gcpacertrace", offsetof(struct env, gcpacertrace), 0, 1 },
     { "gcstoptheworld", offsetof(struct env, gcstoptheworld), 0, 2 },
     { "gcstress", offsetof(struct env, gcstress), 0, UINT32_MAX },
     { "gctrace", offsetof(struct env, gctrace), 0, 1 },

@@ -38,6 +38,7 @@ struct env {
     uint64_t boottrace;      /* a line for each step of boot */
     uint64_t gcstress;       /* collect at every n-th allocation */
     uint64_t gcstoptheworld; /* 1: mark stopped; 2: sweep stopped too */
+    uint64_t gcpacertrace;   /* the pacer's lines at every cycle */
     uint64_t gccheck;        /* validate heap and marks in every cycle */
     uint64_t gccheckmark;    /* find everything reachable once more in every cycle */
     uint64_t clobberfree;    /* overwrite freed memory */
