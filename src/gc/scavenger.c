@@ -184,7 +184,8 @@ bool scavenger_limit_is_due(void)
                     scav_meta() + g.others;
     uint64_t part = limit / LIMIT_HEADROOM_PART;
     uint64_t headroom = part > RUNWAY_LEAST ? part : RUNWAY_LEAST;
-    headroom += SCAVENGER_CYCLE_RUNWAY;
+    headroom +=
+        3 * SCAVENGER_CYCLE_RUNWAY; /* and what is lost between objects, until all is swept */
     headroom += (uint64_t)p_count() * PAGE_CACHE_PAGES * PAGE_BYTES; /* free, but taken by Ps */
     return used + headroom >= limit && heap_live() >= atomic_load_relaxed(&scavenger.least);
 }

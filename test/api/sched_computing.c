@@ -22,7 +22,7 @@ static void compute(void *unused)
     while (!__atomic_load_n(&finished, __ATOMIC_RELAXED)) {
         for (int i = 0; i < 2000; i++)
             x += (uint64_t)i;
-        CHECK(gort_new(thing) != NULL);
+        CHECK(x != 0 && gort_new(thing) != NULL);
     }
     gort_waitgroup_done(&done);
 }
