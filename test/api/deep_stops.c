@@ -19,6 +19,7 @@ static __attribute__((noinline)) void compute_deep(void)
 {
     volatile char frame[DEPTH];
     frame[0] = frame[DEPTH - 1] = 1;
+    __asm__ volatile("" : : "r"(frame) : "memory"); // or a compiler keeps the two bytes only
     STORE(&ready, 1);
     while (!LOAD(&quit))
         continue;
