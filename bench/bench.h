@@ -2,7 +2,7 @@
 //
 // A benchmark measures each of its lines several times and takes the median.  Programs of the same
 // name in <folder of the benchmark>/<peer>/ measure the same lines with something else than gort;
-// they are built where that is installed (Go, Boehm's collector, mimalloc), and run before each of
+// they are built where that is installed (Go, Boehm's collector, mimalloc, ...), and run before each of
 // ours in turn, so that all see the same machine.  They print a line "name value" for each figure.
 //
 // SPDX-License-Identifier: BSD-3-Clause
@@ -18,15 +18,25 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BENCH_LINES 128
+#define BENCH_LINES 160
 #define BENCH_RUNS 7
 
 // Whose figure it is.
-enum bench_who { BENCH_GORT, BENCH_GO, BENCH_BOEHM, BENCH_MIMALLOC, BENCH_WHO };
+enum bench_who {
+    BENCH_GORT,
+    BENCH_GO,
+    BENCH_BOEHM,
+    BENCH_MIMALLOC,
+    BENCH_LIBDILL,
+    BENCH_NECO,
+    BENCH_FIBER,
+    BENCH_WHO
+};
 static const struct {
     const char *folder, *title;
 } bench_who[BENCH_WHO] __attribute__((unused)) = {
-    { "gort", "gort" }, { "go", "Go" }, { "boehm", "Boehm" }, { "mimalloc", "mimalloc" }
+    { "gort", "gort" },       { "go", "Go" },     { "boehm", "Boehm" }, { "mimalloc", "mimalloc" },
+    { "libdill", "libdill" }, { "neco", "neco" }, { "fiber", "Fiber" },
 };
 
 typedef struct {

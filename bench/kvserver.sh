@@ -66,17 +66,19 @@ ticks() {
 }
 hertz=$(getconf CLK_TCK)
 
-# one SERVER TEST PIPELINE: a run; prints operations per second of CPU and of time.
+# one SERVER TEST PIPELINE: a run; prints operations per second of CPU and of time, and the 99th
+# percentile of the latency that the client saw, in ms.
 one() {
     local server=$1 before after start end
     before=$(ticks "${pid[$server]}")
     start=$(date +%s%N)
-    redis-benchmark -p "${port[$server]}" -t "$2" -n "$requests_now" -c "$connections" -P "$3" -q \
-        -r 10000 >/dev/null || exit 1
+    redis-benchmark -p "${port[$server]}" -t "$2" -n "$requests_now" -c "$connections" -P "$3" --csv \
+        -r 10000 >"$tmp/report" || exit 1
     end=$(date +%s%N)
     after=$(ticks "${pid[$server]}")
     awk -v n="$requests_now" -v t=$((after - before)) -v hz="$hertz" -v ns=$((end - start)) \
-        'BEGIN { printf "%.0f %.0f\n", n * hz / (t > 0 ? t : 1), n * 1e9 / ns }'
+        -v p99="$(awk -F'[",]+' 'END { print $8 }' "$tmp/report")" \
+        'BEGIN { printf "%.0f %.0f %s\n", n * hz / (t > 0 ? t : 1), n * 1e9 / ns, p99 }'
 }
 
 # Column $2 of file $1: the median.
@@ -84,7 +86,7 @@ median() {
     awk -v c="$2" '{ print $c }' "$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
-printf '%-6s %8s  %-9s %18s %18s\n' test pipeline server 'ops/s of CPU' 'ops/s of time'
+printf '%-6s %8s  %-9s %18s %18s %9s\n' test pipeline server 'ops/s of CPU' 'ops/s of time' 'p99, ms'
 for test in $tests; do
     for pipeline in 1 16; do
         requests_now=$((pipeline == 1 ? requests : requests * 8))
@@ -95,14 +97,16 @@ for test in $tests; do
             done
         done
         for server in "${servers[@]}"; do
-            printf '%-6s %8d  %-9s %18d %18d\n' "$test" "$pipeline" "$server" \
-                "$(median "$tmp/runs.$server" 1)" "$(median "$tmp/runs.$server" 2)"
+            printf '%-6s %8d  %-9s %18d %18d %9.3f\n' "$test" "$pipeline" "$server" \
+                "$(median "$tmp/runs.$server" 1)" "$(median "$tmp/runs.$server" 2)" \
+                "$(median "$tmp/runs.$server" 3)"
         done
         if [ ${#servers[@]} = 2 ]; then
             awk -v a="$(median "$tmp/runs.kvserver" 1)" -v b="$(median "$tmp/runs.redis" 1)" \
                 -v c="$(median "$tmp/runs.kvserver" 2)" -v d="$(median "$tmp/runs.redis" 2)" \
+                -v e="$(median "$tmp/runs.kvserver" 3)" -v f="$(median "$tmp/runs.redis" 3)" \
                 -v test="$test" -v pipeline="$pipeline" 'BEGIN {
-                    printf "%-6s %8d  %-9s %18.2f %18.2f\n", test, pipeline, "ratio", a / b, c / d }'
+                    printf "%-6s %8d  %-9s %18.2f %18.2f %9.2f\n", test, pipeline, "ratio", a / b, c / d, e / f }'
         fi
     done
 done

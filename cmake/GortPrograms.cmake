@@ -21,18 +21,30 @@ function(gort_program folder name)
   add_dependencies(${folder} ${target})
 endfunction()
 
-function(gort_bench_loads peer)
-  set(target bench_loads_${peer})
-  file(GLOB sources CONFIGURE_DEPENDS
-    "${PROJECT_SOURCE_DIR}/bench/loads/*.c" "${PROJECT_SOURCE_DIR}/bench/${peer}/*.c")
+# A program that runs loads, <build>/bench/<peer>/<name>, of folder <name> with the port.h of another.
+function(gort_bench_peer name peer port)
+  set(target bench_${name}_${peer})
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/${name}/*.c"
+    "${PROJECT_SOURCE_DIR}/bench/${port}/*.c" "${PROJECT_SOURCE_DIR}/bench/${port}/*.cc")
   add_executable(${target} ${sources})
-  set_target_properties(${target} PROPERTIES OUTPUT_NAME loads
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench/${peer}")
   target_include_directories(${target} PRIVATE
-    "${PROJECT_SOURCE_DIR}/bench/${peer}" "${PROJECT_SOURCE_DIR}/bench/loads")
+    "${PROJECT_SOURCE_DIR}/bench/${port}" "${PROJECT_SOURCE_DIR}/bench/${name}")
   target_link_libraries(${target} PRIVATE ${ARGN})
   add_dependencies(bench ${target})
 endfunction()
+
+function(gort_bench_loads peer)
+  gort_bench_peer(loads ${peer} ${peer} ${ARGN})
+endfunction()
+
+function(gort_bench_tasks peer)
+  gort_bench_peer(tasks ${peer} ${peer}/tasks ${ARGN})
+endfunction()
+
+# Where tools/setup --bench puts what is no package of the distribution.
+set(GORT_PEERS "${PROJECT_SOURCE_DIR}/build/peers" CACHE PATH "Libraries that benchmarks compare with")
 
 function(gort_programs folder)
   add_custom_target(${folder})

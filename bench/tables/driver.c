@@ -15,7 +15,7 @@
 #define LIMIT_SECONDS 600
 
 static const struct driver_table *table;
-static bool selected[BENCH_LINES], quick;
+static bool selected[BENCH_LINES], extra_selected, quick;
 static int runs;
 
 bool driver_is_quick(void)
@@ -23,10 +23,46 @@ bool driver_is_quick(void)
     return quick;
 }
 
+static const char *program(void)
+{
+    return table->program != NULL ? table->program : "loads";
+}
+
 bool driver_value(const char *line, enum bench_who who, double *value)
 {
     return bench_value(bench_find(line), who, value);
 }
+
+// ---- what the memory of the machine allows ----
+
+double driver_available_mb(void)
+{
+    char text[128];
+    double kb = 0, limit;
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f != NULL && fgets(text, sizeof text, f) != NULL)
+        if (sscanf(text, "MemAvailable: %lf", &kb) == 1) break;
+    if (f != NULL) fclose(f);
+    f = fopen("/sys/fs/cgroup/memory.max", "r");
+    if (f != NULL && fscanf(f, "%lf", &limit) == 1 && limit / 1024 < kb) kb = limit / 1024;
+    if (f != NULL) fclose(f);
+    return kb / 1024;
+}
+
+void driver_scale(const char *name, const char *what, double wanted, double possible)
+{
+    char text[32];
+    if (getenv(name) == NULL) {
+        snprintf(text, sizeof text, "%.0f", wanted < possible ? wanted : possible);
+        setenv(name, text, 1);
+    }
+    printf("%s: %s", what, getenv(name));
+    if (strtod(getenv(name), NULL) < wanted)
+        printf(", and not %.0f: for want of memory, or as asked", wanted);
+    printf("\n");
+}
+
+// ---- running ----
 
 // A process that runs a load for the lines that begin with `first`.
 struct child {
@@ -76,7 +112,7 @@ static bool start(struct child *c, enum bench_who who, const struct driver_line 
     char path[4200], procs[16];
     int ends[2];
     *c = (struct child){ .who = who, .first = first };
-    if (!bench_path(path, sizeof path, who, "loads")) return false;
+    if (!bench_path(path, sizeof path, who, program())) return false;
     if (pipe2(ends, O_CLOEXEC) != 0) fail(c, strerror(errno));
     c->pid = fork();
     if (c->pid < 0) fail(c, strerror(errno));
@@ -185,7 +221,7 @@ static int turn_of_all(int i, struct child *children)
 static bool knows_debug(const char *debug)
 {
     char path[4200], command[4300];
-    if (!bench_path(path, sizeof path, BENCH_GORT, "loads")) return false;
+    if (!bench_path(path, sizeof path, BENCH_GORT, program())) return false;
     snprintf(command, sizeof command, "GORTDEBUG='%s' '%s' version >/dev/null 2>&1", debug, path);
     return system(command) == 0;
 }
@@ -225,7 +261,7 @@ static void print_versions(void)
     for (int who = 0; who < BENCH_WHO; who++) {
         if (!table->takes[who]) continue;
         FILE *f = NULL;
-        if (bench_path(path, sizeof path, (enum bench_who)who, "loads")) {
+        if (bench_path(path, sizeof path, (enum bench_who)who, program())) {
             snprintf(command, sizeof command, "'%s' version", path);
             f = popen(command, "r");
         }
@@ -236,21 +272,31 @@ static void print_versions(void)
     printf("\n");
 }
 
+static bool has_goals(int who)
+{
+    for (int i = 0; i < table->count; i++)
+        if (table->lines[i].goal[who] != 0) return true;
+    return false;
+}
+
 static void print_head(void)
 {
     printf("%-24s %-6s %9s %-9s", "", "", "gort", "");
-    for (int who = BENCH_GORT + 1; who < BENCH_WHO; who++)
-        if (table->takes[who]) printf(" | %9s %6s %-9s", bench_who[who].title, "ratio", "goal");
+    for (int who = BENCH_GORT + 1; who < BENCH_WHO; who++) {
+        if (!table->takes[who]) continue;
+        printf(" | %9s %6s", bench_who[who].title, "ratio");
+        if (has_goals(who)) printf(" %-9s", "goal");
+    }
     printf("\n");
 }
 
 static int goals, met;
 
-// "<=0.40 ok", in nine places.
-static void print_goal(double goal, double value)
+// "<=0.40 ok", in nine places; nothing where no line has a goal.
+static void print_goal(int who, double goal, double value)
 {
     if (goal == 0) {
-        printf(" %-9s", "");
+        if (who == BENCH_GORT || has_goals(who)) printf(" %-9s", "");
         return;
     }
     bool ok = value <= goal;
@@ -267,18 +313,19 @@ static void print_line(const struct driver_line *l)
     printf("%-24s %-6s", l->name, l->unit);
     if (have) {
         printf(" %9.1f", ours);
-        print_goal(l->goal[BENCH_GORT], ours);
+        print_goal(BENCH_GORT, l->goal[BENCH_GORT], ours);
     } else {
         printf(" %9s %-9s", "-", "");
     }
     for (int who = BENCH_GORT + 1; who < BENCH_WHO; who++) {
         if (!table->takes[who]) continue;
         if (!have || !bench_value(b, (enum bench_who)who, &theirs)) {
-            printf(" | %9s %6s %-9s", "-", "-", "");
+            printf(" | %9s %6s", "-", "-");
+            print_goal(who, 0, 0);
             continue;
         }
         printf(" | %9.1f %6.2f", theirs, ours / theirs);
-        print_goal(l->goal[who], ours / theirs);
+        print_goal(who, l->goal[who], ours / theirs);
     }
     printf("\n");
 }
@@ -301,7 +348,8 @@ static int usage(void)
 // Selects the lines whose names begin so; false when there is none.
 static bool select_lines(const char *start)
 {
-    bool any = false;
+    bool any = table->extra != NULL && strncmp(table->extra_name, start, strlen(start)) == 0;
+    extra_selected |= any;
     for (int i = 0; i < table->count; i++) {
         if (strncmp(table->lines[i].name, start, strlen(start)) != 0) continue;
         selected[i] = true;
@@ -314,6 +362,7 @@ static int list(void)
 {
     for (int i = 0; i < table->count; i++)
         puts(table->lines[i].name);
+    if (table->extra != NULL) puts(table->extra_name);
     return 0;
 }
 
@@ -343,5 +392,6 @@ int driver_main(const struct driver_table *t, int argc, char **argv)
     measure();
     print();
     if (t->after != NULL) t->after();
+    if (extra_selected) t->extra();
     return 0;
 }

@@ -1,7 +1,8 @@
-// Runs loads (bench/loads) on gort and its peers, and prints a table of the figures they give.
+// Runs loads (bench/loads, bench/tasks) on gort and its peers, and prints a table of the figures they
+// give.
 //
 // A driver measures nothing itself.  Each line of its table asks for a load, which each of gort and
-// its peers runs as a process of its own, <peer>/loads: so they have the same start, the same
+// its peers runs as a process of its own, <peer>/loads or <peer>/tasks: so they have the same start, the same
 // clock, and their own peak of memory.  They take turns, several times, and of the runs of each the
 // median counts.  Where lines differ in what they show of the same load, it is run once for all.
 //
@@ -28,17 +29,24 @@ struct driver_line {
 struct driver_table {
     const char *name; // of the program
     const struct driver_line *lines;
-    int count;             // at most BENCH_LINES
-    int runs;              // unless --runs says something else
-    bool takes[BENCH_WHO]; // who has a column
-    void (*before)(void);  // before anything runs; may be NULL
-    void (*after)(void);   // after the main table; may be NULL
+    int count;              // at most BENCH_LINES
+    const char *program;    // of each peer; NULL: loads
+    int runs;               // unless --runs says something else
+    bool takes[BENCH_WHO];  // who has a column
+    void (*before)(void);   // before anything runs; may be NULL
+    void (*after)(void);    // after the main table; may be NULL
+    const char *extra_name; // of what is no line; NULL: there is nothing
+    void (*extra)(void);    // the last, when it was asked for, as everything else is by default
 };
 
 // main: NAME [--quick] [--runs N] [--list] [LINE ...]      LINE: the beginning of a line's name
 int driver_main(const struct driver_table *t, int argc, char **argv);
 
 // For before and after.
+// Megabytes that programs may still have.
+double driver_available_mb(void);
+// Has a setting that the user did not make, in the environment; says when it is less than it should be.
+void driver_scale(const char *name, const char *what, double wanted, double possible);
 bool driver_is_quick(void);
 // The median of a line; false when there is none.
 bool driver_value(const char *line, enum bench_who who, double *value);

@@ -77,42 +77,13 @@ static const struct driver_line lines[] = {
 
 // ---- what the memory of the machine allows ----
 
-// Megabytes that programs may still have.
-static double available_mb(void)
-{
-    char text[128];
-    double kb = 0, limit;
-    FILE *f = fopen("/proc/meminfo", "r");
-    while (f != NULL && fgets(text, sizeof text, f) != NULL)
-        if (sscanf(text, "MemAvailable: %lf", &kb) == 1) break;
-    if (f != NULL) fclose(f);
-    f = fopen("/sys/fs/cgroup/memory.max", "r");
-    if (f != NULL && fscanf(f, "%lf", &limit) == 1 && limit / 1024 < kb) kb = limit / 1024;
-    if (f != NULL) fclose(f);
-    return kb / 1024;
-}
-
-// Has a setting that the user did not make; says when it is less than it should be.
-static void scale(const char *name, const char *what, double wanted, double possible)
-{
-    char text[32];
-    if (getenv(name) == NULL) {
-        snprintf(text, sizeof text, "%.0f", wanted < possible ? wanted : possible);
-        setenv(name, text, 1);
-    }
-    printf("%s: %s", what, getenv(name));
-    if (strtod(getenv(name), NULL) < wanted)
-        printf(", and not %.0f: for want of memory, or as asked", wanted);
-    printf("\n");
-}
-
 // A heap may grow to three times what is live while it is made.
 static void scale_loads(void)
 {
-    double mb = available_mb();
-    scale("GORT_BENCH_HEAP_MB", "large heap, MB", driver_is_quick() ? 64 : HEAP_MB, mb / 3);
-    scale("GORT_BENCH_PARKED", "parked goroutines", driver_is_quick() ? PARKED / 10 : PARKED,
-          mb * 1024 / PARKED_KB / 2);
+    double mb = driver_available_mb();
+    driver_scale("GORT_BENCH_HEAP_MB", "large heap, MB", driver_is_quick() ? 64 : HEAP_MB, mb / 3);
+    driver_scale("GORT_BENCH_PARKED", "parked goroutines", driver_is_quick() ? PARKED / 10 : PARKED,
+                 mb * 1024 / PARKED_KB / 2);
 }
 
 // ---- the history table ----

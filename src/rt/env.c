@@ -179,7 +179,7 @@ static const struct knob {
     { "mapfail", offsetof(struct env, mapfail), 0, UINT32_MAX },
     { "mapfailfrom", offsetof(struct env, mapfailfrom), 0, UINT32_MAX },
     { "memprofilerate", offsetof(struct env, profilerate), 0, INT64_MAX },
-    { "migrate", offsetof(struct env, migrate), 0, 1 },
+    { "migrate", offsetof(struct env, migrate), 0, 2 },
     { "poison", offsetof(struct env, poison), 0, 1 },
     { "randyield", offsetof(struct env, randyield), 0, UINT32_MAX },
     { "scavstress", offsetof(struct env, scavstress), 0, UINT32_MAX },

@@ -257,18 +257,19 @@ static void inject(struct ready_list *l, bool runs_next)
     if (l->first == NULL) return;
     struct p *p = m_self()->p;
     bool was_empty = p != NULL && runq_empty(p);
+    bool global = p == NULL || unlikely(sched_debug.migrate == 2);
     uint32_t n = 0;
     struct g *g = l->first, *following;
-    if (p == NULL) lock_acquire(&sched.lock);
+    if (global) lock_acquire(&sched.lock);
     for (; g != NULL; g = following, n++) {
         following = g->sched_link;
         g_set_status(g, G_RUNNABLE);
-        if (p == NULL)
+        if (global)
             global_put_locked(g);
         else
             runq_put(p, g, false);
     }
-    if (p == NULL) lock_release(&sched.lock);
+    if (global) lock_release(&sched.lock);
     l->first = l->last = NULL;
     l->n = 0;
     /* A few short ones in the queue of an M that looks for work are what it runs next. */

@@ -72,6 +72,7 @@ struct g *global_get_batch_locked(struct p *p, uint32_t max)
     uint32_t n = sched.nrunq / (uint32_t)sched.nprocs + 1;
     if (n > max) n = max;
     if (n > runq_limit() / 2) n = runq_limit() / 2;
+    if (unlikely(sched_debug.migrate == 2)) n = 1;
     struct g *first = global_pop_locked();
     for (uint32_t i = 1; first != NULL && i < n; i++) {
         uint32_t head = atomic_load_acquire(&p->runq_head); /* pairs with B */

@@ -200,7 +200,7 @@ void g_unlock_thread(void);
 
 struct sched_debug {
     uint32_t rand_yield;  /* > 0: yield at one in n gort calls that may block */
-    uint32_t migrate;     /* 1: every ready goes to the global queue, next slot unused */
+    uint32_t migrate;     /* 1: every ready goes to the global queue; 2: there is no other */
     uint32_t tiny_runq;   /* 1: run queues of 4 */
     uint32_t slice_us;    /* > 0: how long a computation may hold its P */
     uint32_t sched_trace; /* ms */

@@ -130,7 +130,7 @@ TEST(debug)
     bad("GORTDEBUG", "gcstress", "gcstress=N");
     bad("GORTDEBUG", "gcstress=", "gcstress=N");
     bad("GORTDEBUG", "=1", "is not one of");
-    bad("GORTDEBUG", "migrate=2", "migrate=N with N a whole number from 0 to 1");
+    bad("GORTDEBUG", "migrate=3", "migrate=N with N a whole number from 0 to 2");
     bad("GORTDEBUG", "seed=18446744073709551616", "from 0 to 18446744073709551615");
     bad("GORTDEBUG", "gctraces=1", "gctrace");
     bad("GORTDEBUG", "stopsignal=0", "from 1 to 64");
