@@ -113,6 +113,11 @@ typedef void (*gc_record_roots)(gc_emit_range emit, void *arg);
 /* At boot, before collections begin; at most GC_RECORD_ROOTS. */
 #define GC_RECORD_ROOTS 16
 void gc_add_record_roots(gc_record_roots fn);
+/* The word at `offset` of each of these records, which may be many, is a collected pointer or 0: found
+ * beside the program, so who moves a pointer in or out follows Note [Records while marking] in
+ * specials.c.  At boot; one kind. */
+struct fixalloc;
+void gc_add_records(struct fixalloc *records, size_t offset);
 
 /* ---- layout of objects (floor 6 writes it, marking reads it) ---------------------------------- */
 

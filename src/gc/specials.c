@@ -13,7 +13,8 @@
  * "It" is a slot.  Tiny objects share one: what hangs on any of them happens when all are unreachable.
  *
  * Roots: what finalizable objects point to, but not these objects; objects whose finalizer is
- * queued; arguments of cleanups, set or queued; handles of weak references (weak.c says why).
+ * queued; arguments of cleanups, set or queued; handles of weak references (weak.c says why); and
+ * arguments of timers, which hang on no object (lang/timer.c).
  * Markers find them by going through the records, in jobs, and not through spans: records lie side
  * by side, and nobody's lock is taken.
  *
@@ -53,11 +54,13 @@
 
 void (*gc_profile_freed)(struct special *sp);
 
-enum { JOBS_FINALIZERS, JOBS_CLEANUPS, JOBS_WEAK, JOBS_KINDS };
+enum { JOBS_FINALIZERS, JOBS_CLEANUPS, JOBS_WEAK, JOBS_OTHER, JOBS_KINDS };
 
 static struct {
     void (*call)(void (*fn)(void *), void *arg); /* constant after boot */
     uint32_t first[JOBS_KINDS + 1];              /* number of each kind's first job; the cycle's */
+    struct fixalloc *other;                      /* of a floor above; constant after boot */
+    size_t other_offset;                         /* ... where in them the pointer is */
 } specials;
 
 static void call_plainly(void (*fn)(void *), void *arg)
@@ -169,11 +172,46 @@ void specials_goroutine_ended(struct g *g)
     cleanup_goroutine_ended(g);
 }
 
+/* ---- records of a floor above ------------------------------------------------------------------ */
+
+void gc_add_records(struct fixalloc *records, size_t offset)
+{
+    check(specials.other == NULL);
+    specials.other = records;
+    specials.other_offset = offset;
+}
+
+static uint32_t other_count(void)
+{
+    return specials.other != NULL ? fixalloc_count(specials.other) : 0;
+}
+
+static const uintptr_t *other_word(uint32_t i)
+{
+    return (const uintptr_t *)((char *)fixalloc_at(specials.other, i) + specials.other_offset);
+}
+
+static void other_scan(struct marker *m, uint32_t from, uint32_t to)
+{
+    uint32_t n = other_count();
+    for (uint32_t i = from; i < to && i < n; i++) {
+        uintptr_t word = atomic_load_relaxed(other_word(i)); /* Note [Records while marking] */
+        if (word != 0) marker_see(m, word);
+    }
+}
+
+static void other_each_root(gc_emit_range emit, void *arg)
+{
+    for (uint32_t i = 0; i < other_count(); i++)
+        emit((uintptr_t)other_word(i), (uintptr_t)(other_word(i) + 1), arg);
+}
+
 /* ---- marking ---------------------------------------------------------------------------------- */
 
 uint32_t specials_root_jobs_stw(void)
 {
-    const uint32_t records[JOBS_KINDS] = { finalizer_count(), cleanup_count(), weak_count() };
+    const uint32_t records[JOBS_KINDS] = { finalizer_count(), cleanup_count(), weak_count(),
+                                           other_count() };
     uint32_t n = 0;
     for (int k = 0; k < JOBS_KINDS; k++) {
         specials.first[k] = n;
@@ -186,7 +224,8 @@ uint32_t specials_root_jobs_stw(void)
 void specials_scan_job(struct marker *m, uint32_t job)
 {
     static void (*const scan[JOBS_KINDS])(struct marker *, uint32_t,
-                                          uint32_t) = { finalizer_scan, cleanup_scan, weak_scan };
+                                          uint32_t) = { finalizer_scan, cleanup_scan, weak_scan,
+                                                        other_scan };
     int k = 0;
     while (job >= specials.first[k + 1])
         k++;
@@ -199,4 +238,5 @@ void specials_each_root(gc_emit_range emit, void *arg)
     finalizer_each_root(emit, arg);
     cleanup_each_root(emit, arg);
     weak_each_root(emit, arg);
+    other_each_root(emit, arg);
 }

@@ -30,6 +30,7 @@
 #include "gort/mem.h"
 #include "gort/panic.h"
 #include "lang/context.h"
+#include "lang/timer_chan.h"
 
 #define READY_BATCH 128 /* waiters woken in one critical section by close */
 
@@ -91,7 +92,7 @@ static force_inline struct g *waiter_done(struct sudog *s, bool success)
 
 bool chan_put_locked(struct hchan *c, const void *elem, struct g **wake)
 {
-    assert_that(!c->closed);
+    assert_that(c->closed != CHAN_CLOSED);
     struct sudog *s = waitq_pop(&c->recvq);
     if (s != NULL) {
         chan_move(c, s->elem, elem);
@@ -142,7 +143,8 @@ int chan_take_locked(struct hchan *c, void *out, struct g **wake)
         take_from_ring(c, out);
         return GORT_GOT;
     }
-    if (!c->closed) return GORT_EMPTY;
+    if (likely(!c->closed)) return GORT_EMPTY;
+    if (c->closed == CHAN_TIMER) return timer_chan_take(c, out);
     chan_zero(c, out);
     return GORT_CLOSED;
 }
@@ -176,6 +178,7 @@ static force_inline bool wait_in(struct g *g, struct hchan *c, struct waitq *q, 
     s->is_select = s->success = false;
     lang_shade(elem, c);
     waitq_push(q, s);
+    if (q == &c->recvq && unlikely(c->closed)) timer_chan_settle(c);
     g->waiting = s;
     g->wake_param = NULL;
     g_park(commit_unlock, c, reason);
@@ -198,8 +201,9 @@ static force_inline void unlock_and_ready(struct hchan *c, struct g *wake)
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-_Noreturn cold_path void chan_panic_send_closed(void)
+_Noreturn cold_path void chan_panic_send_closed(const struct hchan *c)
 {
+    if (c->closed == CHAN_TIMER) gort_panic("send on a timer's channel");
     gort_panic("send on closed channel");
 }
 
@@ -211,7 +215,7 @@ static force_inline void lock_open(struct hchan *c)
     if (likely(!c->closed)) return;
     chan_unlock(c);
     p_unpin();
-    chan_panic_send_closed();
+    chan_panic_send_closed(c);
 }
 
 static force_inline void send_whole(struct g *g, struct hchan *c, const void *elem)
@@ -224,7 +228,7 @@ static force_inline void send_whole(struct g *g, struct hchan *c, const void *el
     }
     bool sent = wait_in(g, c, &c->sendq, (void *)(uintptr_t)elem, WAIT_CHAN_SEND);
     p_unpin();
-    if (unlikely(!sent)) chan_panic_send_closed();
+    if (unlikely(!sent)) chan_panic_send_closed(c);
 }
 
 void chan_send(struct g *g, struct hchan *c, const void *elem)
@@ -365,9 +369,11 @@ void gort_close_raw(void *ch)
     if (c->closed) {
         chan_unlock(c);
         p_unpin();
+        if (c->closed == CHAN_TIMER) gort_panic("close of a timer's channel");
         gort_panic("close of closed channel");
     }
-    atomic_store_release(&c->closed, 1u); /* pairs with the acquire in chan_try_send */
+    atomic_store_release(&c->closed,
+                         (uint32_t)CHAN_CLOSED); /* pairs with the acquire in chan_try_send */
     struct g **end = release_all(c, &c->recvq, true, &chain);
     end = release_all(c, &c->sendq, false, end);
     *end = NULL;
@@ -400,7 +406,8 @@ static bool waitq_is_valid(const struct hchan *c, const struct waitq *q)
 bool chan_is_valid(const struct hchan *c)
 {
     if (!waitq_is_valid(c, &c->recvq) || !waitq_is_valid(c, &c->sendq)) return false;
-    if (c->closed && (c->recvq.first != NULL || c->sendq.first != NULL)) return false;
+    if (c->closed == CHAN_CLOSED && (c->recvq.first != NULL || c->sendq.first != NULL))
+        return false;
     if (c->count > c->cap) return false;
     if (c->cap == 0) return c->send_at == 0 && c->recv_at == 0;
     if (c->recvq.first != NULL && c->count != 0 && !c->recvq.first->is_select) return false;

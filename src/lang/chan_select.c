@@ -32,6 +32,7 @@
 #include "gort/mem.h"
 #include "gort/panic.h"
 #include "lang/context.h"
+#include "lang/timer_chan.h"
 #include "sched/timer.h"
 
 #define FRAME_CASES 32   /* up to so many cases need no allocation */
@@ -215,7 +216,7 @@ static int try_all(struct select *s)
         if (wake != NULL) g_ready(wake);
         release_records(s->spare);
         p_unpin();
-        if (o == SEND_CLOSED) chan_panic_send_closed();
+        if (o == SEND_CLOSED) chan_panic_send_closed(chan_of(s, index));
         return (int)index;
     }
     return -1;
@@ -244,6 +245,7 @@ static void enqueue_all(struct select *s)
         w->success = false;
         lang_shade(k->elem, k->ch);
         waitq_push(queue_of(k), w);
+        if (unlikely(chan_of(s, s->lock_order[i])->closed)) timer_chan_settle(k->ch);
         *end = w;
         end = &w->wait_link;
     }
@@ -281,6 +283,7 @@ static void dequeue_all(struct select *s, const struct sudog *winner)
     for (struct sudog *w = s->g->waiting; w != NULL; w = w->wait_link) {
         struct waitq *q = queue_of(&s->cases[w->case_index]);
         if (w != winner && waitq_has(q, w)) waitq_remove(q, w);
+        if (unlikely(((struct hchan *)w->object)->closed)) timer_chan_settle(w->object);
         w->elem = NULL;
     }
 }
@@ -312,7 +315,7 @@ static int wait_all(struct select *s)
     if (s->cases[chosen].kind == GORT_CASE_RECV)
         s->cases[chosen].ok = success;
     else if (!success)
-        chan_panic_send_closed();
+        chan_panic_send_closed(s->cases[chosen].ch);
     return chosen;
 }
 

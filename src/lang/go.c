@@ -70,6 +70,14 @@ static force_inline void start(const char *name, size_t stack_size, void (*fn)(v
     g_start(entry, NULL, &o, (uintptr_t)pc);
 }
 
+void go_start_listed(struct ready_list *ready, void (*fn)(void *), void *arg, bool is_system,
+                     uintptr_t pc)
+{
+    const struct start s = { .fn = fn, .arg = arg };
+    const struct g_options o = { .copy = &s, .copy_size = sizeof s, .is_system = is_system };
+    g_start_listed(ready, entry, NULL, &o, pc);
+}
+
 void gort_go(void (*fn)(void *), void *arg)
 {
     (void)lang_enter("gort_go");

@@ -33,9 +33,12 @@ struct waitq {           /* linked by sudog.next and prev; unlinked records have
     struct sudog *last;
 };
 
+/* CHAN_TIMER: nobody sends but the clock (timer_chan.c); for ever.  One test tells the usual kind. */
+enum chan_kind { CHAN_OPEN, CHAN_CLOSED, CHAN_TIMER };
+
 struct hchan {
     struct lock lock;
-    uint32_t closed;  /* atomic; 0 -> 1, once */
+    uint32_t closed;  /* atomic; enum chan_kind; OPEN -> CLOSED, once */
     bool noscan;      /* elements hold no pointers; constant */
     size_t count;     /* elements in the ring; atomic */
     size_t cap;       /* constant */
@@ -153,7 +156,7 @@ void chan_send(struct g *g, struct hchan *c, const void *elem);
 bool chan_try_send(struct hchan *c, const void *elem);
 bool chan_recv(struct g *g, struct hchan *c, void *out);
 int chan_try_recv(struct hchan *c, void *out);
-_Noreturn void chan_panic_send_closed(void);
+_Noreturn void chan_panic_send_closed(const struct hchan *c); /* or a timer's */
 /* Parks for ever. */
 _Noreturn void chan_wait_for_ever(enum wait_reason reason);
 

@@ -25,6 +25,7 @@
 #include "heap/poison.h"
 #include "heap/scavenge.h"
 #include "lang/go.h"
+#include "lang/timer.h"
 #include "os/os.h"
 #include "rt/env.h"
 #include "rt/fault.h"
@@ -114,6 +115,7 @@ static void boot_collector(void)
     scav_stress = (uint32_t)env.scavstress;
     scavenger_set_limit(env.memory_limit);
     gc_init(&options);
+    timers_init();
     alloc_observe(false, 0);
     if (wants_records() || heap->params.poison) alloc_observe_all();
     if (rt_hooks.configure != NULL) rt_hooks.configure();

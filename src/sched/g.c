@@ -185,9 +185,10 @@ void g_prepare(struct g *g, void (*fn)(void *), void *arg, uint64_t goid, const 
     g_set_status(g, G_RUNNABLE);
 }
 
-struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc)
+/* On no queue yet, and DEAD. */
+static force_inline struct g *g_make(struct p *p, void (*fn)(void *), void *arg,
+                                     const struct g_options *o, uintptr_t created_pc)
 {
-    struct p *p = p_pin();
     struct g *creator = m_self()->curg;
     struct g *g = g_take_dead(p, o != NULL ? o->stack_size : 0);
     g_init_common(g);
@@ -203,6 +204,19 @@ struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uint
     }
     arch_context_make(&g->ctx, g_place_args(g, o), g_main, g);
     if (!g->is_system) atomic_fetch_add_relaxed(&sched.ng, 1);
+    return g;
+}
+
+void g_start_listed(struct ready_list *ready, void (*fn)(void *), void *arg,
+                    const struct g_options *o, uintptr_t created_pc)
+{
+    ready_list_append(ready, g_make(m_self()->p, fn, arg, o, created_pc));
+}
+
+struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc)
+{
+    struct p *p = p_pin();
+    struct g *g = g_make(p, fn, arg, o, created_pc);
     g_set_status(g, G_RUNNABLE);
     if (unlikely(sched_debug.migrate)) {
         lock_acquire(&sched.lock);

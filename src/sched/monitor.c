@@ -88,9 +88,10 @@ static void adopt_orphans(void)
 
 /* ---- looking ------------------------------------------------------------------------------------ */
 
-static bool somebody_waits(struct p *p)
+/* A timer that is due: one that is late, which only an M with a P fires (Note [Late timers], timer.c). */
+static bool somebody_waits(struct p *p, int64_t now)
 {
-    return mark_is_wanted() || sched_others_wait(p);
+    return mark_is_wanted() || sched_others_wait(p) || timer_is_due(p, now);
 }
 
 static void look_at_p(struct p *p, int64_t now)
@@ -103,7 +104,7 @@ static void look_at_p(struct p *p, int64_t now)
         seen[p->id].since = now;
         return;
     }
-    if (now - seen[p->id].since < slice_ns() || !somebody_waits(p)) return;
+    if (now - seen[p->id].since < slice_ns() || !somebody_waits(p, now)) return;
     uint32_t limit = COMPUTING_PER_P * (uint32_t)sched.nprocs;
     if (atomic_load_relaxed(&sched.ncomputing) >= limit) {
         atomic_fetch_add_relaxed(&sched.retakes_refused, 1);
@@ -122,10 +123,8 @@ static void look_outside(int64_t now)
     lock_acquire(&sched.lock);
     sched.nactive++;
     lock_release(&sched.lock);
-    for (int i = 0; i < sched.nprocs; i++) {
-        int64_t first = timer_first(sched.all_p[i]);
-        if (first != 0 && first <= now) timer_run_due(sched.all_p[i], now, &ready);
-    }
+    for (int i = 0; i < sched.nprocs; i++)
+        timer_run_due(sched.all_p[i], now, &ready);
     if (netpoll_waiters() != 0 && !atomic_load_relaxed(&sched.polling)) netpoll_poll(0, &ready);
     ready_inject(&ready);
     lock_acquire(&sched.lock);

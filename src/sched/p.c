@@ -83,7 +83,8 @@ bool p_take_idle(struct m *m)
  * be idle.  Step 3 of Note [Work and sleepers] for the work that p itself holds. */
 void p_handoff(struct p *p)
 {
-    bool work = !runq_empty(p) || atomic_load_relaxed(&sched.nrunq) != 0;
+    bool work = !runq_empty(p) || atomic_load_relaxed(&sched.nrunq) != 0 ||
+                (timer_first(p) != 0 && timer_is_due(p, os_now()));
     if (!work && atomic_load_seq(&sched.nspinning) + atomic_load_seq(&sched.nidle_p) == 0) {
         uint32_t none = 0;
         if (atomic_cas_seq(&sched.nspinning, &none, 1)) {

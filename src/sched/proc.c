@@ -350,8 +350,7 @@ void sched_maybe_yield_slow(void)
 
 static void run_timers(struct p *p, int64_t now)
 {
-    int64_t first = timer_first(p);
-    if (first == 0 || first > now) return;
+    if (!timer_is_due(p, now)) return;
     struct ready_list ready = { NULL, NULL, 0 };
     timer_run_due(p, now, &ready);
     ready_inject_own(&ready);
@@ -527,11 +526,9 @@ static bool wait_in_poller(struct m *m)
     poll_delay_and_wait(m, &ready);
     atomic_store_seq(&sched.polling, 0);
     int64_t now = os_now();
-    for (int i = 0; i < sched.nprocs; i++) {
-        int64_t first = timer_first(sched.all_p[i]);
-        if (first != 0 && first <= now) timer_run_due(sched.all_p[i], now, &ready);
-    }
-    bool got = p_take_idle(m);
+    bool got = p_take_idle(m); /* first: Note [Late timers] in timer.c */
+    for (int i = 0; i < sched.nprocs; i++)
+        timer_run_due(sched.all_p[i], now, &ready);
     if (got) note_busy(m->p, now);
     ready_inject_own(&ready);
     return got;

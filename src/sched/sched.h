@@ -79,6 +79,11 @@ struct g_options {
 };
 /* A new goroutine that will run fn(arg), ready to run.  Throws when no stack can be had. */
 struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc);
+/* The same in a section, on an M with a P that need not run a goroutine: the new one is appended to what
+ * becomes runnable, and runs when the list is handed over in the same section. */
+struct ready_list;
+void g_start_listed(struct ready_list *ready, void (*fn)(void *), void *arg,
+                    const struct g_options *o, uintptr_t created_pc);
 /* Ends the running goroutine.  Floor 7 has run its defers.  Must not hold locks. */
 _Noreturn void g_exit(void);
 /* Lets others run; the goroutine goes to the end of this P's queue. */

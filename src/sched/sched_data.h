@@ -213,12 +213,15 @@ struct ready_list;
 
 struct timer {
     int64_t when;
-    /* Appends goroutines to wake; calls nobody else.  The heap's lock is held. */
+    /* Appends goroutines to wake; calls nobody else.  The heap's lock is held, unless the timer is
+     * late: Note [Late timers] in timer.c. */
     void (*fn)(struct timer *t, struct ready_list *ready);
     void *arg;
-    struct p *p;    /* whose heap it is in, NULL: none; that heap's lock */
-    uint32_t index; /* place in the heap */
-    uint32_t state; /* timer.c */
+    struct p *p;        /* whose heap it is in, NULL: none; that heap's lock */
+    struct timer *link; /* fired late ones; who fires */
+    uint32_t index;     /* place in the heap */
+    uint8_t state;      /* timer.c */
+    bool late;          /* constant while it waits */
 };
 
 struct timer_heap {

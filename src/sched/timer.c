@@ -20,11 +20,20 @@
  *   the heap it fired from, see below.
  *
  * Note [A timer leaves its frame].  fn is called under the heap's lock, and timer_run_due touches
- * *t before and during that call only.  timer_remove takes the same lock even when the timer has
+ * *t before and during that call only (but if it is late, see there).  timer_remove takes the same lock even when the timer has
  * fired: so when it returns, nobody is about to touch *t.  It finds the lock through t->p, which a
  * firing leaves alone; only timer_move_all_stw changes it, and never while a caller, who is in a
  * critical section, is between reading it and using it.  A goroutine that only the timer can wake
  * need not call timer_remove: it runs after the ready list was handed over, so after the lock.
+ *
+ * Note [Late timers].  What some timers do when they fire takes a lock that is held by others while they
+ * add and remove timers, or takes long: those of channels, and those that start goroutines.  Such a
+ * timer (t->late) is FIRED under the heap's lock, and its fn is called after that is released, in the
+ * same critical section and by an M with a P, for locks of channels want one.  In between its owner can
+ * neither remove it (timer_remove says false) nor may it add it again: the owner's lock tells fn and
+ * owner apart, and fn begins by taking that.  An M without a P leaves a late timer in the heap, and
+ * those behind it: then all Ps are taken, and the M of one of them comes by between two goroutines; a
+ * computation that lasts loses its P for it (monitor.c).
  *
  * Invariants of a heap (timer_heap_is_valid):
  *  (1) times[i] >= times[parent of i];  (2) a[i]->index == i, a[i]->p owns the heap, a[i] is
@@ -53,6 +62,7 @@ enum timer_state { TIMER_IDLE, TIMER_WAITING, TIMER_FIRED };
 /* Timers fired in one call, so that a crowd that is due at once does not hold up a stop of the
  * world. What is left is still due: `first` says so to the next who looks. */
 #define FIRE_MAX 512u
+#define LATE_COST 8u /* one that is late counts as so many */
 
 #define ENTRY_BYTES (sizeof(struct timer *) + sizeof(int64_t))
 _Static_assert(CAPACITY_MIN *ENTRY_BYTES == 4096, "the first mapping is a page");
@@ -218,25 +228,43 @@ bool timer_remove(struct timer *t)
 
 /* ---- firing --------------------------------------------------------------------------------- */
 
-static void fire_first_locked(struct timer_heap *h, struct ready_list *ready)
+/* Fires those that are due, but for the late ones, which it returns. */
+static struct timer *fire_locked(struct timer_heap *h, int64_t now, struct ready_list *ready)
 {
-    struct timer *t = h->a[0];
-    heap_delete(h, 0);
-    t->state = TIMER_FIRED;
-    t->fn(t, ready);
+    const struct m *m = m_self();
+    bool may_be_late = m != NULL && m->p != NULL;
+    struct timer *late = NULL, **end = &late;
+    for (uint32_t cost = 0; cost < FIRE_MAX && h->n > 0 && times_of(h)[0] <= now;) {
+        struct timer *t = h->a[0];
+        if (t->late && !may_be_late) break;
+        heap_delete(h, 0);
+        t->state = TIMER_FIRED;
+        cost += t->late ? LATE_COST : 1;
+        if (t->late) {
+            *end = t;
+            end = &t->link;
+        } else {
+            t->fn(t, ready);
+        }
+    }
+    *end = NULL;
+    return late;
 }
 
 void timer_run_due(struct p *p, int64_t now, struct ready_list *ready)
 {
     struct timer_heap *h = &p->timers;
-    int64_t first = timer_first(p); /* a hint: who adds an earlier one calls sched_timer_added */
-    if (first == 0 || first > now) return;
+    /* A hint: who adds an earlier one calls sched_timer_added. */
+    if (!timer_is_due(p, now)) return;
     lock_acquire(&h->lock);
-    for (uint32_t i = 0; i < FIRE_MAX && h->n > 0 && times_of(h)[0] <= now; i++)
-        fire_first_locked(h, ready);
+    struct timer *late = fire_locked(h, now, ready), *next;
     atomic_store_relaxed(&h->first, heap_first(h));
     assert_heavy(timer_heap_seems_valid(h));
     lock_release(&h->lock);
+    for (; late != NULL; late = next) { /* Note [Late timers] */
+        next = late->link;
+        late->fn(late, ready);
+    }
 }
 
 /* Without locks: the world is stopped, and the caller may hold SCHED, which comes after TIMERS. */
@@ -271,9 +299,10 @@ static bool commit_sleep(struct g *g, void *arg)
     return true;
 }
 
-static int64_t time_after(int64_t ns)
+int64_t timer_time_after(int64_t ns)
 {
     int64_t now = os_now();
+    if (ns <= 0) return now;
     return now > INT64_MAX - ns ? INT64_MAX : now + ns;
 }
 
@@ -285,7 +314,7 @@ void g_sleep(int64_t ns)
     }
     p_pin();
     struct timer t = {
-        .when = time_after(ns), .fn = sleep_over, .arg = m_self()->curg, .state = TIMER_IDLE
+        .when = timer_time_after(ns), .fn = sleep_over, .arg = m_self()->curg, .state = TIMER_IDLE
     };
     g_park(commit_sleep, &t, WAIT_SLEEP);
     p_unpin();

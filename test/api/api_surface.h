@@ -351,6 +351,13 @@ TEST(goroutines)
     wait_calls(14);
 }
 
+static int timer_calls;
+#define LOADED(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+static void count_timer_call(void *arg)
+{
+    __atomic_add_fetch((int *)arg, 1, __ATOMIC_RELEASE);
+}
+
 TEST(time_and_errno)
 {
     CHECK(GORT_US * 1000 == GORT_MS && GORT_MS * 1000 == GORT_S);
@@ -359,6 +366,30 @@ TEST(time_and_errno)
     gort_sleep(5 * GORT_MS);
     CHECK_EQ(errno, E2BIG);
     CHECK_GE(gort_now() - start, 5 * GORT_MS);
+}
+
+TEST(timers)
+{
+    int64_t start = gort_now(), value = 0;
+    int calls_before = LOADED(&timer_calls);
+    CHECK(gort_recv(gort_after(2 * GORT_MS), &value));
+    CHECK_GE(value, start + 2 * GORT_MS);
+    gort_timer *t = gort_timer_make(1000 * GORT_S);
+    gort_chan(int64_t) c = gort_timer_channel(t);
+    CHECK_EQ(gort_try_recv(c, &value), GORT_EMPTY);
+    CHECK(gort_timer_reset(t, 0));
+    CHECK(gort_recv(c, &value));
+    CHECK(!gort_timer_stop(t));
+    gort_timer *f = gort_timer_func(0, count_timer_call, &timer_calls);
+    while (LOADED(&timer_calls) == calls_before)
+        gort_sleep(GORT_MS);
+    CHECK(!gort_timer_stop(f));
+    gort_ticker *k = gort_ticker_make(GORT_MS);
+    CHECK(gort_recv(k->c, &value));
+    CHECK(gort_timer_reset(k->timer, 2 * GORT_MS));
+    CHECK(gort_recv(k->c, NULL));
+    gort_ticker_stop(k);
+    CHECK(!gort_timer_stop(k->timer));
 }
 
 // ---- channels
@@ -664,6 +695,7 @@ static int gort_main(int argc, char **argv)
     RUN(stores);
     RUN(arguments);
     RUN(time_and_errno);
+    RUN(timers);
     RUN(goroutines);
     RUN(channels);
     RUN(selecting);

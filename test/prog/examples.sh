@@ -60,6 +60,10 @@ run 0 closing 1 5 100
 says '100 elements received, each once'
 refuses closing 0 '1 0' '1 1 x' '1 1 1 1'
 
+run 0 ticker 50
+says '[0-9]+ steps, [0-9]+ ticks'
+refuses ticker 0 x '1 2'
+
 run 0 echo
 says '20 clients, 10000 of 10000 messages came back right, [0-9]+ ms'
 refuses echo 'a b' --help
