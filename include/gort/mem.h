@@ -44,6 +44,13 @@ GORT_API int gort_set_gc_percent(int percent);
  * above it.  Returns the former value, INT64_MAX without a limit. */
 GORT_API int64_t gort_set_memory_limit(int64_t bytes);
 
+/* Exempts the calling goroutine from helping the collector, or has it help again.  While a collection runs,
+ * who allocates marks in proportion, and where the heap is far beyond its goal waits until the collection
+ * ends; an exempt goroutine does neither, so that its allocations take as long as at any other time.  What
+ * it allocates others pay for; if all are exempt the heap grows past its goal.  For code that must answer in
+ * time and allocates little.  Returns the former value.  A new goroutine is not exempt. */
+GORT_API bool gort_set_assist_exempt(bool exempt);
+
 /* Runs a full collection, then gives all memory that is free back to the kernel.  Parks the
  * goroutine. */
 GORT_API void gort_free_os_memory(void);

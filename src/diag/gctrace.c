@@ -8,6 +8,9 @@
  * to stop, marking, and the rest of the pause.  cpu: the same; marking is given as assists / dedicated and
  * fractional workers / idle ones.  MB: heap when marking began, when it ended, and what was live.
  *
+ * A line of our own follows where the CPU limiter was on since the cycle before: for how long, and how much
+ * CPU time the collector took while the limiter's bucket was full.
+ *
  * Answers to: gcMarkTermination in mgc.go, which prints it.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -73,6 +76,19 @@ void gctrace_print(const struct gc_cycle_record *r, double share)
     print_flush(&p);
 }
 
+/* Go has no line for this. */
+static void limiter_print(const struct gc_cycle_record *r)
+{
+    struct print p;
+    if (likely(r->limited_ns == 0)) return;
+    print_init(&p, STDERR_FILENO);
+    print_fmt(&p, "gc %lu limiter:", (unsigned long)r->number);
+    print_ms(&p, " ", (int64_t)r->limited_ns);
+    print_ms(&p, " ms on, ", (int64_t)r->overflow_ns);
+    print_fmt(&p, " ms cpu beyond\n");
+    print_flush(&p);
+}
+
 static void pacertrace_print(void)
 {
     const char *lines;
@@ -104,6 +120,7 @@ static void on_cycle(const struct gc_cycle_record *r)
     uint64_t cpu = atomic_fetch_add_relaxed(&events.cpu, r->cpu) + r->cpu;
     if (env.gcpacertrace) pacertrace_print();
     if (env.gctrace) gctrace_print(r, share_of_cpu(cpu, r));
+    if (env.gctrace || env.gcpacertrace) limiter_print(r);
     if (env.sweeptrace) sweeptrace_print(r);
 }
 

@@ -21,6 +21,7 @@
 #include "diag/events.h"
 #include "diag/memprofile.h"
 #include "diag/objects.h"
+#include "gc/cpulimit.h"
 #include "gc/gc.h"
 #include "gc/memory.h"
 #include "gc/scavenger.h"
@@ -65,6 +66,7 @@ struct snapshot {
     /* The scavenger. */
     struct scav_counts scav;
     struct scavenger_counts scavenger;
+    struct cpulimit_counts limiter;
     uint64_t scavenge_ns, memory_limit, memory_counted;
 };
 
@@ -84,6 +86,7 @@ static void read_gc(struct snapshot *s)
     s->gc_debug.gccheck = atomic_load_relaxed(&gc_debug_counts.gccheck);
     s->gc_debug.gccheckmark = atomic_load_relaxed(&gc_debug_counts.gccheckmark);
     s->gc_debug.stack_only = atomic_load_relaxed(&gc_debug_counts.stack_only);
+    cpulimit_read(&s->limiter);
     s->cycles_automatic = s->gc.cycles - s->gc.by_cause[GC_CAUSE_FORCED];
     s->gc_percent = s->gc.percent;
     s->goal = s->gc.goal;
@@ -239,6 +242,8 @@ struct source {
       "Objects present, live or not yet swept.")                                                   \
     X("/gc/heap/tiny/allocs", "objects", COUNTER, AS_COUNT, true, heap.tiny_allocs,                \
       "Small pointer-free allocations that share a block with others.")                            \
+    X("/gc/limiter/last-enabled", "gc-cycle", GAUGE, AS_COUNT, false, limiter.last_cycle,          \
+      "The last collection in which the CPU limiter was on, or before which; 0: none.")            \
     X("/gc/scan/globals", "bytes", GAUGE, AS_COUNT, false, scan_globals,                           \
       "Writable data and registered ranges that the last collection scanned.")                     \
     X("/gc/scan/heap", "bytes", GAUGE, AS_COUNT, false, scan_heap,                                 \
@@ -279,8 +284,14 @@ struct source {
       "Collections whose marks GORTDEBUG=gccheckmark has verified.")                               \
     X("/gort/gc/debug/gcstress", "events", COUNTER, AS_COUNT, false, gc_debug.gcstress,            \
       "Allocations at which GORTDEBUG=gcstress asked for a collection.")                           \
+    X("/gort/gc/exempt", "bytes", COUNTER, AS_COUNT, false, gc.exempt_bytes,                       \
+      "Memory allocated during collections by goroutines that are exempt from helping.")           \
     X("/gort/gc/finalizers/set", "finalizers", COUNTER, AS_COUNT, false, gc.finalizers_set,        \
       "Finalizers ever set.")                                                                      \
+    X("/gort/gc/limiter/on", "seconds", COUNTER, AS_SECONDS, false, limiter.on_ns,                 \
+      "Time that the CPU limiter was on: nobody assisted.")                                        \
+    X("/gort/gc/limiter/overflow", "cpu-seconds", COUNTER, AS_SECONDS, false, limiter.overflow,    \
+      "CPU time of collections beyond what the CPU limiter allows.")                               \
     H("/gort/gc/mark", "seconds", AS_DURATIONS, false, &events.marking,                            \
       "Marking, from all threads having stopped to nothing left to mark.")                         \
     X("/gort/gc/objects-marked", "objects", COUNTER, AS_COUNT, false, gc.objects_marked,           \

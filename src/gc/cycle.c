@@ -56,7 +56,10 @@
  * whose marker ran dry, and those who wait for the cycle.  One of the markers is the last to be counted out
  * of `working`, after it gave its work away; it, or a later one, sees the count at 0 and the queues empty.
  * Stopped threads that are yet to scan their own stacks are counted in own_stacks; the last one of
- * them leaves words in the queue, which are work for others.
+ * them leaves words in the queue, which are work for others, or none.  Nor do all who allocate look: those
+ * that are exempt do not, nor anybody while the CPU limiter is on.  So a worker that leaves off always
+ * looks, whether it ran dry or not, and "nothing is left" is a reason to run one (workers_wanted): the
+ * scheduler asks whenever it looks for a goroutine, and the monitor every few ms.
  *
  * Why the cycle runs on the thread that asked: allocation never switches goroutines (DESIGN 4, rule
  * 13), so a collector goroutine could not be waited for from malloc.  The goroutine's registers are
@@ -84,6 +87,7 @@
 #include "gc/background.h"
 #include "gc/barrier.h"
 #include "gc/checkmark.h"
+#include "gc/cpulimit.h"
 #include "gc/cycle.h"
 #include "gc/mark.h"
 #include "gc/pace.h"
@@ -109,16 +113,17 @@ void (*gc_describe_object)(struct print *out, uintptr_t object);
 void (*gc_cycle_listener)(const struct gc_cycle_record *r);
 
 static struct {
-    uint32_t busy;                 /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
-    uint32_t enabled;              /* atomic; set once, when the background goroutines run */
-    uint64_t cycle;                /* atomic; cycles begun; moved by the holder of busy */
-    uint64_t ended;                /* atomic; of these, marked; in the stop that ends marking */
-    uint32_t progress;             /* futex: rises when a cycle has ended; atomic */
-    int percent;                   /* atomic; the holder of busy */
-    int64_t boot;                  /* os_now of gc_init */
-    int64_t last_end;              /* atomic; os_now at the end of the last cycle */
-    struct gc_cycle_record record; /* the present cycle; the holder of busy */
-    struct mark_result result;     /* the last mark's; the holder of busy */
+    uint32_t busy;                    /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
+    uint32_t enabled;                 /* atomic; set once, when the background goroutines run */
+    uint64_t cycle;                   /* atomic; cycles begun; moved by the holder of busy */
+    uint64_t ended;                   /* atomic; of these, marked; in the stop that ends marking */
+    uint32_t progress;                /* futex: rises when a cycle has ended; atomic */
+    int percent;                      /* atomic; the holder of busy */
+    int64_t boot;                     /* os_now of gc_init */
+    int64_t last_end;                 /* atomic; os_now at the end of the last cycle */
+    struct gc_cycle_record record;    /* the present cycle; the holder of busy */
+    struct mark_result result;        /* the last mark's; the holder of busy */
+    uint64_t limited_ns, overflow_ns; /* by the CPU limiter, up to the last cycle's end; in stops */
 } gc;
 
 const char *gc_cause_name(enum gc_cause c)
@@ -278,6 +283,22 @@ static void note_stop(struct gc_cycle_record *r, const struct stop_result *stop)
     r->stopping[r->stops] = (uint64_t)(stop->stopped - stop->begin);
     r->pauses[r->stops] = (uint64_t)(r->started - stop->begin);
     r->pause += r->pauses[r->stops++];
+    bool marking = heap_marking();
+    cpulimit_stop_stw(stop->begin, r->started, marking, marking ? r->number : r->number + 1);
+}
+
+/* The stop in which marking ended is over; cpu: of it and of the markers. */
+static void close_record_stw(struct gc_cycle_record *r, uint64_t cpu)
+{
+    struct cpulimit_counts c;
+    r->cpu = gc.result.helper_cpu + cpu;
+    cpulimit_read(&c);
+    r->limited_ns = c.on_ns - gc.limited_ns;
+    r->overflow_ns = c.overflow - gc.overflow_ns;
+    gc.limited_ns = c.on_ns;
+    gc.overflow_ns = c.overflow;
+    totals_add(r, gc.percent);
+    atomic_store_release(&gc.ended, r->number); /* pairs with those who wait for it */
 }
 
 /* ---- beside the program ------------------------------------------------------------------------- */
@@ -316,9 +337,7 @@ static void end_stopped(void *unused)
         marking_off_stw();
         term_stw(r);
         note_stop(r, &stop);
-        r->cpu = gc.result.helper_cpu + r->pause;
-        totals_add(r, gc.percent);
-        atomic_store_release(&gc.ended, r->number); /* pairs with those who wait for it */
+        close_record_stw(r, r->pause);
     } else {
         r->restarts++;
         note_stop(r, &stop);
@@ -363,9 +382,7 @@ static void begin_stopped(void *arg)
         r->mark_end = os_now();
         term_stw(r);
         note_stop(r, &stop);
-        r->cpu = gc.result.helper_cpu + (uint64_t)(os_thread_cpu() - cpu);
-        totals_add(r, gc.percent);
-        atomic_store_release(&gc.ended, r->number); /* pairs with those who wait for it */
+        close_record_stw(r, (uint64_t)(os_thread_cpu() - cpu));
     }
     world_start();
 }
@@ -465,19 +482,47 @@ static void wait_for_progress(void *seen)
     os_futex_wait(&gc.progress, *(uint32_t *)seen, HELP_WAIT_NS);
 }
 
+static uint64_t help_plainly(struct p *p, uint64_t bytes)
+{
+    bool left;
+    return mark_some(p, bytes, &left);
+}
+
+/* Marks a little, or tries to end that cycle.  false: others are at the last of it. */
+static bool help_once(uint64_t cycle, uint64_t (*help)(struct p *p, uint64_t bytes))
+{
+    struct p *p = p_pin();
+    uint64_t done = heap_marking() ? help(p, HELP_BYTES) : 0;
+    p_unpin();
+    return done != 0 || has_ended(cycle) || (mark_looks_done() && gc_try_end());
+}
+
+static void wait_for_others(uint32_t seen)
+{
+    crit_enter();
+    m_wait_stoppable(wait_for_progress, &seen);
+    crit_exit();
+}
+
 /* Marks until that cycle has ended.  Never switches goroutines. */
 static void help_until_ended(uint64_t cycle)
 {
     while (!has_ended(cycle)) {
         uint32_t seen = atomic_load_relaxed(&gc.progress);
-        bool left;
-        struct p *p = p_pin();
-        uint64_t done = heap_marking() ? mark_some(p, HELP_BYTES, &left) : 0;
-        p_unpin();
-        if (done != 0 || has_ended(cycle) || (mark_looks_done() && gc_try_end())) continue;
-        crit_enter();
-        m_wait_stoppable(wait_for_progress, &seen); /* others are at the last of it */
-        crit_exit();
+        if (!help_once(cycle, help_plainly)) wait_for_others(seen);
+    }
+}
+
+/* The same for who allocates, and only while the heap is too large.  All of it is time that its P is kept from
+ * the program. */
+static void wait_while_beyond(uint64_t cycle)
+{
+    while (pace_is_beyond() && !has_ended(cycle)) {
+        uint32_t seen = atomic_load_relaxed(&gc.progress);
+        if (help_once(cycle, pace_help)) continue;
+        int64_t begin = os_now();
+        wait_for_others(seen);
+        cpulimit_add_assist(os_now() - begin);
     }
 }
 
@@ -527,7 +572,7 @@ static never_inline void assist(void)
 {
     uint64_t cycle = atomic_load_relaxed(&gc.cycle); /* it marks, or has ended */
     if (!pace_assist() && mark_looks_done()) gc_try_end();
-    if (unlikely(pace_is_beyond())) help_until_ended(cycle);
+    if (unlikely(pace_is_beyond())) wait_while_beyond(cycle);
 }
 
 void gc_after_refill(void)
@@ -551,6 +596,7 @@ void gc_init(const struct gc_options *o)
     if (o != NULL) gc_debug = o->debug;
     heap_set_observe_stw((struct heap_observe){ .every = gc_debug.gcstress != 0 });
     gc.boot = gc.last_end = os_now();
+    cpulimit_init();
     scan_init();
     roots_init();
     specials_init(o != NULL ? o->call : NULL);
@@ -592,6 +638,8 @@ void gc_hooks_fill(struct sched_hooks *h)
     h->g_scan = roots_scan_g;
     h->find_mark_work = workers_find;
     h->find_idle_mark_work = workers_find_idle;
+    h->mark_work = workers_wanted;
+    cpulimit_hooks_fill(h);
 }
 
 void gc_start_background(void)

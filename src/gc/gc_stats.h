@@ -51,8 +51,10 @@ struct gc_cycle_record {
     uint64_t pauses[GC_STOPS_MAX];   /* each */
     uint64_t stopping[GC_STOPS_MAX]; /* of each: until all threads had stopped */
     uint32_t stops;                  /* how many: one, or two and one more for each restart */
-    uint32_t restarts; /* stops that found too much left to mark, and let the world go on */
-    uint64_t cpu;      /* CPU time of all markers, and of the stopper's other work */
+    uint32_t restarts;    /* stops that found too much left to mark, and let the world go on */
+    uint64_t cpu;         /* CPU time of all markers, and of the stopper's other work */
+    uint64_t limited_ns;  /* the CPU limiter was on for so long, and the collector */
+    uint64_t overflow_ns; /* took so much more, since the cycle before ended */
     uint64_t assist_ns, worker_ns, idle_ns; /* of cpu: by those who allocate; by dedicated and
                                              * fractional workers; by idle ones */
     uint64_t heap_before;                   /* heap_live when the world had stopped */
@@ -84,6 +86,7 @@ struct gc_totals {
     uint64_t cpu;                    /* ns, all cycles */
     uint64_t assist_ns, worker_ns, idle_ns, restarts; /* likewise */
     uint64_t goal, trigger;
+    uint64_t exempt_bytes;   /* allocated while marking by goroutines that do not assist */
     uint64_t marked;         /* by the last cycle */
     uint64_t objects_marked; /* by all */
     uint64_t work_buffers;   /* bytes of mark queue */

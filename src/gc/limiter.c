@@ -15,6 +15,8 @@
  * since to now and takes the time.  Both sides exchange the word by compare-and-swap: each ns is
  * counted once.  The stamp keeps the low 61 bits of the time.
  *
+ * What is reported late all the same is cut off at what the window has left.
+ *
  * Invariants: (1) fill <= capacity; (2) limiting means full, but for the time between a change of the
  * capacity and its check.
  *
@@ -35,9 +37,9 @@ bool limiter_limiting(const struct limiter *l)
     return atomic_load_relaxed(&l->limiting) != 0;
 }
 
-bool limiter_due(const struct limiter *l, int64_t now)
+bool limiter_due(const struct limiter *l, int64_t now, int64_t period)
 {
-    return now - atomic_load_relaxed(&l->last) > LIMITER_PERIOD_NS;
+    return now - atomic_load_relaxed(&l->last) > period;
 }
 
 bool limiter_try(struct limiter *l)
@@ -53,9 +55,25 @@ void limiter_done(struct limiter *l)
 
 /* ---- the bucket ---------------------------------------------------------------------------------- */
 
+/* As of l->last. */
 static void set_limiting(struct limiter *l, bool on)
 {
-    if (limiter_limiting(l) != on) atomic_store_relaxed(&l->limiting, (uint32_t)on);
+    if (limiter_limiting(l) == on) return;
+    if (on) {
+        atomic_store_relaxed(&l->since, l->last);
+        atomic_store_relaxed(&l->last_cycle, l->cycle);
+    } else {
+        atomic_store_relaxed(&l->on_ns, l->on_ns + (uint64_t)(l->last - l->since));
+    }
+    atomic_store_relaxed(&l->limiting, (uint32_t)on);
+}
+
+/* Two words that need not agree: a moment may be counted twice, or not yet. */
+uint64_t limiter_on_ns(const struct limiter *l, int64_t now)
+{
+    uint64_t ns = atomic_load_relaxed(&l->on_ns);
+    int64_t since = atomic_load_relaxed(&l->since);
+    return limiter_limiting(l) && now > since ? ns + (uint64_t)(now - since) : ns;
 }
 
 static void fill_by(struct limiter *l, uint64_t ns)
@@ -65,7 +83,7 @@ static void fill_by(struct limiter *l, uint64_t ns)
         l->fill += ns;
         return;
     }
-    l->overflow += ns - room;
+    atomic_store_relaxed(&l->overflow, l->overflow + ns - room);
     l->fill = l->capacity;
     set_limiting(l, true);
 }
@@ -88,17 +106,19 @@ void limiter_update(struct limiter *l, int64_t now, struct limiter_times t)
     assert_that(!l->between);
     if (now < l->last) return; /* read before another's update */
     int64_t total = (now - l->last) * l->procs;
-    int64_t collector = t.assist, idle = t.idle < total ? t.idle : total;
+    int64_t idle = t.idle < total ? t.idle : total;
+    int64_t collector = t.assist < total - idle ? t.assist : total - idle;
     if (l->marking) collector += (int64_t)((double)total * PACER_UTILIZATION);
     atomic_store_relaxed(&l->last, now);
     account(l, total - idle - collector, collector);
 }
 
-void limiter_begin(struct limiter *l, int64_t now, struct limiter_times t, bool marking)
+void limiter_begin(struct limiter *l, int64_t now, struct limiter_times t, bool marking,
+                   uint64_t cycle)
 {
-    assert_that(l->marking != marking);
     limiter_update(l, now, t);
     l->marking = marking;
+    l->cycle = cycle;
     l->between = true;
 }
 
@@ -107,8 +127,9 @@ void limiter_end(struct limiter *l, int64_t now)
     assert_that(l->between);
     l->between = false;
     if (now < l->last) return;
-    account(l, 0, (now - l->last) * l->procs);
+    int64_t ns = now - l->last;
     atomic_store_relaxed(&l->last, now);
+    account(l, 0, ns * l->procs);
 }
 
 void limiter_set_procs(struct limiter *l, int64_t now, struct limiter_times t, int procs)
@@ -124,7 +145,7 @@ void limiter_set_procs(struct limiter *l, int64_t now, struct limiter_times t, i
 void limiter_init(struct limiter *l, int64_t now, int procs)
 {
     static const struct limiter_times none;
-    *l = (struct limiter){ .last = now };
+    *l = (struct limiter){ .last = now, .cycle = 1 };
     limiter_set_procs(l, now, none, procs);
 }
 
@@ -180,7 +201,7 @@ static int64_t event_ns(uint64_t word, int64_t now)
 
 static void event_add(enum limiter_what what, int64_t ns, struct limiter_times *t)
 {
-    if (what == LIMITER_ASSIST || what == LIMITER_SCAVENGE) t->assist += ns;
+    if (what == LIMITER_ASSIST) t->assist += ns;
     if (what == LIMITER_IDLE_MARK || what == LIMITER_IDLE) t->idle += ns;
 }
 

@@ -604,6 +604,7 @@ uint64_t mark_some(struct p *p, uint64_t budget, bool *left)
     }
     done = m->scanned + m->w->scan_work - begin;
     marker_release(m);
+    if (*left && mark_has_work()) sched_wake_for_marking(); /* this P may not come back to it */
     pacer_scanned(&pace_shared, PACER_SCAN_HEAP, done);
     atomic_fetch_add_relaxed(&mark.ns, (uint64_t)(os_now() - start));
     atomic_fetch_sub_seq(&mark.working, 1);

@@ -10,7 +10,14 @@
  * cycle is nearly over, or the heap comes to lie beyond the goal by so much that it waits for the end
  * (pace_is_beyond).  It waits marking, or asleep in a way that a stop counts as stopped.
  *
+ * Who is exempt (gort_set_assist_exempt) neither pays nor waits.  What it allocates is in heap_live, so the
+ * ratio rises for the others; without others the background alone marks, and the heap passes its goal.
+ *
  * The ratio is revised whenever somebody pays: the inputs are three loads.
+ *
+ * While the CPU limiter is on (cpulimit.c) nobody pays, marks in order to pay, or waits.  What is owed stays
+ * owed until the cycle ends.  The background's quarter is what marks then, so the cycle ends, if later,
+ * and the heap grows past its goal and past a memory limit meanwhile.
  *
  * The estimate of what must be scanned at most: of heap_live, the part that the last cycle scanned.
  *
@@ -23,6 +30,7 @@
 #include "gc/pace.h"
 
 #include "base/atomic.h"
+#include "gc/cpulimit.h"
 #include "gc/gc.h"
 #include "gc/mark.h"
 #include "gc/scavenger.h"
@@ -31,6 +39,7 @@
 #include "sched/sched.h"
 
 #define LEAST_RUNWAY SCAVENGER_CYCLE_RUNWAY
+#define ASSIST_PIECE (64 * KB) /* of marking, between two looks at the limiter */
 
 struct pacer_shared pace_shared;
 
@@ -44,7 +53,8 @@ static struct {
     char
         lines[2 * PACER_LINE]; /* gcpacertrace: of the last cycle; the holder of the cycle's lock */
     size_t length;
-    uint32_t cycle; /* number of the present one, for credit; low bits */
+    uint64_t forgiven; /* atomic; bytes that goroutines allocated which are exempt, while marking */
+    uint32_t cycle;    /* number of the present one, for credit; low bits */
 } pace = { .limit_goal = PACER_OFF, .scan_share = 1 };
 
 /* ---- goals --------------------------------------------------------------------------------------- */
@@ -147,6 +157,27 @@ static struct pacer_assist revise(void)
     return a;
 }
 
+/* Marks for the goroutine that allocates, about `work` bytes; how many.  In pieces: between them it looks
+ * whether it is still to. */
+static uint64_t mark_for(struct p *p, uint64_t work, bool *left)
+{
+    int64_t begin = os_now(), now = begin;
+    uint64_t done = 0;
+    if (unlikely(cpulimit_on())) {
+        cpulimit_tick(begin);
+        return 0;
+    }
+    bool told = cpulimit_enter(p, LIMITER_ASSIST, begin);
+    while (*left && done < work && !crit_is_pending() && !cpulimit_on()) {
+        done += mark_some(p, work - done < ASSIST_PIECE ? work - done : ASSIST_PIECE, left);
+        now = os_now();
+        cpulimit_assisted(now);
+    }
+    if (told) cpulimit_leave(p, LIMITER_ASSIST, now);
+    pacer_time_add(&pace_shared, PACER_TIME_ASSIST, now - begin);
+    return done;
+}
+
 /* In a section, the P pinned.  What g owes. */
 static int64_t charge(struct p *p, struct g *g)
 {
@@ -159,17 +190,22 @@ static int64_t charge(struct p *p, struct g *g)
     return -g->assist_credit;
 }
 
+/* Nobody else is to pay for it either. */
+static int64_t forgive(struct p *p)
+{
+    if (p->mcache->assist_bytes > 0)
+        atomic_fetch_add_relaxed(&pace.forgiven, (uint64_t)p->mcache->assist_bytes);
+    p->mcache->assist_bytes = 0;
+    return 0;
+}
+
 static bool pay(struct p *p, struct g *g, uint64_t bytes)
 {
     struct pacer_assist a = revise();
     struct pacer_debt d = pacer_assist_for(a, bytes);
     uint64_t work = pacer_credit_take(&pace_shared, d.work);
     bool left = true;
-    if (work < d.work) {
-        int64_t begin = os_now();
-        work += mark_some(p, d.work - work, &left);
-        pacer_time_add(&pace_shared, PACER_TIME_ASSIST, os_now() - begin);
-    }
+    if (work < d.work) work += mark_for(p, d.work - work, &left);
     g->assist_credit += work >= d.work ? (int64_t)d.bytes : (int64_t)pacer_paid(a, work);
     return left || g->assist_credit >= 0;
 }
@@ -180,7 +216,7 @@ bool pace_assist(void)
     struct p *p = p_pin();
     bool paid = true;
     if (heap_marking()) {
-        int64_t owed = charge(p, g);
+        int64_t owed = g->assist_exempt ? forgive(p) : charge(p, g);
         if (owed > 0) paid = pay(p, g, (uint64_t)owed);
     }
     p_unpin();
@@ -199,5 +235,17 @@ bool pace_fractional_over(int64_t spent, int64_t elapsed)
 
 bool pace_is_beyond(void)
 {
-    return heap_live() > pace.hard_goal; /* changes in stops */
+    return heap_live() > pace.hard_goal /* changes in stops */
+           && !cpulimit_on() && !g_self()->assist_exempt;
+}
+
+uint64_t pace_forgiven(void)
+{
+    return atomic_load_relaxed(&pace.forgiven); /* a statistic */
+}
+
+uint64_t pace_help(struct p *p, uint64_t bytes)
+{
+    bool left = true;
+    return mark_for(p, bytes, &left);
 }

@@ -37,7 +37,12 @@ bool pace_assist(void);
 /* Fractional workers: pacer.h. */
 bool pace_fractional_due(int64_t spent, int64_t elapsed);
 bool pace_fractional_over(int64_t spent, int64_t elapsed);
-/* Is the heap so far beyond its goal that who allocates waits for the end of the cycle?  A hint. */
+/* Bytes that nobody paid for, since who allocated them is exempt. */
+uint64_t pace_forgiven(void);
+/* Is the heap so far beyond its goal that who allocates, the caller, waits for the end of the cycle?  A
+ * hint. */
 bool pace_is_beyond(void);
+/* Who waits for that, the P pinned, while marking: marks about so many bytes; how many. */
+uint64_t pace_help(struct p *p, uint64_t bytes);
 
 #endif

@@ -16,6 +16,7 @@
 #include "gc/finalizer.h"
 #include "gc/gc.h"
 #include "gc/memory.h"
+#include "gc/pace.h"
 #include "gc/weak.h"
 #include "gc/work.h"
 #include "gc/scavenger.h"
@@ -93,6 +94,7 @@ static void read_counters(struct gc_totals *t)
     t->barrier_flushes = b.flushes;
     t->barrier_logged = b.logged;
     t->work_buffers = atomic_load_relaxed(&work_pool.bytes); /* a statistic */
+    t->exempt_bytes = pace_forgiven();
     t->trigger = atomic_load_relaxed(&gc_trigger);
     t->percent = gc_percent();
 }
@@ -121,6 +123,15 @@ int gort_set_gc_percent(int percent)
     g_require("gort_set_gc_percent");
     int old = gc_set_percent(percent);
     gc_after_refill(); /* the new goal may lie below what is live */
+    return old;
+}
+
+bool gort_set_assist_exempt(bool exempt)
+{
+    g_require("gort_set_assist_exempt");
+    struct g *g = g_self();
+    bool old = g->assist_exempt;
+    g->assist_exempt = exempt;
     return old;
 }
 

@@ -14,7 +14,7 @@
  *   fractional:  until this P has marked for its share of the time since marking began.
  *   idle:        until there is something else to run.
  *
- * A worker that finds nothing left tries to end the cycle.  Goroutines that compute without calling gort
+ * A worker that leaves off when nothing seems left tries to end the cycle.  Goroutines that compute without calling gort
  * keep their P from a worker for a time slice at most: the monitor takes it (sched_mark_wanted).
  *
  * A section is left early when a stop is on (mark_some), and holds no work afterwards.
@@ -27,6 +27,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "gc/cpulimit.h"
 #include "gc/gc.h"
 #include "gc/mark.h"
 #include "gc/pace.h"
@@ -75,9 +76,12 @@ static bool worker_section(struct worker *w, bool *left)
     *left = false;
     if (heap_marking()) {
         int64_t begin = os_now();
+        bool told = w->kind == PACER_TIME_IDLE && cpulimit_enter(p, LIMITER_IDLE_MARK, begin);
         pacer_credit_add(&pace_shared, mark_some(p, WORKER_BYTES, left));
         int64_t now = os_now();
+        if (told) cpulimit_leave(p, LIMITER_IDLE_MARK, now);
         pacer_time_add(&pace_shared, w->kind, now - begin);
+        cpulimit_tick(now);
         if (w->kind == PACER_TIME_FRACTIONAL) workers.spent[p->id] += now - begin;
         on = *left && stays(w, p, now);
     }
@@ -92,7 +96,7 @@ static void worker_run(struct worker *w)
         ;
     if (w->kind == PACER_TIME_DEDICATED) pacer_dedicated_give(&pace_shared);
     if (w->kind == PACER_TIME_IDLE) pacer_idle_leave(&pace_shared);
-    if (!left && mark_looks_done()) gc_try_end();
+    if (mark_looks_done()) gc_try_end(); /* whatever it left: it may have been the last */
 }
 
 static bool to_pool(struct g *g, void *arg)
@@ -154,14 +158,15 @@ static struct g *take(enum pacer_time kind)
     return w->g;
 }
 
-static bool wanted(void)
+/* To end the cycle is work too: Note [Who ends a cycle] in cycle.c. */
+bool workers_wanted(void)
 {
-    return heap_marking() && mark_has_work();
+    return heap_marking() && (mark_has_work() || mark_looks_done());
 }
 
 struct g *workers_find(struct p *p)
 {
-    if (!wanted()) return NULL;
+    if (!workers_wanted()) return NULL;
     if (pacer_dedicated_take(&pace_shared)) {
         struct g *g = take(PACER_TIME_DEDICATED);
         if (g == NULL) pacer_dedicated_give(&pace_shared);
@@ -174,7 +179,7 @@ struct g *workers_find(struct p *p)
 struct g *workers_find_idle(struct p *p)
 {
     (void)p;
-    if (!wanted() || !pacer_idle_join(&pace_shared)) return NULL;
+    if (!workers_wanted() || !pacer_idle_join(&pace_shared)) return NULL;
     struct g *g = take(PACER_TIME_IDLE);
     if (g == NULL) pacer_idle_leave(&pace_shared);
     return g;

@@ -15,5 +15,7 @@ void workers_begin_stw(void);
 /* The scheduler's hooks: a worker for P p, which the calling M has, or NULL. */
 struct g *workers_find(struct p *p);      /* though others could run */
 struct g *workers_find_idle(struct p *p); /* for a P that has nothing else */
+/* Is there something to mark that nobody has taken, or nothing left at all?  A hint; any thread. */
+bool workers_wanted(void);
 
 #endif

@@ -54,6 +54,7 @@ static struct {
     uintptr_t small_first, small_end;
     struct scav_counts counts; /* atomic words */
     uint64_t takings;          /* atomic; while scav_stress is on */
+    uint32_t held;             /* atomic; moved by the CPU limiter (gc/cpulimit.c) */
 } scav = { .goals = { SCAV_NONE, SCAV_NONE, SCAV_NONE, 0 } };
 
 /* ---- goals ---------------------------------------------------------------------------------------- */
@@ -273,11 +274,16 @@ static cold_path void stress_slow(void)
     scav_release(STRESS_BYTES, SCAV_FORCED);
 }
 
+void scav_set_held(bool held)
+{
+    if (atomic_load_relaxed(&scav.held) != held) atomic_store_relaxed(&scav.held, held);
+}
+
 void scav_assist(size_t taken, size_t grown)
 {
     if (unlikely(scav_stress != 0)) stress_slow();
     uint64_t limit = atomic_load_relaxed(&scav.goals.limit);
-    if (unlikely(limit != SCAV_NONE)) {
+    if (unlikely(limit != SCAV_NONE) && likely(!atomic_load_relaxed(&scav.held))) {
         uint64_t over = excess(scav_total(), limit);
         size_t most = 2 * taken > ASSIST_LEAST ? 2 * taken : ASSIST_LEAST;
         if (over != 0) assist(least(over, most), SCAV_LIMIT);

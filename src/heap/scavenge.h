@@ -75,6 +75,10 @@ size_t scav_populate(struct page_cache *c, uintptr_t base, size_t npages);
  * what the goals ask for. */
 void scav_assist(size_t taken, size_t grown);
 
+/* While held, allocations give nothing back for the memory limit's sake: it would take too much of the CPU.
+ * Any time. */
+void scav_set_held(bool held);
+
 /* ---- test mode and statistics -------------------------------------------------------------------- */
 
 /* > 0: gives back up to 1 MB at every n-th taking of memory that the kernel had, and always when the

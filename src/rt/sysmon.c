@@ -3,7 +3,8 @@
  * Its rounds are the scheduler's (sched/monitor.c: Ps of long computations, work, timers and
  * descriptors that nobody looks at).  Besides, a program that allocates nothing for GC_PERIOD_NS gets
  * a collection, so that finalizers run and memory is given back; and the scavenger, which has no timer, is
- * woken when its next turn is due.
+ * woken when its next turn is due.  The CPU limiter is looked at, or it would go on to limit a program in
+ * which nobody marks.
  *
  * It is an M, since it makes goroutines ready, but one without a P, without a loop and outside the
  * count of active threads: a program whose goroutines are all asleep is deadlocked although the
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #include "base/throw.h"
+#include "gc/cpulimit.h"
 #include "gc/gc.h"
 #include "gc/scavenger.h"
 #include "os/os.h"
@@ -34,6 +36,7 @@ static void sysmon(void *arg)
         int64_t now = os_now();
         if (gc_period_over(now)) gc_force_periodic();
         scavenger_tick(now);
+        cpulimit_tick(now);
     }
 }
 

@@ -134,6 +134,7 @@ void g_init_common(struct g *g)
     g->wait_since = 0;
     g->waiting = NULL;
     g->select_done = 0;
+    g->assist_exempt = false;
     g->defers = g->tries = g->context = g->locals = NULL;
     g->saved_errno = 0;
     g->locked = 0;

@@ -18,8 +18,11 @@ struct sched_hooks {
      * NULL: none is wanted. */
     struct g *(*find_mark_work)(struct p *p);
     struct g *(*find_idle_mark_work)(struct p *p);
-    /* The P is about to be idle. */
+    /* Is there something for a marker that nobody has taken?  A hint; any thread. */
+    bool (*mark_work)(void);
+    /* The P goes on the idle list, and comes off it.  SCHED is held. */
     void (*p_idle)(struct p *p);
+    void (*p_busy)(struct p *p);
     /* A goroutine of the program ended, on its own M, before its record is reused. */
     void (*g_dead)(struct g *g);
     /* Scans what a goroutine holds, which is claimed (grey.c).  In a critical section or state RUNTIME,

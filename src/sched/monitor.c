@@ -146,9 +146,9 @@ static void look(void)
     for (int i = 0; i < sched.nprocs; i++)
         look_at_p(sched.all_p[i], now);
     look_outside(now);
-    /* Work that was not worth waking a thread for when it came, and still waits. */
+    /* Work that was not worth waking a thread for when it came, and still waits; what markers left. */
     if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
-    if (atomic_load_relaxed(&sched.nrunq) != 0) {
+    if (atomic_load_relaxed(&sched.nrunq) != 0 || sched_hooks.mark_work()) {
         m_wake_for_work();
         return;
     }

@@ -54,6 +54,7 @@ void p_idle_put_locked(struct p *p)
     p->status = P_IDLE;
     p->idle_next = sched.idle_p;
     sched.idle_p = p;
+    sched_hooks.p_idle(p);
     atomic_store_seq(&sched.nidle_p, sched.nidle_p + 1);
 }
 
@@ -64,6 +65,7 @@ struct p *p_idle_get_locked(void)
     sched.idle_p = p->idle_next;
     p->idle_next = NULL;
     atomic_store_seq(&sched.nidle_p, sched.nidle_p - 1);
+    sched_hooks.p_busy(p);
     return p;
 }
 
@@ -83,7 +85,7 @@ bool p_take_idle(struct m *m)
  * be idle.  Step 3 of Note [Work and sleepers] for the work that p itself holds. */
 void p_handoff(struct p *p)
 {
-    bool work = !runq_empty(p) || atomic_load_relaxed(&sched.nrunq) != 0 ||
+    bool work = sched_others_wait(p) || sched_hooks.mark_work() ||
                 (timer_first(p) != 0 && timer_is_due(p, os_now()));
     if (!work && atomic_load_seq(&sched.nspinning) + atomic_load_seq(&sched.nidle_p) == 0) {
         uint32_t none = 0;
@@ -159,8 +161,8 @@ static void p_reclaim_stw(struct p *p)
 
 static void idle_list_rebuild_locked(void)
 {
-    sched.idle_p = NULL;
-    atomic_store_seq(&sched.nidle_p, 0);
+    while (p_idle_get_locked() != NULL)
+        continue;
     for (int i = sched.nprocs - 1; i >= 0; i--)
         if (sched.all_p[i]->status == P_IDLE) p_idle_put_locked(sched.all_p[i]);
 }

@@ -474,7 +474,6 @@ int64_t earliest_timer(void)
 static bool retire_p(struct m *m)
 {
     note_idle(m->p);
-    sched_hooks.p_idle(m->p);
     lock_acquire(&sched.lock);
     if (sched.nrunq != 0) {
         lock_release(&sched.lock);

@@ -106,6 +106,7 @@ struct g {
 
     int64_t assist_credit; /* bytes that it may allocate while marking; below 0: it owes; own */
     uint32_t assist_cycle; /* the cycle that this is about; own */
+    bool assist_exempt;    /* it owes nothing: gort_set_assist_exempt; own */
 
     void (*fn)(void *);
     void *arg;
@@ -262,6 +263,7 @@ struct p {
     uint64_t busy_run;             /* gs_run then */
     int64_t run_ns;                /* moving average of a run, 0: unknown */
     struct barrier_buffer barrier; /* owner */
+    struct limiter_event limiter_event;
 };
 
 #endif

@@ -38,6 +38,10 @@ static void no_m(struct m *m)
 static void no_op(void)
 {
 }
+static bool no_mark_work(void)
+{
+    return false;
+}
 static void default_deadlock(void)
 {
     throw_msg("all goroutines are asleep - deadlock!");
@@ -53,7 +57,9 @@ struct sched_hooks sched_hooks = {
     .p_destroy = no_p_destroy,
     .find_mark_work = no_work,
     .find_idle_mark_work = no_work,
+    .mark_work = no_mark_work,
     .p_idle = no_p,
+    .p_busy = no_p,
     .g_dead = no_g,
     .g_scan = no_g,
     .thread_start = no_m,
@@ -73,7 +79,9 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(p_destroy);
     TAKE(find_mark_work);
     TAKE(find_idle_mark_work);
+    TAKE(mark_work);
     TAKE(p_idle);
+    TAKE(p_busy);
     TAKE(g_dead);
     TAKE(g_scan);
     TAKE(thread_start);

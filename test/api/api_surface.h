@@ -249,6 +249,8 @@ TEST(collector)
 
     int percent = gort_set_gc_percent(50);
     CHECK_EQ(gort_set_gc_percent(percent), 50);
+    CHECK(!gort_set_assist_exempt(true));
+    CHECK(gort_set_assist_exempt(false));
     int64_t limit = gort_set_memory_limit((int64_t)1 << 40);
     CHECK_EQ(gort_set_memory_limit(limit), (int64_t)1 << 40);
     gort_free_os_memory();

@@ -13,10 +13,12 @@
 
 static struct limiter l;
 static int64_t now;
+static uint64_t cycle;
 
 static void fresh(int procs)
 {
     now = 5 * SECOND;
+    cycle = 0;
     limiter_init(&l, now, procs);
     CHECK_EQ(l.fill, 0);
     CHECK(!limiter_limiting(&l));
@@ -41,7 +43,7 @@ static void pass(int64_t ns, double assist, double idle)
 static void transition(int64_t before, int64_t stopped, bool marking)
 {
     now += before;
-    limiter_begin(&l, now, (struct limiter_times){ 0, 0 }, marking);
+    limiter_begin(&l, now, (struct limiter_times){ 0, 0 }, marking, ++cycle);
     now += stopped;
     limiter_end(&l, now);
     checked();
@@ -60,11 +62,11 @@ TEST(the_program_alone_never_fills_it)
 TEST(updates_are_due_by_the_clock)
 {
     fresh(PROCS);
-    CHECK(!limiter_due(&l, now + 5 * MS));
-    CHECK(!limiter_due(&l, now + 10 * MS));
-    CHECK(limiter_due(&l, now + 10 * MS + 1));
+    CHECK(!limiter_due(&l, now + 5 * MS, LIMITER_PERIOD_NS));
+    CHECK(!limiter_due(&l, now + 10 * MS, LIMITER_PERIOD_NS));
+    CHECK(limiter_due(&l, now + 10 * MS + 1, LIMITER_PERIOD_NS));
     pass(15 * MS, 0, 0);
-    CHECK(!limiter_due(&l, now));
+    CHECK(!limiter_due(&l, now, LIMITER_PERIOD_NS));
 }
 
 TEST(stops_count_in_full)
@@ -140,6 +142,33 @@ TEST(it_limits_when_full_and_stops_when_it_drains)
     CHECK(limiter_limiting(&l));
 }
 
+TEST(it_says_when_and_how_long_it_limited)
+{
+    fresh(1);
+    CHECK_EQ(l.last_cycle, 0);
+    transition(SECOND, SECOND, true);
+    CHECK(limiter_limiting(&l));
+    CHECK_EQ(l.last_cycle, 1);
+    CHECK_EQ(limiter_on_ns(&l, now), 0);
+    CHECK_EQ(limiter_on_ns(&l, now + 3 * MS), 3 * MS);
+    pass(5 * MS, 0, 0);
+    CHECK(!limiter_limiting(&l));
+    CHECK_EQ(limiter_on_ns(&l, now + 3 * MS), 5 * MS);
+    transition(0, MS, true); // a stop that found too much left
+    CHECK(!limiter_limiting(&l));
+    transition(0, SECOND, false);
+    CHECK_EQ(l.last_cycle, 3);
+    CHECK_EQ(limiter_on_ns(&l, now + MS), 6 * MS);
+}
+
+// What does not fit into the window was spent before it: the rest of the window is the collector's.
+TEST(what_is_reported_late_is_cut_off)
+{
+    fresh(2);
+    pass(10 * MS, 7, 0.5);
+    CHECK_EQ(l.fill, 10 * MS);
+}
+
 TEST(the_number_of_ps_changes)
 {
     static const struct limiter_times none;
@@ -194,7 +223,7 @@ TEST(an_event_is_counted_once)
     limiter_consume(&e, 50, &t);
     CHECK_EQ(t.assist + t.idle, 0);
     CHECK(limiter_start(&e, LIMITER_ASSIST, 100));
-    CHECK(!limiter_start(&e, LIMITER_SCAVENGE, 110)); // inside the assist: its time already
+    CHECK(!limiter_start(&e, LIMITER_IDLE_MARK, 110)); // inside the assist: its time already
     limiter_consume(&e, 130, &t);
     CHECK_EQ(t.assist, 30);
     limiter_consume(&e, 120, &t); // read before that one
@@ -213,10 +242,7 @@ TEST(events_are_of_two_kinds)
     static const struct {
         enum limiter_what what;
         bool idle;
-    } kinds[] = { { LIMITER_ASSIST, false },
-                  { LIMITER_SCAVENGE, false },
-                  { LIMITER_IDLE_MARK, true },
-                  { LIMITER_IDLE, true } };
+    } kinds[] = { { LIMITER_ASSIST, false }, { LIMITER_IDLE_MARK, true }, { LIMITER_IDLE, true } };
     // Times whose low 61 bits are the largest there are, too.
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct limiter_event e = { 0 };
@@ -283,6 +309,8 @@ int main(void)
     RUN(half_changes_nothing);
     RUN(idle_time_is_nobodys);
     RUN(it_limits_when_full_and_stops_when_it_drains);
+    RUN(it_says_when_and_how_long_it_limited);
+    RUN(what_is_reported_late_is_cut_off);
     RUN(the_number_of_ps_changes);
     RUN(a_clock_that_was_read_early_is_ignored);
     RUN(faults_are_found);
