@@ -23,6 +23,7 @@
 #include <gort/chan.h>
 #include <gort/context.h>
 #include <gort/go.h>
+#include <gort/inspect.h>
 #include <gort/mem.h>
 #include <gort/metrics.h>
 #include <gort/net.h>

@@ -52,11 +52,6 @@ void alloc_freed(struct span *s, uintptr_t base, size_t size)
     if (free_observer != NULL) free_observer(&e);
 }
 
-uintptr_t alloc_observe_function(void)
-{
-    return (uintptr_t)alloc_observe_slow;
-}
-
 /* Note [Poison]: what its slot, or its pages, have beyond the object. */
 static void close_rest(uintptr_t x, size_t size)
 {

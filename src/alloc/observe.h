@@ -40,7 +40,5 @@ void alloc_observe_all(void);
 void alloc_free_observer_set(void (*fn)(const struct free_event *e));
 /* heap_hooks.freed. */
 void alloc_freed(struct span *s, uintptr_t base, size_t size);
-/* The function that calls the observers: their stack is of interest from its caller on. */
-uintptr_t alloc_observe_function(void);
 
 #endif

@@ -33,6 +33,19 @@ void arch_call_spilled(void (*fn)(void *), void *arg, uintptr_t *saved_sp);
  * it: an unwinder that starts in fn walks on into the suspended context's frames, and never meets
  * the real caller.  How a report prints the trace of a parked goroutine. */
 void arch_call_behind(void (*fn)(void *), void *arg, const struct arch_context *ctx);
+/* The same behind a frame of arch_call_on_stack or arch_call_spilled that set saved_sp. */
+void arch_call_behind_spilled(void (*fn)(void *), void *arg, uintptr_t saved_sp);
+
+/* The general registers and the program counter of a place where a thread was interrupted, in the order of
+ * the signal frame. */
+struct arch_registers {
+    uintptr_t word[17];
+};
+void arch_registers_of_frame(struct arch_registers *out, const void *ucontext);
+/* At a call: the address that it returns to, stack and frame pointer after it returned. */
+void arch_registers_of_call(struct arch_registers *out, uintptr_t pc, uintptr_t sp, uintptr_t fp);
+/* The same for a place that is known by its registers. */
+void arch_call_behind_registers(void (*fn)(void *), void *arg, const struct arch_registers *r);
 
 static force_inline uintptr_t arch_stack_pointer(void)
 {

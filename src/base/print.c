@@ -52,12 +52,23 @@ static void write_all(int fd, const char *s, size_t n)
 void print_init(struct print *p, int fd)
 {
     p->fd = fd;
+    p->sink = NULL;
+    p->len = 0;
+}
+
+void print_init_sink(struct print *p, void (*sink)(struct print *p, const char *s, size_t n))
+{
+    p->fd = -1;
+    p->sink = sink;
     p->len = 0;
 }
 
 void print_flush(struct print *p)
 {
-    write_all(p->fd, p->buf, p->len);
+    if (p->sink != NULL)
+        p->sink(p, p->buf, p->len);
+    else
+        write_all(p->fd, p->buf, p->len);
     p->len = 0;
 }
 

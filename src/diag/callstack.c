@@ -1,12 +1,12 @@
-/* Call stacks for profiles.
+/* Capturing call stacks, for profiles and for records of objects.
  *
  * The compiler's unwinder interprets, for each frame, the description of its function: 0.2 us.  A stack is
  * walked for each sample, so what a description says of a place is kept in a table of rules (cfi.h), and
  * by these a frame costs a few loads.  Frames that rules can not say (signal frames, stacks that are not
  * the goroutine's own, functions that realign their stack) make the whole walk the unwinder's.
  *
- * Names are not asked for: a profile's reader has them from the file.  So the runtime's own frames are told
- * apart by their place.  The inner ones are those up to the frame that holds a variable of the public
+ * Names are not asked for: they are looked for when a stack is printed, or by a profile's reader.  So the
+ * runtime's own frames are told apart by their place.  The inner ones are those up to the frame that holds a variable of the public
  * call, whose address the caller gives: true whatever was inlined, split into hot and cold parts, or called
  * last.  A public call that allocates by another one (a channel's) is found by where its unwind
  * information begins, in a table.  The outer ones begin with go_call.
@@ -17,6 +17,9 @@
  * Memory order: each entry of the table is guarded by its `seq`, odd while it is written.  The
  * writer's release store of seq pairs with the reader's acquire load; the reader's fence orders its loads
  * before the second look at seq.
+ *
+ * What is kept of objects (stack.h) wants the public call as well, is captured in critical sections, and by
+ * threads without a goroutine: for it there is the unwinder's way alone.
  *
  * Answers to: callers, tracebackPCs in traceback.go; the skip of mProf_Malloc in mprof.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -43,7 +46,8 @@
 struct walk {
     uintptr_t *pc;
     uintptr_t inside; /* frames up to the one that holds it are left out */
-    unsigned n;
+    unsigned n, max;
+    bool all; /* public calls and what starts a goroutine too */
 };
 
 __attribute__((__visibility__("hidden"))) void arch_entry(void);
@@ -69,15 +73,15 @@ static bool allocates(uintptr_t start)
 /* A frame whose stack pointer at its call is sp.  false: the walk is over. */
 static bool add_frame(struct walk *w, uintptr_t sp, uintptr_t pc, uintptr_t start)
 {
-    /* arch_entry's CFI covers the byte before it. */
-    if (start == (uintptr_t)go_call || start == (uintptr_t)arch_entry - 1) return false;
+    if (start == (uintptr_t)arch_entry - 1) return false; /* its CFI covers the byte before it */
+    if (start == (uintptr_t)go_call && !w->all) return false;
     if (sp <= w->inside) return true;
     w->inside = 0; /* other stacks may lie anywhere */
-    if (w->n < INNER_FRAMES && allocates(start))
+    if (w->n < INNER_FRAMES && !w->all && allocates(start))
         w->n = 0;
     else
         w->pc[w->n++] = pc;
-    return w->n < CALLSTACK_MAX;
+    return w->n < w->max;
 }
 
 /* ---- by the unwinder ------------------------------------------------------------------------- */
@@ -94,9 +98,24 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *c, void *arg)
 
 never_inline unsigned callstack_by_unwinder(uintptr_t pc[CALLSTACK_MAX], const void *inside)
 {
-    struct walk w = { .pc = pc, .inside = (uintptr_t)inside };
+    struct walk w = { .pc = pc, .inside = (uintptr_t)inside, .max = CALLSTACK_MAX };
     _Unwind_Backtrace(on_frame, &w);
     return w.n;
+}
+
+never_inline unsigned callstack_all(uintptr_t *pc, unsigned max, const void *inside)
+{
+    struct walk w = { .pc = pc, .inside = (uintptr_t)inside, .max = max, .all = true };
+    _Unwind_Backtrace(on_frame, &w);
+    return w.n;
+}
+
+/* glibc 2.35 and later; where it is not, the unwinder asks dl_iterate_phdr. */
+extern int find_object(void *, void *) __asm__("_dl_find_object") __attribute__((__weak__));
+
+bool callstack_is_lock_free(void)
+{
+    return find_object != NULL;
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */
@@ -203,7 +222,7 @@ never_inline bool callstack_by_rules(uintptr_t pc[CALLSTACK_MAX], const void *in
     const uintptr_t *frame = __builtin_frame_address(0);
     const struct g *g = g_self();
     struct rule_entry *table = atomic_load_acquire(&rules); /* pairs with callstack_open */
-    struct walk w = { .pc = pc, .inside = (uintptr_t)inside };
+    struct walk w = { .pc = pc, .inside = (uintptr_t)inside, .max = CALLSTACK_MAX };
     struct place at = { .bp = frame[0], .pc = frame[1], .sp = (uintptr_t)(frame + 2) };
     struct cfi_rule r;
     if (table == NULL || g == NULL || at.sp - g->stack_lo > g->stack_hi - g->stack_lo) return false;

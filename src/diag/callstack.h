@@ -1,4 +1,4 @@
-/* Call stacks for profiles: the program's frames, as return addresses.
+/* Capturing call stacks: addresses inside calling instructions, innermost first.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -15,6 +15,12 @@
  * of the inner frames is left out for its place.
  * Outside critical sections: the unwinder may take the loader's lock. */
 unsigned callstack_here(uintptr_t pc[CALLSTACK_MAX], const void *inside);
+/* The calling thread's frames, at most max; returns how many.  Only those up to the one in which `inside`
+ * lies are left out; the public call is among them, and what starts a goroutine. */
+unsigned callstack_all(uintptr_t *pc, unsigned max, const void *inside);
+/* May that be called in critical sections and while the world is stopped?  Only where the unwinder finds
+ * its tables without the loader's lock. */
+bool callstack_is_lock_free(void);
 /* Takes the memory for rules (callstack.c); without, walks are slow. */
 void callstack_open(uint64_t *memory);
 

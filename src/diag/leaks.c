@@ -198,7 +198,7 @@ static void goroutines_stopped(void *arg)
     for (uint32_t i = 0; i < all; i++)
         n += is_left(g_at(i), self);
     if (n != 0) {
-        struct traceback t = { &r->out, false };
+        struct traceback t = { .out = &r->out, .stopped = true };
         begin_line(r);
         print_fmt(&r->out, "%u goroutine%s not ended:\n", n, n == 1 ? " has" : "s have");
         traceback_others(&t, self);

@@ -15,7 +15,7 @@
  * sweep that freed the slot.  Readers at exit or in a fault see what was there.
  *
  * The sweeper is in a critical section, perhaps in a stopped world, so freeing only finds, captures, and
- * pushes: no lock but that of persistent memory, no loader (stack_capture_is_lock_free).
+ * pushes: no lock but that of persistent memory, no loader (callstack_is_lock_free).
  *
  * Memory order: the release of a list's head pairs with the acquire of find; that of `state` with the
  * acquire of readers.
@@ -27,6 +27,7 @@
 
 #include "alloc/observe.h"
 #include "base/assert.h"
+#include "diag/callstack.h"
 #include "gc/gc.h"
 #include "heap/heap.h"
 #include "os/os.h"
@@ -94,10 +95,11 @@ static struct object *make(uintptr_t address)
 
 /* ---- what happens to objects ------------------------------------------------------------------------ */
 
-static const struct stack *capture(uintptr_t after)
+/* inside: lies in the frame of the runtime's function that tells observers. */
+static const struct stack *capture(const void *inside)
 {
     uintptr_t pcs[STACK_FRAMES];
-    return stack_keep(pcs, stack_capture(pcs, STACK_FRAMES, after));
+    return stack_keep(pcs, callstack_all(pcs, STACK_FRAMES, inside));
 }
 
 static struct object *write_allocation(const struct alloc_event *e, const struct stack *stack)
@@ -120,7 +122,7 @@ static void on_alloc(const struct alloc_event *e)
     if (!objects_wanted()) return;
     bool trace = trace_wants(e->size);
     if (env.efence == 0 && env.leaks == 0 && !trace) return;
-    const struct stack *stack = capture(alloc_observe_function());
+    const struct stack *stack = capture(e);
     atomic_fetch_add_relaxed(&allocs, 1);
     if (trace) trace_begin();
     const struct object *o = write_allocation(e, stack);
@@ -138,7 +140,7 @@ static void on_free(const struct free_event *e)
     o->free_cycle = heap_sweepgen() / 2 - 1;
     o->free_goid = g != NULL ? g->goid : 0;
     o->free_thread = (uint32_t)os_thread_id();
-    o->free_stack = stack_capture_is_lock_free() ? capture((uintptr_t)alloc_freed) : NULL;
+    o->free_stack = callstack_is_lock_free() ? capture(e) : NULL;
     atomic_store_release(&o->state, (uint32_t)OBJECT_FREED); /* pairs with readers */
     atomic_fetch_add_relaxed(&frees, 1);
     if (trace_wants(o->size)) trace_free(o);

@@ -2,11 +2,12 @@
  *
  *   throw, panic        the message was printed by whoever failed; here come the traces
  *   deadlock            every goroutine, with where it waits
+ *   SIGQUIT             every goroutine, those that run too (rt/quit.c)
  *   fault               the signal, the address, the trace from the faulting instruction
  *   stack overflow      a fault in the guard below the stack of the goroutine that runs
  *
- * GORTTRACEBACK chooses how much: rt/env.h.  The world is not stopped: the thread that failed may
- * be one that a stop would wait for.  But no goroutine is scheduled any more, so that those that
+ * GORTTRACEBACK chooses how much: rt/env.h.  But for SIGQUIT the world is not stopped: the thread that
+ * failed may be one that a stop would wait for.  But no goroutine is scheduled any more, so that those that
  * wait stay where they are.
  *
  * Only system calls that change nothing of libc are made; stdio is not flushed.
@@ -21,19 +22,23 @@
 
 #include "base/atomic.h"
 #include "base/throw.h"
+#include "diag/callstack.h"
 #include "diag/objects.h"
 #include "diag/symbols.h"
 #include "diag/traceback.h"
 #include "rt/env.h"
+#include "rt/hooks.h"
 #include "sched/hooks.h"
 #include "sched/sched.h"
 #include "sched/sched_internal.h"
 #include "sched/stack.h"
+#include "sched/stw.h"
 
 /* What is being reported.  Written by the one thread that throw_begin let through. */
 static struct {
     void *ucontext; /* of a fault */
     bool everyone;  /* deadlock: all goroutines, whatever GORTTRACEBACK says short of none */
+    bool stopped;   /* the world is: those that run have traces */
 } report;
 
 /* ---- traces ---------------------------------------------------------------------------------- */
@@ -41,7 +46,9 @@ static struct {
 static void print_traces(void)
 {
     struct print out;
-    struct traceback t = { &out, env.traceback >= TRACEBACK_SYSTEM };
+    struct traceback t = { .out = &out,
+                           .system = env.traceback >= TRACEBACK_SYSTEM,
+                           .stopped = report.stopped };
     struct m *m = m_self();
     const struct g *self = m != NULL ? m->curg : NULL;
     if (env.traceback == TRACEBACK_NONE) return;
@@ -57,6 +64,18 @@ static void on_deadlock(void)
     throw_begin();
     report.everyone = true;
     print_err("fatal error: all goroutines are asleep - deadlock!\n");
+    throw_finish();
+}
+
+#define FREEZE_NS ((int64_t)2000000000) /* patience with threads that do not stop */
+
+static void on_quit(bool stop)
+{
+    throw_begin();
+    if (stop && callstack_is_lock_free()) report.stopped = world_freeze(FREEZE_NS);
+    report.everyone = true;
+    print_err("SIGQUIT: quit\n");
+    if (stop && !report.stopped) print_err("gort: not all threads could be stopped\n");
     throw_finish();
 }
 
@@ -162,4 +181,5 @@ __attribute__((__constructor__)) static void report_install(void)
     traceback_init();
     throw_set_reporter(print_traces);
     sched_hooks_install(&hooks);
+    rt_hooks.quit = on_quit;
 }

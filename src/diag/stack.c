@@ -1,21 +1,17 @@
-/* Stacks as arrays of addresses: see stack.h.
+/* Stacks that are kept: see stack.h.
  *
- * Capturing walks with the compiler's unwinder, as traces do (traceback.c), and notes addresses only:
- * about a microsecond for a few frames.  Names are looked for when a stack is printed.
- *
- * Kept stacks are in a table of lists, by hash.  A program allocates from few places, so most calls find
+ * They are in a table of lists, by hash.  A program allocates from few places, so most calls find
  * what they look for; records and lists only grow, so readers and adders need no lock: a new record is
  * put before the head by a compare-and-swap, and who loses looks through what was put there meanwhile.
  * Two equal records can not arise: each adder has compared with every record below its own.
  *
  * Memory order: the release of a head pairs with the acquire of its readers: a record that is found is
- * written.  Answers to: stkbucket in mprof.go, traceback of tracebackPCs.
+ * written.  Answers to: stkbucket in mprof.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "diag/stack.h"
 
 #include <string.h>
-#include <unwind.h>
 
 #include "base/atomic.h"
 #include "diag/traceback.h"
@@ -23,55 +19,10 @@
 #include "heap/persistent.h"
 #include "sched/sched.h"
 
-#define STACK_LISTS 4096   /* a power of two */
-#define RUNTIME_FRAMES 24u /* the runtime has fewer between an observer and the public call */
+#define STACK_LISTS 4096 /* a power of two */
 
 static const struct stack *lists[STACK_LISTS]; /* atomic; off-heap addresses */
 static uint64_t kept;                          /* atomic; a statistic */
-
-/* ---- capturing ------------------------------------------------------------------------------------ */
-
-struct capture {
-    uintptr_t *pcs;
-    unsigned n, max, seen;
-    uintptr_t after; /* 0: found, or not asked for */
-};
-
-__attribute__((__visibility__("hidden"))) void arch_entry(void);
-
-static _Unwind_Reason_Code on_frame(struct _Unwind_Context *c, void *arg)
-{
-    struct capture *w = arg;
-    int exact = 0;
-    uintptr_t ip = _Unwind_GetIPInfo(c, &exact), start = _Unwind_GetRegionStart(c);
-    if (ip == 0 || start == (uintptr_t)arch_entry - 1) /* its CFI covers the byte before it */
-        return _URC_END_OF_STACK;
-    if (w->n < w->max) w->pcs[w->n++] = exact ? ip : ip - 1;
-    w->seen++;
-    if (w->after != 0 && start == w->after) {
-        w->after = 0;
-        w->n = 0;
-    }
-    bool looking = w->after != 0 && w->seen < RUNTIME_FRAMES;
-    return w->n < w->max || looking ? _URC_NO_REASON : _URC_END_OF_STACK;
-}
-
-never_inline unsigned stack_capture(uintptr_t *pcs, unsigned max, uintptr_t after)
-{
-    struct capture w = { .pcs = pcs, .max = max, .after = after };
-    _Unwind_Backtrace(on_frame, &w);
-    return w.n;
-}
-
-/* glibc 2.35 and later; where it is not, the unwinder asks dl_iterate_phdr. */
-extern int _dl_find_object(void *, void *) __attribute__((__weak__));
-
-bool stack_capture_is_lock_free(void)
-{
-    return _dl_find_object != NULL;
-}
-
-/* ---- keeping -------------------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const uintptr_t *pcs, unsigned n)
 {

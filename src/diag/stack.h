@@ -1,4 +1,4 @@
-/* Stacks as arrays of addresses: captured cheaply, kept once each, printed much later.
+/* Stacks as arrays of addresses, which callstack.h captured: kept once each, printed much later.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -17,12 +17,6 @@ struct stack {
     uintptr_t pcs[]; /* innermost first; each inside its call instruction, as addr2line wants it */
 };
 
-/* The calling goroutine's stack: up to max addresses, innermost first; how many.  after: a function of the
- * runtime that the caller was called by, whose frame and those inside are left out, 0: none are. */
-unsigned stack_capture(uintptr_t *pcs, unsigned max, uintptr_t after);
-/* May it be called in critical sections and while the world is stopped?  Only where the unwinder finds
- * its tables without the loader's lock. */
-bool stack_capture_is_lock_free(void);
 /* The one record of these addresses.  NULL: no memory. */
 const struct stack *stack_keep(const uintptr_t *pcs, unsigned n);
 /* Stacks kept. */

@@ -46,20 +46,32 @@ void symbols_init(void)
     if (area != NULL) atomic_fetch_add_relaxed(sched_meta_counter(), bytes);
 }
 
+/* Of the section of a thread that the runtime may not know. */
+static void leave(void)
+{
+    if (m_self() != NULL)
+        crit_exit();
+    else
+        (void)arch_crit_leave();
+}
+
 bool symbols_begin(void)
 {
     if (area == NULL) return false;
+    arch_crit_enter(); /* a stop waits for its end: who stopped the world wants names too */
     /* Acquire pairs with the release in symbols_end: the cache's entries. */
     for (int i = 0; i < WAIT_YIELDS; i++) {
         if (atomic_exchange_acqrel(&area_taken, 1u) == 0) return true;
         os_thread_yield();
     }
-    return false; /* who has it may be stopped, or be this thread, which faulted there */
+    leave();
+    return false; /* who has it may be this thread, which faulted there */
 }
 
 void symbols_end(void)
 {
     atomic_store_release(&area_taken, 0u); /* pairs with symbols_begin */
+    leave();
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

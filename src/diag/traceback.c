@@ -7,7 +7,10 @@
  *   the caller itself     from here; what belongs to the report is dropped: all up to a function of
  *                         throw, or with a ucontext all up to the interrupted instruction
  *   a parked goroutine    arch_call_behind makes the unwinder believe that it was called from there
- *   a running one         not possible from another thread: its registers are there, not here
+ *   a running one         while the world is stopped: the same, from the registers that the thread's stop
+ *                         signal saved, from those that it spilled before it waited, or from where it
+ *                         entered a blocking region, whose frame stays while the region lasts.
+ *                         Otherwise not: its registers are there, not here
  *
  * A trace is collected first (the first HEAD and the last TAIL frames, whatever lies between
  * counted) and printed then, because which frames to leave out depends on what follows them.  Left
@@ -22,8 +25,10 @@
 #include <string.h>
 #include <unwind.h>
 
+#include "base/atomic.h"
 #include "base/throw.h"
 #include "diag/symbols.h"
+#include "os/os.h"
 #include "sched/sched.h"
 
 #define HEAD 50
@@ -50,7 +55,8 @@ __attribute__((__visibility__("hidden"))) void arch_entry(void);
 static bool is_report(uintptr_t start)
 {
     return start == (uintptr_t)throw_msg || start == (uintptr_t)throw_fmt ||
-           start == (uintptr_t)throw_finish || start == (uintptr_t)arch_call_behind;
+           start == (uintptr_t)throw_finish || start == (uintptr_t)arch_call_behind ||
+           start == (uintptr_t)arch_call_behind_registers;
 }
 
 static void walk_add(struct walk *w, struct frame f)
@@ -195,7 +201,7 @@ static void print_walk(const struct traceback *t, const struct walk *w, bool par
 
 void traceback_frames(struct print *out, const uintptr_t *pcs, unsigned n)
 {
-    struct traceback t = { out, false };
+    struct traceback t = { .out = out };
     struct walk w = { .from_entry = true, .total = n < HEAD ? n : HEAD };
     for (unsigned i = 0; i < w.total; i++)
         w.head[i].pc = pcs[i];
@@ -209,10 +215,22 @@ static const char *state_name(const struct g *g, uint32_t status)
     return g_status_name(status);
 }
 
+#define WAIT_SHOWN_NS ((int64_t)10 * 1000000000) /* nobody asks why of less */
+
+/* Seconds up to two minutes, then minutes. */
+static void print_wait(const struct traceback *t, const struct g *g, uint32_t status)
+{
+    int64_t since = atomic_load_relaxed(&g->wait_since), ns = os_now() - since;
+    if (status != G_WAITING || since == 0 || ns < WAIT_SHOWN_NS) return;
+    long s = (long)(ns / 1000000000);
+    print_fmt(t->out, s < 120 ? ", %ld seconds" : ", %ld minutes", s < 120 ? s : s / 60);
+}
+
 static void print_header(const struct traceback *t, const struct g *g, const char *state)
 {
     print_fmt(t->out, "\ngoroutine %lu [%s", (unsigned long)g->goid, state);
     if (g->name[0] != '\0' && g->goid != 1) print_fmt(t->out, ", %.31s", g->name);
+    print_wait(t, g, g->status);
     if (g->locked != 0 && !g->is_attached) print_fmt(t->out, ", locked to thread");
     if (g->is_system) print_fmt(t->out, ", system");
     print_fmt(t->out, "]:\n");
@@ -260,24 +278,70 @@ static bool context_is_sound(const struct g *g)
     return g->ctx.sp >= g->stack_lo && g->ctx.sp < g->stack_hi && g->ctx.sp % WORD_SIZE == 0;
 }
 
-static void print_suspended(const struct traceback *t, const struct g *g)
+/* A thread that stays where it is until the world starts again. */
+static bool thread_is_still(const struct traceback *t, const struct m *m)
 {
-    struct walk w = { .interrupted = 0 };
-    arch_call_behind(walk_here, &w, &g->ctx);
-    print_walk(t, &w, true); /* empty: it has not run yet */
+    if (!t->stopped || m == NULL) return false;
+    uint32_t state = atomic_load_acquire(&m->state); /* pairs with m_stop_wait: what it left */
+    return state == M_STOPPED || state == M_BLOCKING;
+}
+
+/* Where g's thread left its registers: see the head. */
+static void walk_on_thread(struct walk *w, const struct g *g)
+{
+    struct arch_registers r;
+    if (!g->in_blocking && g->m->stop_frame == NULL) {
+        arch_call_behind_spilled(walk_here, w, g->m->stop_sp);
+        return;
+    }
+    if (g->in_blocking)
+        arch_registers_of_call(&r, g->blocking_at.pc, g->blocking_at.sp, g->blocking_at.fp);
+    else
+        arch_registers_of_frame(&r, g->m->stop_frame);
+    arch_call_behind_registers(walk_here, w, &r);
+}
+
+/* Only what parks ends in the runtime's frames; a computation may call a public function of its own. */
+static bool is_in_public_call(const struct g *g, uint32_t status)
+{
+    return status != G_RUNNING || g->m == NULL || g->m->stop_frame == NULL;
+}
+
+static bool walk_other(const struct traceback *t, const struct g *g, uint32_t status,
+                       struct walk *w)
+{
+    if (status == G_RUNNING || status == G_BLOCKING) {
+        if (!thread_is_still(t, g->m)) return false;
+        walk_on_thread(w, g);
+    } else {
+        if (!context_is_sound(g)) return false;
+        arch_call_behind(walk_here, w, &g->ctx);
+    }
+    return true;
 }
 
 void traceback_other(const struct traceback *t, const struct g *g)
 {
+    struct walk w = { .interrupted = 0 };
     uint32_t status = g->status; /* racy unless all are asleep: a report does its best */
     print_header(t, g, state_name(g, status));
-    if (status == G_RUNNING || status == G_BLOCKING)
+    if (walk_other(t, g, status, &w))
+        print_walk(t, &w, is_in_public_call(g, status)); /* empty: it has not run yet */
+    else if (status == G_RUNNING || status == G_BLOCKING)
         print_fmt(t->out, "\tgoroutine %s on another thread; stack not available\n",
                   status == G_RUNNING ? "runs" : "is");
-    else if (!context_is_sound(g))
-        print_fmt(t->out, "\tstack not available\n");
     else
-        print_suspended(t, g);
+        print_fmt(t->out, "\tstack not available\n");
+    print_creator(t, g);
+    print_flush(t->out);
+}
+
+void traceback_caller(const struct traceback *t, const struct g *g)
+{
+    struct walk w = { .interrupted = 0 };
+    walk_here(&w);
+    print_header(t, g, "running");
+    print_walk(t, &w, true);
     print_creator(t, g);
     print_flush(t->out);
 }

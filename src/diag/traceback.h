@@ -13,13 +13,16 @@ void traceback_init(void);
 
 struct traceback {
     struct print *out;
-    bool system; /* the runtime's frames and goroutines too */
+    bool system;  /* the runtime's frames and goroutines too */
+    bool stopped; /* the world is: running goroutines have traces too */
 };
 
 /* The calling thread: from the innermost frame outside of throw, or with ucontext from the
  * instruction that a signal interrupted.  g: the goroutine that it runs, NULL: none. */
 void traceback_self(const struct traceback *t, const struct g *g, void *ucontext);
-/* Another goroutine, which is not DEAD.  Not running: its frames; running: says so. */
+/* The goroutine that made the public call inside of which this is called, on whichever stack. */
+void traceback_caller(const struct traceback *t, const struct g *g);
+/* Another goroutine, which is not DEAD: its frames; where these can not be had, says so. */
 void traceback_other(const struct traceback *t, const struct g *g);
 /* All goroutines but `except`; the runtime's own if t->system. */
 void traceback_others(const struct traceback *t, const struct g *except);

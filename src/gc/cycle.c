@@ -107,6 +107,7 @@
 
 uint32_t gc_phase;
 uint64_t gc_trigger = UINT64_MAX;
+int64_t gc_period_ns = GC_PERIOD_NS;
 struct gc_debug gc_debug;
 struct gc_debug_counts gc_debug_counts;
 void (*gc_describe_object)(struct print *out, uintptr_t object);
@@ -564,7 +565,7 @@ void gc_collect(enum gc_cause cause)
 bool gc_period_over(int64_t now)
 {
     int64_t last = atomic_load_relaxed(&gc.last_end); /* racy: looked at again under busy */
-    return gc_percent() >= 0 && atomic_load_relaxed(&gc.enabled) && now - last >= GC_PERIOD_NS;
+    return gc_percent() >= 0 && atomic_load_relaxed(&gc.enabled) && now - last >= gc_period_ns;
 }
 
 /* What was allocated is paid for with marking: Note [Assists] in pace.c. */

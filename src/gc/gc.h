@@ -79,8 +79,9 @@ bool gc_try_end(void);
 /* For the refill path of malloc, outside sections: the periodic duties of an allocating thread. */
 void gc_after_refill(void);
 
-/* For sysmon (any M): no collection since GC_PERIOD_NS; has a goroutine run one. */
+/* For sysmon (any M): no collection since gc_period_ns; has a goroutine run one. */
 #define GC_PERIOD_NS ((int64_t)120 * 1000000000)
+extern int64_t gc_period_ns; /* GC_PERIOD_NS but in tests; constant after boot */
 bool gc_period_over(int64_t now);
 void gc_force_periodic(void);
 

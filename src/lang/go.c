@@ -166,7 +166,7 @@ int gort_max_procs(int n)
 void gort_enter_blocking_at(void *frame)
 {
     (void)lang_enter("gort_enter_blocking");
-    blocking_enter(frame);
+    blocking_enter(frame, __builtin_frame_address(0));
 }
 
 void gort_exit_blocking(void)

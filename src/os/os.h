@@ -117,7 +117,8 @@ int64_t os_process_cpu(void); /* CPU time of the process, ns */
 
 /* ---- machine ------------------------------------------------------------------------------ */
 
-int os_cpu_count(void); /* CPUs in the affinity mask, at least 1 */
+int os_cpu_count(void); /* CPUs in the affinity mask of the process's first thread, at least 1 */
+uint64_t os_cpu_quota_milli(void); /* CPUs that the container's quota allows, times 1000, 0: none */
 int os_cpu_quota(void); /* CPUs the container's quota allows (rounded up, at least 2), 0: none */
 uint64_t os_stack_limit(void);         /* RLIMIT_STACK in bytes, UINT64_MAX: none */
 uint64_t os_address_space_limit(void); /* RLIMIT_AS in bytes, UINT64_MAX: none */

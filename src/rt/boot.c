@@ -30,6 +30,8 @@
 #include "rt/env.h"
 #include "rt/fault.h"
 #include "rt/hooks.h"
+#include "rt/procs.h"
+#include "rt/quit.h"
 #include "rt/sysmon.h"
 #include "sched/hooks.h"
 #include "sched/sched.h"
@@ -117,6 +119,7 @@ static void boot_collector(void)
     gc_init(&options);
     timers_init();
     alloc_observe(false, 0);
+    if (env.gcperiod != 0) gc_period_ns = (int64_t)env.gcperiod * 1000000;
     if (wants_records() || heap->params.poison) alloc_observe_all();
     if (rt_hooks.configure != NULL) rt_hooks.configure();
     gc_hooks_fill(&hooks);
@@ -150,6 +153,7 @@ static void run_main(void *arg)
 {
     step("background goroutines");
     gc_start_background();
+    if (!env.procs_given && env.updatemaxprocs != 0) procs_follow();
     step("monitor");
     sysmon_start();
     step("main function");
@@ -172,6 +176,7 @@ int gort_run(int (*main_fn)(int argc, char **argv), int argc, char **argv)
     boot_collector();
     step("faults");
     fault_install();
+    quit_install();
     step("scheduler");
     sched_init(env.procs);
     step("main goroutine");

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/throw.h"
 #include "os/os.h"
+#include "rt/procs.h"
 #include "sched/sched.h"
 #include "sched/stw.h"
 
@@ -23,7 +24,7 @@
 #define DEFAULTS                                                                                   \
     {                                                                                              \
         .gc_percent = DEFAULT_PERCENT, .memory_limit = UINT64_MAX, .traceback = TRACEBACK_SINGLE,  \
-        .poison = ENV_AUTO                                                                         \
+        .poison = ENV_AUTO, .updatemaxprocs = 1                                                    \
     }
 struct env env = DEFAULTS;
 
@@ -174,6 +175,7 @@ static const struct knob {
     { "gcpacertrace", offsetof(struct env, gcpacertrace), 0, 1 },
     { "gcstoptheworld", offsetof(struct env, gcstoptheworld), 0, 2 },
     { "gcstress", offsetof(struct env, gcstress), 0, UINT32_MAX },
+    { "gcperiod", offsetof(struct env, gcperiod), 0, UINT32_MAX },
     { "gctrace", offsetof(struct env, gctrace), 0, 1 },
     { "leaks", offsetof(struct env, leaks), 0, UINT32_MAX },
     { "mapfail", offsetof(struct env, mapfail), 0, UINT32_MAX },
@@ -184,12 +186,15 @@ static const struct knob {
     { "randyield", offsetof(struct env, randyield), 0, UINT32_MAX },
     { "scavstress", offsetof(struct env, scavstress), 0, UINT32_MAX },
     { "scavtrace", offsetof(struct env, scavtrace), 0, 1 },
+    { "scheddetail", offsetof(struct env, scheddetail), 0, 1 },
+    { "schedtrace", offsetof(struct env, schedtrace), 0, UINT32_MAX },
     { "seed", offsetof(struct env, seed), 0, UINT64_MAX },
     { "stopsignal", offsetof(struct env, stopsignal), SIGNAL_LEAST, SIGNAL_MOST },
     { "sweeptrace", offsetof(struct env, sweeptrace), 0, 1 },
     { "threadfail", offsetof(struct env, threadfail), 0, UINT32_MAX },
     { "slice", offsetof(struct env, slice), 10, 10000000 },
     { "tinyrunq", offsetof(struct env, tinyrunq), 0, 1 },
+    { "updatemaxprocs", offsetof(struct env, updatemaxprocs), 0, 1 },
 };
 
 static const struct knob *knob_find(struct text name)
@@ -286,14 +291,6 @@ void env_read(void)
     os_exit(EXIT_BAD_ENVIRONMENT);
 }
 
-/* One CPU more than the quota allows would only be throttled. */
-static int default_procs(void)
-{
-    int n = os_cpu_count(), quota = os_cpu_quota();
-    if (quota != 0 && quota < n) n = quota;
-    return n < MAX_PROCS ? n : MAX_PROCS;
-}
-
 static uint64_t random_seed(void)
 {
     uint64_t seed;
@@ -303,7 +300,7 @@ static uint64_t random_seed(void)
 
 void env_apply(struct env *e)
 {
-    if (!e->procs_given) e->procs = default_procs();
+    if (!e->procs_given) e->procs = procs_by_default();
     random_set_process_seed(e->seed_given ? e->seed : random_seed());
     throw_set_crash(e->traceback == TRACEBACK_CRASH);
     sched_debug.rand_yield = (uint32_t)e->randyield;

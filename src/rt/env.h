@@ -35,6 +35,10 @@ struct env {
     bool profilerate_given;
 
     uint64_t gctrace;        /* a line for each collection */
+    uint64_t gcperiod;       /* milliseconds without a collection that force one; 0: two minutes */
+    uint64_t schedtrace;     /* a line on the scheduler every so many milliseconds; 0: none */
+    uint64_t scheddetail;    /* and one for each P, M and G */
+    uint64_t updatemaxprocs; /* 0: the number of Ps does not follow quota and affinity; default 1 */
     uint64_t boottrace;      /* a line for each step of boot */
     uint64_t gcstress;       /* collect at every n-th allocation */
     uint64_t gcstoptheworld; /* 1: mark stopped; 2: sweep stopped too */

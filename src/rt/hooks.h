@@ -6,6 +6,8 @@
 #ifndef GORT_RT_HOOKS_H
 #define GORT_RT_HOOKS_H
 
+#include "base/config.h"
+
 struct rt_hooks {
     /* Boot: the environment is read, heap and collector are there; one thread, no P yet. */
     void (*configure)(void);
@@ -13,6 +15,11 @@ struct rt_hooks {
     void (*main_returned)(void);
     /* After that: what is left may be reported. */
     void (*left)(void);
+    /* SIGQUIT: prints all goroutines and ends the process.  stop: on the monitor's thread, which may stop
+     * the world; else in the signal's handler. */
+    void (*quit)(bool stop);
+    /* A line on the scheduler, and if detailed more of them; on the monitor's thread. */
+    void (*sched_trace)(bool detailed);
 };
 
 extern struct rt_hooks rt_hooks; /* constant after load; NULL: nothing to be done */

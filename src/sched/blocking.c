@@ -161,7 +161,7 @@ static void enter_spilled(void *arg)
 }
 
 /* The section entered here lasts until blocking_exit: the thread is not stopped inside. */
-void blocking_enter(void *frame)
+void blocking_enter(void *frame, const uintptr_t *own)
 {
     struct g *g = g_require("gort_enter_blocking");
     crit_enter();
@@ -169,6 +169,9 @@ void blocking_enter(void *frame)
     if (c.frame_end <= arch_stack_pointer() || c.frame_end > g->stack_hi)
         throw_msg("gort_enter_blocking: the caller's frame is not on the goroutine's stack");
     g->in_blocking = true;
+    g->blocking_at.fp = own[0]; /* as the ABI lays a frame out that has a frame pointer */
+    g->blocking_at.pc = own[1];
+    g->blocking_at.sp = (uintptr_t)(own + 2);
     arch_tls_set_g(NULL);
     arch_call_spilled(enter_spilled, &c, &c.sp);
 }

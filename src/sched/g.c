@@ -39,7 +39,8 @@ static const char *const wait_names[WAIT_REASONS] = {
     [WAIT_GC_SCAVENGE] = "GC scavenge wait",
     [WAIT_FINALIZER] = "finalizer wait",
     [WAIT_CLEANUP] = "cleanup wait",
-    [WAIT_IDLE_SYSTEM] = "idle",
+    [WAIT_MAX_PROCS] = "update max procs (idle)",
+    [WAIT_IDLE_SYSTEM] = "periodic GC (idle)",
 };
 
 const char *wait_reason_name(enum wait_reason r)

@@ -16,6 +16,11 @@
  * it.  At most COMPUTING_PER_P threads for each P compute without one; beyond that a P stays where it
  * is, counted.
  *
+ * Note [The coarse clock].  Reports tell how long a goroutine has waited, and a look at the clock at each
+ * parking would cost more than the parking.  So parking notes sched.clock, which is at most a round of the
+ * monitor old while anything runs: the monitor sets it, and whoever comes back from the poller, with
+ * which a time in which all were asleep ends.  It orders nothing.
+ *
  * Answers to: sysmon and retake in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -142,6 +147,7 @@ static bool all_idle(void)
 static void look(void)
 {
     int64_t now = os_now();
+    atomic_store_relaxed(&sched.clock, now);
     adopt_orphans();
     for (int i = 0; i < sched.nprocs; i++)
         look_at_p(sched.all_p[i], now);
@@ -159,16 +165,24 @@ static void look(void)
         }
 }
 
+/* The monitor's round ends, or its next one does not sleep.  Any thread, signal handlers too. */
+void sched_monitor_kick(void)
+{
+    atomic_fetch_add_seq(&sched.monitor_wake, 1);
+    os_futex_wake(&sched.monitor_wake, 1);
+}
+
 /* The monitor is in a critical section for good; in state BLOCKING at first, RUNTIME on return. */
-void sched_monitor_round(struct m *m)
+void sched_monitor_round(struct m *m, int64_t at_most_ns)
 {
     uint32_t wake = atomic_load_seq(&sched.monitor_wake);
     m_enter_blocking_state(m);
     bool idle = all_idle();
     atomic_store_seq(&sched.monitor_idle, idle ? 1u : 0u);
     idle = idle && all_idle(); /* pairs with monitor_notice */
+    int64_t ns = idle ? IDLE_NS : slice_ns() / 2;
     if (atomic_load_relaxed(&sched.orphans) == NULL)
-        os_futex_wait(&sched.monitor_wake, wake, idle ? IDLE_NS : slice_ns() / 2);
+        os_futex_wait(&sched.monitor_wake, wake, ns < at_most_ns ? ns : at_most_ns);
     atomic_store_seq(&sched.monitor_idle, 0u);
     m_leave_blocking_state(m, M_RUNTIME);
     if (unlikely(atomic_load_relaxed(&sched.exiting))) m_sleep_for_ever(m);

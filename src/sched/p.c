@@ -202,6 +202,7 @@ void p_resize_stw(int n)
 
 struct set_call {
     int n, former;
+    bool follows; /* gives way to a number that the program set */
 };
 
 static void set_count(void *arg)
@@ -209,13 +210,25 @@ static void set_count(void *arg)
     struct set_call *c = arg;
     world_stop(STOP_PROCS, NULL);
     c->former = sched.nprocs;
-    if (c->n != c->former) p_resize_stw(c->n);
+    if (c->n != c->former && !(c->follows && p_count_is_fixed())) p_resize_stw(c->n);
     world_start();
 }
 
 int p_set_count(int n)
 {
-    struct set_call c = { n < MAX_PROCS ? n : MAX_PROCS, 0 };
+    struct set_call c = { .n = n < MAX_PROCS ? n : MAX_PROCS };
+    atomic_store_relaxed(&sched.procs_fixed, 1u); /* before the stop, which orders it */
     call_on_system_stack(set_count, &c);
     return c.former;
+}
+
+void p_follow_count(int n)
+{
+    struct set_call c = { .n = n, .follows = true };
+    call_on_system_stack(set_count, &c);
+}
+
+bool p_count_is_fixed(void)
+{
+    return atomic_load_relaxed(&sched.procs_fixed) != 0; /* in a stop: exact */
 }

@@ -169,6 +169,7 @@ void g_park(bool (*commit)(struct g *g, void *arg), void *arg, enum wait_reason 
     struct g *g = m->curg;
     assert_that(g != NULL && g == g_self());
     g->wait_reason = (uint8_t)reason;
+    atomic_store_relaxed(&g->wait_since, atomic_load_relaxed(&sched.clock)); /* for reports */
     g_set_status(g, G_WAITING);
     m->prev_g = g;
     m->commit = commit;
@@ -189,6 +190,7 @@ void g_park_unlock(struct lock *l, enum wait_reason reason)
     struct m *m = m_self();
     struct g *g = m->curg;
     g->wait_reason = (uint8_t)reason;
+    atomic_store_relaxed(&g->wait_since, atomic_load_relaxed(&sched.clock)); /* for reports */
     g_set_status(g, G_WAITING);
     m->prev_g = g;
     m->commit = commit_unlock;
@@ -525,6 +527,7 @@ static bool wait_in_poller(struct m *m)
     poll_delay_and_wait(m, &ready);
     atomic_store_seq(&sched.polling, 0);
     int64_t now = os_now();
+    atomic_store_relaxed(&sched.clock, now);
     bool got = p_take_idle(m); /* first: Note [Late timers] in timer.c */
     for (int i = 0; i < sched.nprocs; i++)
         timer_run_due(sched.all_p[i], now, &ready);

@@ -135,8 +135,9 @@ void sched_main_done(void); /* called by the main goroutine's end: releases sche
 
 /* The monitor (monitor.c): one round of sleeping and looking after what busy Ms do not see.  Called in
  * a loop by a thread with an M of its own, set up by m_setup_thread, in one critical section. */
-void sched_monitor_round(struct m *m);
-uint64_t sched_retakes(void); /* Ps taken from long computations so far */
+void sched_monitor_round(struct m *m, int64_t at_most_ns);
+void sched_monitor_kick(void); /* ends the sleep of the present round; any thread or handler */
+uint64_t sched_retakes(void);  /* Ps taken from long computations so far */
 
 struct m *m_all(void); /* first of the list of all threads; next by m->all_next */
 int m_count(void);
@@ -147,6 +148,9 @@ struct p *p_at(int i);
 int p_count(void);
 /* Stops the world and makes it n Ps, 1 to MAX_PROCS; returns how many there were.  On a goroutine. */
 int p_set_count(int n);
+/* The same, unless p_set_count was called ever before. */
+void p_follow_count(int n);
+bool p_count_is_fixed(void);
 /* The same with the world stopped by the caller. */
 void p_resize_stw(int n);
 
@@ -179,8 +183,8 @@ bool g_is_scanned(const struct g *g);
 
 /* ---- blocking ------------------------------------------------------------------------------- */
 
-/* gort_enter_blocking: frame is the caller's frame address. */
-void blocking_enter(void *frame);
+/* gort_enter_blocking: frame is the caller's frame address, own that of the public call itself. */
+void blocking_enter(void *frame, const uintptr_t *own);
 void blocking_exit(void);
 /* Runs fn on the system stack without a P, the caller's frame frozen. */
 void blocking_call(void (*fn)(void *), void *arg);

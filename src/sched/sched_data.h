@@ -44,6 +44,7 @@ enum wait_reason {
     WAIT_GC_WORKER,
     WAIT_FINALIZER,
     WAIT_CLEANUP,
+    WAIT_MAX_PROCS,
     WAIT_IDLE_SYSTEM,
     WAIT_REASONS
 };
@@ -113,7 +114,7 @@ struct g {
     char name[32];        /* empty: none */
     uintptr_t created_pc; /* return address of the gort_go call */
     uint64_t created_by;  /* goid */
-    int64_t wait_since;   /* os_now when it parked for long; 0: not recorded */
+    int64_t wait_since;   /* about os_now when it parked, for reports; atomic; own */
 
     struct sudog sudog0; /* its first waiter record */
     bool sudog0_used;
@@ -132,9 +133,11 @@ struct g {
     uintptr_t cxa_globals[2]; /* C++: __cxa_get_globals of this goroutine, while not running */
 
     /* Blocking region: what the collector scans instead of the live registers and frame. */
-    uintptr_t blocking_sp;      /* stack above it is frozen ... */
-    uintptr_t blocking_regs[8]; /* callee-saved registers at entry */
-    void *blocking_frame;       /* ... but for the youngest frame: a copy, off-heap */
+    uintptr_t blocking_sp;    /* stack above it is frozen ... */
+    struct {                  /* where the region began, for traces: */
+        uintptr_t pc, sp, fp; /* registers after the call that entered it */
+    } blocking_at;
+    void *blocking_frame; /* ... but for the youngest frame: a copy, off-heap */
     size_t blocking_frame_size, blocking_frame_capacity;
 
     uintptr_t extra_lo, extra_hi; /* a registered coroutine stack inside this goroutine, 0: none */

@@ -56,6 +56,7 @@ struct sched {
     struct m *all_m;    /* atomic; list of all, pushed at the head under SCHED, never removed */
     struct p *all_p[MAX_PROCS]; /* filled by p_resize; records are never freed */
     int nprocs;                 /* changed while the world is stopped */
+    uint32_t procs_fixed;       /* atomic; set once: the program has chosen their number */
 
     uint32_t polling;   /* atomic; 1: some M blocks (or is about to) in the poller */
     int64_t poll_until; /* atomic; when it returns by itself; 0: only by an event */
@@ -68,6 +69,8 @@ struct sched {
     uint32_t monitor_idle; /* atomic; 1: it sleeps long because all Ps were idle */
     uint32_t ncomputing;   /* atomic; threads that run a goroutine whose P was taken */
     uint64_t retakes, retakes_refused; /* atomic; counters */
+
+    int64_t clock; /* atomic; os_now a moment ago: Note [The coarse clock] in monitor.c */
 
     uint32_t mark_wanted; /* atomic; 1: goroutines that mark are to be found; changed in stops */
     uint32_t scan_cycle;  /* atomic; even: Note [No grey stack runs]; changed in stops */

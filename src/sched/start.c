@@ -123,6 +123,7 @@ uint64_t sched_stacks_bytes(void)
 void sched_init(int nprocs)
 {
     lock_init(&sched.lock, RANK_SCHED);
+    sched.clock = os_now();
     if (sched.max_threads == 0) sched.max_threads = 10000;
     sched_find_errno();
     stack_init();

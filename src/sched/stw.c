@@ -52,6 +52,7 @@
 
 #define SPIN_ROUNDS 200                    /* pauses before sleeping for acknowledgements */
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
+#define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
 
 uint32_t world_stopping cache_aligned; /* atomic; the stopper; a futex word */
 
@@ -191,14 +192,16 @@ static struct m *first_running(struct m *self)
     return NULL;
 }
 
-static void wait_for_all(struct m *self)
+/* false: they have not at `until`, if that is not 0. */
+static bool wait_for_all(struct m *self, int64_t until)
 {
     int64_t deadline = os_now() + SLOW_STOP_NS;
-    bool reported = false;
+    bool reported = until != 0;
     for (unsigned round = 0;; round++) {
         uint32_t seen = atomic_load_seq(&world.progress);
         struct m *m = first_running(self);
-        if (m == NULL) return;
+        if (m == NULL) return true;
+        if (until != 0 && os_now() > until) return false;
         if (round < SPIN_ROUNDS) {
             arch_pause();
             continue;
@@ -208,9 +211,32 @@ static void wait_for_all(struct m *self)
             sched_hooks.stop_slow(m, m->stop_pc);
         }
         atomic_store_seq(&world.sleeping, 1u);
-        os_futex_wait(&world.progress, seen, SLOW_STOP_NS);
+        os_futex_wait(&world.progress, seen, until != 0 ? FREEZE_LOOK_NS : SLOW_STOP_NS);
         atomic_store_seq(&world.sleeping, 0u);
     }
+}
+
+/* The epoch of a new stop; the holder of sema. */
+static void world_ask(struct m *self, struct stop_result *out)
+{
+    world.epoch++;
+    if (world.epoch == 0) world.epoch = 1;
+    atomic_store_seq(&world_stopping, world.epoch);
+    out->signals = signal_all(self, os_membarrier());
+}
+
+/* For a report of a process that ends: another stop may hang, or a thread may be beyond stopping. */
+bool world_freeze(int64_t patience_ns)
+{
+    int64_t until = os_now() + patience_ns;
+    struct stop_result ignored;
+    uint32_t free_word = 0;
+    for (; !atomic_cas_acqrel(&world.sema, &free_word, 2); free_word = 0) {
+        if (os_now() > until) return false;
+        os_futex_wait(&world.sema, free_word, FREEZE_LOOK_NS);
+    }
+    world_ask(m_self(), &ignored);
+    return wait_for_all(m_self(), until);
 }
 
 void world_stop(enum stop_reason r, struct stop_result *out)
@@ -223,11 +249,8 @@ void world_stop(enum stop_reason r, struct stop_result *out)
     if (out == NULL) out = &ignored;
     sema_take();
     out->begin = os_now();
-    world.epoch++;
-    if (world.epoch == 0) world.epoch = 1;
-    atomic_store_seq(&world_stopping, world.epoch);
-    out->signals = signal_all(self, os_membarrier());
-    wait_for_all(self);
+    world_ask(self, out);
+    (void)wait_for_all(self, 0);
     atomic_store_relaxed(&world.stopper, self);
     world.counts[r]++;
     out->stopped = os_now();

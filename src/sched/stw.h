@@ -28,6 +28,9 @@ struct stop_result {
  * M_STOPPED, all Ps are the caller's to use, and only raw system calls are allowed. */
 void world_stop(enum stop_reason r, struct stop_result *out);
 void world_start(void);
+/* The same for a report after which the process ends: the world never starts again.  Waits for threads no
+ * longer than that, and runs no hooks.  false: not all have stopped. */
+bool world_freeze(int64_t patience_ns);
 bool world_is_stopped(void);
 uint64_t world_stop_count(enum stop_reason r);
 const char *stop_reason_name(enum stop_reason r);

@@ -671,6 +671,18 @@ TEST(metrics)
     CHECK(untouched > 2);
 }
 
+// ---- inspection
+
+TEST(inspection)
+{
+    gort_machine m;
+    gort_read_machine(&m);
+    CHECK_EQ(m.procs, gort_max_procs(0));
+    int null = open("/dev/null", O_WRONLY);
+    CHECK_EQ(gort_goroutines_write(null), 0);
+    close(null);
+}
+
 // ---- the memory profile
 
 TEST(memory_profile)
@@ -706,6 +718,7 @@ static int gort_main(int argc, char **argv)
     RUN(network);
     RUN(contexts);
     RUN(metrics);
+    RUN(inspection);
     RUN(memory_profile);
     RUN(collector);
     RUN(watched_objects);

@@ -30,7 +30,7 @@
 // EXPECT procs-many env:GORTMAXPROCS=257 stderr=^gort: GORTMAXPROCS=257: expected a whole number from 1 to 256$
 // EXPECT procs-hex env:GORTMAXPROCS=0x2 stderr=^gort: GORTMAXPROCS=0x2: expected a whole number
 // EXPECT traceback env:GORTTRACEBACK=loud stderr=^gort: GORTTRACEBACK=loud: expected none, single, all, system or crash$
-// EXPECT debug-name env:GORTDEBUG=gctrase=1 stderr=^gort: GORTDEBUG=gctrase=1: "gctrase" is not one of allocfreetrace, boottrace, clobberfree, .*gctrace.*, tinyrunq$
+// EXPECT debug-name env:GORTDEBUG=gctrase=1 stderr=^gort: GORTDEBUG=gctrase=1: "gctrase" is not one of allocfreetrace, boottrace, clobberfree, .*gctrace.*, updatemaxprocs$
 // EXPECT debug-value env:GORTDEBUG=gctrace=yes stderr=^gort: GORTDEBUG=gctrace=yes: expected gctrace=N with N a whole number from 0 to 1$
 // EXPECT debug-no-value env:GORTDEBUG=gctrace stderr=^gort: GORTDEBUG=gctrace: expected gctrace=N
 // EXPECT debug-second env:GORTDEBUG=seed=1,nothing=2 stderr=^gort: GORTDEBUG=seed=1,nothing=2: "nothing" is not one of

@@ -52,6 +52,14 @@ void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(vo
     ctx->sp = (uintptr_t)f;
 }
 
+/* What arch_call_spilled pushed lies as in a suspended context, which has the floating-point controls
+ * below it: these the unwinder does not look at. */
+void arch_call_behind_spilled(void (*fn)(void *), void *arg, uintptr_t saved_sp)
+{
+    struct arch_context ctx = { saved_sp - offsetof(struct saved_frame, r15) };
+    arch_call_behind(fn, arg, &ctx);
+}
+
 /* ---- the signal frame --------------------------------------------------------------------- */
 
 /* Frames lie in the middle of a stack that sanitizers know nothing good of. */
@@ -65,6 +73,25 @@ static const greg_t *registers_of(const void *ucontext)
 reads_frames uintptr_t arch_frame_pc(const void *ucontext)
 {
     return (uintptr_t)registers_of(ucontext)[REG_RIP];
+}
+
+_Static_assert(REG_R8 == 0 && REG_R15 == 7 && REG_RDI == 8 && REG_RSI == 9 && REG_RBP == 10 &&
+                   REG_RBX == 11 && REG_RDX == 12 && REG_RAX == 13 && REG_RCX == 14 &&
+                   REG_RSP == 15 && REG_RIP == 16,
+               "switch.S: arch_call_behind_registers");
+
+reads_frames void arch_registers_of_frame(struct arch_registers *out, const void *ucontext)
+{
+    for (size_t i = 0; i < sizeof out->word / sizeof out->word[0]; i++)
+        out->word[i] = (uintptr_t)registers_of(ucontext)[i];
+}
+
+void arch_registers_of_call(struct arch_registers *out, uintptr_t pc, uintptr_t sp, uintptr_t fp)
+{
+    *out = (struct arch_registers){ { 0 } };
+    out->word[REG_RIP] = pc - 1; /* in the call: it may be the last instruction of its function */
+    out->word[REG_RSP] = sp;
+    out->word[REG_RBP] = fp;
 }
 
 reads_frames void arch_frame_set_pc(void *ucontext, uintptr_t pc)

@@ -210,4 +210,58 @@ arch_call_behind:
         .cfi_endproc
         .size   arch_call_behind, . - arch_call_behind
 
+/* Register number `reg` of the CFI was saved in word `place` of what rbx points at.
+ * DW_CFA_expression reg, { DW_OP_breg3 8 * place }, the offset as two bytes of SLEB128. */
+        .macro SAVED_IN reg, place
+        .cfi_escape 0x10, \reg, 3, 0x73, ((8 * \place) & 0x7f) | 0x80, (8 * \place) >> 7
+        .endm
+
+/* void arch_call_behind_registers(void (*fn)(void *), void *arg, const struct arch_registers *r)
+ *
+ * The same trick for a place that a signal interrupted: each register is a word of *r.  The frame counts
+ * as a signal's, so that unwinders look up rip itself and not the address before it. */
+        FUNCTION arch_call_behind_registers
+arch_call_behind_registers:
+        .cfi_startproc
+        .cfi_signal_frame
+        PUSH    rbp
+        movq    %rsp, %rbp
+        .cfi_def_cfa_register rbp
+        pushq   %rbx
+        .cfi_offset rbx, -24
+        subq    $8, %rsp
+        movq    %rdx, %rbx
+        movq    %rdi, %rax
+        movq    %rsi, %rdi
+        .cfi_remember_state
+        .cfi_escape 0x0f, 4, 0x73, 0xf8, 0x00, 0x06 /* the CFA is word 15, rsp: breg3 120, deref */
+        SAVED_IN 0, 13  /* rax */
+        SAVED_IN 1, 12  /* rdx */
+        SAVED_IN 2, 14  /* rcx */
+        SAVED_IN 3, 11  /* rbx */
+        SAVED_IN 4, 9   /* rsi */
+        SAVED_IN 5, 8   /* rdi */
+        SAVED_IN 6, 10  /* rbp */
+        SAVED_IN 8, 0   /* r8 and on */
+        SAVED_IN 9, 1
+        SAVED_IN 10, 2
+        SAVED_IN 11, 3
+        SAVED_IN 12, 4
+        SAVED_IN 13, 5
+        SAVED_IN 14, 6
+        SAVED_IN 15, 7
+        SAVED_IN 16, 16 /* rip */
+        callq   *%rax
+        nop                             /* the return address belongs to the range above */
+        .cfi_restore_state
+        addq    $8, %rsp
+        popq    %rbx
+        popq    %rbp
+        .cfi_restore rbx
+        .cfi_restore rbp
+        .cfi_def_cfa rsp, 8
+        ret
+        .cfi_endproc
+        .size   arch_call_behind_registers, . - arch_call_behind_registers
+
         .section .note.GNU-stack, "", @progbits

@@ -20,16 +20,22 @@
 int os_cpu_count(void)
 {
     uint64_t mask[CPUS_MAX / 64];
-    long bytes = syscall_raw3(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+    long leader = syscall_raw0(SYS_getpid);
+    long bytes = syscall_raw3(SYS_sched_getaffinity, leader, sizeof(mask), mask);
     unsigned n = 0;
     for (long i = 0; i < bytes / 8; i++)
         n += bits_popcount64(mask[i]);
     return n > 0 ? (int)n : 1;
 }
 
+uint64_t os_cpu_quota_milli(void)
+{
+    return cgroup_milli_cpus("/proc/self/cgroup", "/proc/self/mountinfo");
+}
+
 int os_cpu_quota(void)
 {
-    uint64_t milli = cgroup_milli_cpus("/proc/self/cgroup", "/proc/self/mountinfo");
+    uint64_t milli = os_cpu_quota_milli();
     if (milli == 0 || milli > (uint64_t)CPUS_MAX * 1000) return 0;
     int cpus = (int)div_up(milli, 1000);
     return cpus < QUOTA_LEAST ? QUOTA_LEAST : cpus;

@@ -149,6 +149,94 @@ TEST(a_suspended_context)
     CHECK_EQ(met_count, 3);
 }
 
+// ---- into registers ----------------------------------------------------------------------------
+
+static struct arch_registers registers;
+
+static void note_registers(int sig, siginfo_t *info, void *ucontext)
+{
+    (void)sig;
+    (void)info;
+    arch_registers_of_frame(&registers, ucontext);
+    arch_call_behind_registers(unwind, NULL, &registers);
+}
+
+static never_inline void is_interrupted(int depth)
+{
+    char frame[100];
+    __asm__ volatile("" : : "r"(frame) : "memory");
+    if (depth > 0)
+        is_interrupted(depth - 1);
+    else
+        raise(SIGUSR2);
+    __asm__ volatile("" ::: "memory");
+}
+
+TEST(behind_registers_lies_what_they_are_of)
+{
+    CHECK_EQ(os_signal_install(SIGUSR2, note_registers, NULL), 0);
+    is_interrupted(2);
+    CHECK_EQ(met_end, _URC_END_OF_STACK);
+    CHECK_EQ(MET(unwind), 0);
+    CHECK_EQ(MET(arch_call_behind_registers), 1);
+    CHECK_EQ(MET(note_registers), -1); // not the real caller
+    int first = MET(is_interrupted);
+    CHECK_GE(first, 3);
+    CHECK(met[first + 1] == met[first] && met[first + 2] == met[first]);
+    CHECK_EQ(MET(behind_registers_lies_what_they_are_of), first + 3);
+}
+
+static uintptr_t entered[3];
+
+static never_inline void enters(void)
+{
+    const uintptr_t *own = __builtin_frame_address(0);
+    entered[0] = own[1];
+    entered[1] = (uintptr_t)(own + 2);
+    entered[2] = own[0];
+    __asm__ volatile("" ::: "memory");
+}
+
+static never_inline void runs_on(void)
+{
+    char frame[100];
+    __asm__ volatile("" : : "r"(frame) : "memory");
+    enters();
+    arch_registers_of_call(&registers, entered[0], entered[1], entered[2]);
+    arch_call_behind_registers(unwind, NULL, &registers);
+    __asm__ volatile("" ::: "memory");
+}
+
+TEST(behind_a_call_that_has_returned_lies_its_caller)
+{
+    runs_on();
+    CHECK_EQ(met_end, _URC_END_OF_STACK);
+    CHECK_EQ(MET(runs_on), 2);
+    CHECK_EQ(MET(behind_a_call_that_has_returned_lies_its_caller), 3);
+}
+
+static never_inline void behind_spilled(void *arg)
+{
+    arch_call_behind_spilled(unwind, NULL, *(uintptr_t *)arg);
+    __asm__ volatile("" ::: "memory");
+}
+
+static never_inline void spills(void)
+{
+    uintptr_t saved;
+    arch_call_on_stack(behind_spilled, &saved, top, &saved);
+    CHECK_EQ(MET(behind_spilled), -1);
+    CHECK_EQ(MET(spills), 2);
+    arch_call_spilled(behind_spilled, &saved, &saved);
+    CHECK_EQ(MET(behind_spilled), -1);
+    CHECK_EQ(MET(spills), 2);
+}
+
+TEST(behind_what_was_spilled_lies_the_caller)
+{
+    spills();
+}
+
 // ---- out of a signal handler -------------------------------------------------------------------
 
 static void on_signal(int sig, siginfo_t *info, void *ucontext)
@@ -295,5 +383,8 @@ int main(void)
     RUN(a_suspended_context);
     RUN(a_signal_handler);
     RUN(every_instruction_can_be_unwound);
+    RUN(behind_registers_lies_what_they_are_of);
+    RUN(behind_a_call_that_has_returned_lies_its_caller);
+    RUN(behind_what_was_spilled_lies_the_caller);
     return 0;
 }

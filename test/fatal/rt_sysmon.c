@@ -1,0 +1,118 @@
+// What the monitor does by the clock: its trace, a forced collection, following the machine.
+//
+// EXPECT trace exit=0 env:GORTDEBUG=schedtrace=10 env:GORTMAXPROCS=3
+// EXPECT trace stderr=^SCHED \d+ms: gomaxprocs=3 idleprocs=[0-3] threads=\d+ spinningthreads=\d needspinning=0 idlethreads=\d+ runqueue=\d+ \[ \d+ \d+ \d+ \] schedticks=\[ \d+ \d+ \d+ \]$
+// EXPECT detail exit=0 env:GORTDEBUG=schedtrace=10,scheddetail=1 env:GORTMAXPROCS=2
+// EXPECT detail stderr=^SCHED \d+ms: gomaxprocs=2 idleprocs=[0-2] threads=\d+ spinningthreads=\d needspinning=0 idlethreads=\d+ runqueue=\d+$
+// EXPECT detail stderr=^  P1: status=\d schedtick=\d+ m=(nil|\d+) runqsize=\d+ gfreecnt=\d+ timerslen=\d+$
+// EXPECT detail stderr=^  M0: p=(nil|\d) curg=(nil|\d+) state=\w+ spinning=[01] lockedg=nil$
+// EXPECT detail stderr=^  G1: status=\d\(.*\) lockedm=nil$
+// EXPECT off exit=0 absent=SCHED
+// EXPECT period exit=0 env:GORTDEBUG=gcperiod=20,gctrace=1 stderr=^gc 3 @
+// EXPECT no-period exit=0 env:GORTGC=off env:GORTDEBUG=gcperiod=20,gctrace=1 absent=^gc \d
+// EXPECT follows exit=0
+// EXPECT fixed-by-call exit=0
+// EXPECT fixed-by-environment exit=0 env:GORTMAXPROCS=2
+// EXPECT fixed-by-debug exit=0 env:GORTDEBUG=updatemaxprocs=0
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <gort.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "failed: %s\n", what);
+    exit(1);
+}
+
+static void wait_ms(int64_t ms)
+{
+    gort_sleep(ms * GORT_MS);
+}
+
+// ---- collections ----------------------------------------------------------------------------------
+
+static uint64_t collections(void)
+{
+    gort_stats s;
+    gort_read_stats(&s);
+    return s.num_gc;
+}
+
+static void case_period(void)
+{
+    while (collections() < 4) // the case's time limit is the other end
+        wait_ms(10);
+}
+
+// ---- Ps -------------------------------------------------------------------------------------------
+
+static cpu_set_t all, first;
+
+static bool read_masks(void)
+{
+    if (sched_getaffinity(getpid(), sizeof all, &all) != 0) fail("sched_getaffinity");
+    CPU_ZERO(&first);
+    for (int i = 0; CPU_COUNT(&first) == 0; i++)
+        if (CPU_ISSET(i, &all)) CPU_SET(i, &first);
+    return CPU_COUNT(&all) > 1;
+}
+
+static void set_mask(const cpu_set_t *mask)
+{
+    if (sched_setaffinity(getpid(), sizeof *mask, mask) != 0) fail("sched_setaffinity");
+}
+
+static void case_follows(void)
+{
+    int before = gort_max_procs(0);
+    if (!read_masks() || before == 1) return; // one CPU: there is nothing to follow
+    for (int i = 0; i < 2; i++) {
+        set_mask(&first);
+        while (gort_max_procs(0) != 1)
+            wait_ms(10);
+        set_mask(&all);
+        while (gort_max_procs(0) != before)
+            wait_ms(10);
+    }
+}
+
+// Three looks of the monitor.
+static void stays(int n)
+{
+    if (!read_masks()) return;
+    set_mask(&first);
+    for (int i = 0; i < 300; i++) {
+        if (gort_max_procs(0) != n) fail("the number of Ps has changed");
+        wait_ms(10);
+    }
+}
+
+static int main_goroutine(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "period") == 0)
+        case_period();
+    else if (strcmp(name, "no-period") == 0)
+        wait_ms(300);
+    else if (strcmp(name, "follows") == 0)
+        case_follows();
+    else if (strncmp(name, "fixed", 5) == 0) {
+        if (strcmp(name, "fixed-by-call") == 0) gort_max_procs(3);
+        stays(gort_max_procs(0));
+    } else
+        wait_ms(500);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return gort_run(main_goroutine, argc, argv);
+}
