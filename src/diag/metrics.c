@@ -54,7 +54,7 @@ struct snapshot {
     /* The scheduler. */
     uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
     uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled;
-    uint64_t outer_searched, retakes;
+    uint64_t outer_searched, retakes, dozes, dozes_ended;
     uint64_t waiters_bytes, waiters_trimmed;
     uint64_t stops[STOP_REASONS];
     uint64_t yields, migrations, map_failures, thread_failures;
@@ -129,6 +129,7 @@ static void read_sched(struct snapshot *s)
     for (int r = 0; r < STOP_REASONS; r++)
         s->stops[r] = world_stop_count((enum stop_reason)r);
     s->retakes = sched_retakes();
+    s->dozes = sched_dozes(&s->dozes_ended);
     s->waiters_bytes = sudogs_bytes();
     s->waiters_trimmed = sudogs_trimmed();
     s->yields = atomic_load_relaxed(&sched_debug_yields);
@@ -425,6 +426,10 @@ struct source {
       "Goroutines moved by GORTDEBUG=migrate.")                                                    \
     X("/gort/sched/debug/yields", "events", COUNTER, AS_COUNT, false, yields,                      \
       "Yields of GORTDEBUG=randyield.")                                                            \
+    X("/gort/sched/dozes/ended", "events", COUNTER, AS_COUNT, false, dozes_ended,                  \
+      "Dozes that ended early because there was work.")                                            \
+    X("/gort/sched/dozes", "events", COUNTER, AS_COUNT, false, dozes,                              \
+      "Times a thread that looked for work left another P's next goroutine to it, and dozed.")     \
     X("/gort/sched/restartable-ranges", "ranges", GAUGE, AS_COUNT, false, ranges,                  \
       "Restartable ranges registered by programs and libraries.")                                  \
     X("/gort/sched/retakes", "events", COUNTER, AS_COUNT, false, retakes,                          \

@@ -233,7 +233,12 @@ void m_wake_for_work(void)
 {
     if (sched.nprocs == 1 && m_self()->p != NULL) return; /* the only P is running: us */
     atomic_fence_seq();
-    if (atomic_load_relaxed(&sched.nidle_p) == 0) return; /* ordered by the fence */
+    /* Ordered by the fence.  A dozer has a P, and counts as spinning. */
+    if (unlikely(atomic_load_relaxed(&sched.dozing) % 2 != 0)) {
+        dozer_wake_slow();
+        return;
+    }
+    if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
     uint32_t none = 0;
     if (atomic_load_relaxed(&sched.nspinning) != 0 || !atomic_cas_seq(&sched.nspinning, &none, 1))
         return;

@@ -348,9 +348,9 @@ void sched_maybe_yield_slow(void)
     g_yield();
 }
 
-/* ---- looking for work ------------------------------------------------------------------------ */
+/* ---- looking for work: find_far is in steal.c ------------------------------------------------- */
 
-static void run_timers(struct p *p, int64_t now)
+void run_timers(struct p *p, int64_t now)
 {
     if (!timer_is_due(p, now)) return;
     struct ready_list ready = { NULL, NULL, 0 };
@@ -396,61 +396,6 @@ static struct g *find_near(struct m *m)
         g = runq_get(p);
     }
     return g;
-}
-
-static uint32_t gcd(uint32_t a, uint32_t b)
-{
-    while (b != 0) {
-        uint32_t t = a % b;
-        a = b;
-        b = t;
-    }
-    return a;
-}
-
-/* Four rounds over the other Ps, each in a random order (a start and a step coprime to their
- * number); the last one also takes their next slots and fires their timers. */
-static struct g *steal_round(struct m *m, bool last)
-{
-    struct p *p = m->p;
-    uint32_t n = (uint32_t)sched.nprocs, i = random_below(&p->random, n);
-    uint32_t step = 1 + random_below(&p->random, n);
-    while (gcd(step, n) != 1)
-        step++;
-    for (uint32_t k = 0; k < n; k++, i = (i + step) % n) {
-        struct p *victim = sched.all_p[i];
-        if (victim == p) continue;
-        if (last && timer_first(victim) != 0) {
-            run_timers(victim, os_now());
-            struct g *g = runq_get(p);
-            if (g != NULL) return g;
-        }
-        p->steal_tries++;
-        struct g *g = NULL;
-        if (runq_steal(victim, p, last, &g) != 0) {
-            p->steals++;
-            return g;
-        }
-    }
-    return NULL;
-}
-
-static struct g *find_far(struct m *m)
-{
-    if (sched.nprocs == 1) return NULL;
-    if (!m->spinning) {
-        /* At most half of the busy Ps look around: the rest would only burn CPU. */
-        uint32_t busy = (uint32_t)sched.nprocs - atomic_load_relaxed(&sched.nidle_p);
-        if (2 * atomic_load_relaxed(&sched.nspinning) >= busy) return NULL;
-        m->spinning = true;
-        atomic_fetch_add_seq(&sched.nspinning, 1);
-    }
-    for (int round = 0; round < 4; round++) {
-        struct g *g = steal_round(m, round == 3);
-        if (g != NULL) return g;
-        if (world_wants_stop()) return NULL;
-    }
-    return NULL;
 }
 
 /* After the decrement of nspinning: Note [Work and sleepers], step 3 of who stops looking. */
@@ -559,6 +504,8 @@ static struct g *find_runnable(struct m *m)
         if (m->p != NULL) {
             struct g *g = find_near(m);
             if (g == NULL) g = find_far(m);
+            if (m->p == NULL) continue; /* a stop took it while find_far dozed */
+            if (g == NULL && m->keeps_looking) continue;
             if (g == NULL && mark_is_wanted())
                 g = found_marker(sched_hooks.find_idle_mark_work(m->p));
             if (g != NULL) {

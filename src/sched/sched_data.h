@@ -170,6 +170,8 @@ struct m {
     struct m *all_next;            /* list of all Ms; constant once published */
     struct m *idle_next;           /* SCHED */
     bool spinning;                 /* counted in sched.nspinning; own */
+    bool keeps_looking;            /* find_far wants to be called again; own */
+    int32_t doze_ns;               /* how long it dozes next, 0: it did not lately; own */
     bool attached;                 /* a foreign thread: releases its P at the end of each call */
     bool dead;                     /* detached: the record waits for reuse; SCHED */
     uint64_t retake_run;   /* atomic; the monitor asks for the P if its gs_run is still this */

@@ -46,6 +46,7 @@ struct sched {
     uint32_t nidle_m;                 /* SCHED */
     uint32_t nidle_p;                 /* atomic; written under SCHED: Note [Work and sleepers] */
     uint32_t nspinning cache_aligned; /* atomic; Ms that look for work */
+    uint32_t dozing; /* futex, atomic; odd: somebody dozes, and an increment wakes it.  steal.c */
 
     uint32_t nm cache_aligned; /* SCHED; threads ever made and not detached */
     uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
@@ -69,6 +70,7 @@ struct sched {
     uint32_t monitor_idle; /* atomic; 1: it sleeps long because all Ps were idle */
     uint32_t ncomputing;   /* atomic; threads that run a goroutine whose P was taken */
     uint64_t retakes, retakes_refused; /* atomic; counters */
+    uint64_t dozes, dozes_ended;       /* atomic; counters: steal.c */
 
     int64_t clock; /* atomic; os_now a moment ago: Note [The coarse clock] in monitor.c */
 
@@ -135,8 +137,14 @@ void thread_state_begin(const struct g *g);
 void sched_find_errno(void);
 void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
 void global_put(struct g *g);
-int64_t earliest_timer(void);            /* of all Ps; 0: none */
-void ready_inject(struct ready_list *l); /* makes all runnable; with or without a P */
+int64_t earliest_timer(void);              /* of all Ps; 0: none */
+void ready_inject(struct ready_list *l);   /* makes all runnable; with or without a P */
+void run_timers(struct p *p, int64_t now); /* those that are due, into the own queue */
+
+/* ---- steal.c -------------------------------------------------------------------------------- */
+/* A goroutine that waits for another P, or NULL.  The P may be gone then: a stop took it. */
+struct g *find_far(struct m *m);
+void dozer_wake_slow(void);
 
 /* ---- monitor.c ------------------------------------------------------------------------------ */
 void retake_in_handler(struct m *m);
