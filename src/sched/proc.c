@@ -106,13 +106,19 @@ void switch_finish(void)
     finish();
 }
 
+/* The owner passes through the system stack for more than its own queue. */
+static force_inline bool looks_around(const struct p *p)
+{
+    return p->gs_run % LOOK_AROUND == LOOK_AROUND - 1;
+}
+
 /* The next goroutine of this P if it may be switched to directly, else NULL: then m_loop decides. */
 static force_inline struct g *next_local(struct m *m)
 {
     struct p *p = m->p;
     if (unlikely(p == NULL || m->locked_g != NULL || world_wants_stop())) return NULL;
     if (unlikely(atomic_load_relaxed(&sched.exiting))) return NULL;
-    if (unlikely(p->gs_run % LOOK_AROUND == LOOK_AROUND - 1 || mark_is_wanted())) return NULL;
+    if (unlikely(looks_around(p) || mark_is_wanted())) return NULL;
     struct g *next = runq_get(p);
     if (next != NULL && unlikely(next->locked_m != NULL || g_is_grey(next))) {
         runq_put(p, next, true);
@@ -358,9 +364,14 @@ void run_timers(struct p *p, int64_t now)
     ready_inject_own(&ready);
 }
 
+/* What fires goes to the end of the queue.  When that is long already it is no later for waiting until
+ * the next look around; and a crowd that is due does not become a crowd of goroutines, each with its
+ * stack, faster than these end. */
 static void run_own_timers(struct m *m)
 {
-    if (timer_first(m->p) != 0) run_timers(m->p, os_now());
+    struct p *p = m->p;
+    if (timer_first(p) == 0) return;
+    if (looks_around(p) || runq_length(p) < runq_limit() / 4) run_timers(p, os_now());
 }
 
 static void poll_now(void)
@@ -382,7 +393,7 @@ static struct g *find_near(struct m *m)
 {
     struct p *p = m->p;
     run_own_timers(m);
-    if (p->gs_run % LOOK_AROUND == LOOK_AROUND - 1) {
+    if (looks_around(p)) {
         poll_now();
         struct g *g = global_get(p);
         if (g != NULL) return g;

@@ -15,6 +15,12 @@ static inline uint32_t runq_limit(void)
     return unlikely(sched_debug.tiny_runq) ? 4 : RUNQ_SIZE;
 }
 
+/* The owner's view; thieves may have taken some. */
+static inline uint32_t runq_length(const struct p *p)
+{
+    return p->runq_tail - atomic_load_relaxed(&p->runq_head);
+}
+
 static inline void ring_put(struct p *p, struct g *g)
 {
     for (;;) {
