@@ -22,7 +22,7 @@ GORT_BEGIN_DECLS
 GORT_API int gort_listen(const char *network, const char *address) GORT_NONNULL(1, 2);
 
 /* The next connection to fd, closed on exec; parks until there is one.  errno: ECANCELED when fd
- * was closed meanwhile, EMFILE and others as of accept4. */
+ * was closed meanwhile, ETIMEDOUT (gort_set_deadline), EMFILE and others as of accept4. */
 GORT_API int gort_accept(int fd);
 
 /* A connection to address, written as for gort_listen with a host; parks until it stands.
@@ -33,13 +33,20 @@ GORT_API int gort_dial(const char *network, const char *address, int64_t deadlin
     GORT_NONNULL(1, 2);
 
 /* Reads up to n bytes; parks until there is at least one, the end, or an error.  Returns how many,
- * 0 at the end.  errno: ECANCELED when fd was closed meanwhile, and others as of read. */
+ * 0 at the end.  errno: ECANCELED when fd was closed meanwhile, ETIMEDOUT (gort_set_deadline), and
+ * others as of read. */
 GORT_API ssize_t gort_read(int fd, void *buf, size_t n);
 
 /* Writes all n bytes, parking as often as it takes, and returns n; or fails, with an unknown part
  * written.  SIGPIPE is raised for 1 and 2 only, where they are pipes.  errno: EPIPE, ECONNRESET,
- * ECANCELED when fd was closed meanwhile, and others as of write. */
+ * ECANCELED when fd was closed meanwhile, ETIMEDOUT (gort_set_deadline), and others as of write. */
 GORT_API ssize_t gort_write(int fd, const void *buf, size_t n);
+
+/* When reading from fd, accepting included, and writing to it give up with ETIMEDOUT: times of
+ * gort_now, 0: never.  They hold for calls that wait already and for all that come, which fail at once when
+ * the time is over, until set anew.  A write may have written a part.  Returns 0.  errno: EBADF, ENOTSUP
+ * for files and the standard descriptors, which are not waited for.  Does not park for long. */
+GORT_API int gort_set_deadline(int fd, int64_t read_at, int64_t write_at);
 
 /* Closes fd; those that wait on it fail with ECANCELED.  Returns 0.  errno: EBADF.  Does not
  * park. */

@@ -63,6 +63,12 @@ static force_inline void arch_pause(void)
     __asm__ volatile("pause" ::: "memory");
 }
 
+/* A full barrier behind an atomic read-modify-write, which is one by itself on this machine. */
+static force_inline void arch_fence_after_rmw(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+
 static force_inline void arch_prefetch(const void *p)
 {
     __builtin_prefetch(p);

@@ -11,7 +11,7 @@
  * the edge of the urgent data is still to be handled, and thus one after the arm.  Only for TCP:
  * other sockets return less for other reasons (one datagram, passed descriptors).
  *
- * Not here yet: deadlines for reading and writing, resolving names.
+ * Not here yet: resolving names.
  *
  * Locking: none held over a wait but the descriptor's turn (net_fd.c).
  * Answers to: internal/poll/fd_unix.go, net/sock_posix.go.
@@ -53,6 +53,7 @@ static void note_drained(const struct net_op *op, ssize_t got, size_t wanted)
 
 static ssize_t read_polled(struct net_op *op, void *buf, size_t n)
 {
+    if (net_op_is_late(op)) return -ETIMEDOUT;
     if (op->fd_info->drained) {
         int error = net_op_wait(op, 0);
         if (error != 0) return -error;
@@ -91,6 +92,7 @@ ssize_t gort_read(int fd, void *buf, size_t n)
 static ssize_t write_polled(struct net_op *op, const char *buf, size_t n)
 {
     size_t done = 0;
+    if (net_op_is_late(op)) return -ETIMEDOUT;
     while (done < n) {
         netpoll_arm(op->fd, POLL_WRITE);
         ssize_t r = net_sys_write(op, buf + done, n - done);
@@ -174,7 +176,7 @@ static int accept_prepare(const struct net_op *op)
 static int accept_polled(struct net_op *op)
 {
     struct net_addr peer;
-    int error = accept_prepare(op);
+    int error = net_op_is_late(op) ? ETIMEDOUT : accept_prepare(op);
     while (error == 0) {
         netpoll_arm(op->fd, POLL_READ);
         int fd = net_sys_accept(op->fd, &peer);
@@ -263,6 +265,12 @@ int gort_dial(const char *network, const char *address, int64_t deadline)
     int error = net_addr_parse(&a, network, address, true);
     if (error != 0) return net_fail(error);
     return (int)answer(dial(g, &a, deadline));
+}
+
+int gort_set_deadline(int fd, int64_t read_at, int64_t write_at)
+{
+    int error = net_fd_set_deadline(lang_enter("gort_set_deadline"), fd, read_at, write_at);
+    return error != 0 ? net_fail(error) : 0;
 }
 
 /* ---- the rest ------------------------------------------------------------------------------- */

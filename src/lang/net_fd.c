@@ -17,6 +17,17 @@
  * goroutine waits in the poller for each direction, and a write of many bytes is not mixed with
  * another.
  *
+ * Note [Deadlines].  A wait lasts until the earlier of its own deadline and the descriptor's, which may
+ * change while it lasts.  Nobody looks for the goroutine that waits: a change is an edge like any other
+ * (netpoll_kick); who waits tries again, finds nothing, and waits anew, until the new deadline.  That
+ * is needed only while an operation is going on:
+ *      who sets: 1. deadline <- new                 who operates: 1. takes the turn
+ *                2. full barrier                                  2. full barrier
+ *                3. the turn is taken: an edge                    3. arms, tries, reads the deadline, waits
+ * Either the operation reads the new deadline, or the setter sees that the turn is taken; then the edge
+ * comes before an arm, and the read after that sees the new deadline too; or after it, and ends the wait.
+ * Those who wait for the turn look at the deadline when they have it.
+ *
  * A descriptor that gort has used is closed by gort_close_fd: after a plain close(2) the kind
  * remembered is that of the former file.  For sockets that mistake is noticed (ENOTSOCK).
  *
@@ -32,6 +43,7 @@
 
 #include "heap/persistent.h"
 #include "lang/net_sys.h"
+#include "os/os.h"
 #include "sched/blocks.h"
 #include "sched/sched.h"
 
@@ -96,6 +108,12 @@ static int find_kind(struct net_op *op)
     return error;
 }
 
+static void set_deadlines(struct net_fd *info, int64_t read_at, int64_t write_at)
+{
+    atomic_store_seq(&info->deadline[POLL_READ], read_at);
+    atomic_store_seq(&info->deadline[POLL_WRITE], write_at);
+}
+
 int net_fd_open(int fd, enum net_kind kind)
 {
     struct net_fd *info = info_of(fd);
@@ -103,6 +121,7 @@ int net_fd_open(int fd, enum net_kind kind)
     int error = netpoll_open(fd);
     if (error != 0) return error;
     info->drained = false;
+    set_deadlines(info, 0, 0);
     atomic_store_release(&info->kind, (uint8_t)kind); /* pairs with net_op_begin: drained */
     return 0;
 }
@@ -115,27 +134,46 @@ static bool is_current(const struct net_op *op)
     return atomic_load_acquire(&op->fd_info->generation) == op->generation;
 }
 
-int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode)
+/* Fills all of op but mode. */
+static force_inline int find_info(struct net_op *op, struct g *g, int fd)
 {
     if (fd < 0) return EBADF;
     struct net_fd *info = info_of(fd);
     if (info == NULL) return ENOMEM;
-    *op = (struct net_op){ .g = g, .fd_info = info, .fd = fd, .mode = mode };
+    *op = (struct net_op){ .g = g, .fd_info = info, .fd = fd };
     op->generation = atomic_load_acquire(&info->generation);
     op->kind = atomic_load_acquire(&info->kind);
-    if (op->kind == NET_UNKNOWN) {
-        int error = find_kind(op);
-        if (error != 0) return error;
-    }
-    mutex_lock(g, &info->turn[mode], WAIT_IO);
+    return op->kind == NET_UNKNOWN ? find_kind(op) : 0;
+}
+
+int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode)
+{
+    int error = find_info(op, g, fd);
+    if (error != 0) return error;
+    op->mode = mode;
+    mutex_lock(g, &op->fd_info->turn[mode], WAIT_IO);
+    arch_fence_after_rmw(); /* Note [Deadlines] */
     if (likely(is_current(op))) return 0;
     net_op_end(op);
     return ECANCELED;
 }
 
+static int64_t deadline_of(const struct net_op *op)
+{
+    return atomic_load_seq(&op->fd_info->deadline[op->mode]);
+}
+
+bool net_op_is_late(const struct net_op *op)
+{
+    int64_t at = deadline_of(op);
+    return unlikely(at != 0) && os_now() >= at;
+}
+
 int net_op_wait(struct net_op *op, int64_t deadline)
 {
-    int error = netpoll_wait(op->fd, op->mode, deadline);
+    int64_t at = deadline_of(op);
+    if (at == 0 || (deadline != 0 && deadline < at)) at = deadline;
+    int error = netpoll_wait(op->fd, op->mode, at);
     return is_current(op) ? error : ECANCELED;
 }
 
@@ -156,10 +194,36 @@ int net_fd_close(struct g *g, int fd)
     mutex_lock(g, &info->gate, WAIT_IO);
     atomic_store_relaxed(&info->kind, (uint8_t)NET_UNKNOWN);
     (void)atomic_fetch_add_acqrel(&info->generation, 1u); /* pairs with is_current */
+    set_deadlines(info, 0, 0);
     netpoll_close(fd);
     int error = -net_sys_close(fd);
     mutex_unlock(&info->gate);
     return error;
+}
+
+/* Under the gate, so that a deadline is not set for what the number means next. */
+static int set_deadlines_gated(struct net_op *op, int64_t read_at, int64_t write_at)
+{
+    struct net_fd *info = op->fd_info;
+    mutex_lock(op->g, &info->gate, WAIT_IO);
+    int error = is_current(op) ? 0 : ECANCELED;
+    if (error == 0) set_deadlines(info, read_at, write_at);
+    mutex_unlock(&info->gate);
+    return error;
+}
+
+/* Note [Deadlines]. */
+int net_fd_set_deadline(struct g *g, int fd, int64_t read_at, int64_t write_at)
+{
+    struct net_op op;
+    int error = find_info(&op, g, fd);
+    if (error == 0) error = op.kind == NET_BLOCKING ? ENOTSUP : 0;
+    if (error == 0) error = set_deadlines_gated(&op, read_at, write_at);
+    if (error != 0) return error;
+    atomic_fence_seq();
+    for (int mode = POLL_READ; mode <= POLL_WRITE; mode++)
+        if (mutex_is_locked(&op.fd_info->turn[mode])) netpoll_kick(fd, mode);
+    return 0;
 }
 
 /* What the program closed by close(2) is not told. */

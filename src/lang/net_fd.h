@@ -22,6 +22,7 @@ struct net_fd {
     uint32_t generation; /* rises with each gort_close_fd of the number; atomic */
     uint8_t kind;        /* enum net_kind; atomic; written under gate, or by who opens the number */
     bool drained;        /* the last read took all there was; the reader whose turn it is */
+    int64_t deadline[2]; /* by poll_mode, 0: none; atomic; written under gate: Note [Deadlines] */
     gort_mutex gate;     /* held while the kind is found out, and while the number is closed */
     gort_mutex turn[2];  /* by poll_mode: held during a whole operation */
 };
@@ -41,11 +42,16 @@ int net_fd_open(int fd, enum net_kind kind);
 /* Begins an operation on fd: finds out its kind and waits for its turn.  0; errno: nothing is to be
  * ended. */
 int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode);
-/* Parks until fd may be ready.  0; ECANCELED: closed meanwhile; other errno. */
+/* The descriptor's deadline has passed already: then nothing is tried. */
+bool net_op_is_late(const struct net_op *op);
+/* Parks until fd may be ready.  0; ECANCELED: closed meanwhile; ETIMEDOUT: the descriptor's deadline or
+ * this one (0: none) passed; other errno. */
 int net_op_wait(struct net_op *op, int64_t deadline);
 void net_op_end(struct net_op *op);
 /* The descriptor turned out to be of another kind than remembered: finds it out anew.  0 or errno. */
 int net_op_reconsider(struct net_op *op);
+/* Deadlines of what waits and will wait on fd, 0: none.  0 or errno. */
+int net_fd_set_deadline(struct g *g, int fd, int64_t read_at, int64_t write_at);
 /* Closes it: waiters fail with ECANCELED.  0 or errno, of which only EBADF means that it was not
  * open. */
 int net_fd_close(struct g *g, int fd);

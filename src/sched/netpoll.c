@@ -38,6 +38,7 @@
  *  (2) E finds IDLE: the word becomes READY; netpoll_wait sees that, or its compare-and-swap fails.
  *  (3) E finds g: it takes and readies it.
  *  (4) E finds READY: it stays, as in (2), because nobody arms between K and netpoll_wait.
+ *  netpoll_kick is an E that belongs to no A: whatever its caller changed before is seen by who waits.
  *  (5) An edge from before K may be handled late and wake a goroutine for nothing: it gets EAGAIN
  *      and waits again.  Readiness is a hint; losing it is the only mistake.
  *
@@ -419,9 +420,9 @@ void netpoll_arm(int fd, enum poll_mode mode)
 {
     struct poll_desc *d = desc_find(fd);
     if (d == NULL) return;
-    /* Relaxed: Note [No edge is lost], (1), rests on the kernel's lock. */
+    /* Relaxed: Note [No edge is lost], (1), rests on the kernel's lock.  Acquire: netpoll_kick. */
     uintptr_t was = atomic_load_relaxed(&d->word[mode]);
-    if (was == POLL_READY) (void)atomic_cas_relaxed(&d->word[mode], &was, (uintptr_t)POLL_IDLE);
+    if (was == POLL_READY) (void)atomic_cas_acquire(&d->word[mode], &was, (uintptr_t)POLL_IDLE);
 }
 
 /* The deadline: Note [One winner]. */
@@ -482,6 +483,17 @@ int netpoll_wait(int fd, enum poll_mode mode, int64_t deadline)
     if (result == 0) result = wait_parked(d, mode, deadline);
     p_unpin();
     return result;
+}
+
+void netpoll_kick(int fd, enum poll_mode mode)
+{
+    struct poll_desc *d = desc_find(fd);
+    if (!desc_is_open(d)) return;
+    struct ready_list ready = { NULL, NULL, 0 };
+    crit_enter();
+    word_set_ready(&d->word[mode], &ready); /* releases what the caller changed */
+    ready_inject(&ready);
+    crit_exit();
 }
 
 bool netpoll_hup(int fd)

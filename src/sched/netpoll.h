@@ -25,6 +25,8 @@ void netpoll_arm(int fd, enum poll_mode mode);
  * last netpoll_arm is not lost: the call returns at once.  0; ECANCELED: closed meanwhile; ETIMEDOUT; EBUSY: another goroutine
  * waits for the same direction.  Not in a section. */
 int netpoll_wait(int fd, enum poll_mode mode, int64_t deadline);
+/* As if there had been an edge: who waits, or is about to, looks again. */
+void netpoll_kick(int fd, enum poll_mode mode);
 /* Stops watching and wakes all waiters with ECANCELED.  The caller closes fd afterwards. */
 void netpoll_close(int fd);
 /* A hang-up or error was latched: a short read must be followed by another to see the end. */

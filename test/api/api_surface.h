@@ -574,6 +574,15 @@ static void echo_once(void *arg)
     gort_sema_release(&shared.sema);
 }
 
+static void check_deadline(int fd) // a listening one
+{
+    CHECK_EQ(gort_set_deadline(fd, gort_now() + GORT_MS, 0), 0);
+    errno = 0;
+    CHECK_EQ(gort_accept(fd), -1);
+    CHECK_EQ(errno, ETIMEDOUT);
+    CHECK_EQ(gort_set_deadline(fd, 0, 0), 0);
+}
+
 TEST(network)
 {
     int listener = gort_listen("tcp", "127.0.0.1:0");
@@ -592,6 +601,7 @@ TEST(network)
         got += (size_t)n;
     }
     CHECK_EQ(memcmp(buf, "hello", 5), 0);
+    check_deadline(listener);
     CHECK_EQ(gort_close_fd(fd), 0);
     gort_sema_acquire(&shared.sema);
     CHECK_EQ(gort_close_fd(listener), 0);
