@@ -187,6 +187,19 @@ static void waiters_are_served_in_order(void)
     gort_keep_alive(t);
 }
 
+// The time has come, and nobody has looked yet: it is the waiter's all the same.
+static void who_waits_comes_first(void)
+{
+    times c = gort_after(GORT_MS / 2);
+    struct sharers s = { c, 0 };
+    gort_go(take_one, &s);
+    settle();
+    for (int64_t until = gort_now() + GORT_MS; gort_now() < until;)
+        ;
+    CHECK(is_empty(c));
+    WAIT_FOR(LOAD(&s.got) == 1);
+}
+
 // ---- stopping -----------------------------------------------------------------------------------
 
 static void count_call(void *arg)
@@ -642,26 +655,48 @@ static void set_to_the_past(void)
 
 #define PROCS_0(name) CASE(name, 0)
 static const struct conform_case cases[] = {
-    PROCS_0(after_is_not_early),           PROCS_0(after_nothing_is_now),
-    PROCS_0(after_ages_is_never),          PROCS_0(a_value_comes_once),
-    PROCS_0(a_try_finds_what_has_come),    PROCS_0(a_try_before_leaves_out_alone),
-    CASE(only_the_clock_sends, 2),         CASE(a_channel_seems_unbuffered, 1),
-    PROCS_0(many_in_one_select),           PROCS_0(a_ticker_serves_all_who_wait),
-    PROCS_0(a_timer_serves_one_at_a_time), CASE(waiters_are_served_in_order, 1),
-    PROCS_0(stopped_before_it_fires),      PROCS_0(stopped_after_it_fired),
-    PROCS_0(no_stale_value_after_stop),    PROCS_0(no_stale_value_after_reset),
-    PROCS_0(a_stopped_one_never_comes),    PROCS_0(stopping_under_a_waiter),
-    PROCS_0(earlier_under_a_waiter),       PROCS_0(later_under_a_waiter),
-    PROCS_0(functions_set_functions),      PROCS_0(functions_may_block),
-    PROCS_0(functions_may_exit_and_defer), PROCS_0(a_function_set_anew),
-    CASE(a_function_has_no_channel, 1),    PROCS_0(functions_behind_one_that_waits_long),
-    PROCS_0(ticks_come_at_their_times),    PROCS_0(missed_ticks_are_left_out),
-    PROCS_0(a_stopped_ticker_is_silent),   PROCS_0(a_ticker_set_anew),
-    CASE(a_period_is_above_zero, 2),       CASE(a_period_of_ages, 2),
-    PROCS_0(the_shortest_period),          PROCS_0(a_timeout_of_a_select),
-    PROCS_0(a_timeout_that_is_not_needed), PROCS_0(one_timer_twice_in_a_select),
-    PROCS_0(a_ready_timer_among_others),   PROCS_0(a_try_select),
-    PROCS_0(stopping_beside_firing),       PROCS_0(many_set_one_anew),
-    PROCS_0(many_wait_for_one_ticker),     PROCS_0(set_to_the_past),
+    PROCS_0(after_is_not_early),
+    PROCS_0(after_nothing_is_now),
+    PROCS_0(after_ages_is_never),
+    PROCS_0(a_value_comes_once),
+    PROCS_0(a_try_finds_what_has_come),
+    PROCS_0(a_try_before_leaves_out_alone),
+    CASE(only_the_clock_sends, 2),
+    CASE(a_channel_seems_unbuffered, 1),
+    PROCS_0(many_in_one_select),
+    PROCS_0(a_ticker_serves_all_who_wait),
+    PROCS_0(a_timer_serves_one_at_a_time),
+    CASE(waiters_are_served_in_order, 1),
+    CASE(who_waits_comes_first, 1),
+    PROCS_0(stopped_before_it_fires),
+    PROCS_0(stopped_after_it_fired),
+    PROCS_0(no_stale_value_after_stop),
+    PROCS_0(no_stale_value_after_reset),
+    PROCS_0(a_stopped_one_never_comes),
+    PROCS_0(stopping_under_a_waiter),
+    PROCS_0(earlier_under_a_waiter),
+    PROCS_0(later_under_a_waiter),
+    PROCS_0(functions_set_functions),
+    PROCS_0(functions_may_block),
+    PROCS_0(functions_may_exit_and_defer),
+    PROCS_0(a_function_set_anew),
+    CASE(a_function_has_no_channel, 1),
+    PROCS_0(functions_behind_one_that_waits_long),
+    PROCS_0(ticks_come_at_their_times),
+    PROCS_0(missed_ticks_are_left_out),
+    PROCS_0(a_stopped_ticker_is_silent),
+    PROCS_0(a_ticker_set_anew),
+    CASE(a_period_is_above_zero, 2),
+    CASE(a_period_of_ages, 2),
+    PROCS_0(the_shortest_period),
+    PROCS_0(a_timeout_of_a_select),
+    PROCS_0(a_timeout_that_is_not_needed),
+    PROCS_0(one_timer_twice_in_a_select),
+    PROCS_0(a_ready_timer_among_others),
+    PROCS_0(a_try_select),
+    PROCS_0(stopping_beside_firing),
+    PROCS_0(many_set_one_anew),
+    PROCS_0(many_wait_for_one_ticker),
+    PROCS_0(set_to_the_past),
 };
 CONFORM_MAIN(cases)

@@ -150,6 +150,103 @@ TEST(each_setting_gives_one_value)
     CHECK_GT(received, 0);
 }
 
+// ---- a crowd is stopped while it fires --------------------------------------------------------------
+
+enum { CROWD = 64 };
+
+struct one {
+    gort_timer *t;
+    uint32_t got; // atomic
+};
+static struct one crowd[CROWD];
+static gort_chan(int) leave;
+
+static void take_it(void *arg)
+{
+    struct one *o = *(struct one **)arg;
+    gort_case cases[] = { gort_on_recv(gort_timer_channel(o->t), NULL), gort_on_recv(leave, NULL) };
+    STORE(&o->got, gort_select(cases, 2) == 0);
+    gort_waitgroup_done(&wg);
+}
+
+static void set_crowd(int64_t at)
+{
+    gort_set((void **)(uintptr_t)&leave, (void *)(uintptr_t)gort_chan_make(int, 0));
+    gort_waitgroup_add(&wg, CROWD);
+    for (int i = 0; i < CROWD; i++) {
+        struct one *o = &crowd[i];
+        gort_set(&o->t, gort_timer_make(at - gort_now()));
+        gort_go_copy(take_it, &o, sizeof o);
+    }
+}
+
+// All are due at one moment, and at that moment they are stopped, the last first: what was still to
+// come does not come.
+TEST(a_crowd_is_stopped_while_it_fires)
+{
+    for (int64_t round = 0; round < test_count(150); round++) {
+        bool stopped[CROWD];
+        int64_t at = gort_now() + 2 * GORT_MS;
+        set_crowd(at);
+        gort_sleep(GORT_MS);
+        while (gort_now() < at + round % 20 * GORT_US)
+            ;
+        for (int i = CROWD; i-- > 0;)
+            stopped[i] = gort_timer_stop(crowd[i].t);
+        gort_sleep(GORT_MS / 2);
+        gort_close(leave);
+        gort_waitgroup_wait(&wg);
+        for (int i = 0; i < CROWD; i++)
+            CHECK_EQ(LOAD(&crowd[i].got), !stopped[i]);
+    }
+}
+
+// ---- arguments that only the timer has, while marking ---------------------------------------------
+
+static uint32_t end_collecting; // atomic
+
+static void collect(void *arg)
+{
+    (void)arg;
+    while (!LOAD(&end_collecting)) {
+        gort_gc();
+        for (int i = 0; i < 1000; i++) // what was freed is used again
+            (void)counted_new();
+    }
+    gort_waitgroup_done(&wg);
+}
+
+static void hold(void *arg)
+{
+    counted *c = arg;
+    CHECK_EQ(ADD(&c->calls, 1), 1);
+    gort_sleep(5 * GORT_MS);
+    CHECK_EQ(LOAD(&c->calls), 1);
+    CHECK_PTR_EQ(c->self, c);
+    ADD(&total_calls, 1);
+}
+
+static void set_and_forget(void *arg)
+{
+    uint64_t seed = (uint64_t)(uintptr_t)arg;
+    for (int64_t i = 0; i < test_count(1000); i++) {
+        gort_timer_func((int64_t)(test_random(&seed) % 20000) * GORT_US / 10, hold, counted_new());
+        if (i % 10 == 0) gort_sleep(100 * GORT_US);
+    }
+    gort_waitgroup_done(&wg);
+}
+
+TEST(arguments_while_marking)
+{
+    total_calls = 0;
+    end_collecting = 0;
+    start(4, set_and_forget);
+    start(1, collect);
+    WAIT_FOR(LOAD(&total_calls) == 4 * test_count(1000));
+    STORE(&end_collecting, 1u);
+    gort_waitgroup_wait(&wg);
+}
+
 // ---- the number of Ps changes ---------------------------------------------------------------------
 
 TEST(processors_come_and_go)
@@ -221,6 +318,8 @@ static int run(int argc, char **argv)
     RUN(each_setting_ends_once);
     RUN(many_have_one_timer);
     RUN(each_setting_gives_one_value);
+    RUN(a_crowd_is_stopped_while_it_fires);
+    RUN(arguments_while_marking);
     RUN(processors_come_and_go);
     RUN(a_function_among_computing_ones);
     RUN(a_million);
