@@ -76,6 +76,45 @@ TEST(each_setting_ends_once)
     CHECK_GT(total_stops, 0);
 }
 
+// ---- one timer, two who set it at the same time ---------------------------------------------------
+
+enum { PAIRS = 2000 };
+static gort_timer *pair_timer[PAIRS];
+static uint32_t arrived[PAIRS]; // atomic
+
+static void reset_together(void *arg)
+{
+    int64_t at = *(int64_t *)arg;
+    for (int i = 0; i < PAIRS; i++) {
+        ADD(&arrived[i], 1);
+        for (int n = 0; LOAD(&arrived[i]) < 2; n++)
+            if (n % 256 == 255) gort_yield();
+        gort_timer_reset(pair_timer[i], at - gort_now());
+    }
+    gort_waitgroup_done(&wg);
+}
+
+// Neither leaves a setting behind that stopping does not end.
+TEST(two_set_one_timer)
+{
+    int64_t at = gort_now() + 200 * GORT_MS;
+    total_calls = 0;
+    for (int i = 0; i < PAIRS; i++) {
+        arrived[i] = 0;
+        gort_set(&pair_timer[i], gort_timer_func(1000 * GORT_S, count, counted_new()));
+        CHECK(gort_timer_stop(pair_timer[i]));
+    }
+    gort_waitgroup_add(&wg, 2);
+    gort_go_copy(reset_together, &at, sizeof at);
+    gort_go_copy(reset_together, &at, sizeof at);
+    gort_waitgroup_wait(&wg);
+    for (int i = 0; i < PAIRS; i++)
+        gort_timer_stop(pair_timer[i]);
+    if (gort_now() >= at) return; // too slow to tell
+    gort_sleep(at + 10 * GORT_MS - gort_now());
+    CHECK_EQ(LOAD(&total_calls), 0);
+}
+
 // ---- one timer, many who stop it and set it anew --------------------------------------------------
 
 static gort_timer *shared;
@@ -287,7 +326,7 @@ static void end_computing(void *arg)
 TEST(a_function_among_computing_ones)
 {
     quit = 0;
-    int n = gort_max_procs(0) + 1;
+    int n = gort_max_procs(0); // nobody waits for a P but the timer
     gort_timer_func(20 * GORT_MS, end_computing, NULL);
     gort_waitgroup_add(&wg, n);
     for (int i = 0; i < n; i++)
@@ -316,6 +355,7 @@ static int run(int argc, char **argv)
 {
     (void)argc, (void)argv;
     RUN(each_setting_ends_once);
+    RUN(two_set_one_timer);
     RUN(many_have_one_timer);
     RUN(each_setting_gives_one_value);
     RUN(a_crowd_is_stopped_while_it_fires);
