@@ -78,7 +78,7 @@ GORT_API void gort_blocking(void (*fn)(void *arg), void *arg) GORT_NONNULL(1);
 /* Makes the calling thread, which the runtime did not create, a goroutine, so that it may make gort
  * calls and hold collected pointers on its stack.  May wait for a processor.  Returns 0; or -1 with
  * errno: EPERM when the runtime is not running, EALREADY when the thread runs a goroutine already,
- * ENOMEM.  A thread that exits attached is detached. */
+ * ENOMEM.  A thread that exits attached is detached, after what it deferred has run. */
 GORT_API int gort_thread_attach(void);
 /* Undoes gort_thread_attach.  On a thread that is not attached: fatal. */
 GORT_API void gort_thread_detach(void);

@@ -33,6 +33,16 @@ GORT_API void gort_read_machine(gort_machine *out) GORT_NONNULL(1);
  * the process with 2. */
 GORT_API int gort_goroutines_write(int fd);
 
+/* Finds goroutines that can never run again: what they wait for (channels, or mutexes and the like, in
+ * collected memory) can be reached only by goroutines in the same state.  Writes each of them to a
+ * descriptor, in the form of gort_goroutines_write; fd negative: nowhere.  Returns how many there are.
+ * One that is counted can not wake up; one that some stale word seems to reach is not counted.  -1 with
+ * errno: EBUSY while there are threads that gort does not know, since they may hold anything; ENOTSUP
+ * where the memory of the process can not be looked through, as under AddressSanitizer; ENOMEM; what
+ * gort_write says.  Waits for a collection that runs; stops the world while all memory is looked
+ * through; parks the goroutine while the descriptor takes no more. */
+GORT_API int gort_goroutines_leaked(int fd);
+
 GORT_END_DECLS
 
 #endif

@@ -26,4 +26,7 @@ void gctrace_print(const struct gc_cycle_record *r, double share);
 /* Prints how the heap was swept after the cycle before r. */
 void sweeptrace_print(const struct gc_cycle_record *r);
 
+/* GORTDEBUG=goleaks: by whoever holds the cycle's semaphore. */
+void goleaks_after_cycle(void);
+
 #endif

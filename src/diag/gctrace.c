@@ -122,6 +122,7 @@ static void on_cycle(const struct gc_cycle_record *r)
     if (env.gctrace) gctrace_print(r, share_of_cpu(cpu, r));
     if (env.gctrace || env.gcpacertrace) limiter_print(r);
     if (env.sweeptrace) sweeptrace_print(r);
+    if (env.goleaks) goleaks_after_cycle();
 }
 
 __attribute__((__constructor__)) static void listener_install(void)

@@ -62,6 +62,7 @@ static struct {
     uintptr_t *queue; /* objects reached, in order */
     size_t head, tail, room;
     uint64_t missed;               /* in the present pass */
+    void (*other)(uintptr_t word); /* hears of words that are in no object; NULL: nobody */
     uintptr_t shown[MISSES_SHOWN]; /* complements: this memory is a root itself */
 } recheck;                         /* the stopper's */
 
@@ -90,7 +91,10 @@ static void see(uintptr_t word, uintptr_t at, struct place where)
     struct span *s;
     uint32_t i;
     uintptr_t obj;
-    if (!span_find_object(word, &s, &i, &obj) || !span_is_slot_allocated(s, i)) return;
+    if (!span_find_object(word, &s, &i, &obj) || !span_is_slot_allocated(s, i)) {
+        if (unlikely(recheck.other != NULL)) recheck.other(word);
+        return;
+    }
     uintptr_t *from = from_of(obj);
     if (*from != 0) return;
     *from = at | where.kind;
@@ -247,6 +251,8 @@ static void see_g_record(struct g *g)
     see_field(&g->arg);
     see_field(&g->wake_param);
     see_field(&g->defers);
+    see_field(&g->context);
+    see_field(&g->locals);
     for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link) {
         see_field(&s->elem);
         see_field(&s->object);
@@ -268,7 +274,6 @@ static void see_roots(void)
     special_each(see_special, NULL);
     specials_each_root(emit_as, &specials);
     roots_each_record(emit_as, &records);
-    each_g(see_g_record);
 }
 
 /* ---- stacks ------------------------------------------------------------------------------------------ */
@@ -415,6 +420,7 @@ void checkmark_run_stw(uint64_t cycle)
     begin();
     recheck.missed = 0;
     see_roots();
+    each_g(see_g_record);
     drain();
     if (recheck.missed != 0) report_misses(cycle);
     each_g(see_stack);
@@ -423,4 +429,53 @@ void checkmark_run_stw(uint64_t cycle)
     atomic_fetch_add_relaxed(&gc_debug_counts.stack_only, recheck.missed);
     end();
     if (checkmark_observer != NULL) checkmark_observer(false);
+}
+
+/* ---- for others: what can be reached from some roots ----------------------------------------------------- */
+
+void reach_begin_stw(void (*other)(uintptr_t word))
+{
+    assert_that(world_is_stopped());
+    for (int i = 0; i < p_count(); i++)
+        mcache_publish(p_at(i)->mcache);
+    begin();
+    recheck.missed = 0;
+    recheck.other = other;
+    see_roots();
+}
+
+void reach_word(uintptr_t word)
+{
+    see(word, WORD_SIZE, in_object);
+}
+
+void reach_words(uintptr_t lo, uintptr_t hi)
+{
+    see_words(lo, hi, in_object);
+}
+
+void reach_goroutine(struct g *g)
+{
+    see_g_record(g);
+    see_stack(g);
+}
+
+void reach_all(void)
+{
+    drain();
+}
+
+enum reach reach_object(uintptr_t address)
+{
+    struct span *s;
+    uint32_t i;
+    uintptr_t obj;
+    if (!span_find_object(address, &s, &i, &obj)) return REACH_NO_OBJECT;
+    return *from_of(obj) != 0 ? REACH_REACHED : REACH_NOT;
+}
+
+void reach_end(void)
+{
+    recheck.other = NULL;
+    end();
 }

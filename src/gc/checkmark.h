@@ -12,6 +12,19 @@
  * World stopped, inside roots_hold_loader, marking complete, nothing swept; raw. */
 void checkmark_run_stw(uint64_t cycle);
 
+/* The same search for another purpose (stuck.c): what can be reached from roots other than goroutines, and from
+ * what the caller adds.  Everything from begin to end in one stop, inside roots_hold_loader, while no
+ * cycle marks.  other: hears of each word that is in no object. */
+struct g;
+void reach_begin_stw(void (*other)(uintptr_t word));
+void reach_word(uintptr_t word);
+void reach_words(uintptr_t lo, uintptr_t hi);
+void reach_goroutine(struct g *g); /* its record and stack */
+void reach_all(void);              /* what is reached from what was reached */
+enum reach { REACH_NO_OBJECT, REACH_NOT, REACH_REACHED };
+enum reach reach_object(uintptr_t address); /* of the object that it lies in */
+void reach_end(void);
+
 /* Test: called before the comparison (true) and after it.  NULL: nobody. */
 extern void (*checkmark_observer)(bool before);
 

@@ -203,6 +203,12 @@ void gort_thread_detach(void)
     m_detach();
 }
 
+void go_thread_exits(struct g *g)
+{
+    if (g->tries != NULL) throw_msg("an attached thread exits inside gort_try or a deferred call");
+    defer_run_all(g);
+}
+
 /* ---- time ----------------------------------------------------------------------------------- */
 
 int64_t gort_now(void)

@@ -17,4 +17,8 @@ struct ready_list;
 void go_start_listed(struct ready_list *ready, void (*fn)(void *), void *arg, bool is_system,
                      uintptr_t pc);
 
+/* sched_hooks.thread_exits: what the thread deferred runs. */
+struct g;
+void go_thread_exits(struct g *g);
+
 #endif

@@ -35,6 +35,12 @@ void os_mem_unmap(void *addr, size_t size);
 /* Bytes mapped or reserved by these calls and not unmapped, in whole pages.  A counter of its own:
  * whoever maps meanwhile may or may not be in it. */
 uint64_t os_mem_mapped(void);
+/* The lowest of these mappings that ends above `at`: [*lo, *hi).  false: there is none. */
+bool os_mem_next_own(uintptr_t at, uintptr_t *lo, uintptr_t *hi);
+bool os_mem_knows_own(void); /* false: there are too many to know them all */
+/* Calls fn for all other private memory of the process that can be written and has been touched: data,
+ * stacks of threads, malloc's.  In whole pages, in order.  false: not all could be looked at. */
+bool os_mem_each_other(void (*fn)(uintptr_t lo, uintptr_t hi, void *arg), void *arg);
 /* Advice; failure is ignored. */
 void os_mem_hugepage(void *addr, size_t size);
 void os_mem_nohugepage(void *addr, size_t size);

@@ -122,6 +122,7 @@ static void boot_collector(void)
     if (env.gcperiod != 0) gc_period_ns = (int64_t)env.gcperiod * 1000000;
     if (wants_records() || heap->params.poison) alloc_observe_all();
     if (rt_hooks.configure != NULL) rt_hooks.configure();
+    hooks.thread_exits = go_thread_exits;
     gc_hooks_fill(&hooks);
     sched_hooks_install(&hooks);
 }

@@ -177,6 +177,7 @@ static const struct knob {
     { "gcstress", offsetof(struct env, gcstress), 0, UINT32_MAX },
     { "gcperiod", offsetof(struct env, gcperiod), 0, UINT32_MAX },
     { "gctrace", offsetof(struct env, gctrace), 0, 1 },
+    { "goleaks", offsetof(struct env, goleaks), 0, 1 },
     { "leaks", offsetof(struct env, leaks), 0, UINT32_MAX },
     { "mapfail", offsetof(struct env, mapfail), 0, UINT32_MAX },
     { "mapfailfrom", offsetof(struct env, mapfailfrom), 0, UINT32_MAX },

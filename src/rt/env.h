@@ -36,6 +36,7 @@ struct env {
 
     uint64_t gctrace;        /* a line for each collection */
     uint64_t gcperiod;       /* milliseconds without a collection that force one; 0: two minutes */
+    uint64_t goleaks;        /* 1: goroutines that wait for ever are reported after collections */
     uint64_t schedtrace;     /* a line on the scheduler every so many milliseconds; 0: none */
     uint64_t scheddetail;    /* and one for each P, M and G */
     uint64_t updatemaxprocs; /* 0: the number of Ps does not follow quota and affinity; default 1 */

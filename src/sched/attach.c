@@ -72,7 +72,9 @@ never_inline void p_unpin_slow(void)
 static void on_thread_exit(void *arg)
 {
     (void)arg;
-    if (m_self() != NULL) m_detach();
+    if (m_self() == NULL) return;
+    if (g_self() != NULL && crit_depth() == 0) sched_hooks.thread_exits(g_self());
+    m_detach();
 }
 
 static void make_exit_key(void)

@@ -125,7 +125,7 @@ static struct g *g_take_dead(struct p *p, size_t stack_size)
 void g_init_common(struct g *g)
 {
     g->wait_reason = WAIT_NONE;
-    g->is_system = g->no_objects = g->is_attached = g->in_blocking = false;
+    g->is_system = g->no_objects = g->is_attached = g->in_blocking = g->leak_told = false;
     g->m = NULL;
     g->sched_link = NULL;
     g->wake_param = NULL;

@@ -25,6 +25,8 @@ struct sched_hooks {
     void (*p_busy)(struct p *p);
     /* A goroutine of the program ended, on its own M, before its record is reused. */
     void (*g_dead)(struct g *g);
+    /* A thread ends that is still attached; g is its goroutine, on which this is called. */
+    void (*thread_exits)(struct g *g);
     /* Scans what a goroutine holds, which is claimed (grey.c).  In a critical section or state RUNTIME,
      * perhaps in a signal handler, perhaps without a P. */
     void (*g_scan)(struct g *g);

@@ -247,10 +247,11 @@ void m_wake_for_work(void)
 
 /* ---- sleeping ------------------------------------------------------------------------------- */
 
-/* Nothing runs, nothing waits for the outside: nothing can ever run again. */
+/* Nothing runs, nothing waits for the outside: nothing can ever run again.  An attached thread is active
+ * until it parks in a gort call, and then asleep like any other. */
 bool m_deadlocked_locked(void)
 {
-    if (sched.nactive > 1 || sched.nattached != 0) return false;
+    if (sched.nactive > 1) return false;
     if (atomic_load_relaxed(&sched.exiting)) return false;
     if (atomic_load_relaxed(&sched.nrunq) != 0 || netpoll_waiters() != 0) return false;
     for (int i = 0; i < sched.nprocs; i++)
@@ -262,8 +263,10 @@ bool m_deadlocked_locked(void)
         return false;
     }
     /* A thread that attached once and has detached may attach again and wake somebody: while the
-     * process has threads that are not the runtime's, nobody can tell. */
-    if (sched.ever_attached && os_thread_count() > os_threads_made() + 1) return false;
+     * process has threads that are neither the runtime's nor attached, nobody can tell.  The monitor looks
+     * again each second: threads end without telling. */
+    int known = os_threads_made() + 1 + (int)sched.nattached;
+    if (sched.ever_attached && os_thread_count() > known) return false;
     return true; /* no goroutine left at all: the main one has exited, and did not return */
 }
 

@@ -62,6 +62,7 @@ struct sched_hooks sched_hooks = {
     .p_busy = no_p,
     .g_dead = no_g,
     .g_scan = no_g,
+    .thread_exits = no_g,
     .thread_start = no_m,
     .world_stopped = no_op,
     .world_starting = no_op,
@@ -84,6 +85,7 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(p_busy);
     TAKE(g_dead);
     TAKE(g_scan);
+    TAKE(thread_exits);
     TAKE(thread_start);
     TAKE(world_stopped);
     TAKE(world_starting);

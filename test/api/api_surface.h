@@ -690,6 +690,7 @@ TEST(inspection)
     CHECK_EQ(m.procs, gort_max_procs(0));
     int null = open("/dev/null", O_WRONLY);
     CHECK_EQ(gort_goroutines_write(null), 0);
+    CHECK_GE(gort_goroutines_leaked(null), -1);
     close(null);
 }
 

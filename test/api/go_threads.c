@@ -271,16 +271,26 @@ TEST(a_foreign_thread_attaches)
 static gort_mutex shared_mutex;
 static int64_t shared_count;
 
+static int exits;
+
+static void count_exit(void *arg)
+{
+    (void)arg;
+    gort_yield(); // it may do what deferred calls may
+    __atomic_fetch_add(&exits, 1, __ATOMIC_SEQ_CST);
+}
+
 static void *locking_thread(void *arg)
 {
     (void)arg;
     CHECK_EQ(gort_thread_attach(), 0);
+    gort_defer(count_exit, NULL);
     for (int i = 0; i < 300; i++) {
         gort_mutex_lock(&shared_mutex);
         shared_count++;
         gort_mutex_unlock(&shared_mutex);
     }
-    return NULL; // exits attached: is detached
+    return NULL; // exits attached: is detached, after what it deferred
 }
 
 TEST(foreign_threads_share_a_mutex)
@@ -298,6 +308,7 @@ TEST(foreign_threads_share_a_mutex)
     }
     for (int i = 0; i < N; i++)
         gort_blocking(join, &t[i]);
+    CHECK_EQ(__atomic_exchange_n(&exits, 0, __ATOMIC_SEQ_CST), N);
     CHECK_EQ(shared_count, (N + 1) * 300);
 }
 

@@ -20,12 +20,19 @@
 // EXPECT one-p env:GORTMAXPROCS=1 stderr=^fatal error: all goroutines are asleep - deadlock!$
 // EXPECT many env:GORTMAXPROCS=16 stderr=^fatal error: all goroutines are asleep - deadlock!$
 // EXPECT result exit=42
+// EXPECT attached-waits stderr=^fatal error: all goroutines are asleep - deadlock!$
+// EXPECT attached-waits stderr=^goroutine \d+ \[chan receive, attached thread\]:\ngort_recv_raw\(\.\.\.\)\n\t.*\nwait_here\(\.\.\.\)$
+// EXPECT attached-left stderr=^fatal error: all goroutines are asleep - deadlock!$
+// EXPECT attached-alive exit=0 absent=deadlock
+// EXPECT attached-again exit=0 absent=deadlock
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")
@@ -122,6 +129,39 @@ NOINLINE static void case_every(void)
     start("bound", bound, &other);
 }
 
+// ---- threads of the program's own
+
+static const char *thread_does;
+static int has_attached;
+
+static bool thread_is(const char *what)
+{
+    return strcmp(thread_does, what) == 0;
+}
+
+NOINLINE static void *thread(void *unused)
+{
+    (void)unused;
+    if (gort_thread_attach() != 0) abort();
+    __atomic_store_n(&has_attached, 1, __ATOMIC_SEQ_CST);
+    if (thread_is("attached-waits")) wait_here();
+    if (thread_is("attached-again")) gort_thread_detach();
+    if (!thread_is("attached-left")) usleep(300000); // nobody else does anything
+    if (thread_is("attached-again") && gort_thread_attach() != 0) abort();
+    if (!thread_is("attached-left")) gort_send(c, 1);
+    gort_thread_detach();
+    return NULL;
+}
+
+static void start_thread(const char *does)
+{
+    pthread_t t;
+    thread_does = does;
+    if (pthread_create(&t, NULL, thread, NULL) != 0) abort();
+    while (!__atomic_load_n(&has_attached, __ATOMIC_SEQ_CST))
+        gort_sleep(GORT_MS);
+}
+
 static void end_process(void *arg)
 {
     (void)arg;
@@ -141,6 +181,7 @@ NOINLINE static int main_goroutine(int argc, char **argv)
     if (strcmp(name, "many") == 0)
         for (int i = 0; i < 1000; i++)
             gort_go(bound, &c);
+    if (strncmp(name, "attached", 8) == 0) start_thread(name);
     wait_here();
     RETURN_HERE();
     return 0;

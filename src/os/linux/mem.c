@@ -74,14 +74,78 @@ static bool mapping_fails(void)
 
 static uint64_t mapped; /* bytes, in whole pages */
 
-uint64_t os_mem_mapped(void)
-{
-    return atomic_load_relaxed(&mapped);
-}
-
 static uint64_t whole_pages(size_t size)
 {
     return align_up((uint64_t)size, os_page_size());
+}
+
+/* Note [Own mappings].  Who searches the process's memory for pointers (os_mem_each_other) leaves out what is
+ * the runtime's own.  Each mapping has an entry: lo is taken by a compare-and-swap from 0, hi set before and
+ * after it lies: a reader that finds hi 0 takes nothing for ours.  Entries are few: memory is asked for
+ * in large pieces.  When there are more than that, `own_lost` says that the table does not tell all. */
+#define OWN_MOST 8192
+static struct own {
+    uintptr_t lo, hi; /* atomic */
+} own[OWN_MOST];
+static uint32_t own_used; /* atomic; entries below are or were in use */
+static uint32_t own_lost; /* atomic */
+
+static void own_add(uintptr_t lo, size_t size)
+{
+    uint32_t n = atomic_load_relaxed(&own_used);
+    for (uint32_t i = 0; i < OWN_MOST; i++) {
+        uintptr_t none = 0;
+        if (atomic_load_relaxed(&own[i].lo) != 0) continue;
+        if (!atomic_cas_relaxed(&own[i].lo, &none, lo)) continue;
+        atomic_store_relaxed(&own[i].hi, lo + whole_pages(size));
+        while (n < i + 1 && !atomic_cas_relaxed(&own_used, &n, i + 1))
+            ;
+        return;
+    }
+    atomic_store_relaxed(&own_lost, 1);
+}
+
+/* [lo, hi) was unmapped: a mapping, or one end of it. */
+static void own_remove(uintptr_t lo, uintptr_t hi)
+{
+    uint32_t n = atomic_load_relaxed(&own_used);
+    for (uint32_t i = 0; i < n; i++) {
+        uintptr_t from = atomic_load_acquire(&own[i].lo), to = atomic_load_acquire(&own[i].hi);
+        if (from == 0 || to <= lo || from >= hi) continue;
+        if (atomic_load_relaxed(&own[i].lo) != from) continue; /* another's by now */
+        if (from < lo) {
+            atomic_store_relaxed(&own[i].hi, lo);
+            if (to > hi) own_add(hi, to - hi);
+        } else if (to > hi) {
+            atomic_store_relaxed(&own[i].lo, hi);
+        } else {
+            atomic_store_relaxed(&own[i].hi, 0);
+            atomic_store_relaxed(&own[i].lo, 0);
+        }
+    }
+}
+
+bool os_mem_next_own(uintptr_t at, uintptr_t *lo, uintptr_t *hi)
+{
+    uint32_t n = atomic_load_relaxed(&own_used);
+    *lo = UINTPTR_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        uintptr_t from = atomic_load_relaxed(&own[i].lo), to = atomic_load_relaxed(&own[i].hi);
+        if (from == 0 || to <= at || from >= *lo) continue;
+        *lo = from;
+        *hi = to;
+    }
+    return *lo != UINTPTR_MAX;
+}
+
+bool os_mem_knows_own(void)
+{
+    return atomic_load_relaxed(&own_lost) == 0;
+}
+
+uint64_t os_mem_mapped(void)
+{
+    return atomic_load_relaxed(&mapped);
 }
 
 static void *map(void *hint, size_t size, int protection, int flags)
@@ -91,6 +155,7 @@ static void *map(void *hint, size_t size, int protection, int flags)
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
     if (syscall_error(r) != 0) return NULL;
     atomic_fetch_add_relaxed(&mapped, whole_pages(size));
+    own_add((uintptr_t)r, size);
     return (void *)r;
 }
 
@@ -134,6 +199,8 @@ int os_mem_release(void *addr, size_t size)
 
 void os_mem_unmap(void *addr, size_t size)
 {
+    /* Before: as soon as it is unmapped another thread may get the addresses. */
+    own_remove((uintptr_t)addr, (uintptr_t)addr + whole_pages(size));
     if (syscall_error(syscall_raw2(SYS_munmap, addr, size)) == 0)
         atomic_fetch_sub_relaxed(&mapped, whole_pages(size));
 }

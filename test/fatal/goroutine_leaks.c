@@ -1,0 +1,73 @@
+// GORTDEBUG=goleaks=1: each goroutine that leaked is reported once, after a collection.
+//
+// EXPECT leak exit=0 env:GORTDEBUG=goleaks=1 stderr=^gort: goroutine leak: nobody can wake goroutine \d+ any more:\n\ngoroutine \d+ \[chan receive, lost\]:\ngort_recv_raw\(\.\.\.\)\n\t.*\nlost_here\(\.\.\.\)\n\t.*\ncreated by lose in goroutine \d+$
+// EXPECT leak absent=(?s:goroutine leak.*goroutine leak)
+// EXPECT off exit=0 absent=goroutine leak
+// EXPECT none exit=0 env:GORTDEBUG=goleaks=1 absent=goroutine leak
+//
+// TEST skip=asan,tsan
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gort.h>
+#include <string.h>
+
+#define NOINLINE __attribute__((noinline))
+#define RETURN_HERE() __asm__ volatile("")
+#define AS_ARG(c) ((void *)(uintptr_t)(c))
+
+static gort_chan(int) held;
+
+NOINLINE static void lost_here(void *arg)
+{
+    gort_chan(int) c = arg;
+    gort_recv(c, NULL);
+    RETURN_HERE();
+}
+
+NOINLINE static void lose(void *c)
+{
+    gort_go_opt(&(gort_go_options){ .name = "lost" }, lost_here, c);
+    RETURN_HERE();
+}
+
+NOINLINE static void scrub(void)
+{
+    volatile char bytes[16384];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = 0;
+    __asm__ volatile("" : : "r"(bytes) : "rbx", "r12", "r13", "r14", "r15", "memory");
+}
+
+static const char *name;
+static int started;
+
+// A goroutine of its own, whose frames end with it.
+static void start(void *arg)
+{
+    (void)arg;
+    if (strcmp(name, "none") == 0) {
+        gort_set(&held, gort_chan_make(int, 0));
+        lose(AS_ARG(held));
+    } else {
+        lose(AS_ARG(gort_chan_make(int, 0)));
+    }
+    __atomic_store_n(&started, 1, __ATOMIC_SEQ_CST);
+}
+
+static int main_goroutine(int argc, char **argv)
+{
+    name = argc > 1 ? argv[1] : "";
+    gort_go(start, NULL);
+    while (!__atomic_load_n(&started, __ATOMIC_SEQ_CST))
+        gort_yield();
+    for (int i = 0; i < 10; i++) {
+        scrub();
+        gort_sleep(20 * GORT_MS);
+        gort_gc();
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return gort_run(main_goroutine, argc, argv);
+}
