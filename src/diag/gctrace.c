@@ -107,12 +107,14 @@ static double share_of_cpu(uint64_t cpu, const struct gc_cycle_record *r)
     return available > 0 ? (double)cpu / available : 0;
 }
 
+static void on_stop(uint64_t pause, uint64_t stopping)
+{
+    histogram_add(&events.pauses, (int64_t)pause);
+    histogram_add(&events.stopping, (int64_t)stopping);
+}
+
 static void on_cycle(const struct gc_cycle_record *r)
 {
-    for (uint32_t i = 0; i < r->stops; i++) {
-        histogram_add(&events.pauses, (int64_t)r->pauses[i]);
-        histogram_add(&events.stopping, (int64_t)r->stopping[i]);
-    }
     histogram_add(&events.marking, r->mark_end - r->mark_begin);
     atomic_store_relaxed(&events.scan_stacks, r->stacks);
     atomic_store_relaxed(&events.scan_globals, r->globals);
@@ -129,4 +131,5 @@ __attribute__((__constructor__)) static void listener_install(void)
 {
     start = os_now();
     gc_cycle_listener = on_cycle;
+    gc_stop_listener = on_stop;
 }

@@ -311,6 +311,8 @@ struct source {
       "Pages that were wanted and had been freed before.")                                         \
     X("/gort/gc/restarts", "stops", COUNTER, AS_COUNT, false, gc.restarts,                         \
       "Stops that were to end marking, found too much left, and let the program go on.")           \
+    X("/gort/gc/stack-pieces", "events", COUNTER, AS_COUNT, false, gc.stack_pieces,                \
+      "Pieces scanned of stacks that are too deep to be scanned in one: stops come in between.")   \
     X("/gort/gc/swept/alloc", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_ALLOC],      \
       "Spans swept because free slots were wanted.")                                               \
     X("/gort/gc/swept/background", "spans", COUNTER, AS_COUNT, false,                              \

@@ -12,7 +12,7 @@
  *    |          gc_try_end: it looks as if nothing were left                 ^   world runs; markers:
  *    |          (who marks, helps or waits)                                  |   workers, assists, those
  *    +-----------------------------------------------------------------------+   who wait for the cycle
- *                 end_stopped: too much is left for a stop
+ *                 end_stopped: too much is left for a stop (Note [Stops that end marking])
  *
  *   OFF        gc_phase is GC_OFF; the world runs, and sweeps.
  *   STOPPED 1  every cache is published, so each slot is known to be allocated or free; mark bits are 0.
@@ -61,6 +61,16 @@
  * looks, whether it ran dry or not, and "nothing is left" is a reason to run one (workers_wanted): the
  * scheduler asks whenever it looks for a goroutine, and the monitor every few ms.
  *
+ * Note [Stops that end marking].  A stop that finds much left lets the world go on (restarts).  Each is short:
+ * it looks at what the barriers logged, at most a buffer for each P and M, and then marks for as long
+ * as STEPS_IN_STOP steps find something to scan, or STOP_BYTES; a stack that is not black, which there may be
+ * when an M took one up at the last moment, ends it at once.  There is no last one that marks what is left,
+ * however much.  It ends all the same: a stop that restarts has marked at least STEPS_IN_STOP objects, or
+ * STOP_BYTES of them, that were white when marking began, and there are finitely many; what the barriers
+ * log again and again is marked already, and not counted as a step.  And a program that restarts it
+ * for long must hide a path behind what it overwrites anew between two stops, each time out
+ * of the part that the markers have not reached, before they reach it.  Metric /gort/gc/restarts.
+ *
  * Why the cycle runs on the thread that asked: allocation never switches goroutines (DESIGN 4, rule
  * 13), so a collector goroutine could not be waited for from malloc.  The goroutine's registers are
  * spilled and its stack frozen by call_on_system_stack, and it is scanned like any other.
@@ -94,6 +104,7 @@
 #include "gc/roots.h"
 #include "gc/scavenger.h"
 #include "gc/specials.h"
+#include "gc/stackroots.h"
 #include "gc/worker.h"
 #include "heap/mcache.h"
 #include "heap/persistent.h"
@@ -101,7 +112,6 @@
 #include "sched/sched.h"
 #include "sched/stw.h"
 
-#define STEPS_IN_STOP 64      /* that the second stop may take */
 #define HELP_BYTES (256 * KB) /* scanned between two looks, by who waits for a cycle */
 #define HELP_WAIT_NS ((int64_t)50000)
 
@@ -112,6 +122,7 @@ struct gc_debug gc_debug;
 struct gc_debug_counts gc_debug_counts;
 void (*gc_describe_object)(struct print *out, uintptr_t object);
 void (*gc_cycle_listener)(const struct gc_cycle_record *r);
+void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 
 static struct {
     uint32_t busy;                    /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
@@ -281,9 +292,10 @@ static void term_stw(struct gc_cycle_record *r)
 static void note_stop(struct gc_cycle_record *r, const struct stop_result *stop)
 {
     r->started = os_now();
-    r->stopping[r->stops] = (uint64_t)(stop->stopped - stop->begin);
-    r->pauses[r->stops] = (uint64_t)(r->started - stop->begin);
-    r->pause += r->pauses[r->stops++];
+    uint64_t pause = (uint64_t)(r->started - stop->begin);
+    r->pause += pause;
+    r->stops++;
+    if (gc_stop_listener != NULL) gc_stop_listener(pause, (uint64_t)(stop->stopped - stop->begin));
     bool marking = heap_marking();
     cpulimit_stop_stw(stop->begin, r->started, marking, marking ? r->number : r->number + 1);
 }
@@ -324,7 +336,7 @@ static void marking_off_stw(void)
         mcache_mark_end_stw(p_at(i)->mcache, &gc.result.bytes, &gc.result.objects);
 }
 
-/* The last stop.  A stop that finds much left lets the world go on, but for the last that there may be. */
+/* Note [Stops that end marking]. */
 static void end_stopped(void *unused)
 {
     (void)unused;
@@ -332,8 +344,7 @@ static void end_stopped(void *unused)
     struct stop_result stop;
     world_stop(STOP_GC_TERM, &stop);
     barrier_flush_all_stw();
-    bool last = r->stops == GC_STOPS_MAX - 1;
-    if (mark_end_stw(last ? UINT64_MAX : STEPS_IN_STOP, &gc.result)) {
+    if (mark_end_stw(&gc.result)) {
         r->mark_end = stop.begin;
         marking_off_stw();
         term_stw(r);
@@ -636,7 +647,7 @@ void gc_hooks_fill(struct sched_hooks *h)
     h->p_destroy = p_loses_cache;
     h->g_dead = specials_goroutine_ended;
     h->thread_start = roots_read_tls;
-    h->g_scan = roots_scan_g;
+    h->g_scan = stackroots_scan_piece;
     h->find_mark_work = workers_find;
     h->find_idle_mark_work = workers_find_idle;
     h->mark_work = workers_wanted;

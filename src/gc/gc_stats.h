@@ -33,24 +33,19 @@ enum root_kind {
 #define ROOT_FIRST_BESIDE ROOT_DATA /* those before are snapshots, taken in the first stop */
 const char *root_kind_name(enum root_kind k);
 
-/* A cycle stops the world at most so often; the last one marks what is left, however much. */
-#define GC_STOPS_MAX 8
-
 /* One cycle.  Times are os_now; durations ns; sizes bytes. */
 struct gc_cycle_record {
     uint64_t number; /* 1 for the first */
     enum gc_cause cause;
-    int64_t begin;       /* the thread decided to collect */
-    int64_t stop_begin;  /* the stop was asked for */
-    int64_t stopped;     /* all threads had stopped */
-    int64_t mark_begin;  /* marking alone began: the world went on, if it did */
-    int64_t mark_end;    /* nothing grey was left; the second stop was asked for, if any */
-    int64_t started;     /* the world went on */
-    int64_t sweep_begin; /* finishing the former sweep began (part of [begin, stop_begin)) */
-    uint64_t pause;      /* of all stops together, each from when it was asked for */
-    uint64_t pauses[GC_STOPS_MAX];   /* each */
-    uint64_t stopping[GC_STOPS_MAX]; /* of each: until all threads had stopped */
-    uint32_t stops;                  /* how many: one, or two and one more for each restart */
+    int64_t begin;        /* the thread decided to collect */
+    int64_t stop_begin;   /* the stop was asked for */
+    int64_t stopped;      /* all threads had stopped */
+    int64_t mark_begin;   /* marking alone began: the world went on, if it did */
+    int64_t mark_end;     /* nothing grey was left; the second stop was asked for, if any */
+    int64_t started;      /* the world went on */
+    int64_t sweep_begin;  /* finishing the former sweep began (part of [begin, stop_begin)) */
+    uint64_t pause;       /* of all stops together, each from when it was asked for */
+    uint32_t stops;       /* how many: one, or two and one more for each restart */
     uint32_t restarts;    /* stops that found too much left to mark, and let the world go on */
     uint64_t cpu;         /* CPU time of all markers, and of the stopper's other work */
     uint64_t limited_ns;  /* the CPU limiter was on for so long, and the collector */
@@ -75,6 +70,9 @@ struct gc_cycle_record {
 /* Called after each cycle, on the thread that ran it, outside critical sections, the world running.
  * Set at boot; NULL: nobody listens. */
 extern void (*gc_cycle_listener)(const struct gc_cycle_record *r);
+/* Called in each stop of a cycle, at its end: ns since it was asked for, and until all threads had stopped.
+ * Raw system calls only.  Set at boot; NULL: nobody listens. */
+extern void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 
 #define GC_PAUSES_KEPT 256
 
@@ -95,7 +93,8 @@ struct gc_totals {
     uint64_t weak_made, weak_cleared, weak_shaded;
     struct sweep_counts swept;
     uint64_t barrier_flushes, barrier_logged;
-    double cpu_fraction; /* of all CPU time available since boot */
+    uint64_t stack_pieces; /* scanned of stacks that take more than one */
+    double cpu_fraction;   /* of all CPU time available since boot */
     int percent;
 };
 /* Any time: a consistent copy of the last finished cycle's state. */

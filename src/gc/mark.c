@@ -75,6 +75,7 @@
 #include "base/bits.h"
 #include "gc/pace.h"
 #include "gc/roots.h"
+#include "gc/stackroots.h"
 #include "heap/heap.h"
 #include "heap/persistent.h"
 #include "os/os.h"
@@ -89,7 +90,8 @@
 #define BYTES_PER_MARKER (512 * KB) /* of live heap, below which waking one more costs more */
 #define MARK_STEP 32 /* words or objects of a step: between two looks at who wants the P, */
 #define MARK_STEP_BYTES (64 * KB) /* or so much of larger objects: stops wait for a step */
-#define STOP_BYTES (512 * KB)     /* scanned in a stop that may leave the rest to markers */
+#define STOP_BYTES (512 * KB)     /* scanned in a stop, which leaves the rest to markers */
+#define STEPS_IN_STOP 64          /* likewise, steps that found something */
 #define MARK_SHARE 64             /* words worth sharing */
 #define MARK_SHARE_EVERY 16       /* steps between two looks whether others have work */
 #define RESCAN_PAGES ((size_t)512)
@@ -255,7 +257,7 @@ static bool marker_job(struct marker *m)
 static bool marker_more(struct marker *m)
 {
     m->nwords = (uint32_t)work_words_get(m->words);
-    return m->nwords != 0 || marker_job(m) || work_get_global(m->w);
+    return m->nwords != 0 || marker_job(m) || stackroots_scan_rest() || work_get_global(m->w);
 }
 
 static void hungry_pause(uint32_t round)
@@ -472,7 +474,7 @@ static void collect_result(struct mark_result *out)
     }
     out->bytes += mark.direct_bytes;
     out->objects += mark.direct_objects;
-    out->root_bytes[ROOT_STACKS] = roots_stack_bytes();
+    out->root_bytes[ROOT_STACKS] = stackroots_bytes();
     out->markers = atomic_load_relaxed(&mark.joined) & ~ROUND_CLOSED; /* of the last round */
 }
 
@@ -511,8 +513,7 @@ void mark_heap_range(uintptr_t *lo, uintptr_t *bytes)
 
 void mark_own_stack_scanned(void)
 {
-    atomic_fetch_sub_relaxed(&mark.own_stacks,
-                             1); /* a hint: the second stop waits for the thread */
+    atomic_fetch_sub_acqrel(&mark.own_stacks, 1); /* after a rest was counted: mark_looks_done */
 }
 
 void mark_directly(uintptr_t word)
@@ -561,14 +562,15 @@ void marker_release(struct marker *m)
 
 bool mark_has_work(void)
 {
-    return !work_global_is_empty() || atomic_load_relaxed(&mark.next_job) < mark.njobs;
+    return !work_global_is_empty() || atomic_load_relaxed(&mark.next_job) < mark.njobs ||
+           stackroots_has_rest();
 }
 
 /* Read in this order: who gives work away does so before it stops working. */
 bool mark_looks_done(void)
 {
     return atomic_load_seq(&mark.working) == 0 && atomic_load_seq(&mark.own_stacks) == 0 &&
-           !mark_has_work();
+           stackroots_unfinished() == 0 && !mark_has_work();
 }
 
 /* A share for markers that have none, and threads for idle Ps. */
@@ -623,19 +625,29 @@ void mark_begin_stw(void)
     for (uint32_t job = 0; job < roots_stopped_jobs(); job++)
         roots_scan_job(mark.marker[0], job);
     mark.next_job = roots_stopped_jobs();
-    mark.own_stacks = roots_scan_waiting_stw();
+    mark.own_stacks = stackroots_begin_stw();
     marker_release(mark.marker[0]);
 }
 
-bool mark_end_stw(uint64_t steps, struct mark_result *out)
+/* A step counts if it found something to scan: Note [Stops that end marking] in cycle.c. */
+static bool mark_some_stw(struct marker *m)
 {
-    struct marker *m = mark.marker[0];
-    uint64_t enough = steps == UINT64_MAX ? UINT64_MAX : m->w->scan_work + STOP_BYTES;
+    uint64_t begin = m->scanned + m->w->scan_work, seen = begin;
     bool more = true;
-    for (uint64_t i = 0; i < steps && more && m->w->scan_work < enough; i++)
+    for (int steps = 0; steps < STEPS_IN_STOP && more && seen - begin < STOP_BYTES;) {
         more = marker_step(m);
+        uint64_t now = m->scanned + m->w->scan_work;
+        steps += now != seen;
+        seen = now;
+    }
     marker_release(m);
-    if (more) return false;
+    return more;
+}
+
+bool mark_end_stw(struct mark_result *out)
+{
+    if (stackroots_unfinished() != 0 || mark.own_stacks != 0) return false;
+    if (mark_some_stw(mark.marker[0])) return false;
     memset(out, 0, sizeof *out);
     mark.nmarkers = 1;
     rescan_overflows(out);

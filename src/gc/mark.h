@@ -232,9 +232,9 @@ bool mark_looks_done(void);
  * the program. */
 void mark_begin_stw(void);
 struct mark_result;
-/* World stopped, barrier buffers emptied: marks what is left, at most so many steps.  false: that was not
- * enough.  true: everything reachable is marked; *out is filled in. */
-bool mark_end_stw(uint64_t steps, struct mark_result *out);
+/* World stopped, barrier buffers emptied: marks what is left, if that is little.  false: it was not, or a
+ * stack is not scanned yet.  true: everything reachable is marked; *out is filled in. */
+bool mark_end_stw(struct mark_result *out);
 
 /* ---- the cycle's side (mark.c), world stopped unless said otherwise ---------------------------- */
 

@@ -12,12 +12,7 @@
  * one counter.  Memory is cut into jobs while the world is stopped, into a list that keeps its
  * memory from cycle to cycle.
  *
- * A stack is scanned into the queue of words (scan_g), by markers or by who will run on it; a large one by
- * one thread: what it points to is shared all the same.
- *
- * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold addresses
- * of spans, and no objects: a span's address that was left in a parked frame kept the object that came
- * to lie there, be it of gigabytes, for as long as the goroutine slept.
+ * How a stack is scanned: stackroots.c.
  *
  * Locking: registered ranges by ROOTS, in a critical section of a goroutine; so the stopper, who
  * waited for all sections to end, reads them freely.  (A thread without a goroutine has no sections
@@ -36,14 +31,12 @@
 #include "gc/gc.h"
 #include "gc/pace.h"
 #include "gc/specials.h"
+#include "gc/stackroots.h"
 #include "heap/heap.h"
 #include "gort/mem.h"
 #include "os/os.h"
 #include "sched/sched.h"
-#include "sched/stack.h"
 #include "sched/stw.h"
-
-#define TRIM_JOBS 256 /* of a cycle's stack jobs, those that look for pages to give back */
 
 static struct {
     struct lock lock;               /* ROOTS: registered */
@@ -51,9 +44,7 @@ static struct {
     struct root_list blocks;        /* pieces of memory, of kinds DATA, RANGES, TLS; the cycle's */
     uint32_t first[ROOT_KINDS + 1]; /* number of the first job of each kind; the cycle's */
     uint32_t data_block;            /* in blocks: the first one of ROOT_DATA; the cycle's */
-    uint64_t stack_bytes;           /* atomic */
     gc_record_roots records[GC_RECORD_ROOTS]; /* constant after boot */
-    uint32_t prepared;                        /* cycles; the cycle's */
     uint32_t nrecords;
 } roots = { .lock = LOCK_INIT(RANK_ROOTS) };
 
@@ -189,8 +180,7 @@ uint32_t roots_prepare_stw(void)
 {
     uint32_t n[ROOT_KINDS], total = 0;
     roots.blocks.n = 0;
-    roots.stack_bytes = 0;
-    roots.prepared++;
+    stackroots_prepare_stw();
     n[ROOT_LIBRARIES] = cut_list(roots_libraries());
     n[ROOT_RANGES] = cut_list(&roots.registered);
     n[ROOT_TLS] = cut_thread_locals();
@@ -216,95 +206,12 @@ static uint64_t scan_block(struct marker *m, const struct root_range *r)
     return r->hi - r->lo;
 }
 
-/* What hangs on a goroutine's record: DESIGN 4, rule 9. */
-static void scan_g_record(struct word_sink *k, struct g *g)
-{
-    sink_add(k, (uintptr_t)g->arg);
-    sink_add(k, (uintptr_t)g->wake_param);
-    sink_add(k, (uintptr_t)g->defers);
-    sink_add(k, (uintptr_t)g->context);
-    sink_add(k, (uintptr_t)g->locals);
-    for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link) {
-        sink_add(k, (uintptr_t)s->elem);
-        sink_add(k, (uintptr_t)s->object); /* who waits at it may hold a copy that is gone by now */
-    }
-}
-
-/* Nobody runs on its stack: the world is stopped, or it is claimed (sched/grey.c). */
-void roots_scan_g(struct g *g)
-{
-    struct scan_range r[G_RANGES];
-    struct word_sink k;
-    uint64_t bytes = 0;
-    bool was_stopped = g->status == G_RUNNING;
-    if (!g->no_objects && g->status != G_DEAD) {
-        int n = g_scan_ranges_stw(g, r);
-        sink_begin(&k);
-        scan_g_record(&k, g);
-        for (int i = 0; i < n; i++) {
-            scan_stack_words(&k, r[i].lo, r[i].hi);
-            bytes += r[i].hi - r[i].lo;
-        }
-        sink_end(&k);
-        atomic_fetch_add_relaxed(&roots.stack_bytes, bytes);
-        pacer_scanned(&pace_shared, PACER_SCAN_STACKS, bytes);
-    }
-    if (was_stopped && heap_marking()) mark_own_stack_scanned();
-}
-
-uint64_t roots_stack_bytes(void)
-{
-    return atomic_load_relaxed(&roots.stack_bytes); /* a statistic */
-}
-
-/* A thread that waits inside the runtime may be awake, and show another state than BLOCKING for a moment,
- * until it sees that a stop is on (m_leave_blocking_state).  It does not scan its stack when it goes on, so
- * it must not be taken for one that does: these are in state STOPPED, which does not change in a stop, or in
- * the stop signal's handler (sched/preempt.c, Note [Outer frames]). */
-static bool scans_its_own(const struct m *m)
-{
-    if (m == m_self()) return false;
-    return atomic_load_relaxed(&m->state) == M_STOPPED || m->stop_frame != NULL;
-}
-
-uint32_t roots_scan_waiting_stw(void)
-{
-    uint32_t stopped = 0;
-    for (struct m *m = m_all(); m != NULL; m = m->all_next) {
-        struct g *g = m->curg;
-        if (g == NULL || g->status != G_RUNNING) continue;
-        if (scans_its_own(m)) {
-            stopped++;
-            continue;
-        }
-        roots_scan_g(g);
-        g_scanned_stw(g);
-    }
-    return stopped;
-}
-
-/* With many goroutines each cycle looks at another part of them. */
-static bool job_trims(uint32_t job)
-{
-    uint32_t jobs = roots.first[ROOT_STACKS + 1] - roots.first[ROOT_STACKS];
-    uint32_t rounds = (uint32_t)div_up(jobs, TRIM_JOBS);
-    return job % rounds == roots.prepared % rounds;
-}
-
 static void scan_stacks(uint32_t job)
 {
-    bool trims = job_trims(job);
     uint32_t end = (job + 1) * ROOT_JOB_STACKS, size = g_table_size();
     for (uint32_t i = job * ROOT_JOB_STACKS; i < end && i < size; i++) {
         struct g *g = g_at(i);
-        if (g == NULL) continue;
-        if (!heap_marking()) {
-            roots_scan_g(g);
-        } else if (g_scan_claim(g)) {
-            roots_scan_g(g);
-            if (trims) stack_trim_claimed(g);
-            g_scanned(g);
-        }
+        if (g != NULL) stackroots_scan(g);
     }
 }
 

@@ -46,14 +46,6 @@ uint32_t roots_stopped_jobs(void);
 void roots_scan_job(struct marker *m, uint32_t job);
 /* Emits the words of all off-heap records of other floors: for checkmark.c. */
 void roots_each_record(gc_emit_range emit, void *arg);
-/* Marking will run beside the program: scans goroutines whose threads wait inside the runtime, this one's
- * too.  Returns how many will scan their own when they are released. */
-uint32_t roots_scan_waiting_stw(void);
-/* What goroutine g holds, to the queue of words: sched_hooks.g_scan. */
-void roots_scan_g(struct g *g);
-/* Bytes of stacks scanned in this cycle; atomic. */
-uint64_t roots_stack_bytes(void);
-
 /* Registered ranges: gort_root_add, gort_root_remove (roots.c). */
 void roots_init(void);
 size_t roots_registered(void);

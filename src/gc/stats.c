@@ -17,6 +17,7 @@
 #include "gc/gc.h"
 #include "gc/memory.h"
 #include "gc/pace.h"
+#include "gc/stackroots.h"
 #include "gc/weak.h"
 #include "gc/work.h"
 #include "gc/scavenger.h"
@@ -93,6 +94,7 @@ static void read_counters(struct gc_totals *t)
     barrier_read_counts(&b);
     t->barrier_flushes = b.flushes;
     t->barrier_logged = b.logged;
+    t->stack_pieces = stackroots_pieces();
     t->work_buffers = atomic_load_relaxed(&work_pool.bytes); /* a statistic */
     t->exempt_bytes = pace_forgiven();
     t->trigger = atomic_load_relaxed(&gc_trigger);

@@ -36,6 +36,7 @@ static void wait_spilled(void *arg)
     c->m->waits_from = former;
     c->fn(c->arg);
     m_leave_blocking_state(c->m, former);
+    m_blacken_own(c->m);
 }
 
 void m_wait_interrupted(void (*inner)(void *), void *arg)
@@ -65,6 +66,20 @@ void m_wait_stoppable(void (*fn)(void *), void *arg)
     arch_call_spilled(wait_spilled, &c, m->on_system != 0 ? &sp : &m->stop_sp);
 }
 
+struct system_call {
+    void (*fn)(void *);
+    void *arg;
+    struct m *m;
+};
+
+/* fn may have begun a cycle of the collector, which took the goroutine's stack as it is now. */
+static void run_on_system(void *arg)
+{
+    struct system_call *c = arg;
+    c->fn(c->arg);
+    m_blacken_own(c->m);
+}
+
 void call_on_system_stack(void (*fn)(void *), void *arg)
 {
     crit_enter();
@@ -72,11 +87,11 @@ void call_on_system_stack(void (*fn)(void *), void *arg)
     if (m->curg == NULL || m->on_system != 0) {
         fn(arg); /* already there */
     } else {
+        struct system_call c = { fn, arg, m };
         m->on_system = 1;
         m->stop_frame = NULL;
         arch_tls_set_g(NULL);
-        arch_call_on_stack(fn, arg, (m->sched_ctx.sp - ARCH_RED_ZONE) & ~(uintptr_t)15,
-                           &m->stop_sp);
+        arch_call_on_stack(run_on_system, &c, m_system_stack(m), &m->stop_sp);
         arch_tls_set_g(m->curg);
         m->on_system = 0;
     }
@@ -115,7 +130,7 @@ static void requeue(struct m *m, struct g *g)
 static void come_back(struct m *m, struct g *g)
 {
     m_leave_blocking_state(m, M_USER);
-    g_about_to_run(g);
+    m_blacken_own(m);
     g_set_status(g, G_RUNNING);
     if (!p_take_idle(m)) requeue(m, g);
     /* A stop that began while the state was BLOCKING sent no signal; one that began since did. */
@@ -212,8 +227,7 @@ void blocking_call(void (*fn)(void *), void *arg)
     struct m *m = m_self();
     struct blocking_fn b = { fn, arg, g };
     arch_tls_set_g(NULL);
-    arch_call_on_stack(blocking_fn_run, &b, (m->sched_ctx.sp - ARCH_RED_ZONE) & ~(uintptr_t)15,
-                       &m->stop_sp);
+    arch_call_on_stack(blocking_fn_run, &b, m_system_stack(m), &m->stop_sp);
     arch_tls_set_g(g);
     come_back(m, g);
     p_unpin();

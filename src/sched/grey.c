@@ -8,20 +8,30 @@
  *     its thread stopped                that thread, released                  m_stop_wait
  *     runnable or waiting               a marker; or the M that will run it    g_scan_claim; execute
  *     in a blocking region              a marker; or its thread, leaving       g_scan_claim; come_back
- *     its thread waits for the runtime  the stopper, in the stop               gc/cycle.c
+ *     its thread waits for the runtime  the stopper, in the stop; of a deep    gc/stackroots.c;
+ *       (the stopper's own too)         one the rest: a marker, or its thread  m_blacken_own
  *     made later                        nobody: it holds what its maker held   g_init_common
  *     a thread attached later           nobody: gort did not know its stack    m_attach
  *
  * scanned_cycle says how far a stack is, and is the claim at once: an older value is grey, scan_cycle - 1
  * is being scanned, scan_cycle is black.  So arming all stacks is one store, however many there are.
- * Who claims by compare-and-swap scans; who needs the stack meanwhile waits, for as long as a scan takes.
- * The scanner is in a critical section, or in state RUNTIME: a stop waits for it, so in a stop no stack
- * is half scanned.
+ * Who claims by compare-and-swap scans a piece, and gives the claim up again if there is more: scan_at then
+ * says where the rest begins, and the value is an older one.  Whoever claims next goes on there.  Who needs
+ * the stack meanwhile waits for a piece at most, and then scans itself.
+ * The scanner is in a critical section, or in state RUNTIME: a stop waits for a piece, so in a stop nobody
+ * is at a stack; but some may have a rest (Note [Deep stacks] in gc/stackroots.c).
  *
- * A claimed stack does not change.  It was not running at the first stop, else its own thread scans it,
- * and that is not claimed by others: g_scan_claim leaves a running goroutine alone.  And it does not begin
- * to run, since that takes a claim too.  The status may change from waiting to runnable: both are scanned
+ * A grey stack does not change, from the first stop until it is black.  If it was not running at the first
+ * stop, it does not begin to run: that takes black.  If it was, its own thread scans the first piece, or
+ * the stopper does, and nobody else before: g_scan_claim leaves a running goroutine alone.  From then on
+ * what is left of it is above the stack pointer that was recorded, and its thread does not return there:
+ * m_scan_own, m_blacken_own.  The status may change from waiting to runnable: both are scanned
  * alike.  Others may store into the stack, as a sender does into a receiver's variable: with a barrier.
+ *
+ * The thread of a goroutine scans on its system stack, which is unused while the goroutine is current: the
+ * program's signal stack and what is left of the goroutine's own may be small.  In the stop signal's
+ * handler all signals but those of faults are blocked; else one that arrived while the stack pointer is off
+ * the signal stack would be put onto its top, where the handler's own frame is.
  *
  * A thread that blocks in the kernel inside the program (not in a region that it declared) counts as
  * running, is stopped by a signal, and scans its own stack in the handler.
@@ -30,7 +40,8 @@
  * goroutine after the other, as the original does (a signal and a wait for each).
  *
  * Memory order: g_scanned's release pairs with g_is_grey's acquire: what the scanner queued is seen by a
- * stop that the goroutine's thread takes part in.
+ * stop that the goroutine's thread takes part in.  g_scan_left's release pairs with claim: who goes on sees
+ * scan_at.
  *
  * Locking: none.  Answers to: suspendG in preempt.go, castogscanstatus in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -50,13 +61,13 @@ bool g_is_scanned(const struct g *g)
     return !g_is_grey(g);
 }
 
-/* false: somebody has it, or had it. */
+/* false: somebody has it, or it is black. */
 static bool claim(struct g *g)
 {
     uint32_t black = atomic_load_relaxed(&sched.scan_cycle); /* changes in stops only */
     uint32_t seen = atomic_load_relaxed(&g->scanned_cycle);
     if (seen == black || seen == black - 1) return false;
-    return atomic_cas_acqrel(&g->scanned_cycle, &seen, black - 1);
+    return atomic_cas_acqrel(&g->scanned_cycle, &seen, black - 1); /* pairs with g_scan_left */
 }
 
 bool g_scan_claim(struct g *g)
@@ -64,6 +75,11 @@ bool g_scan_claim(struct g *g)
     uint32_t status = atomic_load_acquire(&g->status); /* before scanned_cycle: g_init_common */
     if (status == G_DEAD || status == G_RUNNING) return false;
     return claim(g);
+}
+
+bool g_scan_claim_rest(struct g *g)
+{
+    return atomic_load_relaxed(&g->scan_at) != 0 && claim(g); /* 0 again: black */
 }
 
 void g_scanned(struct g *g)
@@ -76,17 +92,64 @@ void g_scanned_stw(struct g *g)
     g_scanned(g);
 }
 
-never_inline void g_blacken(struct g *g)
+void g_scan_left(struct g *g)
 {
-    if (claim(g)) {
-        sched_hooks.g_scan(g);
-        g_scanned(g);
-        return;
-    }
-    for (uint32_t round = 0; g_is_grey(g); round++) {
-        if (round < CLAIM_PAUSES)
+    assert_that(g->scan_at != 0);
+    atomic_store_release(&g->scanned_cycle, atomic_load_relaxed(&sched.scan_cycle) - 2);
+}
+
+static void wait_for_scanner(const struct g *g)
+{
+    uint32_t scanning = atomic_load_relaxed(&sched.scan_cycle) - 1;
+    for (uint32_t n = 0; atomic_load_acquire(&g->scanned_cycle) == scanning; n++) {
+        if (n < CLAIM_PAUSES)
             arch_pause();
         else
             os_thread_yield();
+    }
+}
+
+never_inline bool g_blacken_some(struct g *g)
+{
+    if (!claim(g))
+        wait_for_scanner(g);
+    else if (sched_hooks.g_scan(g))
+        g_scanned(g);
+    else
+        g_scan_left(g);
+    return !g_is_grey(g);
+}
+
+/* ---- of the goroutine that runs here ------------------------------------------------------------ */
+
+struct own_piece {
+    struct g *g;
+    bool black;
+};
+
+static void own_piece(void *arg)
+{
+    struct own_piece *p = arg;
+    p->black = g_blacken_some(p->g);
+}
+
+bool m_blacken_some(struct m *m)
+{
+    struct own_piece p = { m->curg, false };
+    uintptr_t here; /* not m->stop_sp, which says where the goroutine's data is */
+    if (m->on_system != 0)
+        own_piece(&p);
+    else
+        arch_call_on_stack(own_piece, &p, m_system_stack(m), &here);
+    return p.black;
+}
+
+void m_blacken_own(struct m *m)
+{
+    enum m_state state = (enum m_state)atomic_load_relaxed(&m->state); /* own word */
+    while (m->curg != NULL && g_is_grey(m->curg)) {
+        if (m_blacken_some(m) || !world_wants_stop()) continue;
+        m_enter_blocking_state(m);
+        m_leave_blocking_state(m, state);
     }
 }

@@ -27,9 +27,10 @@ struct sched_hooks {
     void (*g_dead)(struct g *g);
     /* A thread ends that is still attached; g is its goroutine, on which this is called. */
     void (*thread_exits)(struct g *g);
-    /* Scans what a goroutine holds, which is claimed (grey.c).  In a critical section or state RUNTIME,
-     * perhaps in a signal handler, perhaps without a P. */
-    void (*g_scan)(struct g *g);
+    /* Scans a piece of what a goroutine holds, which is claimed (grey.c).  true: that was all.  In a
+     * critical section or state RUNTIME, on a system stack, perhaps under a signal handler, perhaps
+     * without a P. */
+    bool (*g_scan)(struct g *g);
     /* On a thread of the runtime or an attached one, before it runs user code: note its
      * thread-local storage in m->tls. */
     void (*thread_start)(struct m *m);

@@ -152,10 +152,26 @@ void switch_from(struct m *m, struct g *g)
     thread_state_restore(g);
 }
 
+#define SCAN_TURN_NS ((int64_t)10000000) /* as long as a goroutine may compute while others wait */
+
+/* Note [Deep stacks] in gc/stackroots.c.  false: a stop is wanted, or it is the turn of others. */
+static never_inline bool blacken_for_a_turn(struct m *m, struct g *g)
+{
+    int64_t begin = os_now();
+    while (!g_blacken_some(g)) {
+        if (world_wants_stop()) return false;
+        if (os_now() - begin > SCAN_TURN_NS && sched_others_wait(m->p)) return false;
+    }
+    return true;
+}
+
 /* From the system stack to g; returns when some goroutine of this M comes back. */
 static void execute(struct m *m, struct g *g)
 {
-    g_about_to_run(g);
+    if (g_is_grey(g) && !blacken_for_a_turn(m, g)) {
+        global_put(g);
+        return;
+    }
     g_make_current(m, g);
     /* USER before the look at world_stopping: Note [Thread states]. */
     m_set_state(m, M_USER);

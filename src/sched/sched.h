@@ -174,10 +174,14 @@ void sched_wake_for_marking(void);
 
 /* All stacks are grey from now on.  World stopped. */
 void g_grey_all_stw(void);
-/* A marker's claim: true when g waits on a grey stack that nobody scans yet; then it does not run before
- * g_scanned.  In a critical section. */
+/* A marker's claim: true when g waits on a grey stack that nobody scans; then it does not run before
+ * g_scanned.  In a critical section, which lasts until g_scanned or g_scan_left. */
 bool g_scan_claim(struct g *g);
+/* The same for a stack of which a piece has been scanned, whatever g does. */
+bool g_scan_claim_rest(struct g *g);
 void g_scanned(struct g *g);
+/* The claim is given up; g->scan_at says what is left. */
+void g_scan_left(struct g *g);
 /* World stopped: g, which was scanned in the stop. */
 void g_scanned_stw(struct g *g);
 bool g_is_scanned(const struct g *g);

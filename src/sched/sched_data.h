@@ -105,6 +105,10 @@ struct g {
     /* Collector: Note [No grey stack runs] in grey.c.  sched.scan_cycle when the scan of this stack was
      * complete, or one less while somebody scans.  atomic. */
     uint32_t scanned_cycle;
+    /* Where the rest of this stack begins, which is yet to be scanned; 0: all of it, or nothing.  atomic; the
+     * holder of the claim, or the stopper. */
+    uintptr_t scan_at;
+    struct lfnode scan_link; /* among the stacks that have a rest: gc/stackroots.c */
 
     int64_t assist_credit; /* bytes that it may allocate while marking; below 0: it owes; own */
     uint32_t assist_cycle; /* the cycle that this is about; own */

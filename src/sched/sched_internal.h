@@ -117,6 +117,11 @@ void p_handoff(struct p *p);   /* a P without an M: to whoever has use for it */
 
 /* ---- m.c ------------------------------------------------------------------------------------ */
 void m_set_state(struct m *m, enum m_state s);
+/* Where calls on the system stack begin while a goroutine is current: below the suspended scheduler. */
+static inline uintptr_t m_system_stack(const struct m *m)
+{
+    return (m->sched_ctx.sp - ARCH_RED_ZONE) & ~(uintptr_t)15;
+}
 void m_enter_blocking_state(struct m *m);
 void m_leave_blocking_state(struct m *m, enum m_state s);
 void m_start(struct p *p, bool spinning); /* crit; p NULL: any idle one */
@@ -176,12 +181,14 @@ static inline bool g_is_grey(const struct g *g)
     return unlikely(atomic_load_acquire(&g->scanned_cycle) !=
                     atomic_load_relaxed(&sched.scan_cycle)); /* acquire pairs with g_blacken */
 }
-/* Scans it, or waits until whoever scans it is through.  In a critical section or state RUNTIME. */
-void g_blacken(struct g *g);
-static force_inline void g_about_to_run(struct g *g)
-{
-    if (g_is_grey(g)) g_blacken(g);
-}
+/* Scans a piece of it, or waits for whoever scans one.  true: it is black.  In a critical section or state
+ * RUNTIME, on the system stack. */
+bool g_blacken_some(struct g *g);
+/* The same for the goroutine that m runs, from any stack: switches to the system stack. */
+bool m_blacken_some(struct m *m);
+/* On m itself, whose goroutine is suspended above the present frame, in a section: blackens it, and stops in
+ * between when a stop comes. */
+void m_blacken_own(struct m *m);
 
 /* ---- stw.c, preempt.c ----------------------------------------------------------------------- */
 /* Nonzero: the epoch of a stop that is on.  Note [Thread states]. */

@@ -42,6 +42,11 @@ static bool no_mark_work(void)
 {
     return false;
 }
+static bool all_of_g(struct g *g)
+{
+    (void)g;
+    return true;
+}
 static void default_deadlock(void)
 {
     throw_msg("all goroutines are asleep - deadlock!");
@@ -61,7 +66,7 @@ struct sched_hooks sched_hooks = {
     .p_idle = no_p,
     .p_busy = no_p,
     .g_dead = no_g,
-    .g_scan = no_g,
+    .g_scan = all_of_g,
     .thread_exits = no_g,
     .thread_start = no_m,
     .world_stopped = no_op,

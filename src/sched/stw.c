@@ -93,15 +93,28 @@ void world_note_progress(void)
     if (atomic_load_seq(&world.sleeping)) os_futex_wake(&world.progress, 1);
 }
 
+/* Stopped until that stop is over. */
+static void wait_stopped(struct m *m, uint32_t epoch)
+{
+    atomic_store_relaxed(&m->stop_ack, epoch);
+    atomic_exchange_seq(&m->state, (uint32_t)M_STOPPED); /* releases: Memory order above */
+    world_note_progress();
+    while (atomic_load_acquire(&world_stopping) == epoch) /* pairs with world_start */
+        os_futex_wait(&world_stopping, epoch, -1);
+}
+
 /* The goroutine that this thread was stopped in does not go on before its stack is scanned: Note [No grey
- * stack runs].  Meanwhile the thread counts as running, and a stop waits for it. */
+ * stack runs].  Meanwhile the thread counts as running; a stop waits for a piece of it. */
 void m_scan_own(struct m *m)
 {
-    if (m->curg == NULL || !g_is_grey(m->curg)) return;
-    atomic_exchange_seq(&m->state, (uint32_t)M_RUNTIME);
-    arch_crit_enter();
-    g_blacken(m->curg);
-    (void)arch_crit_leave(); /* the handler of another stop could not run: this is its loop */
+    while (m->curg != NULL && g_is_grey(m->curg)) {
+        atomic_exchange_seq(&m->state, (uint32_t)M_RUNTIME);
+        arch_crit_enter();
+        bool black = m_blacken_some(m);
+        (void)arch_crit_leave(); /* the handler of another stop could not run: this is its loop */
+        uint32_t epoch = atomic_load_acquire(&world_stopping); /* pairs with world_start */
+        if (!black && epoch != 0) wait_stopped(m, epoch);
+    }
 }
 
 /* Waits until no stop is on, then is in state `then`.  Where curg's data is has been recorded. */
@@ -109,11 +122,7 @@ void m_stop_wait(struct m *m, enum m_state then)
 {
     uint32_t epoch;
     while ((epoch = atomic_load_acquire(&world_stopping)) != 0) { /* pairs with world_start */
-        atomic_store_relaxed(&m->stop_ack, epoch);
-        atomic_exchange_seq(&m->state, (uint32_t)M_STOPPED); /* releases: Memory order above */
-        world_note_progress();
-        while (atomic_load_acquire(&world_stopping) == epoch)
-            os_futex_wait(&world_stopping, epoch, -1);
+        wait_stopped(m, epoch);
         m_scan_own(m);
         atomic_exchange_seq(&m->state, (uint32_t)then);
     }

@@ -32,13 +32,12 @@ static uint64_t opened;
 
 static void *churn(void *which) // knows nothing of gort
 {
-    uint64_t n = 0;
-    for (; !__atomic_load_n(&stop, __ATOMIC_RELAXED); n++) {
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
         void *h = dlopen(which, RTLD_NOW);
         DO(h != NULL);
         DO(dlclose(h) == 0);
+        __atomic_fetch_add(&opened, 1, __ATOMIC_RELAXED);
     }
-    __atomic_fetch_add(&opened, n, __ATOMIC_RELAXED);
     return NULL;
 }
 
@@ -82,9 +81,9 @@ static int gort_main(int argc, char **argv)
     for (int i = 0; i < 2; i++)
         DO(pthread_create(&t[i], NULL, churn, (void *)path[i]) == 0);
     gort_go(keeper, &done);
-    int64_t end = gort_now() + 1 * GORT_S;
     int n = 0;
-    for (; gort_now() < end || !__atomic_load_n(&done, __ATOMIC_ACQUIRE); n++)
+    for (; n <= 100 || __atomic_load_n(&opened, __ATOMIC_RELAXED) <= 100 ||
+           !__atomic_load_n(&done, __ATOMIC_ACQUIRE); n++)
         gort_gc();
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     gort_enter_blocking();
@@ -92,7 +91,6 @@ static int gort_main(int argc, char **argv)
         pthread_join(t[i], NULL);
     gort_exit_blocking();
     printf("%d collections, %lu times opened\n", n, (unsigned long)opened);
-    DO(n > 100 && opened > 100);
     return 0;
 }
 

@@ -1,0 +1,256 @@
+/* Roots: what goroutines hold on their stacks, in registers and in their records.
+ *
+ * A goroutine is scanned into the queue of words, by markers or by who will run on its stack; who may, and
+ * when it must be done, is Note [No grey stack runs] in sched/grey.c.
+ *
+ * Note [Deep stacks].  64 MB of recursion take more than ten milliseconds to scan.  No stop waits for that:
+ *   - A stack is scanned in pieces of STACK_PIECE_BYTES, youngest first, each under a claim and in a section
+ *     of its own.  The first one includes everything else that the goroutine holds: registers, record,
+ *     signal stacks, the copy of a blocking caller's frame, a coroutine's stack.  scan_at says where the rest
+ *     begins.  As the stack does not change before it is black, it does not matter who scans which piece, or
+ *     when: the words are those of the first stop.
+ *   - A marker that leaves a rest puts the goroutine on the list `rests`, so a piece is a step of marking.
+ *     A goroutine that is to run is scanned by its M (execute), its thread (m_scan_own, m_blacken_own),
+ *     and at the same time by markers if they have it.
+ *   - In the first stop a piece is scanned of those that wait inside the runtime, the stopper's own among
+ *     them.  The rest is on the list too.
+ *   - Each rest is in `unfinished`, from before its first piece is known to be done (mark.own_stacks,
+ *     the claim) until after the words of its last one are queued; so the last stop, in which nobody is
+ *     at a stack, sees 0 exactly if every stack that was begun is black.  A stack that nobody has begun is a
+ *     job not taken, or in own_stacks.
+ *   - A goroutine is on the list at most once: it gets there from the first stop if it is running, else from
+ *     its job, of which there is one in a cycle; or from who took it off the list.  Who takes it off and
+ *     finds it claimed, or black, forgets it: who has the claim is going to run it, and goes on until it is
+ *     black.  While marking goes on the list is looked through, so it is empty when a cycle ends; and a
+ *     record is never unmapped, so a stale node can be read.
+ *
+ * The goroutine itself waits until all of its stack is scanned.  It does not hold up others meanwhile: its M
+ * gives way after a time slice.  Rejected: letting it run above a watermark and scanning older
+ * frames when it returns to them.  A return barrier puts the address of runtime code into a frame, where
+ * unwinders, exceptions, longjmp and the shadow stack of newer processors trip over it.  And it would not be
+ * enough: C code stores into older frames without returning to them.  A function that returns a structure
+ * writes it into its caller's frame, and owns its arguments there; both are compiled stores, which no rule
+ * for programs can give a barrier.  With x = f(x) the old x would be lost for the snapshot, while f keeps
+ * what it loaded from it in a frame that was scanned before.  Write-protecting the older pages would catch
+ * those stores, but a system call that writes into a buffer there then fails with EFAULT.
+ *
+ * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold addresses
+ * of spans, and no objects: a span's address that was left in a parked frame kept the object that came
+ * to lie there, be it of gigabytes, for as long as the goroutine slept.
+ *
+ * Locking: none.  scan_at belongs to the claim.  Memory order: lfstack's; `unfinished` falls with release
+ * after the words are queued, and mark_looks_done reads it before it looks at the queue.
+ *
+ * Answers to: scanstack, scanframeworker in mgcmark.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "gc/stackroots.h"
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "gc/mark.h"
+#include "gc/pace.h"
+#include "gc/roots.h"
+#include "heap/heap.h"
+#include "sched/sched.h"
+#include "sched/stack.h"
+#include "sched/stw.h"
+
+#define TRIM_JOBS 256 /* of a cycle's stack jobs, those that look for pages to give back */
+
+static struct {
+    struct lfstack rests; /* goroutines with a rest, by scan_link */
+    uint32_t unfinished;  /* atomic: Note [Deep stacks] */
+    uint32_t prepared;    /* cycles; the stopper */
+    uint32_t trim_rounds; /* each job trims in one cycle of so many; the stopper */
+    uint64_t bytes;       /* atomic; scanned in this cycle */
+    uint64_t pieces;      /* atomic; a statistic */
+} stackroots;
+
+/* ---- pieces --------------------------------------------------------------------------------------- */
+
+/* What hangs on a goroutine's record: DESIGN 4, rule 9. */
+static void scan_record(struct word_sink *k, struct g *g)
+{
+    sink_add(k, (uintptr_t)g->arg);
+    sink_add(k, (uintptr_t)g->wake_param);
+    sink_add(k, (uintptr_t)g->defers);
+    sink_add(k, (uintptr_t)g->context);
+    sink_add(k, (uintptr_t)g->locals);
+    for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link) {
+        sink_add(k, (uintptr_t)s->elem);
+        sink_add(k, (uintptr_t)s->object); /* who waits at it may hold a copy that is gone by now */
+    }
+}
+
+static void scan_range(struct word_sink *k, uintptr_t lo, uintptr_t hi)
+{
+    scan_stack_words(k, lo, hi);
+    atomic_fetch_add_relaxed(&stackroots.bytes, hi - lo);
+    pacer_scanned(&pace_shared, PACER_SCAN_STACKS, hi - lo);
+}
+
+static uintptr_t stack_end(const struct g *g)
+{
+    return align_down(g->stack_hi, WORD_SIZE);
+}
+
+static uintptr_t piece_end(uintptr_t lo, uintptr_t end)
+{
+    return end - lo > STACK_PIECE_BYTES ? lo + STACK_PIECE_BYTES : end;
+}
+
+/* All but a rest of the stack.  Returns where that begins; 0: there is none. */
+static uintptr_t scan_first(struct g *g)
+{
+    struct scan_range r[G_RANGES];
+    struct word_sink k;
+    uintptr_t rest = 0;
+    if (g->no_objects || g->status == G_DEAD) return 0;
+    int n = g_scan_ranges_stw(g, r);
+    sink_begin(&k);
+    scan_record(&k, g);
+    for (int i = 0; i < n; i++) {
+        uintptr_t hi = r[i].hi;
+        if (hi == stack_end(g)) {
+            hi = piece_end(r[i].lo, hi);
+            if (hi != r[i].hi) rest = hi;
+        }
+        scan_range(&k, r[i].lo, hi);
+    }
+    sink_end(&k);
+    return rest;
+}
+
+static uintptr_t scan_next(struct g *g)
+{
+    struct word_sink k;
+    uintptr_t end = stack_end(g), hi = piece_end(g->scan_at, end);
+    sink_begin(&k);
+    scan_range(&k, g->scan_at, hi);
+    sink_end(&k);
+    return hi < end ? hi : 0;
+}
+
+static void note_rest(struct g *g, uintptr_t rest)
+{
+    bool had = g->scan_at != 0;
+    if (had || rest != 0) atomic_fetch_add_relaxed(&stackroots.pieces, 1);
+    if (!had && rest != 0) atomic_fetch_add_acqrel(&stackroots.unfinished, 1);
+    atomic_store_relaxed(&g->scan_at, rest);
+    if (had && rest == 0) atomic_fetch_sub_acqrel(&stackroots.unfinished, 1);
+}
+
+bool stackroots_scan_piece(struct g *g)
+{
+    bool first = g->scan_at == 0;
+    note_rest(g, first ? scan_first(g) : scan_next(g));
+    /* Running: its own thread, which was stopped. */
+    if (first && g->status == G_RUNNING && heap_marking()) mark_own_stack_scanned();
+    return g->scan_at == 0;
+}
+
+/* ---- markers -------------------------------------------------------------------------------------- */
+
+/* With many goroutines each cycle looks at another part of them. */
+static bool is_trimmed_now(const struct g *g)
+{
+    uint32_t rounds = stackroots.trim_rounds;
+    return g->index / ROOT_JOB_STACKS % rounds == stackroots.prepared % rounds;
+}
+
+static void scan_claimed(struct g *g)
+{
+    if (stackroots_scan_piece(g)) {
+        if (is_trimmed_now(g)) stack_trim_claimed(g);
+        g_scanned(g);
+    } else {
+        g_scan_left(g);
+        lfstack_push(&stackroots.rests, &g->scan_link);
+    }
+}
+
+void stackroots_scan(struct g *g)
+{
+    if (heap_marking()) {
+        if (g_scan_claim(g)) scan_claimed(g);
+    } else {
+        while (!stackroots_scan_piece(g))
+            ;
+    }
+}
+
+bool stackroots_scan_rest(void)
+{
+    struct lfnode *n = lfstack_pop(&stackroots.rests);
+    if (n == NULL) return false;
+    struct g *g = container_of(n, struct g, scan_link);
+    if (g_scan_claim_rest(g)) scan_claimed(g);
+    return true;
+}
+
+bool stackroots_has_rest(void)
+{
+    return !lfstack_empty(&stackroots.rests);
+}
+
+/* ---- stops ---------------------------------------------------------------------------------------- */
+
+void stackroots_prepare_stw(void)
+{
+    check(stackroots.unfinished == 0 && lfstack_empty(&stackroots.rests));
+    uint32_t jobs = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
+    stackroots.bytes = 0;
+    stackroots.prepared++;
+    stackroots.trim_rounds = (uint32_t)div_up(jobs, TRIM_JOBS);
+    if (stackroots.trim_rounds == 0) stackroots.trim_rounds = 1;
+}
+
+/* A thread that waits inside the runtime may be awake, and show another state than BLOCKING for a moment,
+ * until it sees that a stop is on (m_leave_blocking_state).  It is not one that begins with its stack when
+ * it is released: these are in state STOPPED, which does not change in a stop, or in
+ * the stop signal's handler (sched/preempt.c, Note [Outer frames]). */
+static bool scans_its_own(const struct m *m)
+{
+    if (m == m_self()) return false;
+    return atomic_load_relaxed(&m->state) == M_STOPPED || m->stop_frame != NULL;
+}
+
+/* Its thread goes on with the rest: m_blacken_own. */
+static void scan_waiting(struct g *g)
+{
+    note_rest(g, scan_first(g));
+    if (g->scan_at == 0)
+        g_scanned_stw(g);
+    else
+        lfstack_push(&stackroots.rests, &g->scan_link);
+}
+
+uint32_t stackroots_begin_stw(void)
+{
+    uint32_t stopped = 0;
+    for (struct m *m = m_all(); m != NULL; m = m->all_next) {
+        struct g *g = m->curg;
+        if (g == NULL || g->status != G_RUNNING) continue;
+        if (scans_its_own(m))
+            stopped++;
+        else
+            scan_waiting(g);
+    }
+    return stopped;
+}
+
+uint32_t stackroots_unfinished(void)
+{
+    return atomic_load_acquire(&stackroots.unfinished); /* pairs with note_rest */
+}
+
+uint64_t stackroots_bytes(void)
+{
+    return atomic_load_relaxed(&stackroots.bytes); /* a statistic */
+}
+
+uint64_t stackroots_pieces(void)
+{
+    return atomic_load_relaxed(&stackroots.pieces); /* a statistic */
+}

@@ -1,0 +1,36 @@
+/* Roots: what goroutines hold on their stacks, in registers and in their records.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_GC_STACKROOTS_H
+#define GORT_GC_STACKROOTS_H
+
+#include "sched/sched_data.h"
+
+#define STACK_PIECE_BYTES (64 * KB) /* scanned at a time: a stop waits for so much */
+
+/* ---- while the world is stopped ---------------------------------------------------------------- */
+
+void stackroots_prepare_stw(void);
+/* Marking will run beside the program: scans goroutines whose threads wait inside the runtime, this one's
+ * too, or a piece of each.  Returns how many will scan their own when they are released. */
+uint32_t stackroots_begin_stw(void);
+
+/* ---- any time while marking ---------------------------------------------------------------------- */
+
+/* Marker: goroutine g, unless somebody else does that; in a stop all of it, beside the program a piece. */
+void stackroots_scan(struct g *g);
+/* Marker: a piece of some stack of which there is a rest.  false: there is none. */
+bool stackroots_scan_rest(void);
+/* Is there one that nobody has taken?  A hint. */
+bool stackroots_has_rest(void);
+/* A piece of goroutine g, which is claimed, to the queue of words: sched_hooks.g_scan.  true: that was all. */
+bool stackroots_scan_piece(struct g *g);
+/* Stacks of which a piece has been scanned, and not all.  Exact in a stop. */
+uint32_t stackroots_unfinished(void);
+/* Bytes of stacks scanned in this cycle. */
+uint64_t stackroots_bytes(void);
+/* Pieces scanned of stacks that took more than one, ever: a statistic. */
+uint64_t stackroots_pieces(void);
+
+#endif
