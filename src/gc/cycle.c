@@ -279,8 +279,10 @@ static void term_stw(struct gc_cycle_record *r)
     heap_live_set_stw(r->heap_marked);
     scavenger_cycle_stw(r->goal_before);
     heap_sweepgen_advance_stw();
-    for (int i = 0; i < p_count(); i++)
+    for (int i = 0; i < p_count(); i++) {
         sudogs_flush_stw(p_at(i));
+        dead_flush_stw(p_at(i));
+    }
     if (gc_debug.gccheck) validate_stw("after", false);
     if (gc_debug.stoptheworld == 2)
         while (heap_sweep_some(SPANSET_MANY, SWEPT_FINISH) != 0)

@@ -1,7 +1,9 @@
 /* Goroutines: life and states.
  *
  * The record lies on top of its own stack (stack.h).  Dead goroutines keep their stack: a P caches
- * up to GFREE_MAX of them, last in first out, so that the next goroutine's page is in cache.
+ * up to GFREE_MAX of them, last in first out, so that the next goroutine's page is in cache.  Each cycle
+ * of the collector takes them from there (dead_flush_stw), so that deep ones give their pages back like all
+ * others: Note [Pages of stacks] in stack.c.
  *
  * Answers to: newproc1, goexit0, gfget, gfput in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -249,6 +251,7 @@ static bool g_bury(struct g *g, void *arg)
     g->arg = NULL;
     g->wake_param = NULL;
     if (g->slot_class == STACK_DEFAULT_CLASS && p != NULL && p->ngfree < GFREE_MAX) {
+        if (p->gfree == NULL) p->gfree_last = g;
         g->sched_link = p->gfree;
         p->gfree = g;
         p->ngfree++;
@@ -256,6 +259,14 @@ static bool g_bury(struct g *g, void *arg)
         stack_free(g);
     }
     return true;
+}
+
+void dead_flush_stw(struct p *p)
+{
+    if (p->gfree == NULL) return;
+    stack_free_default(p->gfree, p->gfree_last, p->ngfree);
+    p->gfree = p->gfree_last = NULL;
+    p->ngfree = 0;
 }
 
 _Noreturn void g_exit(void)

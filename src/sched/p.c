@@ -134,12 +134,7 @@ static void p_revive(struct p *p)
 static void p_retire_locked(struct p *p)
 {
     runq_drain_locked(p);
-    while (p->gfree != NULL) {
-        struct g *g = p->gfree;
-        p->gfree = g->sched_link;
-        stack_free(g);
-    }
-    p->ngfree = 0;
+    dead_flush_stw(p);
     sudogs_flush_stw(p);
     p->status = P_DEAD;
 }

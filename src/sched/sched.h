@@ -120,6 +120,7 @@ uint32_t g_table_size(void);
 struct sudog *sudog_acquire(struct g *g); /* crit, with P */
 void sudog_release(struct sudog *s);      /* crit, with P; all pointers already cleared */
 void sudogs_flush_stw(struct p *p);       /* gives the P's free ones back */
+void dead_flush_stw(struct p *p);         /* and its dead goroutines: to the lists in stack.c */
 bool sudogs_trim(void);                   /* crit: unmaps free ones; false: none is left */
 uint64_t sudogs_bytes(void);              /* their memory, in sched_meta_bytes too */
 uint64_t sudogs_trimmed(void);            /* bytes that sudogs_trim gave back so far */

@@ -261,7 +261,7 @@ struct p {
 
     struct mcache *mcache cache_aligned; /* owner */
     struct gcwork gcwork;                /* owner */
-    struct g *gfree;                     /* dead goroutines with their stacks; owner */
+    struct g *gfree, *gfree_last;        /* dead goroutines with their stacks; owner */
     uint32_t ngfree;
     struct sudog *sudog_free; /* owner */
     uint32_t nsudog_free;

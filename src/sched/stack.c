@@ -42,8 +42,8 @@
  *   - Of the dead, all but the record's page.  A class has three lists: those that died since the last
  *     trimming (young), those that were dead then already (old), those that have no pages (bare).  After each
  *     cycle's sweep the old ones become bare and the young ones old, so a stack that is in use again and
- *     again keeps its pages; who wants one takes a young one first.  A P's own cache (at most GFREE_MAX)
- *     keeps its pages.
+ *     again keeps its pages; who wants one takes a young one first.  A P's own cache (at most GFREE_MAX, of
+ *     any depth) is emptied into the young ones in the cycle's last stop: a chain, however long.
  *   - Of those that wait, what lies below the stack pointer (stack_trim_claimed).  The caller has the
  *     stack's claim (Note [No grey stack runs] in grey.c), so it is not run; below the red zone of the saved
  *     stack pointer nobody has anything.  TRIM_KEPT below it stay, and whether more is there is asked
@@ -367,6 +367,17 @@ void stack_free(struct g *g)
     struct stack_class *k = &stacks.classes[class];
     put_locked(k, g, YOUNG);
     k->nfree++;
+    lock_release(&stacks.lock);
+}
+
+void stack_free_default(struct g *first, struct g *last, uint32_t n)
+{
+    assert_that(first->slot_class == STACK_DEFAULT_CLASS && last->sched_link == NULL);
+    lock_acquire(&stacks.lock);
+    struct stack_class *k = &stacks.classes[STACK_DEFAULT_CLASS];
+    last->sched_link = k->free[YOUNG];
+    k->free[YOUNG] = first;
+    k->nfree += n;
     lock_release(&stacks.lock);
 }
 

@@ -21,6 +21,8 @@ void stack_init(void);
 struct g *stack_alloc(size_t size, int *error);
 /* Gives a dead g back (LIFO per class). */
 void stack_free(struct g *g);
+/* Gives n of the default class back, a chain through sched_link. */
+void stack_free_default(struct g *first, struct g *last, uint32_t n);
 /* Note [Pages of stacks].  The first gives the pages of some dead stacks back, those that were dead at the
  * last stack_age; false: there are no more such.  In a critical section each. */
 bool stack_trim_some(void);
