@@ -155,6 +155,7 @@ void select_blocking_run(void)
     make_chans(n, 0);
     port_chan_set(&back, port_chan_make(0));
     port_go(answer, (void *)(intptr_t)n);
+    port_yield(); // or with one P the select would always find the one who came first
     tasks_begin();
     for (int i = 0; i < messages; i++) {
         port_send(chans[i % n], i);

@@ -1,13 +1,19 @@
 /* Select: waits for the first of several channel operations.
  *
- * Three passes.  With all channels locked, the cases are tried in random order.  If none is ready,
- * a record is queued on each channel, and the goroutine parks; its commit releases the locks.
- * Woken, it locks all channels again and takes the records back that did not win.
+ * First a look without locks: one of those that seem ready, at random, is locked alone and tried.  If
+ * there is none, or somebody was faster, all channels are locked, and one of those ready is chosen.  If
+ * there is none, a record is queued on each channel, and the goroutine parks; its commit releases the
+ * locks.  Woken, it locks all channels again and takes the records back that did not win.
+ *
+ * Note [A look without locks].  What is chosen was ready when it was locked, and done then.  A case
+ * that the look passed over was not ready at some moment during the call, and when it became ready after
+ * that, the other one might have been chosen as well.  That nothing is ready is another matter: it
+ * must hold at one moment, so it counts only with all locks held, or with one P.
  *
  * Why all locks at once: between finding one channel not ready and queueing on it nobody may make it
- * ready, or the wake-up is lost, and the choice among those ready must be made at one moment.  Locks
- * are taken in address order (the rank allows several that way), each channel once however many
- * cases name it.
+ * ready, or the wake-up is lost.  Locks are taken in address order (the rank allows several that
+ * way), each channel once however many cases name it.  With one P no lock is touched (Note [One P] in
+ * hchan.h), and the order is not made; who is woken with more Ps makes it then.
  *
  * Note [Who decides a select].  g->select_done is 0 while a waiting select is open.  Whoever takes one
  * of its records off a channel, and its timer, must turn it to 1 first (select_win); only the one
@@ -21,8 +27,8 @@
  * begins by taking the first.  With a deadline and no channel at all nobody but the timer wakes it,
  * so the commit adds the timer last and touches nothing afterwards.
  *
- * Invariant: order[0 .. n) names the live cases (channel not NULL), in lock order from the second
- * half of the array on, in the order of trying in the first half.
+ * Invariant: lock_order[0 .. n) names the live cases (channel not NULL), by address once sorted is set;
+ * it is whenever locks are touched.
  *
  * Locking: SELECT_CHAN many times, TIMERS inside.
  * Answers to: select.go.
@@ -42,8 +48,8 @@ struct select {
     struct g *g;
     gort_case *cases;
     uint32_t n;           /* live cases */
-    uint32_t *try_order;  /* indices of live cases, shuffled */
-    uint32_t *lock_order; /* the same, by address of the channel */
+    uint32_t *lock_order; /* indices of live cases */
+    bool sorted;          /* by address of the channel */
     struct sudog *spare;  /* records acquired beforehand, through wait_link */
     int64_t deadline;
     bool timed;
@@ -55,30 +61,56 @@ static force_inline struct hchan *chan_of(const struct select *s, uint32_t index
     return s->cases[index].ch;
 }
 
-/* ---- orders --------------------------------------------------------------------------------- */
+/* ---- which are ready ------------------------------------------------------------------------ */
 
-static void check_case(const gort_case *c, int index)
+static cold_path void bad_case(const gort_case *c, int index)
 {
     if (c->kind != GORT_CASE_RECV && c->kind != GORT_CASE_SEND)
         gort_panic("gort_select: case %d was not made by gort_on_recv or gort_on_send", index);
-    if (c->kind == GORT_CASE_SEND && c->elem == NULL && c->ch != NULL)
-        gort_panic("gort_select: case %d has no value to send", index);
+    gort_panic("gort_select: case %d has no value to send", index);
 }
 
-/* Fills try_order with the live cases: each takes a random place among those before it. */
-static void shuffle(struct select *s, int n)
+static force_inline void check_case(const gort_case *c, int index)
 {
-    p_pin();
-    struct random r = { random_next(&m_self()->random) };
-    p_unpin();
-    for (int i = 0; i < n; i++) {
-        check_case(&s->cases[i], i);
-        if (s->cases[i].ch == NULL) continue;
-        uint32_t place = random_below(&r, s->n + 1);
-        s->try_order[s->n++] = s->try_order[place];
-        s->try_order[place] = (uint32_t)i;
-    }
+    if (likely(c->kind == GORT_CASE_RECV)) return;
+    if (likely(c->kind == GORT_CASE_SEND) && (c->elem != NULL || c->ch == NULL)) return;
+    bad_case(c, index);
 }
+
+enum readiness { NO, YES, UNKNOWN };
+
+/* With the channel locked never UNKNOWN, and exact but for records of selects that are decided. */
+static force_inline enum readiness readiness(const gort_case *k, bool locked)
+{
+    const struct hchan *c = k->ch;
+    if (c == NULL) return NO;
+    uint32_t kind = atomic_load_relaxed(&c->closed); /* all are looked at again under the lock */
+    if (unlikely(kind != CHAN_OPEN)) {
+        if (kind == CHAN_CLOSED || k->kind == GORT_CASE_SEND) return YES;
+        return !locked ? UNKNOWN : timer_chan_is_due(c) ? YES : NO;
+    }
+    size_t count = atomic_load_relaxed(&c->count);
+    if (k->kind == GORT_CASE_SEND)
+        return count != c->cap || atomic_load_relaxed(&c->recvq.first) != NULL;
+    return count != 0 || atomic_load_relaxed(&c->sendq.first) != NULL;
+}
+
+/* One of those that seem ready, each with the same chance; -1: none, or it is not known without the
+ * locks.  In a section. */
+static force_inline int pick_ready(const gort_case *cases, int n, bool locked)
+{
+    int chosen = -1;
+    uint32_t ready = 0;
+    for (int i = 0; i < n; i++) {
+        enum readiness r = readiness(&cases[i], locked);
+        if (unlikely(r == UNKNOWN)) return -1;
+        if (r == NO) continue;
+        if (ready++ == 0 || random_below(&m_self()->random, ready) == 0) chosen = i;
+    }
+    return chosen;
+}
+
+/* ---- the order of locks --------------------------------------------------------------------- */
 
 /* Restores the heap below `at`: the greatest channel address on top. */
 static void sift_down(const struct select *s, uint32_t at, uint32_t n)
@@ -119,14 +151,26 @@ static void sort_by_insertion(struct select *s)
     }
 }
 
-static void make_orders(struct select *s, int n)
+/* Fills lock_order, each at a random place among those before it: of cases that wait on one channel the
+ * first one is served, and sorting does not undo that.  In a section. */
+static void find_live(struct select *s, int n)
 {
-    shuffle(s, n);
-    memcpy(s->lock_order, s->try_order, s->n * sizeof *s->lock_order);
+    struct random *r = &m_self()->random;
+    for (int i = 0; i < n; i++) {
+        if (s->cases[i].ch == NULL) continue;
+        uint32_t place = random_below(r, s->n + 1);
+        s->lock_order[s->n++] = s->lock_order[place];
+        s->lock_order[place] = (uint32_t)i;
+    }
+}
+
+static void sort(struct select *s)
+{
     if (s->n <= INSERTION_MAX)
         sort_by_insertion(s);
     else
         sort_by_heap(s);
+    s->sorted = true;
 }
 
 /* ---- locks ---------------------------------------------------------------------------------- */
@@ -137,8 +181,10 @@ static force_inline bool is_first_of_channel(const struct select *s, uint32_t i)
     return i == 0 || chan_of(s, s->lock_order[i]) != chan_of(s, s->lock_order[i - 1]);
 }
 
-static void lock_all(const struct select *s)
+static void lock_all(struct select *s)
 {
+    if (p_count() == 1) return; /* Note [One P] */
+    if (!s->sorted) sort(s);
     for (uint32_t i = 0; i < s->n; i++)
         if (is_first_of_channel(s, i)) chan_lock(chan_of(s, s->lock_order[i]));
 }
@@ -146,6 +192,7 @@ static void lock_all(const struct select *s)
 /* Note [The frame outlives the commit]: from the last to the first. */
 static void unlock_all(const struct select *s)
 {
+    if (p_count() == 1) return; /* as it was when they were locked */
     for (uint32_t i = s->n; i-- > 0;) {
         if (!is_first_of_channel(s, i)) continue;
         struct hchan *c = chan_of(s, s->lock_order[i]);
@@ -203,21 +250,38 @@ static enum outcome try_case(gort_case *k, struct g **wake)
     return DONE;
 }
 
-/* All locked, in a section with a P.  The case done, with all unlocked and the section left; -1:
- * none is ready, and all are still locked. */
-static int try_all(struct select *s)
+/* Case `index` was tried, and done or found closed; its lock is released.  Leaves the section. */
+static force_inline int finish_case(struct select *s, enum outcome o, int index, struct g *wake)
 {
-    for (uint32_t i = 0; i < s->n; i++) {
+    if (wake != NULL) g_ready(wake);
+    release_records(s->spare);
+    p_unpin();
+    if (unlikely(o == SEND_CLOSED)) chan_panic_send_closed(chan_of(s, (uint32_t)index));
+    return index;
+}
+
+/* Note [A look without locks].  In a section with a P, which is left unless it returns -1. */
+static force_inline int try_picked(struct select *s, int index)
+{
+    struct g *wake = NULL;
+    struct hchan *c = s->cases[index].ch;
+    chan_lock(c);
+    enum outcome o = try_case(&s->cases[index], &wake);
+    chan_unlock(c);
+    return o == NOT_READY ? -1 : finish_case(s, o, index, wake);
+}
+
+/* All locked, in a section with a P.  The case done, with all unlocked and the section left; -1:
+ * none is ready, and all are still locked.  A try that fails has taken decided records off. */
+static int try_all(struct select *s, int n)
+{
+    int index;
+    while ((index = pick_ready(s->cases, n, true)) >= 0) {
         struct g *wake = NULL;
-        uint32_t index = s->try_order[i];
         enum outcome o = try_case(&s->cases[index], &wake);
         if (o == NOT_READY) continue;
         unlock_all(s);
-        if (wake != NULL) g_ready(wake);
-        release_records(s->spare);
-        p_unpin();
-        if (o == SEND_CLOSED) chan_panic_send_closed(chan_of(s, index));
-        return (int)index;
+        return finish_case(s, o, index, wake);
     }
     return -1;
 }
@@ -321,22 +385,21 @@ static int wait_all(struct select *s)
 
 /* ---- the calls ------------------------------------------------------------------------------ */
 
-/* until: NULL: for ever; *until < 0: not at all. */
-static int select_among(struct g *g, gort_case *cases, int n, const int64_t *until)
+/* Nothing was ready at a first look. */
+static never_inline int select_slow(struct g *g, gort_case *cases, int n, const int64_t *until)
 {
-    uint32_t in_frame[2 * FRAME_CASES];
-    uint32_t *orders = in_frame;
-    if (n > FRAME_CASES) orders = gort_alloc_noscan(2 * (size_t)n * sizeof *orders);
-    struct select s = { .g = g, .cases = cases, .try_order = orders, .lock_order = orders + n };
-    make_orders(&s, n);
+    uint32_t in_frame[FRAME_CASES];
+    struct select s = { .g = g, .cases = cases, .lock_order = in_frame };
+    if (n > FRAME_CASES) s.lock_order = gort_alloc_noscan((size_t)n * sizeof *s.lock_order);
     if (until != NULL) {
         s.timed = true;
         s.deadline = *until;
     }
     p_pin();
+    find_live(&s, n);
     reserve_records(&s);
     lock_all(&s);
-    int chosen = try_all(&s);
+    int chosen = try_all(&s, n);
     if (chosen >= 0) return chosen;
     if (s.timed && s.deadline <= 0) {
         unlock_all(&s);
@@ -345,6 +408,22 @@ static int select_among(struct g *g, gort_case *cases, int n, const int64_t *unt
         return -1;
     }
     return wait_all(&s);
+}
+
+/* until: NULL: for ever; *until < 0: not at all. */
+static int select_among(struct g *g, gort_case *cases, int n, const int64_t *until)
+{
+    for (int i = 0; i < n; i++)
+        check_case(&cases[i], i);
+    p_pin();
+    int index = pick_ready(cases, n, false);
+    if (index >= 0) {
+        struct select s = { .cases = cases };
+        index = try_picked(&s, index);
+        if (index >= 0) return index;
+    }
+    p_unpin();
+    return select_slow(g, cases, n, until);
 }
 
 /* What is ready is done, whatever became of the context; only then the context is one case more. */

@@ -108,6 +108,11 @@ void timer_chan_settle(struct hchan *c)
     if (!k->armed && wanted) arm(c, k);
 }
 
+bool timer_chan_is_due(const struct hchan *c)
+{
+    return c->recvq.first == NULL && is_due(clock_of(c), os_now());
+}
+
 int timer_chan_take(struct hchan *c, void *out)
 {
     struct clock *k = clock_of(c);

@@ -19,6 +19,8 @@ int64_t timer_chan_period(const struct hchan *c);
 
 /* As chan_take_locked, of a channel of this kind with nothing in its ring. */
 int timer_chan_take(struct hchan *c, void *out);
+/* Would it take a value now?  If so, it still does when it is called after this. */
+bool timer_chan_is_due(const struct hchan *c);
 /* Waiters came or went: puts the timer into a heap, or takes it out.  Other channels: nothing. */
 void timer_chan_settle(struct hchan *c);
 

@@ -158,6 +158,40 @@ static void a_try_sees_all_cases_at_one_moment(void)
     }
 }
 
+// Fills one before it empties the other; what the other goroutine holds for a moment it puts back.
+static void take_turns(void *arg)
+{
+    struct world *w = arg;
+    for (int i = 0; i < w->n; i++) {
+        gort_try_send(w->d, 1);
+        gort_try_recv(w->c, NULL);
+        gort_try_send(w->c, 1);
+        gort_try_recv(w->d, NULL);
+    }
+    STORE(&w->a, 1);
+}
+
+// The same where looking at all cases takes a while: they do not become ready behind its back.
+static void a_long_try_sees_all_cases_at_one_moment(void)
+{
+    enum { CASES = 30 };
+    struct world w = { .c = ints_of(1), .d = ints_of(1), .n = test_count(50000) };
+    ints never = ints_of(0);
+    gort_case k[CASES];
+    for (int i = 0; i < CASES; i++)
+        k[i] = gort_on_recv(never, NULL);
+    k[0] = gort_on_recv(w.d, NULL);
+    k[CASES - 1] = gort_on_recv(w.c, NULL);
+    gort_send(w.c, 1);
+    gort_go(take_turns, &w);
+    while (LOAD(&w.a) == 0) {
+        int chosen = gort_select_try(k, CASES);
+        CHECK(chosen == 0 || chosen == CASES - 1);
+        gort_try_send(chosen == 0 ? w.d : w.c, 1);
+        gort_yield();
+    }
+}
+
 static void a_try_sees_a_close_in_time(void)
 {
     for (int i = 0; i < test_count(3000); i++) {
@@ -814,6 +848,7 @@ static const struct conform_case cases[] = {
     CASE(only_one_case_happens, 0),
     CASE(a_default_is_taken_only_without_partner, 0),
     CASE(a_try_sees_all_cases_at_one_moment, 0),
+    CASE(a_long_try_sees_all_cases_at_one_moment, 0),
     CASE(a_try_sees_a_close_in_time, 0),
     CASE(two_ready_channels_share, 1),
     CASE(ready_ones_share_whatever_else_waits, 1),

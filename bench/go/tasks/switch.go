@@ -127,6 +127,7 @@ func selectBlocking(n int, receive func([]chan int) int) {
 			back <- receive(chans) + 1
 		}
 	}()
+	runtime.Gosched() // or with one P the select would always find the one who came first
 	begin()
 	for i := 0; i < messages; i++ {
 		chans[i%n] <- i
