@@ -26,7 +26,7 @@ void barrier_run(void);
 #define port_new_leaf(T) gort_new(T)
 #define port_zeroed(T) gort_new(T)
 #define port_new_array(T, n) gort_new_array(T, n)
-#define port_bytes(n) gort_alloc_noscan(n)
+#define port_bytes(n) gort_alloc_uninit(n)
 #define port_free(p) ((void)(p))
 #define port_set(slot, value) gort_set(slot, value)
 #define port_init(slot, value) gort_init(slot, value)

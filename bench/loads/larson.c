@@ -3,8 +3,8 @@
 // blocks are freed by who did not allocate them.
 //
 // A block begins with its size, which is checked when it is replaced, of every eighth: as in larson the
-// program itself hardly touches its blocks.  mimalloc writes into those that are freed; gort and Go
-// zero the new ones.
+// program itself hardly touches its blocks.  mimalloc writes into those that are freed; Go zeroes the
+// new ones, the others do not.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load.h"

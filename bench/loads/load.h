@@ -10,7 +10,7 @@
 //     port_new_leaf(T)              one without; PORT_TYPE(T)
 //     port_zeroed(T)                the same, zeroed by everybody
 //     port_new_array(T, n)          n elements with pointers
-//     port_bytes(n)                 n bytes without pointers
+//     port_bytes(n)                 n bytes without pointers, zeroed by Go alone
 //     port_free(p)                  nothing where memory is collected
 //     port_set(slot, p), port_init(slot, p)   stores of pointers; init: the first one
 //     port_jobs(n, fn)              fn(0) ... fn(n - 1) on goroutines or `procs` threads; waits

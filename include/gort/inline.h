@@ -41,12 +41,15 @@ struct gort_cache_class {
     char *base;    /* address of the window's slot 0 */
 };
 
-/* tiny: where the next tiny object goes in the current block of 16 bytes, all zero from there on; a
+/* unzeroed: by size class; of windows whose slots hold old bytes, and may be taken by who does not mind:
+ * Note [Unzeroed windows] in the runtime's mcache.c.
+ * tiny: where the next tiny object goes in the current block of 16 bytes, all zero from there on; a
  * multiple of 16: no room.  Above GORT_TINY_COUNT_SHIFT, how many went into it. */
 struct gort_cache {
     uint64_t tiny;
     uint64_t reserved;
     struct gort_cache_class classes[GORT_SPAN_CLASSES];
+    struct gort_cache_class unzeroed[GORT_SPAN_CLASSES / 2];
 };
 #define GORT_CACHE_TINY 0
 #define GORT_CACHE_CLASSES 16

@@ -23,6 +23,8 @@ GORT_BEGIN_DECLS
 GORT_API void *gort_alloc(size_t n) __attribute__((__alloc_size__(1))) GORT_ALLOCATES;
 /* n zeroed bytes that are never scanned: they hold no collected pointers. */
 GORT_API void *gort_alloc_noscan(size_t n) __attribute__((__alloc_size__(1))) GORT_ALLOCATES;
+/* The same with any bytes in them, as from malloc: for who writes them all. */
+GORT_API void *gort_alloc_uninit(size_t n) __attribute__((__alloc_size__(1))) GORT_ALLOCATES;
 
 /* Makes [start, start + size) a root, outside collected memory: scanned conservatively until
  * gort_root_remove(start).  An empty range is allowed; a start registered already is fatal.  Both

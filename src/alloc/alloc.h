@@ -14,6 +14,7 @@
 struct shape {
     size_t size;
     size_t align;     /* a power of two */
+    bool unzeroed;    /* any bytes will do; only without pointers */
     bool noscan;      /* no pointers; else by: */
     uint64_t mask;    /* size <= BITMAP_MAX: bit i: word i may be a pointer */
     uint64_t layout;  /* above, and where pages are its own: Note [Layout words] in gc/gc.h */

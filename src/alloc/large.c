@@ -39,7 +39,7 @@ void *alloc_large(const struct shape *s)
     bool observe;
     struct span *sp = large_span(s, &observe);
     void *x = (void *)sp->base;
-    bool old_bytes = sp->need_zero != 0;
+    bool old_bytes = sp->need_zero != 0 && !s->unzeroed;
     if (!old_bytes) atomic_store_release(&sp->large_zeroed, 1);
     p_unpin();
     if (old_bytes) {

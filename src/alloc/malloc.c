@@ -34,7 +34,8 @@ never_inline uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct 
     for (int attempt = 0;; attempt++) {
         struct mcache *c = (*p)->mcache;
         mcache_prepare_for_sweep(c);
-        uintptr_t x = mcache_alloc_slow(c, spc, notes);
+        uintptr_t x = s->unzeroed ? mcache_alloc_unzeroed_slow(c, spc, notes)
+                                  : mcache_alloc_slow(c, spc, notes);
         if (likely(x != 0)) return x;
         p_unpin();
         alloc_no_memory_slow(attempt, s->size, s->call);
@@ -130,6 +131,21 @@ static force_inline void *noscan_fast(size_t n)
     return gort_take_noscan_at_(fast_window(class, true), (long)size_class_table[class].size);
 }
 
+/* The slot that comes next is fetched: who does not zero meets each one cold. */
+static force_inline void *uninit_fast(size_t n)
+{
+    if (n - 1 < TINY_MAX) return gort_take_tiny_(n, 8);
+    if (n - 1 >= BITMAP_MAX) return NULL;
+    unsigned class = fast_class(n);
+    long size = (long)size_class_table[class].size;
+    long at =
+        (long)(offsetof(struct gort_cache, unzeroed) + sizeof(struct gort_cache_class) * class);
+    void *x = gort_take_noscan_at_(at, size);
+    if (x == NULL) return gort_take_noscan_at_(fast_window(class, true), size);
+    __builtin_prefetch((char *)x + size, 1);
+    return x;
+}
+
 static force_inline void *conservative_fast(size_t n)
 {
     if (n - TINY_BYTES > BITMAP_MAX - TINY_BYTES) return NULL;
@@ -144,6 +160,12 @@ static force_inline void *noscan_fast(size_t n)
     return NULL;
 }
 
+static force_inline void *uninit_fast(size_t n)
+{
+    (void)n;
+    return NULL;
+}
+
 static force_inline void *conservative_fast(size_t n)
 {
     (void)n;
@@ -151,11 +173,13 @@ static force_inline void *conservative_fast(size_t n)
 }
 #endif
 
-static force_inline void *noscan_any(size_t n)
+static force_inline void *noscan_any(size_t n, bool unzeroed, const char *call)
 {
-    struct shape s = {
-        .size = n, .align = n < 16 ? 8 : 16, .noscan = true, .call = "gort_alloc_noscan"
-    };
+    struct shape s = { .size = n,
+                       .align = n < 16 ? 8 : 16,
+                       .unzeroed = unzeroed && n > TINY_MAX,
+                       /* tiny blocks are zero */ .noscan = true,
+                       .call = call };
     return alloc_pointer_free(&s);
 }
 
@@ -175,7 +199,13 @@ static force_inline void *conservative_any(size_t n)
 void *(gort_alloc_noscan)(size_t n)
 {
     void *x = noscan_fast(n);
-    return likely(x != NULL) ? x : noscan_any(n != 0 ? n : 1);
+    return likely(x != NULL) ? x : noscan_any(n != 0 ? n : 1, false, "gort_alloc_noscan");
+}
+
+void *gort_alloc_uninit(size_t n)
+{
+    void *x = uninit_fast(n);
+    return likely(x != NULL) ? x : noscan_any(n != 0 ? n : 1, true, "gort_alloc_uninit");
 }
 
 void *(gort_alloc)(size_t n)

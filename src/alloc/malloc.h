@@ -75,7 +75,10 @@ static force_inline void *alloc_slot(const struct shape *s, unsigned class)
         x = alloc_slot_slow(&p, spc, s, &notes);
     }
     if (elem > BITMAP_MAX) {
-        if (mcache_need_zero(p->mcache, spc)) memset((void *)x, 0, elem);
+        if (s->unzeroed)
+            __builtin_prefetch((char *)x + elem, 1);
+        else if (mcache_need_zero(p->mcache, spc))
+            memset((void *)x, 0, elem);
         if (!s->noscan) *(uint64_t *)(x + elem - WORD_SIZE) = s->layout;
     } else if (!s->noscan) {
         alloc_write_bitmap(x, (unsigned)(elem / WORD_SIZE), s->mask);

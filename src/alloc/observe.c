@@ -79,6 +79,7 @@ cold_path void alloc_observe_slow(void *x, const struct shape *s)
         .object = x, .size = s->size, .call = s->call, .type = type_name(s), .frame = s
     };
     if (heap->params.poison) close_rest((uintptr_t)x, s->size);
+    if (heap->params.poison && s->unzeroed) poison_blank((uintptr_t)x, s->size);
     for (unsigned i = 0; i < nobservers; i++)
         observers[i](&e);
     if (gc_debug.gcstress != 0) stress();

@@ -64,6 +64,7 @@ static bool allocates(uintptr_t start)
         PLACE(gort_new_array_raw), PLACE(gort_new_flex_raw), PLACE(gort_chan_make_raw),
         PLACE(gort_select),        PLACE(gort_select_try),   PLACE(gort_select_until),
         PLACE(gort_go_copy),       PLACE(gort_defer),        PLACE(gort_metric_histogram),
+        PLACE(gort_alloc_uninit),
     };
     for (size_t i = 0; i < array_len(calls); i++)
         if (start == (uintptr_t)calls[i]) return true;

@@ -282,8 +282,8 @@ static bool snapshot_take(struct snapshot *s)
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* What the frames of public calls are called, where they could not be left out by their place. */
-#define INNER_CALLS                                                                                \
-    "gort_(alloc|alloc_noscan|new_raw|new_array_raw|new_flex_raw|chan_make_raw|go_copy|defer|"     \
+#define INNER_CALLS                                                                                         \
+    "gort_(alloc|alloc_noscan|alloc_uninit|new_raw|new_array_raw|new_flex_raw|chan_make_raw|go_copy|defer|" \
     "select|select_try|select_until|metric_histogram)"
 
 uint64_t memprofile_scale(uint64_t sampled, uint64_t size, uint64_t rate)

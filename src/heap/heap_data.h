@@ -195,7 +195,9 @@ struct mcache {
     uint64_t held[SPAN_CLASSES];
     struct span
         *spans[SPAN_CLASSES]; /* current span of each class; the empty sentinel, never NULL */
-    uint8_t next_window[SPAN_CLASSES];       /* window of spans[i] to load after the current one */
+    uint8_t next_window[SPAN_CLASSES]; /* window of spans[i] to load after the current one */
+    bool unzeroed
+        [SPAN_CLASSES]; /* the open window is not zeroed: Note [Unzeroed windows] in mcache.c */
     struct span_batch batches[SPAN_CLASSES]; /* beside spans[i] */
     uint32_t flush_gen;                      /* heap.sweepgen at the last flush; atomic */
     int64_t live;                            /* charged, but not in heap_live yet */

@@ -10,6 +10,13 @@
  * path nothing to zero.  Spans that were never used and are known to be zero are left alone.  Larger
  * slots are zeroed one by one as they are taken: a window of them is larger than the nearest cache.
  *
+ * Note [Unzeroed windows].  Who asks for memory with any bytes in it (gort_alloc_uninit) should not pay for
+ * zeroing, and nobody else for asking.  A window that is opened on behalf of such a call stays as it was, and
+ * its slots are offered in fast.unzeroed instead of fast.classes, where only such calls look.  The first
+ * other allocation of the class finds no slot there, and its slow path zeroes what is left of the window and
+ * offers it to all.  So a window changes sides once at most, its slots are always in one place, and are
+ * taken from the lowest up, whoever takes them.
+ *
  * heap_live is charged for all free slots of a span when it is opened, so that the fast path need not
  * count; what is unused is given back when the span is returned, unless a cycle ended in between,
  * which set heap_live to what was marked.  Charges gather in the cache up to MCACHE_LIVE_STEP.
@@ -28,9 +35,12 @@
  *      generation rose), in no set, and in no other cache; so are those of the batches, of which the
  *      ready ones were not opened yet, and the used ones have no free slot;
  *   2. the bits of the open window are free slots of the span, not below its free_index;
- *   3. a held slot lies above every offered one; free slots up to BITMAP_MAX are zero, and so are their
- *      pointer bits but for what an interrupted fast path left (Note [Inline allocation] in inline.h);
- *   4. the sentinel's window is empty.
+ *   3. a held slot lies above every offered one; free slots up to BITMAP_MAX are zero, unless the window is
+ *      unzeroed, and so are their pointer bits but for what an interrupted fast path left (Note [Inline
+ *      allocation] in inline.h);
+ *   4. the sentinel's window is empty;
+ *   5. an unzeroed window has no pointers, and offers nothing in fast.classes; any other nothing in
+ *      fast.unzeroed.
  *
  * Locking: none; whoever owns the P.  Answers to: mcache.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -57,13 +67,22 @@ static void set_empty(struct mcache *c, unsigned spc)
     c->spans[spc] = &span_empty;
     c->next_window[spc] = 0;
     c->held[spc] = 0;
+    c->unzeroed[spc] = false;
     c->fast.classes[spc] = (struct gort_cache_class){ 0, NULL };
+    if (span_class_noscan(spc)) c->fast.unzeroed[spc >> 1] = (struct gort_cache_class){ 0, NULL };
+}
+
+/* Where the slots of the open window are offered. */
+static struct gort_cache_class *offered(struct mcache *c, unsigned spc)
+{
+    return c->unzeroed[spc] ? &c->fast.unzeroed[spc >> 1] : &c->fast.classes[spc];
 }
 
 /* Free slots of the open window. */
 static uint64_t open_slots(const struct mcache *c, unsigned spc)
 {
-    return c->fast.classes[spc].free | c->held[spc];
+    uint64_t free = c->fast.classes[spc].free | c->held[spc];
+    return span_class_noscan(spc) ? free | c->fast.unzeroed[spc >> 1].free : free;
 }
 
 void mcache_init(struct mcache *c)
@@ -98,7 +117,6 @@ static void zero_run(const struct span *s, uint32_t first, uint32_t n)
 
 static void zero_window(const struct span *s, uint32_t window, uint64_t free)
 {
-    if (!s->need_zero || s->elem_size > BITMAP_MAX) return;
     while (free != 0) {
         unsigned first = bits_ctz64(free);
         uint64_t rest = ~(free >> first);
@@ -201,16 +219,17 @@ void mcache_large_allocated(struct mcache *c, struct span *s)
 bool mcache_next_window(struct mcache *c, unsigned spc)
 {
     struct span *s = c->spans[spc];
-    struct gort_cache_class *open = &c->fast.classes[spc];
     assert_that(open_slots(c, spc) == 0);
     for (unsigned w = c->next_window[spc]; w < window_count(s); w++) {
         uint64_t free = span_free_slots(s, w, s->free_index);
         if (free == 0) continue;
-        zero_window(s, w, free);
         open_to_marks(c, s, w, free);
         c->next_window[spc] = (uint8_t)(w + 1);
-        open->base = (char *)s->base + (size_t)w * 64 * s->elem_size;
+        c->fast.classes[spc].base = (char *)s->base + (size_t)w * 64 * s->elem_size;
         c->held[spc] = free;
+        bool old_bytes = s->need_zero && s->elem_size <= BITMAP_MAX;
+        if (old_bytes && !span_is_noscan(s)) zero_window(s, w, free);
+        c->unzeroed[spc] = old_bytes && span_is_noscan(s);
         c->windows++;
         return true;
     }
@@ -409,7 +428,7 @@ void heap_set_observe_stw(struct heap_observe o)
 /* Takes back what the fast path was offered and will not use. */
 static void withdraw(struct mcache *c, unsigned spc)
 {
-    struct gort_cache_class *open = &c->fast.classes[spc];
+    struct gort_cache_class *open = offered(c, spc);
     if (c->sample_left != INT64_MAX)
         c->sample_left += (int64_t)(bits_popcount64(open->free) * c->spans[spc]->elem_size);
     c->held[spc] |= open->free;
@@ -454,8 +473,19 @@ static void offer(struct mcache *c, unsigned spc)
             kept = withhold(held, c->sample_left / size, &all, size);
         c->sample_left -= all;
     }
-    c->fast.classes[spc].free = held & ~kept;
+    struct gort_cache_class *to = offered(c, spc);
+    to->base = c->fast.classes[spc].base;
+    to->free = held & ~kept;
     c->held[spc] = kept;
+}
+
+/* What is left of the open window shall be zero. */
+static void zero_rest(struct mcache *c, unsigned spc)
+{
+    if (!c->unzeroed[spc]) return;
+    withdraw(c, spc);
+    zero_window(c->spans[spc], c->next_window[spc] - 1u, c->held[spc]);
+    c->unzeroed[spc] = false;
 }
 
 /* The lowest held slot is to be seen. */
@@ -487,21 +517,42 @@ bool mcache_observe_bytes(struct mcache *c, size_t bytes)
 
 /* ---- slow allocation ------------------------------------------------------------------------------ */
 
-uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes)
+/* Sees to it that the open window has a free slot.  false: no memory. */
+static bool open_some(struct mcache *c, unsigned spc, struct mcache_notes *notes)
 {
-    assert_that(c->fast.classes[spc].free == 0);
-    if (c->held[spc] == 0 && !mcache_next_window(c, spc)) {
-        if (!mcache_refill_span(c, spc)) return 0;
-        if (c->live >= MCACHE_LIVE_STEP) {
-            publish_live(c);
-            notes->charged = true;
-        }
+    if (open_slots(c, spc) != 0 || mcache_next_window(c, spc)) return true;
+    if (!mcache_refill_span(c, spc)) return false;
+    if (c->live >= MCACHE_LIVE_STEP) {
+        publish_live(c);
+        notes->charged = true;
     }
-    offer(c, spc);
-    uintptr_t x = mcache_take(c, spc, span_class_elem_size(spc));
+    return true;
+}
+
+/* From the open window, of which nothing is offered unless to others. */
+static uintptr_t take_open(struct mcache *c, unsigned spc, struct mcache_notes *notes)
+{
+    struct gort_cache_class *from = offered(c, spc);
+    if (from->free == 0) offer(c, spc);
+    uintptr_t x = mcache_take_from(from, span_class_elem_size(spc));
     if (likely(x != 0)) return x;
     notes->observe = true;
     return take_held(c, spc);
+}
+
+uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes)
+{
+    assert_that(c->fast.classes[spc].free == 0);
+    if (!open_some(c, spc, notes)) return 0;
+    zero_rest(c, spc);
+    return take_open(c, spc, notes);
+}
+
+uintptr_t mcache_alloc_unzeroed_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes)
+{
+    assert_that(span_class_noscan(spc));
+    if (!open_some(c, spc, notes)) return 0;
+    return take_open(c, spc, notes);
 }
 
 /* ---- tiny blocks ---------------------------------------------------------------------------------- */
@@ -610,12 +661,16 @@ static const char *validate_class(const struct mcache *c, unsigned spc)
     if (s->state != SPAN_IN_USE || s->span_class != spc) return "cache: a span of another class";
     if (s->sweepgen != g + 3 && s->sweepgen != g + 1) return "cache: a span that is not cached";
     if (s->in_set) return "cache: a cached span is in a set";
+    if (c->unzeroed[spc] ? !span_class_noscan(spc) || open->free != 0
+                         : span_class_noscan(spc) && c->fast.unzeroed[spc >> 1].free != 0)
+        return "cache: slots are offered where they should not be";
     if (free == 0) return NULL;
+    if (c->unzeroed[spc]) open = &c->fast.unzeroed[spc >> 1];
     if (open->free != 0 && c->held[spc] != 0 && (c->held[spc] & -c->held[spc]) < open->free)
         return "cache: a held slot below an offered one";
     unsigned w = c->next_window[spc] - 1u;
     if (w >= window_count(s)) return "cache: no such window";
-    if ((uintptr_t)open->base != s->base + (uintptr_t)w * 64 * s->elem_size)
+    if ((uintptr_t)c->fast.classes[spc].base != s->base + (uintptr_t)w * 64 * s->elem_size)
         return "cache: base of the window";
     if ((free & ~span_free_slots(s, w, s->free_index)) != 0)
         return "cache: a slot of the window is not free";

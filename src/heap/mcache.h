@@ -33,16 +33,19 @@ _Static_assert(MCACHE_BATCH_BYTES / PAGE_BYTES <= SPANSET_MANY, "a batch is move
 
 void mcache_init(struct mcache *c);
 
+static inline uintptr_t mcache_take_from(struct gort_cache_class *w, size_t size)
+{
+    uint64_t free = w->free;
+    if (unlikely(free == 0)) return 0;
+    w->free = free & (free - 1);
+    return (uintptr_t)w->base + bits_ctz64(free) * size;
+}
 /* The fast path: a free slot of the open window, 0 when it offers none.  size is the class's slot
  * size.  Up to BITMAP_MAX the slot is zero and its pointer bits are; above, memory is as it was (see
  * mcache_need_zero). */
 static inline uintptr_t mcache_take(struct mcache *c, unsigned spc, size_t size)
 {
-    struct gort_cache_class *w = &c->fast.classes[spc];
-    uint64_t free = w->free;
-    if (unlikely(free == 0)) return 0;
-    w->free = free & (free - 1);
-    return (uintptr_t)w->base + bits_ctz64(free) * size;
+    return mcache_take_from(&c->fast.classes[spc], size);
 }
 /* May a slot just taken from spc, of more than BITMAP_MAX bytes, hold old bytes? */
 static inline bool mcache_need_zero(const struct mcache *c, unsigned spc)
@@ -79,6 +82,8 @@ struct mcache_notes {
 };
 /* mcache_take that refills when needed; 0: no memory.  Sets what is so in *notes, clears nothing. */
 uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes);
+/* The same without pointers, and where old bytes in the slot do not matter. */
+uintptr_t mcache_alloc_unzeroed_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes);
 
 /* Before the second thread, or with the world stopped and followed by mcache_observe_stw of every
  * cache. */

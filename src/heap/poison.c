@@ -22,6 +22,11 @@ void poison_open(uintptr_t base, size_t n)
     if (__msan_unpoison != NULL) __msan_unpoison((void *)base, n);
 }
 
+void poison_blank(uintptr_t base, size_t n)
+{
+    if (__msan_poison != NULL) __msan_poison((void *)base, n);
+}
+
 void poison_close(uintptr_t base, size_t n)
 {
     if (__asan_poison_memory_region != NULL) __asan_poison_memory_region((void *)base, n);

@@ -28,5 +28,7 @@ bool poison_available(void);
 /* May be used / may not. */
 void poison_open(uintptr_t base, size_t n);
 void poison_close(uintptr_t base, size_t n);
+/* May be used, but has no value yet: only MemorySanitizer knows that. */
+void poison_blank(uintptr_t base, size_t n);
 
 #endif

@@ -128,6 +128,9 @@ TEST(allocation)
 
     char *bytes = (char *)gort_alloc_noscan(33);
     CHECK_EQ(bytes[32], 0);
+    char *any = (char *)gort_alloc_uninit(33);
+    any[32] = 1;
+    CHECK(any != bytes);
     void **words = (void **)gort_alloc(8 * sizeof(void *));
     gort_set(&words[7], bytes);
     CHECK(words[7] == bytes);

@@ -91,6 +91,7 @@ static int run(int argc, char **argv)
     CASE("over-big") { hide(gort_new(big)); *at(sizeof(big)) = 1; } // BAD over-big
     CASE("over-layout") { hide(gort_new(big)); *at(1023) = 1; } // BAD over-layout
     CASE("over-large") { hide(gort_alloc(100000)); *at(100000) = 1; } // BAD over-large
+    CASE("blank") { unsigned char *p = gort_alloc_uninit(40); p[0] = 1; if (p[0] == 1 && p[39]) sink = 1; } // BAD blank
     CASE("fine")
     {
         static node *list;
@@ -156,6 +157,7 @@ if [ ! -e "$build/CMakeCache.txt" ] || ! grep -q 'GORT_SANITIZE:[A-Z]*=[a-z]' "$
 
     # clang alone has it. What the library writes is not instrumented, so only the read is tried.
     if build_program clang memory "$dir/msan"; then
+        expect_report "$dir/msan" blank 'WARNING: MemorySanitizer: use-of-uninitialized-value'
         expect_report "$dir/msan" freed-big 'WARNING: MemorySanitizer: use-of-uninitialized-value'
     else
         echo "MemorySanitizer: not here"

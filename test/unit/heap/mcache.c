@@ -168,6 +168,95 @@ TEST(batches)
     prove_whole(caches, 1);
 }
 
+// Takes without zeroing, from the fast path or the slow one.
+static uintptr_t take_unzeroed(struct mcache *c, unsigned spc)
+{
+    struct mcache_notes notes = { false, false };
+    uintptr_t p = mcache_take_from(&c->fast.unzeroed[spc >> 1], span_class_elem_size(spc));
+    if (p == 0) p = mcache_alloc_unzeroed_slow(c, spc, &notes);
+    return p;
+}
+
+static bool is_all(uintptr_t p, size_t size, unsigned char byte)
+{
+    for (size_t i = 0; i < size; i++)
+        if (((unsigned char *)p)[i] != byte) return false;
+    return true;
+}
+
+// A span of the class whose slots hold 0xff, all but the first of them dead: that slot.
+static uintptr_t used_span(struct mcache *c, unsigned spc)
+{
+    size_t size = span_class_elem_size(spc);
+    mcache_flush(c);
+    begin_sweep(caches, 1);
+    finish_sweep();
+    uintptr_t first = take(c, spc);
+    for (unsigned i = mcache_slot_index(c, spc, first) + 1; i < c->spans[spc]->nelems; i++)
+        memset((void *)take(c, spc), 0xff, size);
+    mcache_publish(c);
+    mark_object(first);
+    begin_sweep(caches, 1);
+    finish_sweep();
+    return first;
+}
+
+// Note [Unzeroed windows]: old bytes are seen by who asked for any, and by nobody else.
+TEST(unzeroed_windows)
+{
+    struct mcache *c = caches[0];
+    unsigned spc = span_class_make(size_class_of(64), true);
+    uintptr_t first = used_span(c, spc), p = 0;
+    for (uintptr_t i = 1; i <= 3; i++) {
+        p = take_unzeroed(c, spc);
+        CHECK_EQ(p, first + 64 * i);
+        CHECK(is_all(p, 64, 0xff)); // nobody zeroed it
+        CHECK_EQ(mcache_take(c, spc, 64), 0);
+        mcache_publish(c);
+        prove_whole(caches, 1);
+        CHECK_EQ(c->spans[spc]->free_index, mcache_slot_index(c, spc, p) + 1);
+    }
+    // Somebody else comes: from there on all is zero, also for those who do not ask.
+    for (uintptr_t i = 4; i < 64; i++) {
+        p = i % 3 == 1 ? take(c, spc) : take_unzeroed(c, spc);
+        CHECK_EQ(p, first + 64 * i);
+        CHECK(is_all(p, 64, 0));
+        prove_whole(caches, 1);
+    }
+    // The next window begins anew; what is left of one that is given up is zeroed by who takes it.
+    p = take_unzeroed(c, spc);
+    CHECK_EQ(p, first + 64 * 64);
+    CHECK(is_all(p, 64, 0xff));
+    mcache_flush(c);
+    prove_whole(caches, 1);
+    p = take(c, spc);
+    CHECK_EQ(p, first + 64 * 65);
+    CHECK(is_all(p, 64, 0));
+    mcache_flush(c);
+    prove_whole(caches, 1);
+}
+
+// Samples come at the same distance from an unzeroed window, and from one that changes sides.
+TEST(unzeroed_samples)
+{
+    struct mcache *c = caches[0];
+    unsigned spc = span_class_make(size_class_of(64), true);
+    uintptr_t first = used_span(c, spc);
+    heap_set_observe_stw((struct heap_observe){ .rate = 1 << 20 });
+    mcache_observe_stw(c);
+    c->sample_left = 10 * 64;
+    struct mcache_notes notes = { false, false };
+    for (uintptr_t i = 1; i <= 10; i++)
+        CHECK_EQ(i % 4 == 3 ? take(c, spc) : take_unzeroed(c, spc), first + 64 * i);
+    CHECK_EQ(c->sample_left, 0);
+    CHECK_EQ(mcache_alloc_unzeroed_slow(c, spc, &notes), first + 64 * 11);
+    CHECK(notes.observe);
+    heap_set_observe_stw((struct heap_observe){ .rate = 0 });
+    mcache_observe_stw(c);
+    mcache_flush(c);
+    prove_whole(caches, 1);
+}
+
 // heap_live lags behind what was charged by less than a step, and not at all after publishing.
 TEST(charges_gather)
 {
@@ -255,6 +344,8 @@ int main(void)
     RUN(marks_of_windows);
     RUN(statistics);
     RUN(batches);
+    RUN(unzeroed_windows);
+    RUN(unzeroed_samples);
     RUN(charges_gather);
     RUN(unused_span_is_freed);
     RUN(threads);
