@@ -16,6 +16,12 @@
  * due, and the monitor, which looks around anyway, wakes it: within 5 ms while the program runs, once a
  * second while it is idle, and then the turn is longer.  When there is nothing to do nobody wakes.
  *
+ * Note [Steady goals].  The heap goal of a small heap that turns over fast jumps from cycle to cycle, by
+ * half and more, with what happened to be garbage when marking began.  Followed downwards each time it had
+ * a tenth of such a program's time go into giving pages back and taking them again.  So while a goal falls
+ * it follows at a distance: instead of a tenth above what is expected, SCAVENGER_STEADY or a half may stay,
+ * whichever is less.  From 88 MB on that is less than the tenth, and nothing changes.
+ *
  * Who wakes it:
  *
  *   sweeper (all is swept)     gc/background.c   scavenger_swept
@@ -83,6 +89,15 @@ uint64_t scavenger_retained_goal(uint64_t in_use, uint64_t goal, uint64_t last_g
     return scaled(in_use, 100 + SCAVENGER_RETAIN, 100);
 }
 
+uint64_t scavenger_steady_goal(uint64_t goal, uint64_t former)
+{
+    if (former <= goal || former == SCAV_NONE) return goal;
+    uint64_t most = goal / 2 < SCAVENGER_STEADY ? goal / 2 : SCAVENGER_STEADY;
+    uint64_t tenth = goal - scaled(goal, 100, 100 + SCAVENGER_RETAIN);
+    uint64_t high = goal + (most > tenth ? most - tenth : 0);
+    return former < high ? former : high;
+}
+
 uint64_t scavenger_background_goal(uint64_t limit)
 {
     return limit == SCAV_NONE ? SCAV_NONE : scaled(limit, 100 - SCAVENGER_REDUCE, 100);
@@ -147,9 +162,12 @@ void scavenger_cycle_stw(uint64_t last_goal)
 void scavenger_pace(uint64_t goal)
 {
     struct heap_stats h;
+    struct scav_goals former;
     heap_read_stats(&h);
+    scav_get_goals(&former);
+    uint64_t retained = scavenger_retained_goal(scavenger.in_use, goal, scavenger.last_goal);
     struct scav_goals g = {
-        .retained = scavenger_retained_goal(scavenger.in_use, goal, scavenger.last_goal),
+        .retained = scavenger_steady_goal(retained, former.retained),
         .limit = scavenger_limit(),
         .background = scavenger_background_goal(scavenger_limit()),
         .others = read_others(&h),

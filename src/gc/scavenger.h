@@ -14,11 +14,14 @@
 #define SCAVENGER_LEAST_NS ((int64_t)1000000) /* a turn is worth waking up for */
 #define SCAVENGER_MOST_NS ((int64_t)10000000) /* saved up, for each P */
 #define SCAVENGER_RETAIN 10                   /* percent of heap kept above what is expected */
+#define SCAVENGER_STEADY (8 * MB)             /* instead of that percentage, after larger goals */
 #define SCAVENGER_REDUCE 5                    /* percent below the limit that it aims at */
 
 /* Heap memory to keep.  in_use: pages of spans when the last cycle had marked; goal, last_goal: of the
  * cycle to come and of the last one (UINT64_MAX: off; last_goal 0: there was none). */
 uint64_t scavenger_retained_goal(uint64_t in_use, uint64_t goal, uint64_t last_goal);
+/* What becomes of the goal, where `former` was the last one: see Note [Steady goals] in scavenger.c. */
+uint64_t scavenger_steady_goal(uint64_t goal, uint64_t former);
 /* What it aims at under a limit (SCAV_NONE: none). */
 uint64_t scavenger_background_goal(uint64_t limit);
 

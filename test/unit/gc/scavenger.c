@@ -29,6 +29,25 @@ TEST(retained_goal)
     CHECK_EQ(scavenger_retained_goal(UINT64_MAX / 2, UINT64_MAX - 1, 1), UINT64_MAX);
 }
 
+TEST(steady_goal)
+{
+    // It rises at once, and falls to at most 8 MB, or half, above what is expected.
+    CHECK_EQ(scavenger_steady_goal(22 * MB, 12 * MB), 22 * MB);
+    CHECK_EQ(scavenger_steady_goal(22 * MB, 28 * MB), 28 * MB);
+    CHECK_EQ(scavenger_steady_goal(22 * MB, 29 * MB), 28 * MB);
+    CHECK_EQ(scavenger_steady_goal(22 * MB, 1000 * MB), 28 * MB);
+    CHECK_EQ(scavenger_steady_goal(44 * MB, 1000 * MB), 48 * MB);
+    CHECK_EQ(scavenger_steady_goal(11 * KB, 1 * MB), 11 * KB + 11 * KB / 2 - 1 * KB);
+    // A large heap has a tenth.
+    CHECK_EQ(scavenger_steady_goal(88 * MB, 1000 * MB), 88 * MB);
+    CHECK_EQ(scavenger_steady_goal(880 * MB, 881 * MB), 880 * MB);
+    CHECK_EQ(scavenger_steady_goal(0, 1), 0);
+    // Before the first cycle, and after it.
+    CHECK_EQ(scavenger_steady_goal(SCAV_NONE, SCAV_NONE), SCAV_NONE);
+    CHECK_EQ(scavenger_steady_goal(SCAV_NONE, 4 * MB), SCAV_NONE);
+    CHECK_EQ(scavenger_steady_goal(4 * MB, SCAV_NONE), 4 * MB);
+}
+
 TEST(background_goal)
 {
     CHECK_EQ(scavenger_background_goal(SCAV_NONE), SCAV_NONE);
@@ -116,6 +135,7 @@ TEST(credit)
 int main(void)
 {
     RUN(retained_goal);
+    RUN(steady_goal);
     RUN(background_goal);
     RUN(runway);
     RUN(one_percent);
