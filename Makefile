@@ -8,7 +8,7 @@ JOBS   ?= $(shell nproc)
 LABEL  ?= ^quick$$
 
 # Presets whose quick tests `make check` runs besides the release build's long ones.
-CHECK_PRESETS ?= debug asan ubsan clang
+CHECK_PRESETS ?= debug asan ubsan clang arm64
 
 RELEASE   := $(BUILD)/release
 configure  = cmake --preset $(1) -B $(BUILD)/$(1) $(CMAKE_ARGS) >/dev/null
@@ -34,7 +34,8 @@ test: ## quick tests of the release build, floors, format (under 3 minutes)
 	$(call ctest,release) -L '$(LABEL)'
 	@$(MAKE) --no-print-directory fmt-check
 
-check: test ## everything: long tests, stress modes, debug, sanitizers, clang
+check: test ## everything: long tests, stress modes, debug, sanitizers, clang, arm64 under qemu
+	@tools/setup --check
 	$(call ctest,release) -L '^(long|modes)$$'
 	@set -e; for p in $(CHECK_PRESETS); do $(MAKE) --no-print-directory quick PRESET=$$p; done
 

@@ -45,6 +45,9 @@ endif()
 
 # Words that a test may name in a "TEST skip=" line (see doc/HACKING.md).
 set(GORT_TAGS ${GORT_ARCH} ${GORT_OS})
+if(CMAKE_CROSSCOMPILING)
+  list(APPEND GORT_TAGS emulated)
+endif()
 
 add_library(gort_flags INTERFACE)
 set(c_family $<COMPILE_LANGUAGE:C,CXX>)

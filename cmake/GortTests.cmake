@@ -194,6 +194,11 @@ function(gort_library_tests kind)
 endfunction()
 
 function(gort_fatal_tests)
+  set(emulator)
+  if(CMAKE_CROSSCOMPILING)
+    set(emulator --emulator ${CMAKE_CROSSCOMPILING_EMULATOR})
+  endif()
+  string(REPLACE ";" "," tags "${GORT_TAGS}")
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/fatal/*.c")
   foreach(source IN LISTS sources)
     get_filename_component(name "${source}" NAME_WE)
@@ -221,7 +226,7 @@ function(gort_fatal_tests)
     foreach(case IN LISTS cases)
       gort_test(NAME fatal/${name}:${case} KIND fatal
         COMMAND ${Python3_EXECUTABLE} "${PROJECT_SOURCE_DIR}/tools/run_fatal.py"
-          --timeout ${inner} "${source}" $<TARGET_FILE:${target}> ${case}
+          --timeout ${inner} ${emulator} --tags ${tags} "${source}" $<TARGET_FILE:${target}> ${case}
         TIMEOUT ${outer} SERIAL ${t_SERIAL} SKIP ${t_SKIP})
     endforeach()
   endforeach()
@@ -248,6 +253,9 @@ function(gort_tests)
   gort_library_tests(api)
   gort_library_tests(stress)
   gort_fatal_tests()
+  if(CMAKE_CROSSCOMPILING)
+    return() # scripts build and run programs of this machine
+  endif()
   gort_script_tests(prog)
   gort_script_tests(model)
   gort_script_tests(tools)

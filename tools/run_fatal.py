@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs one case of a test of reports and misuse, and compares how it ended.
 
-    run_fatal.py [--timeout SECONDS] SOURCE PROGRAM CASE
+    run_fatal.py [--timeout SECONDS] [--emulator COMMAND] [--tags TAG,...] SOURCE PROGRAM CASE
 
 PROGRAM is started with CASE as its argument. SOURCE says what must come of it, in lines
 
-    // EXPECT <case> [exit=<code>|signal=<name>] [env:<NAME>=<value>]... [<stream>=<regex>]
+    // EXPECT <case> [exit=<code>|signal=<name>] [env:<NAME>=<value>]... [skip=<tag>,...] [<stream>=<regex>]
 
 where <stream>=<regex> takes the rest of the line and is one of
 
@@ -13,7 +13,7 @@ where <stream>=<regex> takes the rest of the line and is one of
     stdout=<regex>   is found in standard output
     absent=<regex>   is found in neither
 
-Several lines for one case all hold. Without exit= or signal= the exit code is 2. Regexes are
+Several lines for one case all hold. A case that skips one of the build's tags is not run (exit code 77). Without exit= or signal= the exit code is 2. Regexes are
 Python's, multi-line: ^ and $ match at line ends, and . matches a newline only as (?s:.).
 The program gets no GORT* variables but those given, /dev/null as input, a time limit, and no core
 file; whatever it started is killed with it.
@@ -37,6 +37,7 @@ class Expectation:
         self.exit = None
         self.signal = None
         self.env = {}
+        self.skip = set()       # tags
         self.patterns = []      # (stream, regex)
 
     def add(self, words, where):
@@ -50,6 +51,8 @@ class Expectation:
                 self.exit = int(value)
             elif key == "signal" and hasattr(signal, value):
                 self.signal = getattr(signal, value)
+            elif key == "skip":
+                self.skip.update(value.split(","))
             elif key.startswith("env:"):
                 self.env[key[4:]] = value
             else:
@@ -70,13 +73,13 @@ def read_expectation(source, case):
     return expectation
 
 
-def run(program, case, expectation, timeout):
+def run(command, expectation, timeout):
     """(exit status as subprocess has it or None when it hung, stdout, stderr)"""
     env = {k: v for k, v in os.environ.items() if not k.startswith("GORT")}
     env.update(expectation.env)
     with tempfile.TemporaryDirectory() as folder, \
             tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen([os.path.abspath(program), case], cwd=folder, env=env,
+        child = subprocess.Popen(command, cwd=folder, env=env,
                                  stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                  start_new_session=True,
                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE,
@@ -127,12 +130,19 @@ def describe(status):
 def main():
     parser = argparse.ArgumentParser(description="run one case of a test of reports")
     parser.add_argument("--timeout", type=float, default=20)
+    parser.add_argument("--emulator", help="what runs the program, where the machine can not")
+    parser.add_argument("--tags", default="", help="what the build is")
     parser.add_argument("source")
     parser.add_argument("program")
     parser.add_argument("case")
     arg = parser.parse_args()
     expectation = read_expectation(arg.source, arg.case)
-    status, out, err = run(arg.program, arg.case, expectation, arg.timeout)
+    if expectation.skip & set(arg.tags.split(",")):
+        return 77
+    command = [os.path.abspath(arg.program), arg.case]
+    if arg.emulator:
+        command.insert(0, arg.emulator)
+    status, out, err = run(command, expectation, arg.timeout)
     wrong = compare(status, out, err, expectation, arg.timeout)
     for sentence in wrong:
         print(f"{os.path.basename(arg.source)}: {arg.case}: {sentence}")

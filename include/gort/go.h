@@ -68,7 +68,7 @@ GORT_API void gort_unlock_thread(void);
 #define gort_enter_blocking() gort_enter_blocking_at(__builtin_frame_address(0))
 /* Ends it: may wait until the collector or a processor lets the goroutine go on.  Keeps errno. */
 GORT_API void gort_exit_blocking(void);
-/* What gort_enter_blocking calls: frame is where the caller's frame ends. */
+/* What gort_enter_blocking calls: frame is the caller's, as __builtin_frame_address(0) tells it. */
 GORT_API void gort_enter_blocking_at(void *frame) GORT_NONNULL(1);
 
 /* Runs fn(arg) on the thread's system stack as a blocking region, and returns when fn does.  fn

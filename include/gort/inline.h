@@ -98,6 +98,14 @@ __attribute__((constructor(101), unused)) static void gort_ranges_constructor(vo
     if (__start_gort_ranges != NULL) gort_ranges_register(__start_gort_ranges, __stop_gort_ranges);
 }
 
+#if defined(__x86_64__)
+#define GORT_RELOC_NONE_ "R_X86_64_NONE"
+#elif defined(__aarch64__)
+#define GORT_RELOC_NONE_ "R_AARCH64_NONE"
+#else
+#error "gort does not know this architecture yet"
+#endif
+
 /* The record of the range from 71 to 72.  The code names its record (a relocation that does nothing),
  * so that --gc-sections keeps it: linkers differ in whether __start_gort_ranges does. */
 #define GORT_RANGE_RECORD_                                                                         \
@@ -107,7 +115,7 @@ __attribute__((constructor(101), unused)) static void gort_ranges_constructor(vo
     ".long 71b - .\n\t"                                                                            \
     ".long 72b - .\n\t"                                                                            \
     ".popsection\n\t"                                                                              \
-    ".reloc 71b, R_X86_64_NONE, 74b"
+    ".reloc 71b, " GORT_RELOC_NONE_ ", 74b"
 
 /* *slot = value with the barrier: one restartable range. */
 __attribute__((__always_inline__)) static inline void gort_store_pointer(void **slot, void *value)
@@ -125,13 +133,27 @@ __attribute__((__always_inline__)) static inline void gort_store_pointer(void **
                  : "r"(slot), "r"(value)
                  : "memory", "cc", "rax"
                  : slow);
+#else
+#if defined(__PIC__) && !defined(__PIE__)
+#define GORT_BARRIER_TEST_                                                                         \
+    "adrp x16, :got:gort_barrier_flag\n\tldr x16, [x16, :got_lo12:gort_barrier_flag]\n\t"          \
+    "ldrb w16, [x16]\n\t"
+#else
+#define GORT_BARRIER_TEST_                                                                         \
+    "adrp x16, gort_barrier_flag\n\tldrb w16, [x16, :lo12:gort_barrier_flag]\n\t"
+#endif
+    __asm__ goto("71:\n\t" GORT_BARRIER_TEST_ "cbnz w16, %l[slow]\n\t"
+                 "str %1, [%0]\n"
+                 "72:\n\t" GORT_RANGE_RECORD_
+                 :
+                 : "r"(slot), "r"(value)
+                 : "memory", "x16"
+                 : slow);
+#endif
 #undef GORT_BARRIER_TEST_
     return;
 slow:
     gort_store_pointer_slow(slot, value);
-#else
-#error "gort has no write barrier for this architecture yet"
-#endif
 }
 
 /* Note [Inline allocation].  An object of constant size, at most GORT_SLOT_MAX, is taken from the

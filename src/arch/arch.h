@@ -1,7 +1,8 @@
 /* The contract with the processor (floor 1): context switch, calls on another stack, the signal
- * frame, and the thread's own block (gort_tls).  Implemented by src/arch/amd64/.
+ * frame, and the thread's own block (gort_tls).  Implemented by src/arch/amd64/ and
+ * src/arch/arm64/.
  *
- * Answers to: asm_amd64.s, signal_amd64.go.
+ * Answers to: asm_amd64.s, asm_arm64.s, signal_amd64.go, signal_arm64.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #ifndef GORT_ARCH_ARCH_H
@@ -38,8 +39,13 @@ void arch_call_behind_spilled(void (*fn)(void *), void *arg, uintptr_t saved_sp)
 
 /* The general registers and the program counter of a place where a thread was interrupted, in the order of
  * the signal frame. */
+#if defined(__x86_64__)
+#define ARCH_REGISTERS 17
+#else
+#define ARCH_REGISTERS 33
+#endif
 struct arch_registers {
-    uintptr_t word[17];
+    uintptr_t word[ARCH_REGISTERS];
 };
 void arch_registers_of_frame(struct arch_registers *out, const void *ucontext);
 /* At a call: the address that it returns to, stack and frame pointer after it returned. */
@@ -47,35 +53,29 @@ void arch_registers_of_call(struct arch_registers *out, uintptr_t pc, uintptr_t 
 /* The same for a place that is known by its registers. */
 void arch_call_behind_registers(void (*fn)(void *), void *arg, const struct arch_registers *r);
 
-static force_inline uintptr_t arch_stack_pointer(void)
-{
-    uintptr_t sp;
-#if defined(__x86_64__)
-    __asm__ volatile("movq %%rsp, %0" : "=r"(sp));
-#else
-#error "no such architecture yet"
-#endif
-    return sp;
-}
-
-static force_inline void arch_pause(void)
-{
-    __asm__ volatile("pause" ::: "memory");
-}
-
-/* A full barrier behind an atomic read-modify-write, which is one by itself on this machine. */
-static force_inline void arch_fence_after_rmw(void)
-{
-    __asm__ volatile("" ::: "memory");
-}
-
 static force_inline void arch_prefetch(const void *p)
 {
     __builtin_prefetch(p);
 }
 
-/* Bytes below the stack pointer that the ABI lets a function use without moving it. */
-#define ARCH_RED_ZONE 128
+/* In the processor's own header, at the end of this one:
+ *
+ *      uintptr_t arch_stack_pointer(void);
+ *      void arch_pause(void);      in a loop that waits for another thread
+ *      void arch_fence_after_rmw(void);
+ *                                  a full barrier behind an atomic read-modify-write
+ *      ARCH_RED_ZONE               bytes below the stack pointer that a function may use without moving it
+ *      ARCH_CODE_UNIT              bytes of the shortest instruction
+ *      ARCH_CALL_PUSHES            a call leaves the return address at the end of the callee's frame (1),
+ *                                  or in a register (0)
+ *      ARCH_FINDS_FRAMES_BY_RETURN whether arch_frame_find needs the restorer
+ *
+ *      uintptr_t arch_frame_end(const void *address);
+ *                                  where the frame ends whose __builtin_frame_address(0) that is, or above,
+ *                                  in its caller's; 0: not known
+ *      ARCH_OWN_FRAME_END()        where this function's frame ends
+ *
+ * and the accessors of the thread's block. */
 
 /* ---- the signal frame (ucontext) ---------------------------------------------------------- */
 
@@ -101,116 +101,33 @@ int arch_frame_registers(const void *ucontext, struct arch_range out[2]);
 /* ---- the thread's block ------------------------------------------------------------------- *
  * gort_tls (gort/inline.h) is read by assembly that computes the address anew each time: a
  * goroutine may continue on another thread after any switch, and compilers keep the address of a
- * thread-local across calls.  No C expression takes its address. */
-
-#define ARCH_TLS_LOAD(type, offset)                                                                \
-    __extension__({                                                                                \
-        type tls_value_;                                                                           \
-        __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tmovq %%fs:%c1(%0), %0"              \
-                         : "=&r"(tls_value_)                                                       \
-                         : "i"(offset));                                                           \
-        tls_value_;                                                                                \
-    })
-
-static force_inline void *arch_tls_m(void)
-{
-    return ARCH_TLS_LOAD(void *, GORT_TLS_M);
-}
-static force_inline void *arch_tls_g(void)
-{
-    return ARCH_TLS_LOAD(void *, GORT_TLS_G);
-}
-static force_inline void *arch_tls_cache(void)
-{
-    return ARCH_TLS_LOAD(void *, GORT_TLS_CACHE);
-}
-#define ARCH_TLS_STORE(value, offset)                                                              \
-    do {                                                                                           \
-        uintptr_t tls_off_;                                                                        \
-        __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tmovq %1, %%fs:%c2(%0)"              \
-                         : "=&r"(tls_off_)                                                         \
-                         : "r"(value), "i"(offset)                                                 \
-                         : "memory");                                                              \
-    } while (0)
-static force_inline void arch_tls_set_m(void *m)
-{
-    ARCH_TLS_STORE(m, GORT_TLS_M);
-}
-static force_inline void arch_tls_set_g(void *g)
-{
-    ARCH_TLS_STORE(g, GORT_TLS_G);
-}
-static force_inline void arch_tls_set_cache(void *cache)
-{
-    ARCH_TLS_STORE(cache, GORT_TLS_CACHE);
-}
-
-/* Address of the thread's control block, and an int at a distance from it: for libc's errno, whose
- * address no C expression may keep across a switch. */
-static force_inline uintptr_t arch_thread_pointer(void)
-{
-    uintptr_t tp;
-    __asm__ volatile("movq %%fs:0, %0" : "=r"(tp));
-    return tp;
-}
-static force_inline int arch_thread_int(intptr_t offset)
-{
-    int value;
-    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(value) : "r"(offset) : "memory");
-    return value;
-}
-static force_inline void arch_thread_int_set(intptr_t offset, int value)
-{
-    __asm__ volatile("movl %1, %%fs:(%0)" : : "r"(offset), "r"(value) : "memory");
-}
-
-/* The critical-section word: low bits count nested sections, the top bit (GORT_CRIT_PENDING) says
+ * thread-local across calls.  No C expression takes its address.
+ *
+ *      void *arch_tls_m(void);         void arch_tls_set_m(void *m);
+ *      void *arch_tls_g(void);         void arch_tls_set_g(void *g);
+ *      void *arch_tls_cache(void);     void arch_tls_set_cache(void *cache);
+ *
+ * The thread's control block, and an int at a distance from it: for libc's errno, whose address no
+ * C expression may keep across a switch.
+ *
+ *      uintptr_t arch_thread_pointer(void);
+ *      int arch_thread_int(intptr_t offset);
+ *      void arch_thread_int_set(intptr_t offset, int value);
+ *
+ * The critical-section word: low bits count nested sections, the top bit (GORT_CRIT_PENDING) says
  * that a stop was asked for meanwhile.  Only the thread itself and its own signal handler touch
- * it, so single instructions suffice. */
-static force_inline void arch_crit_enter(void)
-{
-    uintptr_t off;
-    __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tincl %%fs:%c1(%0)"
-                     : "=&r"(off)
-                     : "i"(GORT_TLS_CRIT)
-                     : "memory", "cc");
-}
-/* true: the count is 0 and nothing is pending, the common case.  false: nested still, or pending;
- * the caller looks at arch_crit_word. */
-static force_inline bool arch_crit_leave(void)
-{
-    uintptr_t off;
-    bool zero;
-    __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tdecl %%fs:%c2(%0)"
-                     : "=&r"(off), "=@ccz"(zero)
-                     : "i"(GORT_TLS_CRIT)
-                     : "memory");
-    return zero;
-}
-static force_inline uint32_t arch_crit_word(void)
-{
-    uintptr_t word;
-    __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tmovl %%fs:%c1(%0), %k0"
-                     : "=&r"(word)
-                     : "i"(GORT_TLS_CRIT)
-                     : "memory");
-    return (uint32_t)word;
-}
-static force_inline void arch_crit_set_pending(void)
-{
-    uintptr_t off;
-    __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\torl %2, %%fs:%c1(%0)"
-                     : "=&r"(off)
-                     : "i"(GORT_TLS_CRIT), "i"((int)GORT_CRIT_PENDING)
-                     : "memory", "cc");
-}
-static force_inline void arch_crit_clear_pending(void)
-{
-    uintptr_t off;
-    __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tandl %2, %%fs:%c1(%0)"
-                     : "=&r"(off)
-                     : "i"(GORT_TLS_CRIT), "i"((int)~GORT_CRIT_PENDING)
-                     : "memory", "cc");
-}
+ * it, so what suffices is that the handler never comes between the load and the store.
+ * arch_crit_leave: true: the count is 0 and nothing is pending, the common case; false: nested
+ * still, or pending: the caller looks at arch_crit_word.
+ *
+ *      void arch_crit_enter(void);     bool arch_crit_leave(void);     uint32_t arch_crit_word(void);
+ *      void arch_crit_set_pending(void);   void arch_crit_clear_pending(void); */
+#if defined(__x86_64__)
+#include "arch/amd64/inline.h"
+#elif defined(__aarch64__)
+#include "arch/arm64/inline.h"
+#else
+#error "no such architecture yet"
+#endif
 
 #endif

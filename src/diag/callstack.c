@@ -29,6 +29,7 @@
 #include <link.h>
 #include <unwind.h>
 
+#include "arch/arch.h"
 #include "base/atomic.h"
 #include "diag/cfi.h"
 #include "gort/chan.h"
@@ -74,7 +75,8 @@ static bool allocates(uintptr_t start)
 /* A frame whose stack pointer at its call is sp.  false: the walk is over. */
 static bool add_frame(struct walk *w, uintptr_t sp, uintptr_t pc, uintptr_t start)
 {
-    if (start == (uintptr_t)arch_entry - 1) return false; /* its CFI covers the byte before it */
+    if (start == (uintptr_t)arch_entry - ARCH_CODE_UNIT)
+        return false; /* its CFI covers the nop before it */
     if (start == (uintptr_t)go_call && !w->all) return false;
     if (sp <= w->inside) return true;
     w->inside = 0; /* other stacks may lie anywhere */

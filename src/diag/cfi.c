@@ -15,7 +15,10 @@
 
 #include <string.h>
 
-/* As the psABI of amd64 numbers them. */
+#include "arch/arch.h"
+
+/* As the psABI of amd64 numbers them.  Where a call does not push the return address a rule has no room to say
+ * where it lies: then there is none, and the compiler's unwinder walks. */
 enum { REG_BP = 6, REG_SP = 7, REG_RETURN = 16 };
 
 struct dwarf_eh_bases {
@@ -302,6 +305,7 @@ bool cfi_find(uintptr_t pc, struct cfi_rule *rule)
     struct dwarf_eh_bases bases;
     struct cie cie;
     struct reader program;
+    if (!ARCH_CALL_PUSHES) return false;
     const void *fde = _Unwind_Find_FDE((void *)pc, &bases);
     if (fde == NULL || !read_fde(fde, &cie, &program)) return false;
     struct machine m = { .cie = &cie, .at = 0, .target = pc - (uintptr_t)bases.func };

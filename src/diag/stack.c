@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "arch/arch.h"
 #include "base/atomic.h"
 #include "diag/traceback.h"
 #include "heap/heap.h"

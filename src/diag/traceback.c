@@ -25,6 +25,7 @@
 #include <string.h>
 #include <unwind.h>
 
+#include "arch/arch.h"
 #include "base/atomic.h"
 #include "base/throw.h"
 #include "diag/symbols.h"
@@ -75,7 +76,7 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *c, void *arg)
     uintptr_t ip = _Unwind_GetIPInfo(c, &exact);
     struct frame f = { exact ? ip : ip - 1, _Unwind_GetRegionStart(c) };
     if (ip == 0 && !exact) return _URC_END_OF_STACK;
-    if (f.start == (uintptr_t)arch_entry - 1) { /* its CFI covers the byte before it */
+    if (f.start == (uintptr_t)arch_entry - ARCH_CODE_UNIT) { /* its CFI covers the nop before it */
         w->from_entry = true;
         return _URC_END_OF_STACK;
     }

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "gort/go.h"
 #include "gort/mem.h"
 #include "gort/time.h"
@@ -166,7 +167,7 @@ int gort_max_procs(int n)
 void gort_enter_blocking_at(void *frame)
 {
     (void)lang_enter("gort_enter_blocking");
-    blocking_enter(frame, __builtin_frame_address(0));
+    blocking_enter(frame, __builtin_frame_address(0), ARCH_OWN_FRAME_END());
 }
 
 void gort_exit_blocking(void)

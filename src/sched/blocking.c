@@ -18,8 +18,6 @@
 #include "os/os.h"
 #include "sched/sched_internal.h"
 
-#define CALLER_FRAME_TAIL 16 /* saved frame pointer and return address above the frame address */
-
 /* ---- runtime waits --------------------------------------------------------------------------- */
 
 struct wait_call {
@@ -176,17 +174,17 @@ static void enter_spilled(void *arg)
 }
 
 /* The section entered here lasts until blocking_exit: the thread is not stopped inside. */
-void blocking_enter(void *frame, const uintptr_t *own)
+void blocking_enter(void *frame, const uintptr_t *own, uintptr_t end)
 {
     struct g *g = g_require("gort_enter_blocking");
     crit_enter();
-    struct enter_call c = { g, (uintptr_t)frame + CALLER_FRAME_TAIL, 0 };
+    struct enter_call c = { g, arch_frame_end(frame), 0 };
     if (c.frame_end <= arch_stack_pointer() || c.frame_end > g->stack_hi)
         throw_msg("gort_enter_blocking: the caller's frame is not on the goroutine's stack");
     g->in_blocking = true;
     g->blocking_at.fp = own[0]; /* as the ABI lays a frame out that has a frame pointer */
     g->blocking_at.pc = own[1];
-    g->blocking_at.sp = (uintptr_t)(own + 2);
+    g->blocking_at.sp = end;
     arch_tls_set_g(NULL);
     arch_call_spilled(enter_spilled, &c, &c.sp);
 }

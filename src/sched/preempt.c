@@ -140,7 +140,7 @@ static size_t search_bytes(const struct m *m, const void *frame)
 /* After the stop: Note [Outer frames]. */
 static void settle_outer_frames(struct m *m, const void *frame)
 {
-    if (handlers_return == 0) return;
+    if (ARCH_FINDS_FRAMES_BY_RETURN && handlers_return == 0) return;
     if (search_bytes(m, frame) <= SEARCHED_UNASKED) {
         roll_back_outer(m, frame);
         return;

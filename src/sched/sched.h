@@ -189,8 +189,9 @@ bool g_is_scanned(const struct g *g);
 
 /* ---- blocking ------------------------------------------------------------------------------- */
 
-/* gort_enter_blocking: frame is the caller's frame address, own that of the public call itself. */
-void blocking_enter(void *frame, const uintptr_t *own);
+/* gort_enter_blocking: frame is the caller's frame address; own that of the public call itself, and
+ * end where that frame ends: ARCH_OWN_FRAME_END(). */
+void blocking_enter(void *frame, const uintptr_t *own, uintptr_t end);
 void blocking_exit(void);
 /* Runs fn on the system stack without a P, the caller's frame frozen. */
 void blocking_call(void (*fn)(void *), void *arg);

@@ -54,7 +54,11 @@ static void deep_stacks_are_searched_when_there_may_be_handlers(void)
     gort_waitgroup_add(&group, 1);
     gort_go_opt(&options, deep, NULL);
     WAIT_FOR(LOAD(&ready));
-    CHECK_LE(searched_in_stops(), (double)(DEPTH / 4)); // small stacks
+    double searched = searched_in_stops();
+#if defined(__x86_64__)                      // elsewhere libc leaves no trace of what it sets
+    CHECK_LE(searched, (double)(DEPTH / 4)); // small stacks
+#endif
+    (void)searched;
     signal(SIGUSR1, SIG_IGN);
     // The search is done when the thread's own handler goes on, perhaps after the next stop.
     double before = metric(SEARCHED);

@@ -4,6 +4,8 @@
 // pages of 4 KB, takes more than one turn, and the monitor wakes it for the others.
 //
 // TEST timeout=120 modes=p1,p2,p16,migrate,slice
+// TEST skip=emulated
+// (the emulator knows no huge pages)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 #include <sys/prctl.h>

@@ -22,13 +22,17 @@ GORT_TYPE(object);
 
 static int inside, over;
 
-// rbx, which the interrupted code uses, is pushed on the handler's stack.
+// A callee-saved register, which the interrupted code uses, is pushed on the handler's stack.
 static void handler(int sig)
 {
     (void)sig;
     STORE(&inside, 1);
     while (!LOAD(&over))
+#if defined(__x86_64__)
         __asm__ volatile("xorl %%ebx, %%ebx" : : : "rbx");
+#elif defined(__aarch64__)
+        __asm__ volatile("mov x19, xzr" : : : "x19");
+#endif
 }
 
 static void collect(void *unused)
@@ -53,13 +57,14 @@ __attribute__((noinline)) static void clear_old_frames(void)
     __asm__ volatile("" : : "r"(frames) : "memory");
 }
 
-// Sends the signal with the pointer in rbx alone; what the object holds afterwards.
+// Sends the signal with the pointer in that register alone; what the object holds afterwards.
 static long signalled(long pid, long tid)
 {
     object *o = gort_new(object);
     o->value[0] = 42;
-    long result = SYS_tgkill;
     clear_old_frames();
+#if defined(__x86_64__)
+    long result = SYS_tgkill;
     __asm__ volatile("movq %1, %%rbx\n\t"
                      "xorl %k1, %k1\n\t"
                      "syscall\n"
@@ -70,6 +75,22 @@ static long signalled(long pid, long tid)
                      : "m"(over), "D"(pid), "S"(tid), "d"((long)SIGUSR1)
                      : "rbx", "rcx", "r11", "memory", "cc");
     return result;
+#elif defined(__aarch64__)
+    register long x8 __asm__("x8") = SYS_tgkill;
+    register long x0 __asm__("x0") = pid;
+    register long x1 __asm__("x1") = tid;
+    register long x2 __asm__("x2") = SIGUSR1;
+    __asm__ volatile("mov x19, %1\n\t"
+                     "mov %1, xzr\n\t"
+                     "svc #0\n"
+                     "1:\tldr w0, %2\n\t"
+                     "cbz w0, 1b\n\t"
+                     "ldr x0, [x19]"
+                     : "+&r"(x0), "+&r"(o)
+                     : "m"(over), "r"(x1), "r"(x2), "r"(x8)
+                     : "x19", "memory", "cc");
+    return x0;
+#endif
 }
 
 TEST(handlers_on_a_stack_of_the_program)

@@ -1,19 +1,19 @@
 // Debug modes of the allocator: each finds what it is for and says so; and what it must not disturb goes on.
 //
 // efence: a use of freed memory faults, and the report names the object and both stacks.
-// EXPECT fence-small env:GORTDEBUG=efence=1 stderr=^fatal error: SIGSEGV: segmentation violation at address 0x
+// EXPECT fence-small skip=emulated env:GORTDEBUG=efence=1 stderr=^fatal error: SIGSEGV: segmentation violation at address 0x
 // EXPECT fence-small stderr=^0x[0-9a-f]+ is byte 9 of a freed object of 40 bytes \(node\)$
 // EXPECT fence-small stderr=^allocated by gort_new in goroutine \d+:\ngort_new_raw\(\.\.\.\)\n.*\nmake_small\(\.\.\.\)$
 // EXPECT fence-small stderr=^freed by collection \d+, swept by (goroutine \d+ on )?thread \d+:\n[a-z]
 // EXPECT fence-small stderr=^read_at\(\.\.\.\)$
-// EXPECT fence-write env:GORTDEBUG=efence=1,clobberfree=1,gccheck=1 stderr=^0x[0-9a-f]+ is byte 0 of a freed object of 40 bytes \(node\)$
-// EXPECT fence-tiny env:GORTDEBUG=efence=1,allocfreetrace=1 stderr=^fatal error: SIGSEGV(?s:.*)^0x[0-9a-f]+ is byte 0 of a freed object of 5 bytes$
-// EXPECT fence-middle env:GORTDEBUG=efence=1 env:GORTMAXPROCS=1 stderr=^0x[0-9a-f]+ is byte 99999 of a freed object of 100000 bytes$
-// EXPECT fence-past env:GORTDEBUG=efence=1 stderr=^0x[0-9a-f]+ is 60 bytes past a freed object of 40 bytes \(node\)$
+// EXPECT fence-write skip=emulated env:GORTDEBUG=efence=1,clobberfree=1,gccheck=1 stderr=^0x[0-9a-f]+ is byte 0 of a freed object of 40 bytes \(node\)$
+// EXPECT fence-tiny skip=emulated env:GORTDEBUG=efence=1,allocfreetrace=1 stderr=^fatal error: SIGSEGV(?s:.*)^0x[0-9a-f]+ is byte 0 of a freed object of 5 bytes$
+// EXPECT fence-middle skip=emulated env:GORTDEBUG=efence=1 env:GORTMAXPROCS=1 stderr=^0x[0-9a-f]+ is byte 99999 of a freed object of 100000 bytes$
+// EXPECT fence-past skip=emulated env:GORTDEBUG=efence=1 stderr=^0x[0-9a-f]+ is 60 bytes past a freed object of 40 bytes \(node\)$
 // EXPECT fence-foreign env:GORTDEBUG=efence=1 stderr=^fatal error: SIGSEGV
 // EXPECT fence-foreign absent=freed object
 // EXPECT fence-fine env:GORTDEBUG=efence=1,gccheck=1,gcstress=31,clobberfree=1 env:GORTMAXPROCS=4 exit=0
-// EXPECT fence-memory env:GORTDEBUG=efence=1 env:GORTMAXPROCS=1 stderr=^fatal error: out of memory: gort_alloc_noscan can not allocate 65536 bytes; the heap has \d+ MB mapped, \d+ MB in use, \d+ MB live, [1-9]\d\d+ MB of freed objects kept from reuse; address space is limited to
+// EXPECT fence-memory skip=emulated env:GORTDEBUG=efence=1 env:GORTMAXPROCS=1 stderr=^fatal error: out of memory: gort_alloc_noscan can not allocate 65536 bytes; the heap has \d+ MB mapped, \d+ MB in use, \d+ MB live, [1-9]\d\d+ MB of freed objects kept from reuse; address space is limited to
 // EXPECT fence-memory stderr=^make_garbage\(\.\.\.\)$
 //
 // clobberfree: all that is freed is overwritten.

@@ -1,9 +1,9 @@
 // A scavenger with work left is no reason against a deadlock, and keeps no program from ending.
 //
-// EXPECT deadlock env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: all goroutines are asleep - deadlock!$
+// EXPECT deadlock skip=emulated env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: all goroutines are asleep - deadlock!$
 // EXPECT deadlock stderr=^goroutine 1 \[chan receive\]:$
 // EXPECT deadlock stderr=^work is left$
-// EXPECT ends env:GORTMAXPROCS=1 exit=0 stderr=^work is left$
+// EXPECT ends skip=emulated env:GORTMAXPROCS=1 exit=0 stderr=^work is left$
 // TEST skip=asan,tsan timeout=60
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>

@@ -3,11 +3,11 @@
 //
 // EXPECT space-300 exit=0 stdout=^done$
 // EXPECT space-150 env:GORTMAXPROCS=1 exit=0 stdout=^done$
-// EXPECT space-none exit=2 stderr=^fatal error: .*(out of memory|address space|see ulimit -v)
+// EXPECT space-none skip=emulated exit=2 stderr=^fatal error: .*(out of memory|address space|see ulimit -v)
 // EXPECT space-none absent=done
-// EXPECT space-exhausted env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: (out of memory: gort_alloc can not allocate \d+ bytes; the heap has \d+ MB mapped, \d+ MB in use, \d+ MB live; address space is limited to 300 MB|can not create a thread)
+// EXPECT space-exhausted skip=emulated env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: (out of memory: gort_alloc can not allocate \d+ bytes; the heap has \d+ MB mapped, \d+ MB in use, \d+ MB live; address space is limited to 300 MB|can not create a thread)
 // EXPECT data-160 env:GORTMAXPROCS=1 exit=0 stdout=^done$
-// EXPECT data-exhausted env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: (out of memory: gort_alloc can not allocate|can not create a thread)
+// EXPECT data-exhausted skip=emulated env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: (out of memory: gort_alloc can not allocate|can not create a thread)
 // EXPECT hint-taken exit=0 stdout=^done$
 // EXPECT hints-taken exit=0 stdout=^done$
 // EXPECT arenas-apart exit=0 stdout=^done$

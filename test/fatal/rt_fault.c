@@ -14,9 +14,9 @@
 // EXPECT segv-crash signal=SIGABRT env:GORTTRACEBACK=crash stderr=^fatal error: SIGSEGV
 // EXPECT null-call stderr=^fatal error: SIGSEGV: segmentation violation at address 0x0, pc=0x0$
 // EXPECT null-call stderr=^call_it\(\.\.\.\)$
-// EXPECT wild stderr=^fatal error: SIGSEGV: segmentation violation at an impossible address
+// EXPECT wild skip=emulated stderr=^fatal error: SIGSEGV: segmentation violation at an impossible address
 // EXPECT wild stderr=^read_it\(\.\.\.\)$
-// EXPECT fpe stderr=^fatal error: SIGFPE: integer divide by zero at address 0x[0-9a-f]+, pc=0x
+// EXPECT fpe skip=arm64 stderr=^fatal error: SIGFPE: integer divide by zero at address 0x[0-9a-f]+, pc=0x
 // EXPECT fpe stderr=^divide\(\.\.\.\)$
 // EXPECT ill stderr=^fatal error: SIGILL: illegal instruction
 // EXPECT ill stderr=^illegal\(\.\.\.\)$
@@ -25,10 +25,10 @@
 // EXPECT sent stderr=^fatal error: SIGSEGV sent by process \d+$
 // EXPECT in-blocking stderr=^fatal error: SIGSEGV
 // EXPECT in-blocking stderr=^read_it\(\.\.\.\)(?s:.*)^fault_in_blocking\(\.\.\.\)(?s:.*)^case_in_blocking\(\.\.\.\)$
-// EXPECT overflow stderr=^fatal error: stack overflow: goroutine \d+ \(deep\) exceeded its stack of \d+ bytes in function recurse$
+// EXPECT overflow skip=emulated stderr=^fatal error: stack overflow: goroutine \d+ \(deep\) exceeded its stack of \d+ bytes in function recurse$
 // EXPECT overflow stderr=(^recurse\(\.\.\.\)\n.*\n){50}\.\.\.\d+ frames elided\.\.\.\n(?s:.*)^overflow_goroutine\(\.\.\.\)$
-// EXPECT overflow-main stderr=^fatal error: stack overflow: goroutine 1 \(main\) exceeded its stack of \d+ bytes in function recurse$
-// EXPECT overflow-frame stderr=^fatal error: stack overflow: goroutine \d+ \(deep\) .* in function large_frame$
+// EXPECT overflow-main skip=emulated stderr=^fatal error: stack overflow: goroutine 1 \(main\) exceeded its stack of \d+ bytes in function recurse$
+// EXPECT overflow-frame skip=emulated stderr=^fatal error: stack overflow: goroutine \d+ \(deep\) .* in function large_frame$
 //
 // TEST skip=tsan,ubsan
 //
@@ -124,7 +124,11 @@ NOINLINE static void case_fpe(void)
 
 NOINLINE static void illegal(void)
 {
+#if defined(__x86_64__)
     __asm__ volatile("ud2");
+#elif defined(__aarch64__)
+    __asm__ volatile("udf #0");
+#endif
 }
 
 NOINLINE static void case_ill(void)

@@ -1,8 +1,8 @@
 // What can not be had: memory, threads, stacks. Each ends in a report that says what was wanted.
 //
-// EXPECT memory env:GORTMAXPROCS=1 stderr=^fatal error: out of memory
+// EXPECT memory skip=emulated env:GORTMAXPROCS=1 stderr=^fatal error: out of memory
 // EXPECT memory stderr=^keep_allocating\(\.\.\.\)$
-// EXPECT memory-large env:GORTMAXPROCS=1 stderr=^fatal error: out of memory
+// EXPECT memory-large skip=emulated env:GORTMAXPROCS=1 stderr=^fatal error: out of memory
 // EXPECT memory-large stderr=^keep_allocating\(\.\.\.\)$
 // EXPECT memory-garbage env:GORTMAXPROCS=1 exit=0
 // EXPECT heap env:GORTDEBUG=mapfailfrom=1 stderr=^fatal error: out of memory: the kernel gave none for the heap

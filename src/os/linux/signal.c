@@ -19,7 +19,8 @@
  * os_signal_libc_return does not name either.  Our own actions are known by theirs.
  * libc itself handles two signals, of which it installs one with the first thread: its handlers are known
  * by their numbers, which it refuses to programs, and count as absent once their mask has been widened so
- * that they can not be interrupted by the signal in question.
+ * that they can not be interrupted by the signal in question.  On arm64 libc leaves the flag alone: there
+ * any action may have had a handler.
  *
  * Answers to: signal_unix.go, os_linux.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -141,12 +142,18 @@ uintptr_t os_signal_libc_return(int sig)
     return (uintptr_t)seen.restorer;
 }
 
+static bool was_set(const struct kernel_sigaction *act)
+{
+    if (KERNEL_ACTIONS_LEAVE_TRACES) return (act->flags & KERNEL_SA_RESTORER) != 0;
+    return act->handler != NULL; /* SIG_DFL */
+}
+
 void os_signal_shield_libc(int sig)
 {
     struct kernel_sigaction act;
     for (int s = 1; s <= SIGNALS; s++) {
         if ((libc_signals() & signal_bit(s)) == 0 || kernel_action(s, NULL, &act) != 0) continue;
-        if ((act.flags & KERNEL_SA_RESTORER) == 0) continue;
+        if (!was_set(&act)) continue;
         act.mask |= signal_bit(sig);
         (void)kernel_action(s, &act, NULL); /* it has been valid: can not fail */
     }
@@ -162,6 +169,7 @@ static bool action_may_matter(int of, int sig)
 
 bool os_signal_may_meet_handler(int sig)
 {
+    if (!KERNEL_ACTIONS_LEAVE_TRACES) return true;
     for (int of = 1; of <= SIGNALS; of++)
         if (action_may_matter(of, sig)) return true;
     return false;

@@ -9,6 +9,8 @@
 
 #if defined(__x86_64__)
 #include "os/linux/syscall_amd64.h"
+#elif defined(__aarch64__)
+#include "os/linux/syscall_arm64.h"
 #else
 #error "no raw system calls for this architecture yet"
 #endif

@@ -31,6 +31,7 @@ struct kernel_sigaction {
     uint64_t mask;
 };
 #define KERNEL_SA_RESTORER 0x04000000ul
+#define KERNEL_ACTIONS_LEAVE_TRACES 1 /* Note [Actions leave traces] in signal.c */
 
 /* Where a handler returns to: asks the kernel to resume what was interrupted.  Unwinders know a
  * signal frame by the exact bytes of these two instructions where no CFI covers them; the nop

@@ -92,7 +92,7 @@ static void who_attaches_is_black(void)
     for (int i = 0; i < test_count(2000) || atomic_load_relaxed(&attached) < 100; i++)
         gort_gc();
     atomic_store_relaxed(&enough, 1);
-    blocking_enter(__builtin_frame_address(0), __builtin_frame_address(0));
+    blocking_enter(__builtin_frame_address(0), __builtin_frame_address(0), ARCH_OWN_FRAME_END());
     for (int i = 0; i < ATTACHING; i++)
         pthread_join(t[i], NULL);
     blocking_exit();

@@ -169,7 +169,7 @@ static void what_a_running_stack_held_is_kept(void)
 
 __attribute__((noinline)) static void in_region(struct frame *f, void *frame, bool leave_early)
 {
-    blocking_enter(frame, __builtin_frame_address(0));
+    blocking_enter(frame, __builtin_frame_address(0), ARCH_OWN_FRAME_END());
     atomic_store_release(&stage, 1);
     while (!heap_marking())
         os_thread_yield();

@@ -10,6 +10,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "expect_fatal.h"
+#include "machine.h"
 #include "os/os.h"
 #include "test.h"
 
@@ -50,12 +51,7 @@ __attribute__((used)) static void entry_seen(void *arg, uintptr_t sp, uintptr_t 
     CHECK(!"switched back to");
 }
 
-void entry_bare(void *arg);
-__asm__(".text\n"
-        "entry_bare:\n"
-        "\tmovq %rsp, %rsi\n"
-        "\tmovq %rbp, %rdx\n"
-        "\tjmp entry_seen\n");
+DEFINE_ENTRY_BARE;
 
 TEST(entry_is_aligned_whatever_the_top)
 {
@@ -63,8 +59,8 @@ TEST(entry_is_aligned_whatever_the_top)
     for (uintptr_t off = 0; off < 64; off++) {
         arch_context_make(&other_context, top - off, entry_bare, seen);
         arch_switch(&main_context, &other_context);
-        CHECK_EQ(seen[0] % 16, 8u); // 16-byte aligned before the call pushed its return address
-        CHECK(seen[0] < top - off && top - off - seen[0] <= 64);
+        CHECK_EQ(seen[0] % 16, ENTRY_SP_REST);
+        CHECK(seen[0] <= top - off && top - off - seen[0] <= 64);
         CHECK_EQ(seen[1], 0u); // chains of frame pointers end here
     }
     stack_free(top);
@@ -72,25 +68,11 @@ TEST(entry_is_aligned_whatever_the_top)
 
 // ---- registers ---------------------------------------------------------------------------------
 
-// Loads the six callee-saved registers from in, switches, and stores what they hold then in out.
-void switch_with(struct arch_context *from, const struct arch_context *to, const uint64_t in[6],
-                 uint64_t out[6]);
-__asm__(".text\n"
-        "switch_with:\n"
-        "\tpushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n"
-        "\tpushq %rcx\n"
-        "\tmovq 0(%rdx), %rbx\n\tmovq 8(%rdx), %rbp\n\tmovq 16(%rdx), %r12\n"
-        "\tmovq 24(%rdx), %r13\n\tmovq 32(%rdx), %r14\n\tmovq 40(%rdx), %r15\n"
-        "\tcall arch_switch\n"
-        "\tpopq %rcx\n"
-        "\tmovq %rbx, 0(%rcx)\n\tmovq %rbp, 8(%rcx)\n\tmovq %r12, 16(%rcx)\n"
-        "\tmovq %r13, 24(%rcx)\n\tmovq %r14, 32(%rcx)\n\tmovq %r15, 40(%rcx)\n"
-        "\tpopq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbp\n\tpopq %rbx\n"
-        "\tret\n");
+DEFINE_SWITCH_WITH;
 
-static void values_make(uint64_t v[6], uint64_t seed)
+static void values_make(uint64_t v[SAVED_REGISTERS], uint64_t seed)
 {
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < SAVED_REGISTERS; i++)
         v[i] = test_random(&seed);
 }
 
@@ -98,7 +80,7 @@ static int register_rounds;
 
 static void register_partner(void *arg)
 {
-    uint64_t in[6], out[6];
+    uint64_t in[SAVED_REGISTERS], out[SAVED_REGISTERS];
     (void)arg;
     for (int i = 0;; i++) {
         values_make(in, 1000 + (uint64_t)i);
@@ -111,7 +93,7 @@ static void register_partner(void *arg)
 TEST(callee_saved_registers_survive)
 {
     uintptr_t top = stack_make();
-    uint64_t in[6], out[6];
+    uint64_t in[SAVED_REGISTERS], out[SAVED_REGISTERS];
     arch_context_make(&other_context, top, register_partner, NULL);
     for (int i = 0; i < 1000; i++) {
         values_make(in, (uint64_t)i);
@@ -124,31 +106,6 @@ TEST(callee_saved_registers_survive)
 
 // ---- floating point ----------------------------------------------------------------------------
 
-// Without the exception flags, which belong to the thread.
-static uint32_t mxcsr_read(void)
-{
-    uint32_t v;
-    __asm__ volatile("stmxcsr %0" : "=m"(v));
-    return v & ~0x3fu;
-}
-
-static uint16_t x87_read(void)
-{
-    uint16_t v;
-    __asm__ volatile("fnstcw %0" : "=m"(v));
-    return v;
-}
-
-static void mxcsr_write(uint32_t v)
-{
-    __asm__ volatile("ldmxcsr %0" : : "m"(v));
-}
-
-static void x87_write(uint16_t v)
-{
-    __asm__ volatile("fldcw %0" : : "m"(v));
-}
-
 static int inherited_rounding;
 
 static void rounds_down(void *arg)
@@ -157,12 +114,10 @@ static void rounds_down(void *arg)
     inherited_rounding = fegetround();
     fesetround(FE_DOWNWARD);
     feenableexcept(FE_OVERFLOW);
-    uint32_t mxcsr = mxcsr_read();
-    uint16_t x87 = x87_read();
+    uint64_t controls = controls_read();
     for (;;) {
         arch_switch(&other_context, &main_context);
-        CHECK_EQ(mxcsr_read(), mxcsr);
-        CHECK_EQ(x87_read(), x87);
+        CHECK_EQ(controls_read(), controls);
         CHECK_EQ(fegetround(), FE_DOWNWARD);
     }
 }
@@ -173,12 +128,10 @@ TEST(floating_point_controls_are_per_context)
     fesetround(FE_TOWARDZERO);
     arch_context_make(&other_context, top, rounds_down, NULL);
     fesetround(FE_UPWARD);
-    uint32_t mxcsr = mxcsr_read();
-    uint16_t x87 = x87_read();
+    uint64_t controls = controls_read();
     for (int i = 0; i < 10; i++) {
         arch_switch(&main_context, &other_context);
-        CHECK_EQ(mxcsr_read(), mxcsr);
-        CHECK_EQ(x87_read(), x87);
+        CHECK_EQ(controls_read(), controls);
         CHECK_EQ(fegetround(), FE_UPWARD);
     }
     CHECK_EQ(inherited_rounding, FE_TOWARDZERO); // of the creator at that time
@@ -186,39 +139,31 @@ TEST(floating_point_controls_are_per_context)
     stack_free(top);
 }
 
-// Either control word alone differs: the vector unit's flush-to-zero, the x87 unit's precision.
-enum { MXCSR_FLUSH_TO_ZERO = 0x8000, X87_PRECISION = 0x300 };
-
 static void other_controls(void *arg)
 {
-    bool vector = arg != NULL;
-    uint32_t mxcsr = mxcsr_read() ^ (vector ? MXCSR_FLUSH_TO_ZERO : 0);
-    uint16_t x87 = x87_read() ^ (vector ? 0 : X87_PRECISION);
-    mxcsr_write(mxcsr);
-    x87_write(x87);
+    uint64_t controls = controls_read() ^ *(const uint64_t *)arg;
+    controls_write(controls);
     for (;;) {
         arch_switch(&other_context, &main_context);
-        CHECK_EQ(mxcsr_read(), mxcsr);
-        CHECK_EQ(x87_read(), x87);
+        CHECK_EQ(controls_read(), controls);
     }
 }
 
-TEST(each_control_word_alone)
+TEST(each_control_alone)
 {
     uintptr_t top = stack_make();
-    uint32_t mxcsr = mxcsr_read();
-    uint16_t x87 = x87_read();
-    for (uintptr_t vector = 0; vector < 2; vector++) {
-        arch_context_make(&other_context, top, other_controls, (void *)vector);
+    uint64_t controls = controls_read();
+    for (size_t b = 0; b < array_len(control_bits); b++) {
+        arch_context_make(&other_context, top, other_controls, (void *)&control_bits[b]);
         for (int i = 0; i < 3; i++) {
             arch_switch(&main_context, &other_context);
-            CHECK_EQ(mxcsr_read(), mxcsr);
-            CHECK_EQ(x87_read(), x87);
+            CHECK_EQ(controls_read(), controls);
         }
     }
     stack_free(top);
 }
 
+#if defined(__x86_64__)
 // What one context raised, with exceptions masked, does not trap in one that has them unmasked.
 static void raises_and_leaves(void *arg)
 {
@@ -248,6 +193,8 @@ TEST(raised_exceptions_do_not_trap_elsewhere)
     stack_free(top);
 }
 
+#endif
+
 // Flags that differ from context to context must not cost a load of mxcsr at each switch.
 static void bounces(void *arg)
 {
@@ -275,7 +222,7 @@ TEST(exception_flags_cost_nothing)
     feclearexcept(FE_ALL_EXCEPT);
     arch_context_make(&other_context, top, bounces, NULL);
     int64_t clear = time_of_switches();
-    mxcsr_write(mxcsr_read() | 0x20); // inexact, as after most divisions
+    feraiseexcept(FE_INEXACT); // as after most divisions
     int64_t raised = time_of_switches();
     CHECK_LT(raised, 5 * clear + 10000);
     feclearexcept(FE_ALL_EXCEPT);
@@ -407,9 +354,9 @@ static void called(void *arg)
 __attribute__((used)) static void look_for(void *arg)
 {
     uint64_t *words = arg;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < SAVED_REGISTERS; i++) {
         bool found = false;
-        for (uintptr_t p = call_saved; p < call_saved + 64; p += 8)
+        for (uintptr_t p = call_saved; p < call_saved + SPILLED_BYTES; p += 8)
             found |= *(uint64_t *)p == words[i];
         CHECK(found);
     }
@@ -439,30 +386,13 @@ TEST(call_spilled)
     CHECK(call_sp < saved && saved < (uintptr_t)__builtin_frame_address(0));
 }
 
-// Calls one of the two with known callee-saved registers.
-void call_with(uint64_t in[6], uintptr_t top, uintptr_t *saved, uint64_t out[6]);
-__asm__(".text\n"
-        "call_with:\n"
-        "\tpushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n"
-        "\tpushq %rcx\n"
-        "\tmovq 0(%rdi), %rbx\n\tmovq 8(%rdi), %rbp\n\tmovq 16(%rdi), %r12\n"
-        "\tmovq 24(%rdi), %r13\n\tmovq 32(%rdi), %r14\n\tmovq 40(%rdi), %r15\n"
-        "\tmovq %rsi, %rax\n\tmovq %rdi, %rsi\n\tleaq look_for(%rip), %rdi\n"
-        "\tmovq %rdx, %rcx\n\tmovq %rax, %rdx\n"
-        "\ttestq %rax, %rax\n\tjz 1f\n"
-        "\tcall arch_call_on_stack\n\tjmp 2f\n"
-        "1:\tmovq %rcx, %rdx\n\tcall arch_call_spilled\n"
-        "2:\tpopq %rcx\n"
-        "\tmovq %rbx, 0(%rcx)\n\tmovq %rbp, 8(%rcx)\n\tmovq %r12, 16(%rcx)\n"
-        "\tmovq %r13, 24(%rcx)\n\tmovq %r14, 32(%rcx)\n\tmovq %r15, 40(%rcx)\n"
-        "\tpopq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbp\n\tpopq %rbx\n"
-        "\tret\n");
+DEFINE_CALL_WITH;
 
 TEST(spilled_registers_lie_above_the_saved_stack_pointer)
 {
     uintptr_t top = stack_make();
     for (int i = 0; i < 2; i++) {
-        uint64_t in[6], out[6];
+        uint64_t in[SAVED_REGISTERS], out[SAVED_REGISTERS];
         values_make(in, test_seed() + (uint64_t)i);
         call_with(in, i == 0 ? 0 : top, &call_saved, out);
         CHECK_PTR_EQ(call_stack_word, in);
@@ -477,8 +407,10 @@ int main(void)
     RUN(entry_is_aligned_whatever_the_top);
     RUN(callee_saved_registers_survive);
     RUN(floating_point_controls_are_per_context);
-    RUN(each_control_word_alone);
+    RUN(each_control_alone);
+#if defined(__x86_64__)
     RUN(raised_exceptions_do_not_trap_elsewhere);
+#endif
     RUN(exception_flags_cost_nothing);
     RUN(a_ring_of_contexts);
     RUN(a_context_moves_between_threads);

@@ -5,7 +5,7 @@
 // The list is compared by its growth since before the runtime began.  malloc is kept in one heap that
 // grows by brk, which is not counted; the threads' guards are mappings of libc.
 //
-// TEST skip=asan,tsan timeout=120
+// TEST skip=asan,tsan,emulated timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include <fcntl.h>
 #include <gort.h>

@@ -3,6 +3,8 @@
 //
 // Each case runs in a child, for the heap starts once per process.
 //
+// TEST skip=emulated
+// (the emulator takes no hints of addresses)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <signal.h>
 #include <sys/mman.h>

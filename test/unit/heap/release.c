@@ -1,5 +1,7 @@
 // Giving free pages back: exact accounting, zero on reuse, beside allocation.
 //
+// TEST skip=emulated
+// (the emulator does not tell what is resident)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <sys/mman.h>
 

@@ -2,6 +2,8 @@
 //
 // The heap starts once per process, so each case runs in a child.
 //
+// TEST skip=emulated
+// (the emulator does not tell what is resident)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <sys/syscall.h>
 #include <sys/wait.h>

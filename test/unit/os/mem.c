@@ -1,5 +1,7 @@
 // Memory: placing, guarding, releasing, failing on demand.
 //
+// TEST skip=emulated
+// (the emulator does not know guards)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <signal.h>

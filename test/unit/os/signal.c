@@ -1,6 +1,8 @@
 // Signals: alternate stack, mask in the handler, restarted calls, faults in handlers, sending to a
 // thread.
 //
+// TEST skip=emulated
+// (the emulator keeps signals for itself)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,7 @@
 // Threads: creation, masks, stacks, limits, membarrier.
 //
+// TEST skip=emulated
+// (the emulator keeps signals for itself)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <pthread.h>

@@ -255,7 +255,7 @@ __attribute__((no_sanitize_address)) static never_inline void region(uintptr_t s
 {
     uintptr_t hidden = secret ^ 0x5555;
     __asm__ volatile("" : "+r"(hidden));
-    blocking_enter(__builtin_frame_address(0), __builtin_frame_address(0));
+    blocking_enter(__builtin_frame_address(0), __builtin_frame_address(0), ARCH_OWN_FRAME_END());
     struct g *g = m_self()->curg;
     struct scan_range out[G_RANGES];
     int n = g_scan_ranges_stw(g, out); // its own: frozen, so readable without a stop

@@ -1,5 +1,7 @@
 // Slots, guards, colours, reuse, the table of goroutines, and what happens at each limit.
 //
+// TEST skip=emulated
+// (the emulator does not know limits of address space, nor guards)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <pthread.h>
