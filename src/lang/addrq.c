@@ -130,9 +130,14 @@ static struct sudog *take_after(struct sudog **link, struct sudog *before)
     return s;
 }
 
+struct sudog *addrq_last(struct addr_bucket *b, const void *addr)
+{
+    return *find(&b->root, addr);
+}
+
 bool addrq_has(struct addr_bucket *b, const void *addr)
 {
-    return *find(&b->root, addr) != NULL;
+    return addrq_last(b, addr) != NULL;
 }
 
 struct sudog *addrq_pop(struct addr_bucket *b, const void *addr)

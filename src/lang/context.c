@@ -14,10 +14,17 @@
  * it alone.  Both look at the error, under the mutex.  No two nodes' mutexes are held at once.  The
  * list of nodes still to be ended is made of the same links, so a deep tree needs no deep stack.
  *
- * Note [Deadlines].  A node with a deadline has a goroutine of the runtime's, which waits for the
- * deadline and the channel.
+ * Note [Deadlines].  A node with a deadline has a timer, whose function ends it; it is stopped when the node
+ * ends before.  The timer keeps the node until then.
  *
- * Locking: gort_mutex of each node: children, links of those in it, and the change of error.
+ * Note [Other waits].  Descriptors and conditions are not waited for by records on queues that could be
+ * shared with a channel's.  Such a wait puts itself on the list of its node, before it begins; who ends the
+ * node calls each one's wake, under the node's mutex; and the wait takes itself off when it is over, under
+ * the mutex too, so that its frame stays as long as somebody may look at it.  After the end none
+ * enters.  So wake is called at most once, of a wait that is about to begin, goes on, or is over: it must
+ * be right for all three.
+ *
+ * Locking: gort_mutex of each node: children, links of those in it, waits, and the change of error.
  * Memory order: error's release pairs with the acquire in gort_context_error.
  * Answers to: context/context.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -30,6 +37,7 @@
 #include "gort/sync.h"
 #include "lang/mutex.h"
 #include "lang/panic.h"
+#include "lang/timer.h"
 #include "os/os.h"
 
 struct gort_context {
@@ -38,11 +46,13 @@ struct gort_context {
     const void *key;      /* NULL: no value */
     void *value;
     /* Of a node: */
-    gort_context_channel done;            /* constant */
-    int64_t deadline;                     /* 0: none; constant */
-    int error;                            /* atomic; 0 -> why, under m */
-    gort_mutex m;                         /* children, error; of the children next and prev */
+    gort_context_channel done; /* constant */
+    int64_t deadline;          /* 0: none; constant */
+    int error;                 /* atomic; 0 -> why, under m */
+    gort_mutex m;              /* children, error, waits; of the children next and prev */
     gort_context *children, *next, *prev; /* Note [Children] */
+    gort_timer *timer;                    /* NULL: none, or it has ended; m */
+    struct context_wait *waits;           /* on stacks: Note [Other waits] */
 };
 
 /* ---- the tree ------------------------------------------------------------------------------- */
@@ -104,6 +114,10 @@ static bool end_one(gort_context *c, int error, gort_context **list)
     if (first) {
         atomic_store_release(&c->error, error);
         gort_set(&c->children, (gort_context *)NULL);
+        if (c->timer != NULL) (void)gort_timer_stop(c->timer);
+        gort_set(&c->timer, (gort_timer *)NULL);
+        for (struct context_wait *w = c->waits; w != NULL; w = w->next)
+            w->wake(w);
     }
     gort_mutex_unlock(&c->m);
     if (!first) return false;
@@ -131,20 +145,21 @@ static void end_node(gort_context *c, int error)
 }
 
 /* Note [Deadlines]. */
-static void watch(void *arg)
+static void deadline_passed(void *arg)
 {
-    gort_context *c = arg;
-    gort_case ended = gort_on_recv(c->done, NULL);
-    if (gort_select_until(&ended, 1, c->deadline) < 0) end_node(c, ETIMEDOUT);
+    end_node(arg, ETIMEDOUT);
 }
 
-static void begin_watch(gort_context *c)
+static void set_timer(gort_context *c)
 {
-    static const struct g_options o = { .name = "deadline", .is_system = true };
-    if (c->deadline <= os_now())
+    int64_t left = c->deadline - os_now();
+    if (left <= 0) {
         end_node(c, ETIMEDOUT);
-    else
-        g_start(watch, c, &o, (uintptr_t)__builtin_return_address(0));
+        return;
+    }
+    gort_mutex_lock(&c->m);
+    if (c->error == 0) gort_set(&c->timer, timer_func_make(left, deadline_passed, c, true));
+    gort_mutex_unlock(&c->m);
 }
 
 /* ---- the calls ------------------------------------------------------------------------------ */
@@ -162,7 +177,7 @@ gort_context *gort_context_until(gort_context *parent, int64_t deadline)
     if (error != 0)
         end_node(c, error);
     else if (own)
-        begin_watch(c);
+        set_timer(c);
     return c;
 }
 
@@ -211,6 +226,37 @@ int64_t gort_context_deadline(gort_context *c)
 {
     gort_context *n = node_of(c);
     return n != NULL ? n->deadline : 0;
+}
+
+/* ---- other waits ----------------------------------------------------------------------------- */
+
+bool context_wait_enter(struct g *g, struct context_wait *w)
+{
+    gort_context *n = w->node = node_of(g->context);
+    if (n == NULL) return true;
+    gort_mutex_lock(&n->m);
+    bool goes_on = n->error == 0;
+    if (goes_on) {
+        w->prev = NULL;
+        w->next = n->waits;
+        if (n->waits != NULL) n->waits->prev = w;
+        n->waits = w;
+    }
+    gort_mutex_unlock(&n->m);
+    return goes_on;
+}
+
+void context_wait_leave(struct context_wait *w)
+{
+    gort_context *n = w->node;
+    if (n == NULL) return;
+    gort_mutex_lock(&n->m);
+    if (w->prev != NULL)
+        w->prev->next = w->next;
+    else
+        n->waits = w->next;
+    if (w->next != NULL) w->next->prev = w->prev;
+    gort_mutex_unlock(&n->m);
 }
 
 /* ---- binding -------------------------------------------------------------------------------- */

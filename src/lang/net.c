@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <limits.h>
 
+#include "lang/context.h"
 #include "lang/net_sys.h"
 #include "os/os.h"
 #include "sched/timer.h"
@@ -39,9 +40,11 @@ static int check_buffer(const void *buf, size_t n)
 }
 
 /* The result of one operation as the caller sees it. */
-static ssize_t answer(ssize_t result)
+static ssize_t answer(struct g *g, ssize_t result)
 {
-    return likely(result >= 0) ? result : net_fail((int)-result);
+    if (likely(result >= 0)) return result;
+    if (result == -NET_ENDED) context_leave(g);
+    return net_fail((int)-result);
 }
 
 /* Note [Drained]. */
@@ -84,7 +87,7 @@ ssize_t gort_read(int fd, void *buf, size_t n)
                 : op.kind == NET_BLOCKING ? net_sys_read_blocking(fd, buf, n)
                                           : read_polled(&op, buf, n);
     net_op_end(&op);
-    return answer(r);
+    return answer(g, r);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -120,7 +123,7 @@ ssize_t gort_write(int fd, const void *buf, size_t n)
                 : op.kind == NET_BLOCKING ? net_sys_write_blocking(fd, buf, n)
                                           : write_polled(&op, buf, n);
     net_op_end(&op);
-    return answer(r);
+    return answer(g, r);
 }
 
 /* ---- listening ------------------------------------------------------------------------------ */
@@ -157,13 +160,13 @@ static int listen_at_any4(const struct net_addr *any)
 int gort_listen(const char *network, const char *address)
 {
     struct net_addr a;
-    (void)lang_enter("gort_listen");
+    struct g *g = lang_enter("gort_listen");
     int error = net_addr_parse(&a, network, address, false);
     if (error != 0) return net_fail(error);
     int fd = listen_at(&a);
     bool no6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
     if (no6 && a.any && !a.only && a.sa.sa_family == AF_INET6) fd = listen_at_any4(&a);
-    return (int)answer(fd);
+    return (int)answer(g, fd);
 }
 
 /* accept has no flag for not waiting: the descriptor itself must be non-blocking. */
@@ -198,7 +201,7 @@ int gort_accept(int fd)
     if (error != 0) return net_fail(error);
     int r = accept_polled(&op);
     net_op_end(&op);
-    return (int)answer(r);
+    return (int)answer(g, r);
 }
 
 /* ---- dialling ------------------------------------------------------------------------------- */
@@ -209,7 +212,7 @@ static bool has_passed(int64_t deadline)
 }
 
 /* A unix socket whose backlog is full says EAGAIN, and nothing tells when there is room. */
-static int connect_patiently(int fd, const struct net_addr *a, int64_t deadline)
+static int connect_patiently(struct g *g, int fd, const struct net_addr *a, int64_t deadline)
 {
     int64_t pause = UNIX_RETRY_MIN_NS;
     for (;;) {
@@ -217,6 +220,7 @@ static int connect_patiently(int fd, const struct net_addr *a, int64_t deadline)
         if (r != -EAGAIN || a->sa.sa_family != AF_UNIX) return -r;
         int64_t left = deadline != 0 ? deadline - os_now() : pause;
         if (left <= 0) return ETIMEDOUT;
+        if (gort_context_error(g->context) != 0) return NET_ENDED;
         g_sleep(left < pause ? left : pause);
         if (pause < UNIX_RETRY_MAX_NS) pause *= 2;
     }
@@ -244,7 +248,7 @@ static int dial(struct g *g, const struct net_addr *a, int64_t deadline)
     if (has_passed(deadline)) return -ETIMEDOUT;
     int fd = net_sys_socket(a->sa.sa_family);
     if (fd < 0) return fd;
-    int error = connect_patiently(fd, a, deadline);
+    int error = connect_patiently(g, fd, a, deadline);
     if (error != 0 && error != EINPROGRESS) {
         (void)net_sys_close(fd);
         return -error;
@@ -264,7 +268,7 @@ int gort_dial(const char *network, const char *address, int64_t deadline)
     struct g *g = lang_enter_blocking("gort_dial");
     int error = net_addr_parse(&a, network, address, true);
     if (error != 0) return net_fail(error);
-    return (int)answer(dial(g, &a, deadline));
+    return (int)answer(g, dial(g, &a, deadline));
 }
 
 int gort_set_deadline(int fd, int64_t read_at, int64_t write_at)

@@ -42,6 +42,7 @@
 #include <sys/stat.h>
 
 #include "heap/persistent.h"
+#include "lang/context.h"
 #include "lang/net_sys.h"
 #include "os/os.h"
 #include "sched/blocks.h"
@@ -169,11 +170,33 @@ bool net_op_is_late(const struct net_op *op)
     return unlikely(at != 0) && os_now() >= at;
 }
 
+struct bound_wait {
+    struct context_wait wait;
+    const struct net_op *op;
+};
+
+static void context_ended(struct context_wait *w)
+{
+    const struct net_op *op = container_of(w, struct bound_wait, wait)->op;
+    netpoll_kick(op->fd, op->mode);
+}
+
+/* Woken by the end of its context, the operation is tried once more, and then comes here in vain. */
+static never_inline int wait_bound(const struct net_op *op, int64_t at)
+{
+    struct bound_wait b = { .wait.wake = context_ended, .op = op };
+    if (!context_wait_enter(op->g, &b.wait)) return NET_ENDED;
+    int error = netpoll_wait(op->fd, op->mode, at);
+    context_wait_leave(&b.wait);
+    return error;
+}
+
 int net_op_wait(struct net_op *op, int64_t deadline)
 {
     int64_t at = deadline_of(op);
     if (at == 0 || (deadline != 0 && deadline < at)) at = deadline;
-    int error = netpoll_wait(op->fd, op->mode, at);
+    int error =
+        unlikely(context_bound(op->g)) ? wait_bound(op, at) : netpoll_wait(op->fd, op->mode, at);
     return is_current(op) ? error : ECANCELED;
 }
 

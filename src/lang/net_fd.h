@@ -42,10 +42,13 @@ int net_fd_open(int fd, enum net_kind kind);
 /* Begins an operation on fd: finds out its kind and waits for its turn.  0; errno: nothing is to be
  * ended. */
 int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode);
+/* Instead of an error: the goroutine's context has ended (context_leave, once nothing is held). */
+#define NET_ENDED 0x10000
+
 /* The descriptor's deadline has passed already: then nothing is tried. */
 bool net_op_is_late(const struct net_op *op);
 /* Parks until fd may be ready.  0; ECANCELED: closed meanwhile; ETIMEDOUT: the descriptor's deadline or
- * this one (0: none) passed; other errno. */
+ * this one (0: none) passed; NET_ENDED; other errno. */
 int net_op_wait(struct net_op *op, int64_t deadline);
 void net_op_end(struct net_op *op);
 /* The descriptor turned out to be of another kind than remembered: finds it out anew.  0 or errno. */

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
+#include <sys/socket.h>
+
 #include "../conform.h"
 
 // ---- the tree -----------------------------------------------------------------------------------
@@ -283,6 +285,202 @@ static void every_wait_ends(void)
     gort_waitgroup_wait(&w.wg);
     gort_sema_release(&w.sema); // the unit is still there
     gort_sema_acquire(&w.sema);
+}
+
+// ---- descriptors, conditions --------------------------------------------------------------------
+
+static int pair[2], listener;
+
+static void wait_read(void *arg)
+{
+    char byte;
+    (void)arg;
+    (void)gort_read(pair[0], &byte, 1);
+}
+static void wait_write(void *arg)
+{
+    static char much[1 << 22];
+    (void)arg;
+    (void)gort_write(pair[0], much, sizeof much);
+}
+static void wait_accept(void *arg)
+{
+    (void)arg;
+    (void)gort_accept(listener);
+}
+static void wait_after_reading(void *arg)
+{
+    char byte;
+    (void)arg;
+    CHECK_EQ(gort_read(pair[0], &byte, 1), 1); // it is there: no wait
+    wait_read(NULL);
+}
+
+static void descriptors_are_waited_for_no_longer(void)
+{
+    struct world w = { .n = 0 };
+    char byte = 'x', address[64];
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    listener = gort_listen("tcp", "127.0.0.1:0");
+    check_wait_ends(&w, wait_read);
+    check_wait_ends(&w, wait_accept);
+    CHECK_EQ(gort_write(pair[1], &byte, 1), 1);
+    check_wait_ends(&w, wait_after_reading);
+    check_wait_ends(&w, wait_write);
+    CHECK_EQ(gort_write(pair[1], &byte, 1), 1); // both sides can be used as before
+    CHECK_EQ(gort_read(pair[0], &byte, 1), 1);
+    CHECK_GT(gort_local_addr(listener, address, sizeof address), 0);
+    int client = gort_dial("tcp", address, 0), server = gort_accept(listener);
+    CHECK(client >= 0 && server >= 0);
+    int all[] = { pair[0], pair[1], listener, client, server };
+    for (int i = 0; i < 5; i++)
+        CHECK_EQ(gort_close_fd(all[i]), 0);
+}
+
+static void unlock_held(void *arg)
+{
+    struct world *w = arg;
+    CHECK(!gort_mutex_trylock(&w->m));
+    gort_mutex_unlock(&w->m);
+}
+
+static void wait_cond(void *arg)
+{
+    struct world *w = arg;
+    gort_mutex_lock(&w->m);
+    gort_defer(unlock_held, w);
+    gort_cond_wait(&w->cond, &w->m);
+}
+
+static void a_condition_is_left_with_its_mutex(void)
+{
+    struct world w = { .n = 0 };
+    check_wait_ends(&w, wait_cond);
+    check_wait_ends(&w, wait_cond);
+    CHECK(gort_mutex_trylock(&w.m));
+}
+
+// Some wait with a context that ends meanwhile, some without; as many are woken as there were signals.
+struct crowd {
+    gort_mutex m;
+    gort_cond cond;
+    int waiting, woken, gone; // by m; gone: atomic
+    int lingering;            // plain ones not woken yet; by m
+};
+
+static void wait_plainly(void *arg)
+{
+    struct crowd *k = arg;
+    gort_mutex_lock(&k->m);
+    k->waiting++;
+    k->lingering++;
+    gort_cond_wait(&k->cond, &k->m);
+    k->woken++;
+    k->lingering--;
+    gort_mutex_unlock(&k->m);
+    ADD(&k->gone, 1);
+}
+
+static void unlock_crowd(void *arg)
+{
+    gort_mutex_unlock(&((struct crowd *)arg)->m);
+}
+
+static void wait_in_context(void *arg)
+{
+    struct crowd *k = arg;
+    gort_mutex_lock(&k->m);
+    gort_defer(unlock_crowd, k);
+    k->waiting++;
+    gort_cond_wait(&k->cond, &k->m);
+    k->woken++;
+}
+
+struct crowd_member {
+    struct crowd *k;
+    gort_context *c;
+};
+
+static void run_in_crowd(void *arg)
+{
+    struct crowd_member *m = arg;
+    (void)gort_context_run(m->c, wait_in_context, m->k);
+    ADD(&m->k->gone, 1);
+}
+
+static void cancel_soon(void *c)
+{
+    gort_context_cancel(c, 0);
+}
+
+enum { PLAIN = 3, BOUND = 6 };
+
+static int count_of(struct crowd *k, const int *count)
+{
+    gort_mutex_lock(&k->m);
+    int n = *count;
+    gort_mutex_unlock(&k->m);
+    return n;
+}
+
+static void signal_a_crowd(int signals)
+{
+    struct crowd k = { .waiting = 0 };
+    gort_context *c[BOUND];
+    for (int i = 0; i < BOUND; i++) {
+        if (i < PLAIN) gort_go(wait_plainly, &k);
+        c[i] = gort_context_make(NULL);
+        struct crowd_member m = { &k, c[i] };
+        gort_go_copy(run_in_crowd, &m, sizeof m);
+    }
+    WAIT_FOR(count_of(&k, &k.waiting) == PLAIN + BOUND);
+    for (int i = 0; i < BOUND; i++) {
+        gort_go(cancel_soon, c[i]);
+        if (i < signals) gort_cond_signal(&k.cond);
+    }
+    WAIT_FOR(LOAD(&k.gone) >= BOUND && count_of(&k, &k.woken) == signals);
+    for (int n = count_of(&k, &k.lingering); n > 0; n--)
+        gort_cond_signal(&k.cond);
+    WAIT_FOR(LOAD(&k.gone) == PLAIN + BOUND);
+    CHECK_EQ(k.cond.wait, k.cond.notify);
+}
+
+static void no_signal_is_lost(void)
+{
+    for (int64_t i = 0; i < test_count(200); i++)
+        signal_a_crowd((int)(i % (PLAIN + 1)));
+}
+
+// ---- deadlines ----------------------------------------------------------------------------------
+
+static void deadlines_under_waits(void)
+{
+    struct world w = { .c = gort_chan_make(int, 0) };
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    void (*const waits[])(void *) = { wait_recv, wait_read, wait_cond, wait_asleep, wait_sema };
+    for (int i = 0; i < 5; i++) {
+        int64_t at = gort_now() + GORT_MS;
+        gort_context *c = gort_context_until(NULL, at);
+        CHECK_EQ(gort_context_run(c, waits[i], &w), ETIMEDOUT);
+        CHECK_GE(gort_now(), at);
+    }
+    CHECK_EQ(gort_close_fd(pair[0]) + gort_close_fd(pair[1]), 0);
+}
+
+static void deadlines_cost_no_goroutine(void)
+{
+    enum { N = 3000 };
+    static gort_context *c[N];
+    gort_stats before, after;
+    gort_read_stats(&before);
+    for (int i = 0; i < N; i++)
+        gort_set(&c[i], gort_context_until(NULL, gort_now() + 1000 * GORT_S));
+    gort_read_stats(&after);
+    CHECK_LT(after.stack_sys, before.stack_sys + N * 1000);
+    for (int i = 0; i < N; i++) {
+        gort_context_cancel(c[i], 0);
+        gort_set(&c[i], (gort_context *)NULL);
+    }
 }
 
 static void use_ready_things(void *arg)
@@ -751,6 +949,11 @@ static const struct conform_case cases[] = {
     CASE(many_change_one_tree, 0),
     CASE(what_has_ended_is_not_kept, 1),
     CASE(every_wait_ends, 1),
+    CASE(descriptors_are_waited_for_no_longer, 1),
+    CASE(a_condition_is_left_with_its_mutex, 1),
+    CASE(no_signal_is_lost, 0),
+    CASE(deadlines_under_waits, 0),
+    CASE(deadlines_cost_no_goroutine, 2),
     CASE(what_need_not_wait_goes_on, 0),
     CASE(an_ended_context_runs_nothing, 0),
     CASE(panics_pass_through, 0),
