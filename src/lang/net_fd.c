@@ -175,6 +175,7 @@ struct bound_wait {
     const struct net_op *op;
 };
 
+/* Note [Other waits] in context.c; an edge is right before, while and after it waits. */
 static void context_ended(struct context_wait *w)
 {
     const struct net_op *op = container_of(w, struct bound_wait, wait)->op;
