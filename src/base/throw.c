@@ -91,6 +91,11 @@ static void block_signals(void)
     syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, sizeof mask);
 }
 
+bool throw_is_on(void)
+{
+    return atomic_load_relaxed(&reporting_thread) != 0; /* a hint for those who do not report */
+}
+
 void throw_begin(void)
 {
     int none = 0, self = thread_id();

@@ -22,6 +22,8 @@ void throw_set_reporter(throw_reporter fn);
  * right to report; then print; then throw_finish, which calls the reporter and ends the process. */
 void throw_begin(void);
 _Noreturn void throw_finish(void);
+/* Has somebody begun? */
+bool throw_is_on(void);
 /* exit status 2 by default; crash: abort() so that a core is left. */
 void throw_set_crash(bool crash);
 

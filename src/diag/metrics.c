@@ -309,6 +309,8 @@ struct source {
       "Pages freed because pages were wanted.")                                                    \
     X("/gort/gc/reclaim/taken", "pages", COUNTER, AS_COUNT, false, gc.swept.credit_taken,          \
       "Pages that were wanted and had been freed before.")                                         \
+    X("/gort/gc/refused", "events", COUNTER, AS_COUNT, false, gc.refused,                          \
+      "Collections that were not begun, since the thread that asked must not.")                    \
     X("/gort/gc/restarts", "stops", COUNTER, AS_COUNT, false, gc.restarts,                         \
       "Stops that were to end marking, found too much left, and let the program go on.")           \
     X("/gort/gc/stack-pieces", "events", COUNTER, AS_COUNT, false, gc.stack_pieces,                \
@@ -455,6 +457,8 @@ struct source {
       "Stop signals that met a restartable range.")                                                \
     X("/gort/sched/stops/searched", "bytes", COUNTER, AS_COUNT, false, outer_searched,             \
       "Stacks searched after stops for handlers of the program.")                                  \
+    X("/gort/sched/stops/settings", "events", COUNTER, AS_COUNT, false, stops[STOP_SETTINGS],      \
+      "Stops of the world to change the percentage or the memory limit.")                          \
     X("/gort/sched/stops/stats", "events", COUNTER, AS_COUNT, false, stops[STOP_STATS],            \
       "Stops of the world to read statistics.")                                                    \
     X("/gort/sched/threads/idle", "threads", GAUGE, AS_COUNT, false, threads_idle,                 \

@@ -149,6 +149,17 @@ void gc_force_periodic(void)
 
 /* ---- start ------------------------------------------------------------------------------------------ */
 
+bool background_is_ready(void)
+{
+    return sleeper_is_ready(&sweeper) && scavenger_is_ready();
+}
+
+void background_wait_ready(void)
+{
+    while (!background_is_ready())
+        g_yield();
+}
+
 void background_init(void)
 {
     sleeper_start(sweeper_loop, "gc sweeper");

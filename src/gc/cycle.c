@@ -125,16 +125,18 @@ void (*gc_cycle_listener)(const struct gc_cycle_record *r);
 void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 
 static struct {
-    uint32_t busy;                    /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
-    uint32_t enabled;                 /* atomic; set once, when the background goroutines run */
-    uint64_t cycle;                   /* atomic; cycles begun; moved by the holder of busy */
-    uint64_t ended;                   /* atomic; of these, marked; in the stop that ends marking */
-    uint32_t progress;                /* futex: rises when a cycle has ended; atomic */
-    int percent;                      /* atomic; the holder of busy */
-    int64_t boot;                     /* os_now of gc_init */
-    int64_t last_end;                 /* atomic; os_now at the end of the last cycle */
-    struct gc_cycle_record record;    /* the present cycle; the holder of busy */
-    struct mark_result result;        /* the last mark's; the holder of busy */
+    uint32_t busy;                 /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
+    struct m *holder;              /* of busy; atomic, by itself */
+    uint32_t enabled;              /* atomic; set once, when the background goroutines are ready */
+    uint64_t refused;              /* atomic; cycles that gate_is_open did not let begin */
+    uint64_t cycle;                /* atomic; cycles begun; moved by the holder of busy */
+    uint64_t ended;                /* atomic; of these, marked; in the stop that ends marking */
+    uint32_t progress;             /* futex: rises when a cycle has ended; atomic */
+    int percent;                   /* atomic; the holder of busy */
+    int64_t boot;                  /* os_now of gc_init */
+    int64_t last_end;              /* atomic; os_now at the end of the last cycle */
+    struct gc_cycle_record record; /* the present cycle; the holder of busy */
+    struct mark_result result;     /* the last mark's; the holder of busy */
     uint64_t limited_ns, overflow_ns; /* by the CPU limiter, up to the last cycle's end; in stops */
 } gc;
 
@@ -154,18 +156,28 @@ static void busy_wait(void *unused)
         os_futex_wait(&gc.busy, 2, -1);
 }
 
-void cycle_lock(void)
+/* A listener is called with the lock, so that cycles are told in their order, each before its gort_gc
+ * returns. */
+static cold_path void wait_for_busy(void)
 {
-    uint32_t free_word = 0;
-    if (atomic_cas_acqrel(&gc.busy, &free_word, 1)) /* pairs with cycle_unlock */
-        return;
+    if (atomic_load_relaxed(&gc.holder) == m_self()) /* nobody else stores this M */
+        throw_msg("a listener of collections has allocated, or waits for one");
     crit_enter();
     m_wait_stoppable(busy_wait, NULL);
     crit_exit();
 }
 
+void cycle_lock(void)
+{
+    uint32_t free_word = 0;
+    if (!atomic_cas_acqrel(&gc.busy, &free_word, 1)) /* pairs with cycle_unlock */
+        wait_for_busy();
+    atomic_store_relaxed(&gc.holder, m_self());
+}
+
 void cycle_unlock(void)
 {
+    atomic_store_relaxed(&gc.holder, (struct m *)NULL);
     if (atomic_exchange_acqrel(&gc.busy, 0u) == 2) os_futex_wake(&gc.busy, 1);
 }
 
@@ -174,7 +186,7 @@ void cycle_unlock(void)
 static void pace(void)
 {
     struct gc_cycle_record *r = &gc.record;
-    struct pace_goals g = pace_goals(r->heap_marked, gc_debug.stoptheworld != 0);
+    struct pace_goals g = pace_goals(gc_debug.stoptheworld != 0);
     r->goal_after = g.goal;
     if (!atomic_load_relaxed(&gc.enabled)) return;
     if (gc_phase != GC_OFF) return; /* the end of the cycle will look again */
@@ -183,25 +195,46 @@ static void pace(void)
     heap_sweep_pace(g.trigger);
 }
 
+/* A new percentage or limit, and what was before. */
+struct setting {
+    bool is_limit;
+    int percent;
+    uint64_t limit;
+};
+
+/* Assists and workers read the pacer while they mark. */
+static void set_stopped(void *arg)
+{
+    struct setting *s = arg;
+    world_stop(STOP_SETTINGS, NULL);
+    if (s->is_limit) {
+        s->limit = scavenger_set_limit(s->limit);
+    } else {
+        atomic_store_relaxed(&gc.percent, s->percent < 0 ? -1 : s->percent);
+        s->percent = pace_set_percent(s->percent);
+    }
+    pace();
+    pace_changed_stw();
+    totals_goal(gc.record.goal_after);
+    world_start();
+}
+
 int gc_set_percent(int percent)
 {
+    struct setting s = { .percent = percent };
     cycle_lock();
-    int old = pace_set_percent(percent);
-    atomic_store_relaxed(&gc.percent, percent < 0 ? -1 : percent);
-    pace();
-    totals_goal(gc.record.goal_after);
+    call_on_system_stack(set_stopped, &s);
     cycle_unlock();
-    return old;
+    return s.percent;
 }
 
 uint64_t gc_set_limit(uint64_t limit)
 {
+    struct setting s = { .is_limit = true, .limit = limit };
     cycle_lock();
-    uint64_t old = scavenger_set_limit(limit);
-    pace();
-    totals_goal(gc.record.goal_after);
+    call_on_system_stack(set_stopped, &s);
     cycle_unlock();
-    return old;
+    return s.limit;
 }
 
 int gc_percent(void)
@@ -246,6 +279,9 @@ static uint64_t expected_live(const struct gc_cycle_record *r)
 static void begin_stw(struct gc_cycle_record *r)
 {
     if (!heap_sweep_done()) throw_msg("a collection begins before the last one was swept");
+    for (int i = 0; i < p_count(); i++)
+        if (mcache_is_stale(p_at(i)->mcache))
+            throw_fmt("P %d has spans of the collection before the last one", i);
     each_cache(mcache_publish);
     r->heap_before = heap_live();
     if (gc_debug.gccheck) validate_stw("before", true);
@@ -279,6 +315,7 @@ static void term_stw(struct gc_cycle_record *r)
     heap_live_set_stw(r->heap_marked);
     scavenger_cycle_stw(r->goal_before);
     heap_sweepgen_advance_stw();
+    each_cache(mcache_flushed_stw);
     for (int i = 0; i < p_count(); i++) {
         sudogs_flush_stw(p_at(i));
         dead_flush_stw(p_at(i));
@@ -344,6 +381,7 @@ static void end_stopped(void *unused)
     (void)unused;
     struct gc_cycle_record *r = &gc.record;
     struct stop_result stop;
+    if (unlikely(gc_debug.late_work != NULL)) gc_debug.late_work();
     world_stop(STOP_GC_TERM, &stop);
     barrier_flush_all_stw();
     if (mark_end_stw(&gc.result)) {
@@ -434,6 +472,23 @@ static void cycle_begin(enum gc_cause cause)
     crit_exit();
 }
 
+/* Where a cycle can not begin, or must not: before its background goroutines run; on a scheduler's stack, in a
+ * section or with a lock held, since a stop would wait for this thread; while a fatal error prints, which
+ * looks at goroutines that nobody stops.  The next refill asks again. */
+static bool gate_is_open(void)
+{
+    const struct m *m = m_self();
+    bool open = atomic_load_relaxed(&gc.enabled) && m != NULL && m->curg != NULL &&
+                m->on_system == 0 && crit_depth() == 0 && lock_none_held() && !throw_is_on();
+    if (!open) atomic_fetch_add_relaxed(&gc.refused, 1);
+    return open;
+}
+
+uint64_t gc_refused(void)
+{
+    return atomic_load_relaxed(&gc.refused); /* a statistic */
+}
+
 static bool heap_is_due(void)
 {
     return gc_is_due() || scavenger_limit_is_due();
@@ -441,8 +496,6 @@ static bool heap_is_due(void)
 
 static bool still_wanted(enum gc_cause cause, uint64_t seen)
 {
-    if (!atomic_load_relaxed(&gc.enabled)) /* set once */
-        return false;
     switch (cause) {
     case GC_CAUSE_HEAP:
         return heap_is_due();
@@ -545,7 +598,7 @@ static uint64_t begin_or_share(enum gc_cause cause)
 {
     uint64_t seen = atomic_load_relaxed(&gc.cycle); /* an older value only shares less */
     /* Not with busy: it may have to wait for a P, and who waits for busy keeps one. */
-    if (gc_debug.stoptheworld == 0 && atomic_load_relaxed(&gc.enabled)) workers_prepare(p_count());
+    if (gc_debug.stoptheworld == 0) workers_prepare(p_count());
     for (;;) {
         cycle_lock();
         if (gc_phase != GC_MARK) break;
@@ -567,7 +620,7 @@ static uint64_t begin_or_share(enum gc_cause cause)
 
 void gc_collect(enum gc_cause cause)
 {
-    assert_that(crit_depth() == 0);
+    if (!gate_is_open()) return;
     uint64_t cycle = begin_or_share(cause);
     if (cycle == 0 || cause == GC_CAUSE_HEAP) return;
     help_until_ended(cycle);
@@ -630,6 +683,7 @@ static void p_gets_cache(struct p *p)
         if (p->mcache == NULL) throw_fmt("out of memory: no allocation cache for P %u", p->id);
         mcache_init(p->mcache);
     }
+    mcache_prepare_for_sweep(p->mcache); /* one that was kept: it holds nothing */
     if (m_self() != NULL && m_self()->p == p) arch_tls_set_cache(&p->mcache->fast);
 }
 
@@ -662,6 +716,7 @@ void gc_start_background(void)
     crit_enter();
     m_wait_stoppable(prepare_outside, NULL);
     crit_exit();
+    background_wait_ready();
     cycle_lock();
     atomic_store_relaxed(&gc.enabled, 1); /* threads see it when they next take busy */
     pace();

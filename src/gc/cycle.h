@@ -12,6 +12,7 @@
 void cycle_lock(void);
 void cycle_unlock(void);
 int gc_percent(void);
+uint64_t gc_refused(void);
 /* GORTDEBUG=gccheck: proves the heap once it is swept.  Stops the world. */
 void gc_check_swept(void);
 

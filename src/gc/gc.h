@@ -21,6 +21,9 @@ struct gc_debug {
     bool gccheckmark;  /* find everything reachable once more at every cycle: checkmark.h */
     /* 1: marking stops the world; 2: sweeping too; 0: neither. */
     uint32_t stoptheworld;
+    /* A test's: makes work when nothing seems left to mark, before the stop that is to end marking.  On the
+     * system stack, outside sections. */
+    void (*late_work)(void);
 };
 extern struct gc_debug gc_debug;
 /* How often each fired; atomic. */
@@ -65,8 +68,8 @@ static inline bool gc_is_due(void)
     return unlikely(heap_live() >= atomic_load_relaxed(&gc_trigger));
 }
 /* Runs a cycle on the calling thread, unless it is not wanted any more or another thread's cycle
- * that begins after this call serves as well (then waits for it).  On a goroutine, outside critical
- * sections.  The sweep goes on in the background.  Never switches goroutines. */
+ * that begins after this call serves as well (then waits for it).  Where none may begin (gate_is_open in
+ * cycle.c) it does nothing, which is counted.  The sweep goes on in the background.  Never switches goroutines. */
 void gc_collect(enum gc_cause cause);
 /* Sweeps what is left, and waits for those who sweep too.  On a goroutine, outside sections.  May
  * let other goroutines run. */

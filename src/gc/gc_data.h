@@ -23,7 +23,7 @@ _Static_assert(sizeof(struct workbuf) == WORKBUF_BYTES, "a whole number of buffe
 /* A marker's local end of the work queue.  Protected by: the thread that owns the P, or the marker
  * thread that stands in for it while the world is stopped. */
 struct gcwork {
-    struct workbuf *first, *second; /* both NULL, or both buffers: `first` is popped and pushed */
+    struct workbuf *first, *second; /* buffers; `first` is popped and pushed; NULL: none */
     uint64_t bytes_marked;          /* since the last hand-over to the cycle's totals */
     uint64_t scan_work;             /* bytes scanned */
     uint64_t objects_marked;

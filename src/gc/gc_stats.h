@@ -67,8 +67,9 @@ struct gc_cycle_record {
     int procs;                 /* Ps */
 };
 
-/* Called after each cycle, on the thread that ran it, outside critical sections, the world running.
- * Set at boot; NULL: nobody listens. */
+/* Called after each cycle, on the thread that ran it, outside critical sections, the world running.  The
+ * cycle's lock is held: who allocates here, or calls what takes it (gc_read_totals), waits for itself, which
+ * is fatal; others that want a cycle wait meanwhile.  Set at boot; NULL: nobody listens. */
 extern void (*gc_cycle_listener)(const struct gc_cycle_record *r);
 /* Called in each stop of a cycle, at its end: ns since it was asked for, and until all threads had stopped.
  * Raw system calls only.  Set at boot; NULL: nobody listens. */
@@ -87,6 +88,7 @@ struct gc_totals {
     uint64_t exempt_bytes;   /* allocated while marking by goroutines that do not assist */
     uint64_t marked;         /* by the last cycle */
     uint64_t objects_marked; /* by all */
+    uint64_t refused;        /* cycles that were not begun where none may */
     uint64_t work_buffers;   /* bytes of mark queue */
     uint64_t finalizers_set, finalizers_queued, finalizers_run;
     uint64_t cleanups_added, cleanups_stopped, cleanups_queued, cleanups_run, cleanup_goroutines;

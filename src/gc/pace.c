@@ -21,14 +21,15 @@
  *
  * The estimate of what must be scanned at most: of heap_live, the part that the last cycle scanned.
  *
- * Locking: `pacer` belongs to the holder of the cycle's lock and to stops; while marking it does not
- * change, and is read by all.  Memory order: each word of its own, relaxed.
+ * Locking: `pacer` belongs to the holder of the cycle's lock while nobody marks.  While marking all read it,
+ * in sections; so a new percentage or limit comes into effect in a stop (gc_set_percent).  Memory order: each word of its own, relaxed.
  *
  * Answers to: gcAssistAlloc in mgcmark.go; gcControllerState in mgcpacer.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "gc/pace.h"
 
+#include "base/assert.h"
 #include "base/atomic.h"
 #include "gc/cpulimit.h"
 #include "gc/gc.h"
@@ -37,6 +38,7 @@
 #include "heap/heap.h"
 #include "os/os.h"
 #include "sched/sched.h"
+#include "sched/stw.h"
 
 #define LEAST_RUNWAY SCAVENGER_CYCLE_RUNWAY
 #define ASSIST_PIECE (64 * KB) /* of marking, between two looks at the limiter */
@@ -80,9 +82,9 @@ int pace_set_percent(int percent)
     return pacer_set_percent(&pace.pacer, percent);
 }
 
-struct pace_goals pace_goals(uint64_t marked, bool stopped)
+struct pace_goals pace_goals(bool stopped)
 {
-    pace.limit_goal = scavenger_limit_goal(marked);
+    pace.limit_goal = scavenger_limit_goal(pace.pacer.marked);
     struct pacer_now now = read_now();
     pacer_commit(&pace.pacer, &now, true); /* allocation sweeps in time: heap_sweep_pace */
     struct pace_goals g = { .goal = pacer_goal(&pace.pacer, pace.limit_goal) };
@@ -97,16 +99,21 @@ static uint64_t a_tenth_more(uint64_t n)
     return n > UINT64_MAX / 2 ? UINT64_MAX : n + n / 10;
 }
 
+static void set_hard_goal(void)
+{
+    uint64_t goal = pacer_goal(&pace.pacer, pace.limit_goal);
+    uint64_t least = pace.now.live + LEAST_RUNWAY;
+    pace.hard_goal = goal < pace.limit_goal ? a_tenth_more(goal) : goal; /* a limit is one */
+    if (pace.hard_goal < least || scavenger_limit_is_due()) pace.hard_goal = least;
+}
+
 void pace_begin_stw(const struct gc_cycle_record *r)
 {
     enum pacer_kind kind = r->cause == GC_CAUSE_PERIODIC ? PACER_PERIODIC : PACER_CYCLE;
     pace.now = read_now();
     pace.cycle++;
     struct pacer_assist a = pacer_start_cycle(&pace.pacer, &pace.now, r->procs, kind);
-    uint64_t goal = pacer_goal(&pace.pacer, pace.limit_goal);
-    uint64_t least = pace.now.live + LEAST_RUNWAY;
-    pace.hard_goal = goal < pace.limit_goal ? a_tenth_more(goal) : goal; /* a limit is one */
-    if (pace.hard_goal < least || scavenger_limit_is_due()) pace.hard_goal = least;
+    set_hard_goal();
     pacer_shared_start(&pace_shared, &pace.pacer, a);
     if (unlikely(gc_debug.gcpacertrace))
         pace.length = pacer_format_start(pace.lines, PACER_LINE, &pace.pacer, &pace.now, a);
@@ -176,6 +183,15 @@ static uint64_t mark_for(struct p *p, uint64_t work, bool *left)
     if (told) cpulimit_leave(p, LIMITER_ASSIST, now);
     pacer_time_add(&pace_shared, PACER_TIME_ASSIST, now - begin);
     return done;
+}
+
+void pace_changed_stw(void)
+{
+    check(world_is_stopped());
+    if (pace.pacer.triggered == PACER_OFF) return;
+    pace.now.limit_goal = pace.limit_goal;
+    set_hard_goal();
+    revise();
 }
 
 /* In a section, the P pinned.  What g owes. */

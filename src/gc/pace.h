@@ -18,11 +18,13 @@ struct pace_goals {
 
 /* Boot. */
 void pace_init(int percent);
-/* The former; pace_goals after it.  The holder of the cycle's lock. */
+/* The former; pace_goals after it.  As that. */
 int pace_set_percent(int percent);
-/* What applies now.  marked: bytes that the last cycle found.  stopped: marking stops the world, so that
- * nothing is allocated meanwhile.  The holder of the cycle's lock. */
-struct pace_goals pace_goals(uint64_t marked, bool stopped);
+/* What applies now.  stopped: marking stops the world, so that nothing is allocated meanwhile.  The holder of
+ * the cycle's lock; while marking beside the program, in a stop. */
+struct pace_goals pace_goals(bool stopped);
+/* World stopped, after pace_goals: what assists go by follows, if marking goes on. */
+void pace_changed_stw(void);
 /* World stopped: marking begins, at heap_live.  It has ended: r says what came of it, heap_end included; who
  * marked for how long is filled in. */
 void pace_begin_stw(const struct gc_cycle_record *r);

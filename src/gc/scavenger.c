@@ -279,6 +279,11 @@ void scavenger_start(void)
     sleeper_start(scavenger_loop, "gc scavenger");
 }
 
+bool scavenger_is_ready(void)
+{
+    return sleeper_is_ready(&scavenger.sleeper);
+}
+
 void scavenger_tick(int64_t now)
 {
     int64_t due = atomic_load_relaxed(&scavenger.due); /* a hint: a turn too many does no harm */

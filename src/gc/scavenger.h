@@ -46,6 +46,7 @@ uint64_t scavenger_runway(uint64_t marked);
 
 /* On a goroutine, once. */
 void scavenger_start(void);
+bool scavenger_is_ready(void);
 /* All is swept: there may be memory to give back.  On a goroutine, outside sections. */
 void scavenger_swept(void);
 /* A collection that gort_gc asked for has been swept.  A chunk that was dense before a collection is kept

@@ -23,6 +23,7 @@ static bool sleeper_commit(struct g *g, void *arg)
 {
     struct sleeper *s = arg;
     s->g = g;
+    atomic_store_relaxed(&s->ready, 1u);
     atomic_exchange_seq(&s->parked, 1u);
     if (atomic_load_seq(&s->wanted) == 0) return true;
     return !sleeper_unpark(s); /* lost: the waker readies it */
@@ -44,6 +45,11 @@ void sleeper_wake(struct sleeper *s)
     crit_enter();
     g_ready(s->g);
     crit_exit();
+}
+
+bool sleeper_is_ready(const struct sleeper *s)
+{
+    return atomic_load_relaxed(&s->ready) != 0; /* a look; what follows goes by parked */
 }
 
 void sleeper_start(void (*fn)(void *), const char *name)

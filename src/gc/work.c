@@ -12,7 +12,7 @@
  * readable.  What memory can not be had for is not lost: the caller has marked the object, and
  * mark.c looks through the heap for marked objects again (Note [Overflow]).
  *
- * Invariants: (1) first and second are both NULL or both buffers; (2) a buffer on the full list has
+ * Invariants: (1) without a first buffer there is no second; that is missing for want of memory only; (2) a buffer on the full list has
  * an entry, one on the empty list has none; (3) an object is in one buffer.
  *
  * Memory order: lfstack_push's release pairs with lfstack_pop's acquire, which carries a buffer's
@@ -95,20 +95,14 @@ static void give_full(struct gcwork *w, struct workbuf *b)
 static bool work_ready(struct gcwork *w)
 {
     if (w->first != NULL) return true;
-    struct workbuf *a = empty_buffer();
-    if (a == NULL) return false;
-    struct workbuf *b = empty_buffer();
-    if (b == NULL) {
-        lfstack_push(&work_pool.empty, &a->node);
-        return false;
-    }
-    w->first = a;
-    w->second = b;
-    return true;
+    w->first = empty_buffer();
+    if (w->first != NULL) w->second = empty_buffer();
+    return w->first != NULL;
 }
 
 static void work_exchange(struct gcwork *w)
 {
+    if (w->second == NULL) return;
     struct workbuf *b = w->first;
     w->first = w->second;
     w->second = b;
@@ -121,7 +115,10 @@ never_inline bool work_put_slow(struct gcwork *w, uintptr_t obj)
     if (w->first->n == WORKBUF_ENTRIES) {
         struct workbuf *b = empty_buffer();
         if (b == NULL) return false;
-        give_full(w, w->first);
+        if (w->second != NULL)
+            give_full(w, w->first);
+        else
+            w->second = w->first;
         w->first = b;
     }
     w->first->obj[w->first->n++] = obj;
@@ -135,29 +132,16 @@ never_inline uintptr_t work_get_slow(struct gcwork *w)
     return w->first->n == 0 ? 0 : w->first->obj[--w->first->n];
 }
 
-/* No empty buffer is left, and no memory for one: two full ones.  false: others have the rest. */
-static bool take_two_full(struct gcwork *w)
-{
-    struct workbuf *a = buffer_of(lfstack_pop(&work_pool.full));
-    struct workbuf *b = a != NULL ? buffer_of(lfstack_pop(&work_pool.full)) : NULL;
-    if (b == NULL) {
-        if (a != NULL) lfstack_push(&work_pool.full, &a->node);
-        return false;
-    }
-    w->first = a;
-    w->second = b;
-    return true;
-}
-
+/* Needs no empty buffer: where others have them all, and there is no memory, a full one is work all the
+ * same.  Who could not take it would come again and again. */
 bool work_get_global(struct gcwork *w)
 {
     if (lfstack_empty(&work_pool.full)) return false;
     assert_that(work_is_empty(w));
-    if (!work_ready(w)) return take_two_full(w);
     struct workbuf *b = buffer_of(lfstack_pop(&work_pool.full));
     if (b == NULL) return false;
     assert_that(b->n != 0);
-    lfstack_push(&work_pool.empty, &w->first->node);
+    if (w->first != NULL) lfstack_push(&work_pool.empty, &w->first->node);
     w->first = b;
     return true;
 }
@@ -178,11 +162,9 @@ static void give_half(struct gcwork *w)
 void work_balance(struct gcwork *w)
 {
     if (w->first == NULL) return;
-    if (w->second->n != 0) {
-        struct workbuf *b = empty_buffer();
-        if (b == NULL) return;
+    if (w->second != NULL && w->second->n != 0) {
         give_full(w, w->second);
-        w->second = b;
+        w->second = empty_buffer();
     } else if (w->first->n > 4) {
         give_half(w);
     }
@@ -200,7 +182,7 @@ void work_dispose(struct gcwork *w)
 {
     if (w->first == NULL) return;
     buffer_dispose(w, w->first);
-    buffer_dispose(w, w->second);
+    if (w->second != NULL) buffer_dispose(w, w->second);
     w->first = w->second = NULL;
 }
 

@@ -634,9 +634,19 @@ void mcache_flush(struct mcache *c)
     atomic_store_release(&c->flush_gen, heap_sweepgen());
 }
 
+void mcache_flushed_stw(struct mcache *c)
+{
+    atomic_store_release(&c->flush_gen, heap_sweepgen()); /* as in mcache_flush */
+}
+
+bool mcache_is_stale(const struct mcache *c)
+{
+    return c->flush_gen != heap_sweepgen();
+}
+
 void mcache_prepare_for_sweep(struct mcache *c)
 {
-    if (likely(c->flush_gen == heap_sweepgen())) return;
+    if (likely(!mcache_is_stale(c))) return;
     mcache_flush(c);
 }
 

@@ -113,10 +113,14 @@ void mcache_flush_stats(struct mcache *c);
  * generation rises: one push a span, nothing is swept, and no span is ever in state g + 1.  Or each owner
  * flushes its own after the rise and before it allocates again (mcache_prepare_for_sweep): stops
  * get shorter, but until then cached spans hold dead objects that look alive, which a lookup through
- * a weak reference must not trust. */
+ * a weak reference must not trust.  The stopper does it: doc/decisions/0015. */
 void mcache_flush(struct mcache *c);
 /* mcache_flush when the generation rose since the last one; the test is one load. */
 void mcache_prepare_for_sweep(struct mcache *c);
+/* The generation has just risen; the cache was flushed before, in the same stop. */
+void mcache_flushed_stw(struct mcache *c);
+/* Was it not flushed since the generation rose? */
+bool mcache_is_stale(const struct mcache *c);
 /* Gives back free pages and span records too: the P goes away, or memory is wanted. */
 void mcache_release(struct mcache *c);
 /* NULL: holds its invariants. */

@@ -69,7 +69,8 @@ const char *stop_reason_name(enum stop_reason r)
 {
     static const char *const names[STOP_REASONS] = {
         "gc mark",    "gc termination", "change of the number of Ps",
-        "statistics", "free memory",    "test"
+        "statistics", "free memory",    "settings of the collector",
+        "test"
     };
     return r < STOP_REASONS ? names[r] : "unknown";
 }

@@ -14,6 +14,7 @@ enum stop_reason {
     STOP_PROCS,
     STOP_STATS,
     STOP_FREE_MEMORY,
+    STOP_SETTINGS,
     STOP_TEST,
     STOP_REASONS
 };

@@ -42,6 +42,40 @@ TEST(overflow_goes_to_the_global_list)
     work_dispose(&v);
 }
 
+// Others have all the empty buffers, and there is no memory.
+TEST(a_full_buffer_can_be_had_without_an_empty_one)
+{
+    static struct lfnode *taken[10000];
+    struct gcwork w = { 0 }, v = { 0 };
+    uint32_t n = 0;
+    for (uintptr_t i = 1; i <= 7; i++)
+        CHECK(work_put(&w, i));
+    work_dispose(&w);
+    while (n < 10000 && (taken[n] = lfstack_pop(&work_pool.empty)) != NULL)
+        n++;
+    work_pool.fail_after = 0;
+    CHECK(work_get_global(&v));
+    CHECK_EQ(work_get(&v), 7);
+    CHECK(work_put(&v, 77));
+    for (uintptr_t i = 7; i < WORKBUF_ENTRIES; i++)
+        CHECK(work_put(&v, i));
+    CHECK(!work_put(&v, 1)); // the only buffer is full
+    work_balance(&v);
+    CHECK(work_global_is_empty());
+    lfstack_push(&work_pool.empty, taken[--n]);
+    CHECK(work_put(&v, 1));
+    CHECK_EQ(work_get(&v), 1);
+    CHECK_EQ(work_get(&v), WORKBUF_ENTRIES - 1);
+    uint32_t left = 0;
+    while (work_get(&v) != 0)
+        left++;
+    CHECK_EQ(left, WORKBUF_ENTRIES - 1);
+    work_dispose(&v);
+    while (n > 0)
+        lfstack_push(&work_pool.empty, taken[--n]);
+    work_pool.fail_after = UINT64_MAX;
+}
+
 TEST(balance_gives_about_half)
 {
     struct gcwork w = { 0 }, v = { 0 };
@@ -134,6 +168,7 @@ int main(void)
     CHECK(work_init());
     RUN(last_in_first_out);
     RUN(overflow_goes_to_the_global_list);
+    RUN(a_full_buffer_can_be_had_without_an_empty_one);
     RUN(balance_gives_about_half);
     RUN(without_memory_a_put_fails_and_changes_nothing);
     RUN(threads_lose_and_double_nothing);
