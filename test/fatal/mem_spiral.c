@@ -56,12 +56,13 @@ static void fits(void)
 {
     double most = 0;
     build(12 << 20);
-    for (int mb = 0; mb < test_count(2000); mb++) {
+    for (int mb = 0; mb < test_count(500); mb++) {
         allocate(1 << 20);
         double now = metric("/gort/memory/counted:bytes");
         if (now > most) most = now;
     }
-    CHECK_LE(most, (double)(64 << 20));
+    CHECK_LE(most,
+             (double)(64 << 20) * 33 / 32); // it is soft: two Ps may take pages in the same moment
     CHECK_EQ(metric("/gc/limiter/last-enabled:gc-cycle"), 0);
     printf("fits\n");
 }
