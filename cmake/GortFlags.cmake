@@ -63,9 +63,17 @@ endif()
 string(TOLOWER "${CMAKE_BUILD_TYPE}" build_type)
 list(APPEND GORT_TAGS ${build_type})
 
+# ThreadSanitizer is for programs: the library tells it what it must know, and is never built with it
+# (doc/decisions/0015).
+add_library(gort_user_flags INTERFACE)
+set(sanitized gort_flags)
+if(GORT_SANITIZE STREQUAL "thread")
+  set(sanitized gort_user_flags)
+endif()
 if(GORT_SANITIZE)
-  target_compile_options(gort_flags INTERFACE -fsanitize=${GORT_SANITIZE} -fno-omit-frame-pointer)
-  target_link_options(gort_flags INTERFACE -fsanitize=${GORT_SANITIZE})
+  target_compile_options(${sanitized} INTERFACE
+    -fsanitize=${GORT_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(${sanitized} INTERFACE -fsanitize=${GORT_SANITIZE})
   if(GORT_SANITIZE STREQUAL "undefined")
     target_compile_options(gort_flags INTERFACE -fno-sanitize-recover=all)
     list(APPEND GORT_TAGS ubsan)
@@ -79,7 +87,7 @@ if(GORT_SANITIZE)
     target_compile_options(gort_flags INTERFACE $<${c_family}:-Wno-maybe-uninitialized>)
     # gcc warns of every fence under this sanitizer, which does not model them.
     if(GORT_SANITIZE STREQUAL "thread")
-      target_compile_options(gort_flags INTERFACE $<${c_family}:-Wno-tsan>)
+      target_compile_options(gort_user_flags INTERFACE $<${c_family}:-Wno-tsan>)
     endif()
   endif()
 endif()
@@ -107,7 +115,6 @@ target_compile_options(gort_internal_flags INTERFACE
   $<${c_family}:-fexceptions> $<${c_family}:-ftls-model=initial-exec>
   $<${c_family}:-fno-strict-aliasing> $<${c_family}:-ffunction-sections>)
 
-add_library(gort_user_flags INTERFACE)
 target_link_libraries(gort_user_flags INTERFACE gort_flags)
 target_include_directories(gort_user_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(gort_user_flags INTERFACE $<${c_family}:-fstack-clash-protection>)

@@ -42,8 +42,10 @@ struct world {
 
 static inline void note(struct world *w, int what)
 {
+    TEST_ORDERED(&test_turns);
     CHECK(w->nlog < 64);
     w->log[w->nlog++] = what;
+    TEST_ORDERED(&test_turns);
 }
 
 // n goroutines of fn, each with a copy of *w that points to nothing else, and its own id.

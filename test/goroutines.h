@@ -10,10 +10,13 @@
 
 // On one P: lets every other goroutine run until it waits. Each yield puts the caller behind all
 // that can run; the test modes make calls yield now and then themselves.
+static int test_turns __attribute__((unused));
 static inline void settle(void)
 {
+    TEST_ORDERED(&test_turns);
     for (int i = 0; i < 32; i++)
         gort_yield();
+    TEST_SAW_ALL();
 }
 
 // With any number of Ps: waits for the condition, which another goroutine brings about.
@@ -25,6 +28,7 @@ static inline void settle(void)
                 test_fail(__FILE__, __LINE__, #condition, "30 s passed");                          \
             gort_sleep(50 * GORT_US);                                                              \
         }                                                                                          \
+        TEST_SAW_ALL();                                                                            \
     } while (0)
 
 #define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)

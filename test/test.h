@@ -146,6 +146,36 @@ TEST_COLD_ void test_fail_str(const char *file, int line, const char *expression
         _exit(TEST_SKIPPED);                                                                       \
     } while (0)
 
+// Where a test knows an order from what is outside gort's promises, on one P or by waiting for it:
+// ThreadSanitizer is told, who otherwise reports what such a test looks at. TEST_ORDERED: those who pass
+// here do so one after the other. TEST_SAW_ALL: all that others have done so far came before.
+#if defined(__SANITIZE_THREAD__)
+#define TEST_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEST_TSAN 1
+#endif
+#endif
+#ifndef TEST_TSAN
+#define TEST_TSAN 0
+#endif
+#if TEST_TSAN
+#ifdef __cplusplus
+extern "C" {
+#endif
+extern void __tsan_acquire(void *p);
+extern void __tsan_release(void *p);
+extern void __tsan_java_finalize(void);
+#ifdef __cplusplus
+}
+#endif
+#define TEST_ORDERED(x) (__tsan_acquire(x), __tsan_release(x))
+#define TEST_SAW_ALL() __tsan_java_finalize()
+#else
+#define TEST_ORDERED(x) ((void)(x))
+#define TEST_SAW_ALL() ((void)0)
+#endif
+
 static inline int64_t test_now_ns(void)
 {
     struct timespec t;
@@ -156,11 +186,13 @@ static inline int64_t test_now_ns(void)
 // The seed of this run: TEST_SEED, or the time.
 static inline uint64_t test_seed(void)
 {
-    if (test_seed_used == 0) {
-        const char *text = getenv("TEST_SEED");
-        test_seed_used = text ? strtoull(text, NULL, 0) : (uint64_t)test_now_ns() | 1;
-    }
-    return test_seed_used;
+    uint64_t seed = __atomic_load_n(&test_seed_used, __ATOMIC_RELAXED);
+    if (seed != 0) return seed;
+    const char *text = getenv("TEST_SEED");
+    uint64_t made = text ? strtoull(text, NULL, 0) : (uint64_t)test_now_ns() | 1;
+    bool first = __atomic_compare_exchange_n(&test_seed_used, &seed, made, false, __ATOMIC_RELAXED,
+                                             __ATOMIC_RELAXED);
+    return first ? made : seed;
 }
 
 // A random sequence in *state; start it with test_seed() + some number. Not for threads to share.

@@ -117,9 +117,25 @@ __attribute__((constructor(101), unused)) static void gort_ranges_constructor(vo
     ".popsection\n\t"                                                                              \
     ".reloc 71b, " GORT_RELOC_NONE_ ", 74b"
 
+/* ThreadSanitizer does not see what assembly stores. */
+#if defined(__SANITIZE_THREAD__)
+#define GORT_TSAN_ 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GORT_TSAN_ 1
+#endif
+#endif
+#ifdef GORT_TSAN_
+extern void __tsan_write8(void *p);
+#define GORT_TELL_STORE_(slot) __tsan_write8(slot)
+#else
+#define GORT_TELL_STORE_(slot) ((void)0)
+#endif
+
 /* *slot = value with the barrier: one restartable range. */
 __attribute__((__always_inline__)) static inline void gort_store_pointer(void **slot, void *value)
 {
+    GORT_TELL_STORE_(slot);
 #if defined(__x86_64__)
 #if defined(__PIC__) && !defined(__PIE__)
 #define GORT_BARRIER_TEST_ "movq gort_barrier_flag@GOTPCREL(%%rip), %%rax\n\tcmpb $0, (%%rax)\n\t"

@@ -13,6 +13,8 @@
  */
 #include <string.h>
 
+#include "base/race.h"
+
 #include "alloc/alloc.h"
 #include "gort/mem.h"
 
@@ -43,7 +45,9 @@ void *alloc_large(const struct shape *s)
     if (!old_bytes) atomic_store_release(&sp->large_zeroed, 1);
     p_unpin();
     if (old_bytes) {
+        race_hide();
         memset(x, 0, s->size);
+        race_show();
         atomic_store_release(&sp->large_zeroed, 1); /* the object is alive, so the span is its */
     }
     gc_after_refill();

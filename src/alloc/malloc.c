@@ -33,9 +33,11 @@ never_inline uintptr_t alloc_slot_slow(struct p **p, unsigned spc, const struct 
 {
     for (int attempt = 0;; attempt++) {
         struct mcache *c = (*p)->mcache;
+        race_hide();
         mcache_prepare_for_sweep(c);
         uintptr_t x = s->unzeroed ? mcache_alloc_unzeroed_slow(c, spc, notes)
                                   : mcache_alloc_slow(c, spc, notes);
+        race_show();
         if (likely(x != 0)) return x;
         p_unpin();
         alloc_no_memory_slow(attempt, s->size, s->call);

@@ -16,6 +16,7 @@
 
 #include "alloc/alloc.h"
 #include "base/bits.h"
+#include "base/race.h"
 #include "gort/type.h"
 
 /* Ones for whole words of the first `bytes` bytes, at most BITMAP_MAX. */
@@ -75,10 +76,13 @@ static force_inline void *alloc_slot(const struct shape *s, unsigned class)
         x = alloc_slot_slow(&p, spc, s, &notes);
     }
     if (elem > BITMAP_MAX) {
-        if (s->unzeroed)
+        if (s->unzeroed) {
             __builtin_prefetch((char *)x + elem, 1);
-        else if (mcache_need_zero(p->mcache, spc))
+        } else if (mcache_need_zero(p->mcache, spc)) {
+            race_hide();
             memset((void *)x, 0, elem);
+            race_show();
+        }
         if (!s->noscan) *(uint64_t *)(x + elem - WORD_SIZE) = s->layout;
     } else if (!s->noscan) {
         alloc_write_bitmap(x, (unsigned)(elem / WORD_SIZE), s->mask);

@@ -12,6 +12,7 @@
 
 #include "alloc/alloc.h"
 #include "base/assert.h"
+#include "base/race.h"
 #include "heap/poison.h"
 #include "gort/mem.h"
 
@@ -80,8 +81,11 @@ cold_path void alloc_observe_slow(void *x, const struct shape *s)
     };
     if (heap->params.poison) close_rest((uintptr_t)x, s->size);
     if (heap->params.poison && s->unzeroed) poison_blank((uintptr_t)x, s->size);
+    if (race_on) race_new_memory_slow((uintptr_t)x, s->size, true);
+    race_hide();
     for (unsigned i = 0; i < nobservers; i++)
         observers[i](&e);
+    race_show();
     if (gc_debug.gcstress != 0) stress();
     gort_keep_alive(x);
 }

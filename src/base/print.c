@@ -19,6 +19,7 @@
 #define _GNU_SOURCE
 #endif
 #include "base/print.h"
+#include "base/race.h"
 
 #include <errno.h>
 #include <string.h>
@@ -78,7 +79,9 @@ void print_bytes(struct print *p, const char *s, size_t n)
         if (p->len == sizeof(p->buf)) print_flush(p);
         size_t room = sizeof(p->buf) - p->len;
         size_t part = n < room ? n : room;
+        race_hide();
         memcpy(p->buf + p->len, s, part);
+        race_show();
         p->len += part;
         s += part;
         n -= part;
@@ -91,7 +94,9 @@ static void sink_bytes(struct sink *o, const char *s, size_t n)
         print_bytes(o->p, s, n);
     } else if (o->total < o->size) {
         size_t room = o->size - o->total;
+        race_hide();
         memcpy(o->buf + o->total, s, n < room ? n : room);
+        race_show();
     }
     o->total += n;
 }

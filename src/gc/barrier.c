@@ -27,6 +27,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/race.h"
 #include "gc/gc.h"
 #include "gc/mark.h"
 #include "heap/heap.h"
@@ -57,8 +58,10 @@ static void queue_words(const struct barrier_buffer *b)
 /* Markers look at the words later.  When nobody marks, the flag is on only in tests, who observe. */
 static never_inline void buffer_flush(struct barrier_buffer *b)
 {
+    race_hide();
     if (barrier_observer != NULL) barrier_observer(b->entry, b->n);
     if (heap_marking()) queue_words(b);
+    race_show();
     atomic_fetch_add_relaxed(&counts.flushes, 1);
     atomic_fetch_add_relaxed(&counts.logged, b->n);
     b->n = 0;
@@ -99,7 +102,9 @@ never_inline void gort_store_pointer_slow(void **slot, void *value)
 void *gort_exchange_raw(void **slot, void *value)
 {
     crit_enter();
+    race_release(slot);
     void *old = atomic_exchange_seq(slot, value);
+    race_acquire(slot);
     if (barrier_on()) barrier_log(old, value);
     crit_exit();
     return old;
@@ -109,7 +114,9 @@ bool gort_compare_exchange_raw(void **slot, void **expected, void *value)
 {
     crit_enter();
     void *old = *expected;
+    race_release(slot);
     bool done = atomic_cas_seq(slot, expected, value);
+    race_acquire(slot);
     if (done && barrier_on()) barrier_log(old, value);
     crit_exit();
     return done;

@@ -93,6 +93,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/race.h"
 #include "base/throw.h"
 #include "gc/background.h"
 #include "gc/barrier.h"
@@ -621,11 +622,14 @@ static uint64_t begin_or_share(enum gc_cause cause)
 void gc_collect(enum gc_cause cause)
 {
     if (!gate_is_open()) return;
+    race_hide();
     uint64_t cycle = begin_or_share(cause);
-    if (cycle == 0 || cause == GC_CAUSE_HEAP) return;
-    help_until_ended(cycle);
-    cycle_lock(); /* who ended it has told others */
-    cycle_unlock();
+    if (cycle != 0 && cause != GC_CAUSE_HEAP) {
+        help_until_ended(cycle);
+        cycle_lock(); /* who ended it has told others */
+        cycle_unlock();
+    }
+    race_show();
 }
 
 bool gc_period_over(int64_t now)
@@ -644,6 +648,7 @@ static never_inline void assist(void)
 
 void gc_after_refill(void)
 {
+    race_hide();
     if (heap_marking())
         assist();
     else if (unlikely(heap_is_due()))
@@ -651,6 +656,7 @@ void gc_after_refill(void)
     else
         sweep_pay();
     specials_wake();
+    race_show();
 }
 
 /* ---- boot ---------------------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/race.h"
 #include "base/throw.h"
 #include "gc/barrier.h"
 #include "gc/cleanup.h"
@@ -78,6 +79,7 @@ void specials_init(void (*call)(void (*fn)(void *), void *arg))
 
 void specials_call(void (*fn)(void *), void *arg)
 {
+    race_acquire_all(); /* whatever was done to the object was done before */
     specials.call(fn, arg);
 }
 

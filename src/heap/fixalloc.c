@@ -21,6 +21,7 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/race.h"
 #include "os/os.h"
 
 #define FIRST_CHUNK (16 * KB)
@@ -57,10 +58,12 @@ static void *pop_free_locked(struct fixalloc *f)
     void *p = f->free;
     if (p == NULL) return NULL;
     f->free = *(void **)p;
+    race_hide();
     if (f->zero)
         memset(p, 0, f->size);
     else
         *(void **)p = NULL;
+    race_show();
     return p;
 }
 

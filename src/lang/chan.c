@@ -78,6 +78,44 @@ static force_inline void set_count(struct hchan *c, size_t n)
     atomic_store_relaxed(&c->count, n); /* unlocked readers: Note [Try without the lock] */
 }
 
+static force_inline void chan_wipe(void *place, size_t n)
+{
+    race_hide();
+    memset(place, 0, n);
+    race_show();
+}
+
+/* ---- for ThreadSanitizer -------------------------------------------------------------------- *
+ * Note [Elements and races].  A receive comes after its send; without a buffer each also comes before what
+ * the other does next; in one of C elements the k-th receive comes before the k+C-th send's end.  So what
+ * goes through a buffer meets at its slot, as if the partner that waits had done its half itself, and
+ * a send that finds a receiver waiting uses up a slot too.  Reads and writes of the program's own variable
+ * are told by the goroutine whose call it is. */
+
+static cold_path void race_pass_slow(struct hchan *c, size_t at, const struct g *partner)
+{
+    if (c->cap == 0) {
+        race_fiber_meet(partner->race_fiber, c);
+        return;
+    }
+    race_acquire_slow(slot(c, at));
+    race_release_slow(slot(c, at));
+    if (partner != NULL) race_fiber_pass(partner->race_fiber, slot(c, at));
+}
+
+/* One half of an element's way through slot `at`, and the partner's, if it waits. */
+static force_inline void race_pass(struct hchan *c, size_t at, const struct sudog *s)
+{
+    if (unlikely(race_on)) race_pass_slow(c, at, s != NULL ? s->g : NULL);
+}
+
+/* The ring is empty and an element went past it. */
+static force_inline void race_skip_slot(struct hchan *c)
+{
+    if (likely(!race_on) || c->cap == 0) return;
+    c->send_at = c->recv_at = slot_after(c, c->recv_at);
+}
+
 /* ---- one attempt, lock held ----------------------------------------------------------------- */
 
 /* The operation of waiter s is done; its goroutine is to be readied. */
@@ -95,12 +133,15 @@ bool chan_put_locked(struct hchan *c, const void *elem, struct g **wake)
     assert_that(c->closed != CHAN_CLOSED);
     struct sudog *s = waitq_pop(&c->recvq);
     if (s != NULL) {
+        race_pass(c, c->send_at, s);
+        race_skip_slot(c);
         chan_move(c, s->elem, elem);
         *wake = waiter_done(s, true);
         return true;
     }
     *wake = NULL;
     if (c->count == c->cap) return false;
+    race_pass(c, c->send_at, NULL);
     chan_move(c, slot(c, c->send_at), elem);
     c->send_at = slot_after(c, c->send_at);
     set_count(c, c->count + 1);
@@ -122,7 +163,7 @@ static void take_from_ring(struct hchan *c, void *out)
 {
     unsigned char *place = slot(c, c->recv_at);
     chan_move(c, out, place);
-    if (!c->noscan) memset(place, 0, c->elem_size); /* shaded as it left, if that is needed */
+    if (!c->noscan) chan_wipe(place, c->elem_size); /* shaded as it left, if that is needed */
     c->recv_at = slot_after(c, c->recv_at);
     set_count(c, c->count - 1);
 }
@@ -132,6 +173,7 @@ int chan_take_locked(struct hchan *c, void *out, struct g **wake)
     struct sudog *s = waitq_pop(&c->sendq);
     *wake = NULL;
     if (s != NULL) {
+        race_pass(c, c->recv_at, s);
         if (c->cap == 0)
             chan_move(c, out, s->elem);
         else
@@ -140,11 +182,13 @@ int chan_take_locked(struct hchan *c, void *out, struct g **wake)
         return GORT_GOT;
     }
     if (c->count != 0) {
+        race_pass(c, c->recv_at, NULL);
         take_from_ring(c, out);
         return GORT_GOT;
     }
     if (likely(!c->closed)) return GORT_EMPTY;
     if (c->closed == CHAN_TIMER) return timer_chan_take(c, out);
+    race_acquire(&c->closed);
     chan_zero(c, out);
     return GORT_CLOSED;
 }
@@ -184,6 +228,7 @@ static force_inline bool wait_in(struct g *g, struct hchan *c, struct waitq *q, 
     g_park(commit_unlock, c, reason);
     assert_that(g->wake_param == s && s->elem == NULL);
     bool success = s->success;
+    if (!success) race_acquire(&c->closed);
     g->waiting = NULL;
     g->wake_param = NULL;
     sudog_release(s);
@@ -256,6 +301,7 @@ bool chan_try_send(struct hchan *c, const void *elem)
 void gort_send_raw(void *ch, const void *elem)
 {
     struct g *g = lang_enter_blocking("gort_send");
+    chan_race_read(ch, elem);
     if (unlikely(context_bound(g))) {
         gort_case k = { .ch = ch, .elem = (void *)(uintptr_t)elem, .kind = GORT_CASE_SEND };
         (void)select_bound(g, &k, 1, NULL);
@@ -268,6 +314,7 @@ void gort_send_raw(void *ch, const void *elem)
 bool gort_try_send_raw(void *ch, const void *elem)
 {
     (void)lang_enter("gort_try_send");
+    chan_race_read(ch, elem);
     return ch != NULL && chan_try_send(ch, elem);
 }
 
@@ -320,13 +367,17 @@ bool gort_recv_raw(void *ch, void *out)
         return k.ok;
     }
     if (unlikely(ch == NULL)) chan_wait_for_ever(WAIT_CHAN_RECV_NIL);
-    return recv_whole(g, ch, out);
+    bool got = recv_whole(g, ch, out);
+    chan_race_write(ch, out);
+    return got;
 }
 
 int gort_try_recv_raw(void *ch, void *out)
 {
     (void)lang_enter("gort_try_recv");
-    return ch != NULL ? chan_try_recv(ch, out) : GORT_EMPTY;
+    int got = ch != NULL ? chan_try_recv(ch, out) : GORT_EMPTY;
+    if (got != GORT_EMPTY) chan_race_write(ch, out);
+    return got;
 }
 
 /* ---- closing -------------------------------------------------------------------------------- */
@@ -372,6 +423,7 @@ void gort_close_raw(void *ch)
         if (c->closed == CHAN_TIMER) gort_panic("close of a timer's channel");
         gort_panic("close of closed channel");
     }
+    race_release(&c->closed);
     atomic_store_release(&c->closed,
                          (uint32_t)CHAN_CLOSED); /* pairs with the acquire in chan_try_send */
     struct g **end = release_all(c, &c->recvq, true, &chain);

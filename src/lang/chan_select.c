@@ -376,6 +376,7 @@ static int wait_all(struct select *s)
     release_records(records);
     p_unpin();
     if (chosen < 0) return -1;
+    if (!success) race_acquire(&((struct hchan *)s->cases[chosen].ch)->closed);
     if (s->cases[chosen].kind == GORT_CASE_RECV)
         s->cases[chosen].ok = success;
     else if (!success)
@@ -458,19 +459,6 @@ static int select_one(struct g *g, gort_case *k)
     return 0;
 }
 
-int gort_select(gort_case *cases, int n)
-{
-    struct g *g = lang_enter_blocking("gort_select");
-    check_count("gort_select", n);
-    if (unlikely(context_bound(g))) return select_bound(g, cases, n, NULL);
-    if (n == 0) chan_wait_for_ever(WAIT_SELECT_NO_CASES);
-    if (n == 1 && cases[0].ch != NULL) {
-        check_case(&cases[0], 0);
-        return select_one(g, &cases[0]);
-    }
-    return select_among(g, cases, n, NULL);
-}
-
 static int try_one(gort_case *k)
 {
     if (k->kind == GORT_CASE_SEND) return chan_try_send(k->ch, k->elem) ? 0 : -1;
@@ -480,22 +468,66 @@ static int try_one(gort_case *k)
     return 0;
 }
 
-int gort_select_try(gort_case *cases, int n)
+/* Note [Elements and races] in chan.c: what is offered is read, ... */
+static force_inline void race_offer(const gort_case *cases, int n)
+{
+    if (likely(!race_on)) return;
+    for (int i = 0; i < n; i++)
+        if (cases[i].kind == GORT_CASE_SEND) chan_race_read(cases[i].ch, cases[i].elem);
+}
+
+/* ... and what was received is written by the goroutine that selects.  Returns chosen. */
+static force_inline int race_take(const gort_case *cases, int chosen)
+{
+    if (unlikely(race_on) && chosen >= 0 && cases[chosen].kind == GORT_CASE_RECV)
+        chan_race_write(cases[chosen].ch, cases[chosen].elem);
+    return chosen;
+}
+
+static bool is_single(const gort_case *cases, int n)
+{
+    return n == 1 && cases[0].ch != NULL;
+}
+
+static force_inline int select_blocking(struct g *g, gort_case *cases, int n)
+{
+    if (unlikely(context_bound(g))) return select_bound(g, cases, n, NULL);
+    if (n == 0) chan_wait_for_ever(WAIT_SELECT_NO_CASES);
+    if (!is_single(cases, n)) return select_among(g, cases, n, NULL);
+    check_case(&cases[0], 0);
+    return select_one(g, &cases[0]);
+}
+
+int gort_select(gort_case *cases, int n)
+{
+    struct g *g = lang_enter_blocking("gort_select");
+    check_count("gort_select", n);
+    race_offer(cases, n);
+    return race_take(cases, select_blocking(g, cases, n));
+}
+
+static force_inline int select_trying(struct g *g, gort_case *cases, int n)
 {
     static const int64_t passed = -1;
+    if (!is_single(cases, n)) return select_among(g, cases, n, &passed);
+    check_case(&cases[0], 0);
+    return try_one(&cases[0]);
+}
+
+int gort_select_try(gort_case *cases, int n)
+{
     struct g *g = lang_enter("gort_select_try");
     check_count("gort_select_try", n);
-    if (n == 1 && cases[0].ch != NULL) {
-        check_case(&cases[0], 0);
-        return try_one(&cases[0]);
-    }
-    return select_among(g, cases, n, &passed);
+    race_offer(cases, n);
+    return race_take(cases, select_trying(g, cases, n));
 }
 
 int gort_select_until(gort_case *cases, int n, int64_t deadline)
 {
     struct g *g = lang_enter_blocking("gort_select_until");
     check_count("gort_select_until", n);
-    if (unlikely(context_bound(g))) return select_bound(g, cases, n, &deadline);
-    return select_among(g, cases, n, &deadline);
+    race_offer(cases, n);
+    int chosen = unlikely(context_bound(g)) ? select_bound(g, cases, n, &deadline)
+                                            : select_among(g, cases, n, &deadline);
+    return race_take(cases, chosen);
 }

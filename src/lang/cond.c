@@ -161,10 +161,13 @@ static never_inline void wait_bound(struct g *g, gort_cond *c, gort_mutex *m)
     struct bound_wait w = { .wait.wake = context_ended, .g = g, .c = c };
     if (!context_wait_enter(g, &w.wait)) context_leave(g);
     uint32_t ticket = atomic_fetch_add_seq(&c->wait, 1u);
+    race_release(m);
     mutex_unlock(m);
     wait_called(g, c, ticket, &w);
     context_wait_leave(&w.wait);
+    race_acquire(c);
     mutex_lock(g, m, WAIT_MUTEX);
+    race_acquire(m);
     if (w.gave_up) context_leave(g);
 }
 
@@ -177,9 +180,12 @@ void gort_cond_wait(gort_cond *c, gort_mutex *m)
         return;
     }
     uint32_t ticket = atomic_fetch_add_seq(&c->wait, 1u);
+    race_release(m);
     mutex_unlock(m);
     wait_called(g, c, ticket, NULL);
+    race_acquire(c);
     mutex_lock(g, m, WAIT_MUTEX);
+    race_acquire(m);
 }
 
 static bool nobody_waits(gort_cond *c)
@@ -190,6 +196,7 @@ static bool nobody_waits(gort_cond *c)
 void gort_cond_signal(gort_cond *c)
 {
     (void)lang_enter("gort_cond_signal");
+    race_release(c);
     if (nobody_waits(c)) return;
     struct addr_bucket *b = bucket_of(c);
     struct sudog *s = NULL;
@@ -208,6 +215,7 @@ void gort_cond_signal(gort_cond *c)
 void gort_cond_broadcast(gort_cond *c)
 {
     (void)lang_enter("gort_cond_broadcast");
+    race_release(c);
     if (nobody_waits(c)) return;
     struct addr_bucket *b = bucket_of(c);
     p_pin();

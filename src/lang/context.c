@@ -112,6 +112,7 @@ static bool end_one(gort_context *c, int error, gort_context **list)
     bool first = c->error == 0;
     gort_context *children = c->children;
     if (first) {
+        race_release(&c->error);
         atomic_store_release(&c->error, error);
         gort_set(&c->children, (gort_context *)NULL);
         if (c->timer != NULL) (void)gort_timer_stop(c->timer);
@@ -213,7 +214,9 @@ void gort_context_cancel(gort_context *c, int error)
 int gort_context_error(gort_context *c)
 {
     gort_context *n = node_of(c);
-    return n != NULL ? atomic_load_acquire(&n->error) : 0; /* pairs with end_one */
+    int error = n != NULL ? atomic_load_acquire(&n->error) : 0; /* pairs with end_one */
+    if (error != 0) race_acquire(&n->error);
+    return error;
 }
 
 gort_context_channel gort_context_done(gort_context *c)

@@ -73,6 +73,14 @@ static force_inline void chan_unlock(struct hchan *c)
 /* dst is about to be overwritten by src (NULL: by zero bytes; dst NULL: src is dropped). */
 void chan_log(const struct hchan *c, const void *dst, const void *src);
 
+/* The sanitizer hears of elements by Note [Elements and races], not by this. */
+static force_inline void chan_copy(void *dst, const void *src, size_t n)
+{
+    race_hide();
+    memcpy(dst, src, n);
+    race_show();
+}
+
 /* *dst = *src; dst NULL: the element is dropped.  In a critical section. */
 static force_inline void chan_move(const struct hchan *c, void *dst, const void *src)
 {
@@ -81,7 +89,7 @@ static force_inline void chan_move(const struct hchan *c, void *dst, const void 
     if (likely(c->elem_size == 8)) /* inline: most elements are a pointer or an integer */
         memcpy(dst, src, 8);
     else
-        memcpy(dst, src, c->elem_size);
+        chan_copy(dst, src, c->elem_size);
 }
 
 /* Zeroes *dst, which is outside the ring; dst NULL: nothing.  In a critical section. */
@@ -89,7 +97,21 @@ static inline void chan_zero(const struct hchan *c, void *dst)
 {
     if (dst == NULL) return;
     if (unlikely(barrier_on())) chan_log(c, dst, NULL);
+    race_hide();
     memset(dst, 0, c->elem_size);
+    race_show();
+}
+
+/* Note [Elements and races] in chan.c.  In a public call: its caller is who reads or writes. */
+static force_inline void chan_race_read(const struct hchan *c, const void *elem)
+{
+    if (likely(!race_on) || c == NULL) return;
+    race_read_slow(elem, c->elem_size, __builtin_return_address(0));
+}
+static force_inline void chan_race_write(const struct hchan *c, void *out)
+{
+    if (likely(!race_on) || c == NULL) return;
+    race_write_slow(out, c->elem_size, __builtin_return_address(0));
 }
 
 /* ---- queues; lock held ---------------------------------------------------------------------- */

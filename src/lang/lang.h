@@ -24,6 +24,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "base/race.h"
 #include "gc/barrier.h"
 #include "sched/sched.h"
 

@@ -156,6 +156,7 @@ void gort_mutex_lock(gort_mutex *m)
 {
     struct g *g = lang_enter_blocking("gort_mutex_lock");
     mutex_lock(g, m, WAIT_MUTEX);
+    race_acquire(m);
 }
 
 bool gort_mutex_trylock(gort_mutex *m)
@@ -163,7 +164,10 @@ bool gort_mutex_trylock(gort_mutex *m)
     (void)lang_enter("gort_mutex_trylock");
     uint32_t old = atomic_load_relaxed(&m->state);
     while ((old & (LOCKED | STARVING)) == 0)
-        if (atomic_cas_acquire(&m->state, &old, old | LOCKED)) return true;
+        if (atomic_cas_acquire(&m->state, &old, old | LOCKED)) {
+            race_acquire(m);
+            return true;
+        }
     return false;
 }
 
@@ -194,5 +198,6 @@ void mutex_unlock(gort_mutex *m)
 void gort_mutex_unlock(gort_mutex *m)
 {
     (void)lang_enter("gort_mutex_unlock");
+    race_release(m);
     mutex_unlock(m);
 }

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/race.h"
+
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
 never_inline int net_fail(int error)
@@ -241,10 +243,13 @@ never_inline int net_sys_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? errno : 0;
 }
 
-/* EINTR: the number is free all the same. */
+/* EINTR: the number is free all the same.  Closing what others wait for is no race here, but wakes
+ * them. */
 never_inline int net_sys_close(int fd)
 {
+    race_hide();
     int r = result_of(close(fd));
+    race_show();
     return r == -EINTR ? 0 : r;
 }
 

@@ -14,6 +14,7 @@
 static void finish(void *arg)
 {
     gort_once *once = arg;
+    race_release(once);
     atomic_store_release(&once->done, 1u);
     mutex_unlock(&once->m);
 }
@@ -35,4 +36,5 @@ void gort_once_do(gort_once *once, void (*fn)(void *), void *arg)
 {
     struct g *g = lang_enter_blocking("gort_once_do");
     if (unlikely(!atomic_load_acquire(&once->done))) do_slow(g, once, fn, arg);
+    race_acquire(once);
 }

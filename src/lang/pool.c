@@ -69,6 +69,7 @@ void *gort_pool_get(gort_pool *p)
     if (s->n != 0) obj = s->place[--s->n];
     if (obj != NULL) lang_shade(obj, NULL);
     p_unpin();
+    if (obj != NULL) race_acquire(obj);
     if (obj == NULL && p->make != NULL) obj = p->make(p->arg);
     return obj;
 }
@@ -77,6 +78,7 @@ void gort_pool_put(gort_pool *p, void *obj)
 {
     (void)lang_enter("gort_pool_put");
     if (obj == NULL) return;
+    race_release(obj);
     struct shelf *s = shelf_of(p, p_pin());
     if (s->n < SHELF_PLACES) s->place[s->n++] = obj;
     p_unpin();

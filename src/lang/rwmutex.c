@@ -31,6 +31,7 @@ void gort_rwmutex_rlock(gort_rwmutex *rw)
 {
     struct g *g = lang_enter_blocking("gort_rwmutex_rlock");
     if (add(&rw->readers, 1) < 0) sema_acquire(g, &rw->reader_sema, false, WAIT_RWMUTEX_R);
+    race_acquire(&rw->reader_sema);
 }
 
 /* A writer waits or writes; readers is the count just after this one left. */
@@ -43,6 +44,7 @@ static never_inline void runlock_slow(gort_rwmutex *rw, int32_t readers)
 void gort_rwmutex_runlock(gort_rwmutex *rw)
 {
     (void)lang_enter("gort_rwmutex_runlock");
+    race_release(&rw->writer_sema);
     int32_t readers = add(&rw->readers, -1);
     if (unlikely(readers < 0)) runlock_slow(rw, readers);
 }
@@ -55,11 +57,14 @@ void gort_rwmutex_lock(gort_rwmutex *rw)
     /* Some of them may have left already and made departing negative. */
     if (inside != 0 && add(&rw->departing, inside) != 0)
         sema_acquire(g, &rw->writer_sema, false, WAIT_RWMUTEX_W);
+    race_acquire(&rw->reader_sema);
+    race_acquire(&rw->writer_sema);
 }
 
 void gort_rwmutex_unlock(gort_rwmutex *rw)
 {
     (void)lang_enter("gort_rwmutex_unlock");
+    race_release(&rw->reader_sema);
     int32_t waiting = add(&rw->readers, WRITER);
     if (unlikely(waiting < 0 || waiting >= WRITER)) throw_msg("unlock of unlocked rwmutex");
     for (int32_t i = 0; i < waiting; i++)

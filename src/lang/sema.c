@@ -251,11 +251,13 @@ void gort_sema_acquire(gort_sema *s)
         sema_acquire(g, &s->count, false, WAIT_SEMA);
     else if (!sema_acquire_or(g, &s->count, context_done(g), WAIT_SEMA))
         context_leave(g);
+    race_acquire(s);
 }
 
 void gort_sema_release(gort_sema *s)
 {
     (void)lang_enter("gort_sema_release");
+    race_release(s);
     sema_release(&s->count);
 }
 

@@ -30,6 +30,7 @@
  */
 #include "lang/timer.h"
 
+#include "base/race.h"
 #include "gc/specials.h"
 #include "gort/mem.h"
 #include "gort/panic.h"
@@ -95,6 +96,7 @@ static void call_fire(struct timer *t, struct ready_list *ready)
     void *arg = t->arg;
     bool is_system = c->is_system;
     specials_shade((uintptr_t)arg);
+    race_acquire(c); /* who set it comes before what it calls */
     call_free(c);
     go_start_listed(ready, fn, arg, is_system, (uintptr_t)gort_timer_func + 1);
 }
@@ -118,6 +120,7 @@ static bool arm(gort_timer *t, int64_t when)
     c->is_system = t->is_system;
     specials_shade((uintptr_t)t->arg);
     atomic_store_relaxed(&c->timer.arg, t->arg); /* a marker may look */
+    race_release(c);
     t->call = c;
     t->id = atomic_fetch_add_relaxed(&calls.last_id, 1) + 1;
     atomic_store_relaxed(&c->id,

@@ -37,6 +37,7 @@ static never_inline void wake_all(gort_waitgroup *wg, uint64_t state)
 static void add(gort_waitgroup *wg, int n)
 {
     uint64_t change = (uint64_t)(uint32_t)n << 32;
+    if (n < 0) race_release(wg);
     uint64_t state = atomic_fetch_add_seq(&wg->state, change) + change;
     int32_t count = count_of(state);
     if (unlikely(count < 0)) throw_msg("negative wait group counter");
@@ -79,12 +80,16 @@ void gort_waitgroup_wait(gort_waitgroup *wg)
     struct g *g = lang_enter_blocking("gort_waitgroup_wait");
     uint64_t state = atomic_load_seq(&wg->state);
     do {
-        if (count_of(state) == 0) return;
+        if (count_of(state) == 0) {
+            race_acquire(wg);
+            return;
+        }
     } while (!atomic_cas_seq(&wg->state, &state, state + 1));
     if (likely(!context_bound(g)))
         sema_acquire(g, &wg->sema, false, WAIT_WAITGROUP);
     else
         wait_bound(g, wg);
+    race_acquire(wg);
     if (unlikely(atomic_load_seq(&wg->state) != 0))
         throw_msg("wait group misuse: reused before all that waited have returned");
 }

@@ -22,6 +22,7 @@
 #include "gc/scavenger.h"
 #include "gort/go.h"
 #include "heap/heap.h"
+#include "base/race.h"
 #include "heap/poison.h"
 #include "heap/scavenge.h"
 #include "lang/go.h"
@@ -34,6 +35,7 @@
 #include "rt/quit.h"
 #include "rt/sysmon.h"
 #include "sched/hooks.h"
+#include "sched/sanitize.h"
 #include "sched/sched.h"
 
 struct main_call {
@@ -66,6 +68,10 @@ static void check_call(const struct main_call *call)
     if (m_self() != NULL) throw_msg("gort_run called inside gort_run");
     if (atomic_fetch_add_relaxed(&runs, 1) != 0) /* a lone counter */
         throw_msg("gort_run called a second time: it runs once per process");
+    if (sanitize_hides_locals())
+        throw_msg(
+            "gort_run: AddressSanitizer keeps local variables where the collector does not look: "
+            "set ASAN_OPTIONS=detect_stack_use_after_return=0");
     if (is_null((const void *)(uintptr_t)call->fn))
         throw_msg("gort_run: the main function is NULL");
 }
@@ -120,7 +126,7 @@ static void boot_collector(void)
     timers_init();
     alloc_observe(false, 0);
     if (env.gcperiod != 0) gc_period_ns = (int64_t)env.gcperiod * 1000000;
-    if (wants_records() || heap->params.poison) alloc_observe_all();
+    if (wants_records() || heap->params.poison || race_on) alloc_observe_all();
     if (rt_hooks.configure != NULL) rt_hooks.configure();
     hooks.thread_exits = go_thread_exits;
     gc_hooks_fill(&hooks);

@@ -31,6 +31,7 @@
 #include "rt/hooks.h"
 #include "rt/procs.h"
 #include "rt/quit.h"
+#include "sched/sanitize.h"
 #include "sched/sched_internal.h"
 
 #define STACK_BYTES (64 * KB)
@@ -58,6 +59,7 @@ static void sysmon(void *arg)
 {
     struct m *m = arg;
     m_setup_thread(m);
+    sanitize_thread(m);
     arch_crit_enter(); /* for good */
     for (;;) {
         sched_monitor_round(m, longest_round());

@@ -14,7 +14,7 @@
 
 #include "heap/persistent.h"
 #include "os/os.h"
-#include "sched/asan.h"
+#include "sched/sanitize.h"
 #include "sched/sched_internal.h"
 
 #define ATTACHED_SYSTEM_STACK ((size_t)256 << 10)
@@ -99,7 +99,7 @@ static void loop_entry(void *arg)
 {
     struct m *m = arg;
     switch_finish();
-    asan_arrived_system(m);
+    sanitize_arrived_system(m);
     m_loop(m);
 }
 
@@ -145,9 +145,10 @@ int m_attach(void)
     }
     os_sigstack_get(&m->former_sigstack, &m->former_sigstack_size);
     m_setup_thread(m);
+    sanitize_attached(m);
     pthread_setspecific(exit_key, m);
     os_signal_unblock(preempt_signal());
-    asan_forget(m->sys_lo, m->sys_hi);
+    sanitize_forget(m->sys_lo, m->sys_hi);
     arch_context_make(&m->sched_ctx, m->sys_hi, loop_entry, m);
     lock_acquire(&sched.lock);
     sched.nactive++;
@@ -180,6 +181,7 @@ void m_detach(void)
     m->ntls = 0; /* before the state lets a stopper pass that scans it */
     m_enter_blocking_state(m);
     os_sigstack_set(m->former_sigstack, m->former_sigstack_size);
+    sanitize_detached(m);
     arch_tls_set_m(NULL);
     arch_crit_clear_pending();
     arch_crit_leave();

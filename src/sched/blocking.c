@@ -16,6 +16,7 @@
 #include "base/bits.h"
 #include "heap/persistent.h"
 #include "os/os.h"
+#include "sched/sanitize.h"
 #include "sched/sched_internal.h"
 
 /* ---- runtime waits --------------------------------------------------------------------------- */
@@ -81,6 +82,7 @@ static void run_on_system(void *arg)
 void call_on_system_stack(void (*fn)(void *), void *arg)
 {
     crit_enter();
+    race_hide(); /* all goroutines use the same stack here, one after the other */
     struct m *m = m_self();
     if (m->curg == NULL || m->on_system != 0) {
         fn(arg); /* already there */
@@ -93,6 +95,7 @@ void call_on_system_stack(void (*fn)(void *), void *arg)
         arch_tls_set_g(m->curg);
         m->on_system = 0;
     }
+    race_show();
     crit_exit();
 }
 
@@ -224,6 +227,7 @@ void blocking_call(void (*fn)(void *), void *arg)
     crit_enter();
     struct m *m = m_self();
     struct blocking_fn b = { fn, arg, g };
+    sanitize_system_stack(m);
     arch_tls_set_g(NULL);
     arch_call_on_stack(blocking_fn_run, &b, m_system_stack(m), &m->stop_sp);
     arch_tls_set_g(g);

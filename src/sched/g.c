@@ -13,7 +13,7 @@
 
 #include "base/bits.h"
 #include "heap/persistent.h"
-#include "sched/asan.h"
+#include "sched/sanitize.h"
 #include "sched/runq.h"
 
 #define GFREE_MAX 64
@@ -155,7 +155,8 @@ static void g_main(void *arg)
 {
     struct g *g = arg;
     switch_finish();
-    asan_arrived(g);
+    sanitize_arrived(g);
+    if (g->no_objects) race_hide(); /* it runs nothing of the program's */
     thread_state_begin(g);
     crit_exit();
     g->fn(g->arg);
@@ -171,7 +172,9 @@ static uintptr_t g_place_args(struct g *g, const struct g_options *o)
         throw_fmt("gort_go_copy: %zu bytes of arguments do not fit a stack of %zu bytes",
                   o->copy_size, (size_t)(g->stack_hi - g->stack_lo));
     top = align_down(top - o->copy_size, 16);
+    race_hide();
     memcpy((void *)top, o->copy, o->copy_size);
+    race_show();
     g->arg = (void *)top;
     return top;
 }
@@ -184,6 +187,7 @@ void g_prepare(struct g *g, void (*fn)(void *), void *arg, uint64_t goid, const 
     g->arg = arg;
     g->goid = goid;
     format_into(g->name, sizeof g->name, "%s", name);
+    sanitize_g_born(g);
     arch_context_make(&g->ctx, g->stack_hi, g_main, g);
     atomic_fetch_add_relaxed(&sched.ng, 1);
     g_set_status(g, G_RUNNABLE);
@@ -206,6 +210,7 @@ static force_inline struct g *g_make(struct p *p, void (*fn)(void *), void *arg,
         g->is_system = o->is_system;
         g->no_objects = o->no_objects;
     }
+    sanitize_g_born(g);
     arch_context_make(&g->ctx, g_place_args(g, o), g_main, g);
     if (!g->is_system) atomic_fetch_add_relaxed(&sched.ng, 1);
     return g;
@@ -246,7 +251,8 @@ static bool g_bury(struct g *g, void *arg)
 {
     (void)arg;
     struct p *p = m_self()->p;
-    asan_forget(g->ctx.sp, g->stack_hi);
+    sanitize_forget(g->ctx.sp, g->stack_hi);
+    sanitize_g_buried(g);
     g->fn = NULL;
     g->arg = NULL;
     g->wake_param = NULL;

@@ -13,6 +13,7 @@
 
 #include "heap/persistent.h"
 #include "os/os.h"
+#include "sched/sanitize.h"
 #include "sched/sched_internal.h"
 
 #define MAKER_STACK_BYTES ((size_t)64 << 10)
@@ -137,6 +138,7 @@ static void m_entry(void *arg)
     struct m *m = arg;
     os_thread_stack(&m->sys_lo, &m->sys_hi);
     m_setup_thread(m);
+    sanitize_thread(m);
     arch_crit_enter(); /* the scheduler is one critical section */
     os_signal_set_mask(&sched.mask);
     m_leave_blocking_state(m, M_RUNTIME);

@@ -20,7 +20,7 @@
 #include <errno.h>
 
 #include "os/os.h"
-#include "sched/asan.h"
+#include "sched/sanitize.h"
 #include "sched/runq.h"
 
 #define LOOK_AROUND 64 /* runs between looks at the global queue, timers and the network */
@@ -138,16 +138,16 @@ void switch_from(struct m *m, struct g *g)
     void **fake = dying ? NULL : &g->asan_fake_stack;
     if (next != NULL) {
         g_make_current(m, next);
-        asan_to_g(fake, next);
+        sanitize_to_g(fake, next);
         arch_switch(&g->ctx, &next->ctx);
     } else {
         m->curg = NULL;
         arch_tls_set_g(NULL);
         m_set_state(m, M_RUNTIME);
-        asan_to_system(fake, m);
+        sanitize_to_system(fake, m);
         arch_switch(&g->ctx, &m->sched_ctx);
     }
-    asan_arrived(g);
+    sanitize_arrived(g);
     finish();
     thread_state_restore(g);
 }
@@ -177,9 +177,9 @@ static void execute(struct m *m, struct g *g)
     m_set_state(m, M_USER);
     atomic_fence_signal();
     if (world_wants_stop()) arch_crit_set_pending();
-    asan_to_g(&m->asan_fake_stack, g);
+    sanitize_to_g(&m->asan_fake_stack, g);
     arch_switch(&m->sched_ctx, &g->ctx);
-    asan_arrived_system(m);
+    sanitize_arrived_system(m);
     switch_finish();
 }
 
@@ -335,9 +335,9 @@ static force_inline bool yield_directly(struct m *m, struct p *p, struct g *g)
     ring_put(p, g);
     thread_state_save(g);
     g_make_current(m, next);
-    asan_to_g(&g->asan_fake_stack, next);
+    sanitize_to_g(&g->asan_fake_stack, next);
     arch_switch(&g->ctx, &next->ctx);
-    asan_arrived(g);
+    sanitize_arrived(g);
     finish();
     thread_state_restore(g);
     return true;

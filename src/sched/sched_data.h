@@ -147,6 +147,7 @@ struct g {
 
     uintptr_t extra_lo, extra_hi; /* a registered coroutine stack inside this goroutine, 0: none */
     void *asan_fake_stack;
+    void *race_fiber;    /* ThreadSanitizer's: sanitize.h; constant while it lives */
     uint32_t index;      /* place in the table of all goroutines; constant */
     uint32_t slot_class; /* stack size class; constant */
 };
@@ -183,6 +184,7 @@ struct m {
     bool computing;        /* its P was taken from a running goroutine; own */
     struct g *locked_g;    /* the only goroutine it may run; own */
     void *asan_fake_stack; /* of the system stack, while curg runs */
+    void *race_fiber;      /* ThreadSanitizer's, of the system stack; constant once it runs */
 
     /* What to do for the goroutine that has just been switched away from. */
     struct g *prev_g;

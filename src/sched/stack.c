@@ -69,15 +69,9 @@
 #include "base/bits.h"
 #include "heap/persistent.h"
 #include "os/os.h"
-#include "sched/asan.h"
+#include "sched/sanitize.h"
 #include "sched/blocks.h"
 #include "sched/sched_internal.h"
-
-#ifdef GORT_ASAN
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_UNPOISON_MEMORY_REGION(addr, size) ((void)(addr), (void)(size))
-#endif
 
 #define SLOT_SHIFT 16  /* the smallest slot: 64 KB */
 #define ALL_CLASSES 25 /* up to 1 TB; those from STACK_CLASSES on are single mappings */
@@ -348,7 +342,7 @@ struct g *stack_alloc(size_t size, int *error)
     lock_release(&stacks.lock);
     if (g == NULL) return NULL;
     /* Frames that never returned left their red zones. */
-    if (reused) ASAN_UNPOISON_MEMORY_REGION((void *)g->stack_lo, g->stack_hi - g->stack_lo);
+    if (reused) sanitize_forget(g->stack_lo, g->stack_hi);
     assert_that(g->status == G_DEAD);
     assert_heavy(record_is_valid(g));
     return g;

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/race.h"
 #include "os/os.h"
 #include "sched/sched_internal.h"
 
@@ -164,6 +165,7 @@ void sched_run(void (*fn)(void *), void *arg, size_t stack_size)
     m_start(NULL, false);
     arch_crit_leave();
     note_wait(&sched.main_note);
+    race_acquire(&sched.main_note);
 }
 
 /* On the main goroutine: nothing more is scheduled. */
@@ -171,6 +173,7 @@ void sched_main_done(void)
 {
     crit_enter();
     atomic_store_seq(&sched.exiting, 1u);
+    race_release(&sched.main_note);
     note_wake(&sched.main_note);
     m_sleep_for_ever(m_self());
 }

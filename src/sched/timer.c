@@ -52,6 +52,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "base/race.h"
 #include "os/os.h"
 #include "sched/sched_internal.h"
 
@@ -148,8 +149,10 @@ static void heap_grow(struct timer_heap *h)
     if (a == NULL) throw_fmt("out of memory: no room for more than %u timers of a P", h->capacity);
     atomic_fetch_add_relaxed(&sched.meta_bytes, capacity * ENTRY_BYTES);
     if (h->capacity != 0) {
+        race_hide();
         memcpy(a, h->a, h->n * sizeof(*a));
         memcpy(a + capacity, times_of(h), h->n * sizeof(int64_t));
+        race_show();
         os_mem_unmap(h->a, h->capacity * ENTRY_BYTES);
         atomic_fetch_sub_relaxed(&sched.meta_bytes, h->capacity * ENTRY_BYTES);
     }

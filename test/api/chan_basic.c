@@ -290,8 +290,8 @@ TEST(hand_over_to_a_waiting_receiver)
     settle();
     CHECK(gort_try_send(c, 7));
     CHECK_EQ(gort_chan_len(c), 0);
-    CHECK_EQ(w.value, 7);
     WAIT_FOR(LOAD(&done) == 1);
+    CHECK_EQ(w.value, 7);
 }
 
 TEST(unbuffered_try_needs_a_partner)

@@ -94,7 +94,7 @@ static int plain;
 static void look_after_close(void *arg)
 {
     struct receiver *r = arg;
-    r->ok = gort_recv(r->c, NULL);
+    CHECK(!gort_recv(r->c, NULL));
     CHECK_EQ(plain, 42);
     ADD(r->done, 1);
 }

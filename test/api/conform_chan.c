@@ -355,9 +355,9 @@ static void receivers_share_fairly(void)
 static void tell_where(void *arg)
 {
     struct world *w = arg;
-    w->b = 1;
+    STORE(&w->b, 1);
     gort_send(w->c, 0);
-    w->b = 2;
+    STORE(&w->b, 2);
     gort_recv(w->d, NULL);
     CHECK_EQ(w->a, 9); // written before the send that we received
     gort_send(w->done, 0);

@@ -44,6 +44,7 @@ static void the_pointing_comes_before_the_pointed_to(void)
         scrub_stack();
         gort_gc();
         gort_sleep(2 * GORT_MS);
+        TEST_SAW_ALL();
     }
     uint32_t at[CHAINS * CHAIN];
     memset(at, 0xff, sizeof at);

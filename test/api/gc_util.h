@@ -50,9 +50,10 @@ static inline witness *witness_new(uint32_t id)
 
 static inline void witness_reset(void)
 {
+    TEST_SAW_ALL();
     __atomic_fetch_add(&witness_epoch, 1, __ATOMIC_RELAXED);
     memset(witness_dead, 0, sizeof witness_dead);
-    witness_deaths = 0;
+    __atomic_store_n(&witness_deaths, 0, __ATOMIC_RELAXED);
 }
 
 // Runs fn(arg) on a goroutine of its own, until it has ended.
@@ -98,11 +99,13 @@ static inline void collect_until(uint32_t deaths)
     for (int round = 0; round < 200; round++) {
         scrub_stack();
         gort_gc();
+        TEST_SAW_ALL();
         uint32_t n;
         do {
             n = __atomic_load_n(&witness_deaths, __ATOMIC_RELAXED);
             gort_sleep(2 * GORT_MS);
         } while (n != __atomic_load_n(&witness_deaths, __ATOMIC_RELAXED));
+        TEST_SAW_ALL();
         if (n >= deaths && round >= 1) return;
         if (round >= 4 && n + n / 50 + 4 >= deaths) return; // what is left is kept conservatively
     }

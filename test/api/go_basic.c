@@ -222,7 +222,7 @@ TEST(options)
 
 enum { NUMBERED = 300 };
 static uint64_t ids[NUMBERED];
-static int named;
+static int named, placed;
 
 static void tell_id(void *arg)
 {
@@ -231,6 +231,7 @@ static void tell_id(void *arg)
     gort_yield();
     CHECK_EQ(gort_goid(), id);
     ids[ADD(&named, 1) - 1] = id;
+    ADD(&placed, 1);
 }
 
 static int by_number(const void *a, const void *b)
@@ -246,7 +247,7 @@ TEST(numbers_are_not_reused)
         gort_go(tell_id, NULL);
         if (i % 10 == 0) gort_yield();
     }
-    WAIT_FOR(LOAD(&named) == NUMBERED);
+    WAIT_FOR(LOAD(&placed) == NUMBERED);
     qsort(ids, NUMBERED, sizeof ids[0], by_number);
     CHECK_GT(ids[0], 1);
     for (int i = 1; i < NUMBERED; i++)
@@ -368,7 +369,7 @@ static void nap(void *arg)
 {
     struct nap *n = arg;
     gort_sleep(n->ns);
-    n->place = ADD(n->next, 1);
+    STORE(&n->place, ADD(n->next, 1));
 }
 
 TEST(sleepers_wake_in_order)
@@ -380,9 +381,10 @@ TEST(sleepers_wake_in_order)
         n[i] = (struct nap){ (10 + (i * 7 % N) * 20) * GORT_MS, &next, 0 };
         gort_go(nap, &n[i]);
     }
-    WAIT_FOR(LOAD(&next) == N);
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < N; i++) {
+        WAIT_FOR(LOAD(&n[i].place) != 0);
         CHECK_EQ(n[i].place, i * 7 % N + 1);
+    }
 }
 
 static int run(int argc, char **argv)

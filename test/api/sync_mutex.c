@@ -168,7 +168,7 @@ static void hog_it(void *arg)
         int64_t until = gort_now() + 200 * GORT_US;
         while (gort_now() < until)
             ;
-        h->sections++;
+        ADD(&h->sections, 1);
         gort_mutex_unlock(&h->m);
     }
     ADD(&h->hogs, -1);
@@ -184,7 +184,7 @@ TEST(nobody_starves)
         gort_sleep(100 * GORT_US);
         int before = LOAD(&h.sections);
         gort_mutex_lock(&h.m);
-        waited += h.sections - before;
+        waited += LOAD(&h.sections) - before;
         gort_mutex_unlock(&h.m);
     }
     CHECK_LT(waited, 20 * 500); // some ten each
@@ -285,7 +285,7 @@ static void read_in_turn(void *arg)
 {
     struct queued *q = arg;
     gort_rwmutex_rlock(q->rw);
-    q->place = (*q->next)++;
+    q->place = ADD(q->next, 1) - 1;
     gort_rwmutex_runlock(q->rw);
     ADD(q->done, 1);
 }
