@@ -8,6 +8,13 @@
 
 #include "test.h"
 
+// The callee-saved registers, for an assembly statement that clears them of what a compiler kept there.
+#if defined(__x86_64__)
+#define SAVED_REGISTERS "rbx", "r12", "r13", "r14", "r15"
+#elif defined(__aarch64__)
+#define SAVED_REGISTERS "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28"
+#endif
+
 // On one P: lets every other goroutine run until it waits. Each yield puts the caller behind all
 // that can run; the test modes make calls yield now and then themselves.
 static int test_turns __attribute__((unused));

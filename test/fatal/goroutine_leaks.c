@@ -34,7 +34,7 @@ NOINLINE static void scrub(void)
     volatile char bytes[16384];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = 0;
-    __asm__ volatile("" : : "r"(bytes) : "rbx", "r12", "r13", "r14", "r15", "memory");
+    __asm__ volatile("" : : "r"(bytes) : SAVED_REGISTERS, "memory");
 }
 
 static const char *name;

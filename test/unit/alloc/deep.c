@@ -187,7 +187,7 @@ static void by_the_thread_that_will_run_it(void)
 
 __attribute__((noinline)) static void in_region(void *frame)
 {
-    blocking_enter(frame, __builtin_frame_address(0));
+    blocking_enter(frame, __builtin_frame_address(0), ARCH_OWN_FRAME_END());
     atomic_store_release(&stage, PREPARED);
     while (!heap_marking())
         os_thread_yield();
