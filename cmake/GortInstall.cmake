@@ -34,6 +34,9 @@ endif()
 configure_file(cmake/gort.pc.in "${PROJECT_BINARY_DIR}/gort.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/gort.pc" DESTINATION ${pc_dir})
 
+# For gdb: see the head of the script.
+install(FILES "${PROJECT_SOURCE_DIR}/tools/gort-gdb.py" DESTINATION ${CMAKE_INSTALL_DATADIR}/gort)
+
 # The manual pages, made from doc/reference.md by doc/man/make_man.py.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/doc/man/" DESTINATION ${CMAKE_INSTALL_MANDIR}/man3
         FILES_MATCHING PATTERN "*.3")

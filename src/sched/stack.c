@@ -130,7 +130,8 @@ static struct {
 static struct {
     struct g **blocks[TABLE_BLOCKS]; /* set once under STACKS, before `size` reaches them */
     uint32_t size;                   /* atomic; rises under STACKS */
-} table;
+    uint32_t block0;                 /* places in blocks[0]; for debuggers: tools/gort-gdb.py */
+} table = { .block0 = TABLE_BLOCK0 };
 
 uint32_t g_table_size(void)
 {

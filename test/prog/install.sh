@@ -30,8 +30,9 @@ libdir=$(pkg-config --variable=libdir gort)
 [ -L "$libdir/libgort.so" ] || fail "no libgort.so"
 [ -e "$libdir/libgort.so.0" ] || fail "no libgort.so.0"
 [ -f "$prefix/share/man/man3/gort_chan.3" ] || fail "no manual pages"
+[ -f "$prefix/share/gort/gort-gdb.py" ] || fail "no script for gdb"
 stray=$(find "$prefix" -type f ! -name '*.h' ! -name 'libgort.*' ! -name 'gort*.cmake' ! -name gort.pc \
-    ! -path '*/share/man/man[37]/gort*')
+    ! -path '*/share/man/man[37]/gort*' ! -name gort-gdb.py)
 [ -z "$stray" ] || fail "installs what it should not: $stray"
 case $(pkg-config --cflags gort) in
 *-fstack-clash-protection*) ;;
