@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "test.h"
+#include "../goroutines.h"
 
 #define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")

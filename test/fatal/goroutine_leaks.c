@@ -7,8 +7,9 @@
 //
 // TEST skip=asan,tsan
 // SPDX-License-Identifier: BSD-3-Clause
-#include <gort.h>
 #include <string.h>
+
+#include "../goroutines.h"
 
 #define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")
