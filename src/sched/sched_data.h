@@ -95,12 +95,13 @@ struct g {
     bool is_system;          /* one of the runtime's own: not counted, not a deadlock's victim */
     bool no_objects;         /* of a system goroutine: its stack is not scanned; constant */
     bool is_attached;        /* stands for a foreign thread */
-    bool leak_told;       /* reported by GORTDEBUG=goleaks; the holder of the cycle's semaphore */
-    bool in_blocking;     /* BLOCKING through gort_enter_blocking, for misuse reports */
-    uint64_t goid;        /* never reused; own */
-    struct m *m;          /* runs it now; own */
-    struct g *sched_link; /* on a run queue or free list; that list's lock */
-    void *wake_param;     /* the waker's message, e.g. the sudog chosen; set before g_ready */
+    bool leak_told;        /* reported by GORTDEBUG=goleaks; the holder of the cycle's semaphore */
+    bool in_blocking;      /* BLOCKING through gort_enter_blocking, for misuse reports */
+    uint64_t goid;         /* never reused; own */
+    struct m *m;           /* runs it now; own */
+    struct g *sched_link;  /* on a run queue or free list; that list's lock */
+    struct g *sched_ahead; /* a hint: one further on the global queue; as sched_link */
+    void *wake_param;      /* the waker's message, e.g. the sudog chosen; set before g_ready */
 
     /* Collector: Note [No grey stack runs] in grey.c.  sched.scan_cycle when the scan of this stack was
      * complete, or one less while somebody scans.  atomic. */
