@@ -224,3 +224,25 @@ void g_unlock_thread(void)
     }
     crit_exit();
 }
+
+/* ---- children of fork -------------------------------------------------------------------------- */
+
+/* The child has this thread only, and with it copies of what the others were in the middle of: their locks, the
+ * Ps that they had, a stop, marking.  Nothing of that goes on, so nothing may begin: the thread is one that
+ * gort does not know from here on, and the calls refuse it (DESIGN 4, rule 16).  exec is safe. */
+static void after_fork(void)
+{
+    struct m *m = m_self();
+    sched.forked = true;
+    if (m == NULL) return;
+    if (m->attached) pthread_setspecific(exit_key, NULL);
+    tls_use_cache_of(NULL);
+    arch_tls_set_g(NULL);
+    arch_tls_set_m(NULL);
+}
+
+void sched_watch_forks(void)
+{
+    if (pthread_atfork(NULL, NULL, after_fork) != 0)
+        throw_msg("out of memory: can not watch for fork");
+}

@@ -84,6 +84,8 @@ struct g *g_require(const char *call)
     struct m *m = m_self();
     struct g *g = g_self();
     if (likely(g != NULL && crit_depth() == 0)) return g;
+    if (m == NULL && sched.forked)
+        throw_fmt("%s called in a child of fork, where only exec and _exit are safe", call);
     if (m == NULL)
         throw_fmt("%s called on a thread that gort does not know: use gort_run, or "
                   "gort_thread_attach on threads of your own",

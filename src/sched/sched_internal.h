@@ -77,6 +77,7 @@ struct sched {
     uint32_t mark_wanted; /* atomic; 1: goroutines that mark are to be found; changed in stops */
     uint32_t scan_cycle;  /* atomic; even: Note [No grey stack runs]; changed in stops */
     uint32_t exiting;     /* atomic; set once by sched_main_done */
+    bool forked;          /* this process is a child of fork(2); its only thread's */
     struct note main_note;
 
     uint64_t next_goid;  /* atomic */
@@ -109,6 +110,8 @@ static inline void tls_use_cache_of(const struct p *p)
     arch_tls_set_cache(some ? (void *)&p->mcache->fast : (void *)(uintptr_t)&gort_cache_empty);
 }
 void p_acquire(struct m *m, struct p *p); /* m has none */
+/* Boot: children of fork are to make no calls. */
+void sched_watch_forks(void);
 struct p *p_release(struct m *m);
 void p_idle_put_locked(struct p *p);
 struct p *p_idle_get_locked(void);

@@ -134,6 +134,7 @@ void sched_init(int nprocs)
     sched.clock = os_now();
     if (sched.max_threads == 0) sched.max_threads = 10000;
     sched_find_errno();
+    sched_watch_forks();
     stack_init();
     sudogs_init();
     netpoll_init();
