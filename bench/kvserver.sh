@@ -72,8 +72,8 @@ one() {
     local server=$1 before after start end
     before=$(ticks "${pid[$server]}")
     start=$(date +%s%N)
-    redis-benchmark -p "${port[$server]}" -t "$2" -n "$requests_now" -c "$connections" -P "$3" --csv \
-        -r 10000 >"$tmp/report" || exit 1
+    redis-benchmark -p "${port[$server]}" -t "$2" -n "$requests_now" -c "$connections" -P "$3" \
+        --csv -r 10000 >"$tmp/report" || exit 1
     end=$(date +%s%N)
     after=$(ticks "${pid[$server]}")
     awk -v n="$requests_now" -v t=$((after - before)) -v hz="$hertz" -v ns=$((end - start)) \
@@ -106,7 +106,8 @@ for test in $tests; do
                 -v c="$(median "$tmp/runs.kvserver" 2)" -v d="$(median "$tmp/runs.redis" 2)" \
                 -v e="$(median "$tmp/runs.kvserver" 3)" -v f="$(median "$tmp/runs.redis" 3)" \
                 -v test="$test" -v pipeline="$pipeline" 'BEGIN {
-                    printf "%-6s %8d  %-9s %18.2f %18.2f %9.2f\n", test, pipeline, "ratio", a / b, c / d, e / f }'
+                    printf "%-6s %8d  %-9s %18.2f %18.2f %9.2f\n", test, pipeline, "ratio",
+                           a / b, c / d, e / f }'
         fi
     done
 done

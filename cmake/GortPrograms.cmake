@@ -21,7 +21,8 @@ function(gort_program folder name)
   add_dependencies(${folder} ${target})
 endfunction()
 
-# A program that runs loads, <build>/bench/<peer>/<name>, of folder <name> with the port.h of another.
+# A program that runs loads, <build>/bench/<peer>/<name>, of folder <name> with the port.h of
+# another.
 function(gort_bench_peer name peer port)
   set(target bench_${name}_${peer})
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/${name}/*.c"
@@ -44,7 +45,8 @@ function(gort_bench_tasks peer)
 endfunction()
 
 # Where tools/setup --bench puts what is no package of the distribution.
-set(GORT_PEERS "${PROJECT_SOURCE_DIR}/build/peers" CACHE PATH "Libraries that benchmarks compare with")
+set(GORT_PEERS "${PROJECT_SOURCE_DIR}/build/peers" CACHE PATH
+  "Libraries that benchmarks compare with")
 
 function(gort_programs folder)
   add_custom_target(${folder})

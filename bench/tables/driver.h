@@ -1,10 +1,11 @@
-// Runs loads (bench/loads, bench/tasks) on gort and its peers, and prints a table of the figures they
-// give.
+// Runs loads (bench/loads, bench/tasks) on gort and its peers, and prints a table of the figures
+// they give.
 //
 // A driver measures nothing itself.  Each line of its table asks for a load, which each of gort and
-// its peers runs as a process of its own, <peer>/loads or <peer>/tasks: so they have the same start, the same
-// clock, and their own peak of memory.  They take turns, several times, and of the runs of each the
-// median counts.  Where lines differ in what they show of the same load, it is run once for all.
+// its peers runs as a process of its own, <peer>/loads or <peer>/tasks: so they have the same
+// start, the same clock, and their own peak of memory.  They take turns, several times, and of the
+// runs of each the median counts.  Where lines differ in what they show of the same load, it is run
+// once for all.
 //
 // A program that was not built, or does not have the load, shows as "-".  Programs that disagree on
 // the load's check, that fail, or take more than ten minutes, end the benchmark with status 1.
@@ -45,7 +46,8 @@ int driver_main(const struct driver_table *t, int argc, char **argv);
 // For before and after.
 // Megabytes that programs may still have.
 double driver_available_mb(void);
-// Has a setting that the user did not make, in the environment; says when it is less than it should be.
+// Has a setting that the user did not make, in the environment; says when it is less than it should
+// be.
 void driver_scale(const char *name, const char *what, double wanted, double possible);
 bool driver_is_quick(void);
 // The median of a line; false when there is none.

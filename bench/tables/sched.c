@@ -3,9 +3,9 @@
 //
 //     sched [--quick] [--runs N] [--list] [LINE ...]      LINE: the beginning of a line's name
 //
-// How it is measured: driver.h.  Lines are for one P; those that end in -2p for two.  With one P they
-// are ns of CPU time, which other programs disturb less; with two, time by the wall clock, since two Ps
-// that spin are no gain.  libdill and neco have one thread, Boost.Fiber is used so.
+// How it is measured: driver.h.  Lines are for one P; those that end in -2p for two.  With one P
+// they are ns of CPU time, which other programs disturb less; with two, time by the wall clock,
+// since two Ps that spin are no gain.  libdill and neco have one thread, Boost.Fiber is used so.
 //
 // The line "kvserver" is bench/kvserver.sh: kvserver against redis-server.
 //

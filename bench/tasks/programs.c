@@ -1,6 +1,6 @@
-// Small programs that are mostly communication, as others measure them: skynet, the thread ring, the
-// prime sieve and chameneos-redux of the benchmarks game, and of Savina ping-pong, big, and the bounded
-// buffer.
+// Small programs that are mostly communication, as others measure them: skynet, the thread ring,
+// the prime sieve and chameneos-redux of the benchmarks game, and of Savina ping-pong, big, and the
+// bounded buffer.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tasks.h"
@@ -220,9 +220,9 @@ void ping_pong_run(void)
     tasks_check(sum);
 }
 
-// big: each of 100 actors pings another one at random, and answers pings of others; one of its own is
-// on the way at a time, so a mailbox never is full.  When it has had its answers it tells the end, and
-// goes on answering.
+// big: each of 100 actors pings another one at random, and answers pings of others; one of its own
+// is on the way at a time, so a mailbox never is full.  When it has had its answers it tells the
+// end, and goes on answering.
 #define ACTORS 100
 #define PONG 1000
 #define STOP 2000
@@ -265,7 +265,8 @@ void big_run(void)
     tasks_check(ended << 12);
 }
 
-// The bounded buffer: ten producers, ten consumers, room for fifty; each item costs both a little work.
+// The bounded buffer: ten producers, ten consumers, room for fifty; each item costs both a little
+// work.
 #define SIDES 10
 #define ROOM 50
 #define WORK 20

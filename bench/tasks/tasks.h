@@ -1,7 +1,8 @@
-// A load of goroutines: something that programs do with them, written once and built for gort and for
-// C's libraries of coroutines.
+// A load of goroutines: something that programs do with them, written once and built for gort and
+// for C's libraries of coroutines.
 //
-// What differs between them is in port.h, of which each peer's folder has its own (bench/<peer>/tasks):
+// What differs between them is in port.h, of which each peer's folder has its own
+// (bench/<peer>/tasks):
 //
 //     PORT_NAME                     for messages
 //     PORT_THREADS                  whether more than one processor is used

@@ -1,25 +1,26 @@
 /* Select: waits for the first of several channel operations.
  *
- * First a look without locks: one of those that seem ready, at random, is locked alone and tried.  If
- * there is none, or somebody was faster, all channels are locked, and one of those ready is chosen.  If
- * there is none, a record is queued on each channel, and the goroutine parks; its commit releases the
- * locks.  Woken, it locks all channels again and takes the records back that did not win.
+ * First a look without locks: one of those that seem ready, at random, is locked alone and tried.
+ * If there is none, or somebody was faster, all channels are locked, and one of those ready is
+ * chosen.  If there is none, a record is queued on each channel, and the goroutine parks; its
+ * commit releases the locks.  Woken, it locks all channels again and takes the records back that
+ * did not win.
  *
  * Note [A look without locks].  What is chosen was ready when it was locked, and done then.  A case
- * that the look passed over was not ready at some moment during the call, and when it became ready after
- * that, the other one might have been chosen as well.  That nothing is ready is another matter: it
- * must hold at one moment, so it counts only with all locks held, or with one P.
+ * that the look passed over was not ready at some moment during the call, and when it became ready
+ * after that, the other one might have been chosen as well.  That nothing is ready is another
+ * matter: it must hold at one moment, so it counts only with all locks held, or with one P.
  *
- * Why all locks at once: between finding one channel not ready and queueing on it nobody may make it
- * ready, or the wake-up is lost.  Locks are taken in address order (the rank allows several that
- * way), each channel once however many cases name it.  With one P no lock is touched (Note [One P] in
- * hchan.h), and the order is not made; who is woken with more Ps makes it then.
+ * Why all locks at once: between finding one channel not ready and queueing on it nobody may make
+ * it ready, or the wake-up is lost.  Locks are taken in address order (the rank allows several that
+ * way), each channel once however many cases name it.  With one P no lock is touched (Note [One P]
+ * in hchan.h), and the order is not made; who is woken with more Ps makes it then.
  *
- * Note [Who decides a select].  g->select_done is 0 while a waiting select is open.  Whoever takes one
- * of its records off a channel, and its timer, must turn it to 1 first (select_win); only the one
- * that did wakes the goroutine, so exactly one case happens.  It is set to 0 under all the locks,
- * before any record is queued, and all records are taken back under all the locks, so no stale
- * record outlives the call.
+ * Note [Who decides a select].  g->select_done is 0 while a waiting select is open.  Whoever takes
+ * one of its records off a channel, and its timer, must turn it to 1 first (select_win); only the
+ * one that did wakes the goroutine, so exactly one case happens.  It is set to 0 under all the
+ * locks, before any record is queued, and all records are taken back under all the locks, so no
+ * stale record outlives the call.
  *
  * Note [The frame outlives the commit].  The commit runs on another stack and reads this call's
  * frame, while a waker may already have readied the goroutine.  The commit releases the locks from
@@ -27,8 +28,8 @@
  * begins by taking the first.  With a deadline and no channel at all nobody but the timer wakes it,
  * so the commit adds the timer last and touches nothing afterwards.
  *
- * Invariant: lock_order[0 .. n) names the live cases (channel not NULL), by address once sorted is set;
- * it is whenever locks are touched.
+ * Invariant: lock_order[0 .. n) names the live cases (channel not NULL), by address once sorted is
+ * set; it is whenever locks are touched.
  *
  * Locking: SELECT_CHAN many times, TIMERS inside.
  * Answers to: select.go.
@@ -151,8 +152,8 @@ static void sort_by_insertion(struct select *s)
     }
 }
 
-/* Fills lock_order, each at a random place among those before it: of cases that wait on one channel the
- * first one is served, and sorting does not undo that.  In a section. */
+/* Fills lock_order, each at a random place among those before it: of cases that wait on one channel
+ * the first one is served, and sorting does not undo that.  In a section. */
 static void find_live(struct select *s, int n)
 {
     struct random *r = &m_self()->random;

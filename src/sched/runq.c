@@ -11,17 +11,18 @@
  * below it are visible.  A consumer's release by compare-and-swap of head (B) pairs with the
  * owner's acquire of head in runq_put: the slot may be written again only after it was read.
  *
- * run_next is one more goroutine that runs before the ring: the one just made ready, whose data is in
- * cache.  It is exchanged atomically because thieves take it too.  A pair of goroutines that ready
- * each other through it would starve the ring, so the owner counts its uses in a row.
+ * run_next is one more goroutine that runs before the ring: the one just made ready, whose data is
+ * in cache.  It is exchanged atomically because thieves take it too.  A pair of goroutines that
+ * ready each other through it would starve the ring, so the owner counts its uses in a row.
  *
  * With one P there are no thieves, and the exchanges are plain (p_count changes only while the
  * world is stopped).
  *
- * Note [Far ahead].  Many goroutines on the global queue lie in as many pages, and by the time they are
- * taken off, none is in the cache: walking the links would be one miss after the other.  So where a
- * batch comes to the queue each is given another AHEAD places on, which is prefetched when the first
- * one is taken.  Records are never unmapped, and nothing but a prefetch looks at the hint.
+ * Note [Far ahead].  Many goroutines on the global queue lie in as many pages, and by the time they
+ * are taken off, none is in the cache: walking the links would be one miss after the other.  So
+ * where a batch comes to the queue each is given another AHEAD places on, which is prefetched when
+ * the first one is taken.  Records are never unmapped, and nothing but a prefetch looks at the
+ * hint.
  *
  * Answers to: runqput, runqget, runqgrab, globrunqget in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause

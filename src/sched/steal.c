@@ -1,29 +1,30 @@
 /* Looking for work that waits for other Ps.
  *
- * An M without work of its own goes round the other Ps four times, each time in a random order, and takes
- * half of the first queue that is not empty; the last time it fires their timers too.
+ * An M without work of its own goes round the other Ps four times, each time in a random order, and
+ * takes half of the first queue that is not empty; the last time it fires their timers too.
  *
- * Note [Lone next ones].  What is in a P's next slot was just made ready by a goroutine that runs there.
- * Mostly that one parks soon, waiting for an answer, and then the P runs the other by a switch of
- * some nanoseconds, with its data in the cache.  A thief that takes it at once makes two threads of
- * what is one conversation, and a thread that finds nothing, sleeps, and must be woken by the next
- * message makes each of these a system call.  So a thief leaves next slots alone at first; it dozes for
- * DOZE_NS, and takes one only from a P that has switched to nobody meanwhile: there the other computes.
- * While it dozes it counts as spinning, so the conversation wakes nobody.  Where the other P has run
- * many goroutines for a short time each, the M stays, and dozes for longer and longer, to DOZE_MAX_NS:
- * that is how long a goroutine may wait for it when such a P begins to compute.  Work in a queue is
- * another matter: who makes some, and sees a dozer, ends its sleep (dozer_wake_slow).
+ * Note [Lone next ones].  What is in a P's next slot was just made ready by a goroutine that runs
+ * there. Mostly that one parks soon, waiting for an answer, and then the P runs the other by a
+ * switch of some nanoseconds, with its data in the cache.  A thief that takes it at once makes two
+ * threads of what is one conversation, and a thread that finds nothing, sleeps, and must be woken
+ * by the next message makes each of these a system call.  So a thief leaves next slots alone at
+ * first; it dozes for DOZE_NS, and takes one only from a P that has switched to nobody meanwhile:
+ * there the other computes. While it dozes it counts as spinning, so the conversation wakes nobody.
+ * Where the other P has run many goroutines for a short time each, the M stays, and dozes for
+ * longer and longer, to DOZE_MAX_NS: that is how long a goroutine may wait for it when such a P
+ * begins to compute.  Work in a queue is another matter: who makes some, and sees a dozer, ends its
+ * sleep (dozer_wake_slow).
  *
- * Nothing is lost by dozing: a dozer is a spinning M whose look around takes longer, and before it goes to
- * sleep for good it looks at every queue and next slot again (work_somewhere); a lone next one there
- * means another round.  A wake-up of the dozer that comes to nothing costs one doze.  It gets up for the
- * first timer.
+ * Nothing is lost by dozing: a dozer is a spinning M whose look around takes longer, and before it
+ * goes to sleep for good it looks at every queue and next slot again (work_somewhere); a lone next
+ * one there means another round.  A wake-up of the dozer that comes to nothing costs one doze.  It
+ * gets up for the first timer.
  *
  * A dozer keeps its P, but is in state BLOCKING: a stop does not wait for it.
  *
- * Rejected: giving the P up for the doze (then makers of work would start yet another M); not to start
- * an M for a lone next one at all (it would wait for the monitor where the other computes); a busy wait
- * (on a machine with other work it takes the CPU from those it waits for).
+ * Rejected: giving the P up for the doze (then makers of work would start yet another M); not to
+ * start an M for a lone next one at all (it would wait for the monitor where the other computes); a
+ * busy wait (on a machine with other work it takes the CPU from those it waits for).
  *
  * Answers to: stealWork, and the sleep in runqgrab, in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -105,7 +106,8 @@ static void doze(struct m *m, int64_t now)
     (void)atomic_cas_seq(&sched.dozing, &odd, odd + 1);
 }
 
-/* Somebody dozes, and the caller has made work: unless that is a lone next one, the doze is over. */
+/* Somebody dozes, and the caller has made work: unless that is a lone next one, the doze is over.
+ * */
 cold_path void dozer_wake_slow(void)
 {
     const struct p *p = m_self()->p;

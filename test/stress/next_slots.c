@@ -1,8 +1,9 @@
-// Goroutines that were just made ready, alone, on a P whose goroutine goes on computing: another P takes
-// them, also after a conversation of both has made the thieves doze for long; and while threads doze,
-// stops, changes of the number of Ps and new work come through.
+// Goroutines that were just made ready, alone, on a P whose goroutine goes on computing: another P
+// takes them, also after a conversation of both has made the thieves doze for long; and while
+// threads doze, stops, changes of the number of Ps and new work come through.
 //
-// No goroutine loses its P here for computing (slice), so one that is left in a next slot hangs the test.
+// No goroutine loses its P here for computing (slice), so one that is left in a next slot hangs the
+// test.
 //
 // TEST timeout=120 notmodes=slice,gcslice
 // SPDX-License-Identifier: BSD-3-Clause

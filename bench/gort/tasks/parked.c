@@ -1,5 +1,6 @@
-// What a million parked goroutines cost: memory by the kernel's count (resident pages and page tables),
-// and the time to start, park and wake them.  parked has stacks of the default size, parked-64 of 64 KB.
+// What a million parked goroutines cost: memory by the kernel's count (resident pages and page
+// tables), and the time to start, park and wake them.  parked has stacks of the default size,
+// parked-64 of 64 KB.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tasks.h"

@@ -1,5 +1,5 @@
-// Why each P has a queue of its own: goroutines that do a little work and yield, and start others, with
-// per-P queues and, by GORTDEBUG=migrate=2, with the global one alone.
+// Why each P has a queue of its own: goroutines that do a little work and yield, and start others,
+// with per-P queues and, by GORTDEBUG=migrate=2, with the global one alone.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tasks.h"

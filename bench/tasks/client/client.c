@@ -1,8 +1,8 @@
 // The client of the echo loads: HOST:PORT CONNECTIONS MESSAGES.
 //
-// Each connection has one message of 512 bytes on the way.  One thread, epoll; what it measures is from
-// the write to the moment the whole answer has been read.  Prints the latency's median and 99th
-// percentile in microseconds, messages, and the wall time for each.
+// Each connection has one message of 512 bytes on the way.  One thread, epoll; what it measures is
+// from the write to the moment the whole answer has been read.  Prints the latency's median and
+// 99th percentile in microseconds, messages, and the wall time for each.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <arpa/inet.h>
