@@ -1,5 +1,5 @@
 // What goroutines cost: switching, starting, channels, select, locks, programs that are mostly
-// communication, a million of them, the network; beside Go and C's libraries of coroutines.
+// communication, a million of them, timers, the network; beside Go and C's libraries of coroutines.
 //
 //     sched [--quick] [--runs N] [--list] [LINE ...]      LINE: the beginning of a line's name
 //
@@ -32,6 +32,8 @@
     { n "-tables", n, 2, "tables", "bytes", { 0, 0, 0, 0 }, true, NULL },                          \
     { n "-make", n, 2, "wall", "ms", { 3000, 0, 0, 0 }, true, NULL },                              \
     { n "-wake", n, 2, "wake", "ms", { 0, 0, 0, 0 }, true, NULL },
+#define LATENESS(n, p)                                                                             \
+    LINE(n "-p50", "lateness", p, "p50", "us", 0, 0) LINE(n "-p99", "lateness", p, "p99", "us", 0, 1)
 #define ECHO(n)                                                                                    \
     LINE(n, n, 2, "wall-each", "us", 0, NET) LINE(n "-server", n, 2, "server", "us CPU", 0, NET)   \
     LINE(n "-p50", n, 2, "p50", "us", 0, 0) LINE(n "-p99", n, 2, "p99", "us", 0, 1)
@@ -48,6 +50,9 @@ static const struct driver_line lines[] = {
     PROGRAM("skynet") PROGRAM("thread-ring") PROGRAM("sieve") PROGRAM("chameneos")
     PROGRAM("ping-pong") PROGRAM("big") PROGRAM("bounded")
     PARKED_LINES("parked", 4800) PARKED_LINES("parked-64", 4400)
+    LINE("timers", "timers", 1, "each", "ns CPU", 0, 0.6)
+    LINE("timers-2p", "timers", 2, "each", "ns CPU", 0, 0.6)
+    LATENESS("lateness", 1) LATENESS("lateness-2p", 2)
     ECHO("echo-4") ECHO("echo-1000")
     QUEUES(1) QUEUES(2) QUEUES(4) QUEUES(8) QUEUES(16)
 };

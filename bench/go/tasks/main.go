@@ -118,6 +118,8 @@ var loads = map[string]func(){
 	"waitgroup-8":       waitGroup,
 	"waitgroup-64":      waitGroup,
 	"queues":            queues,
+	"timers":            timers,
+	"lateness":          lateness,
 	"parked":            parked,
 	"echo-4":            echo,
 	"echo-1000":         echo,

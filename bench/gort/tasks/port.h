@@ -18,7 +18,8 @@
         { "rwmutex-64", rwmutex_run, 0 }, { "waitgroup-2", waitgroup_run, 0 },                     \
         { "waitgroup-8", waitgroup_run, 0 }, { "waitgroup-64", waitgroup_run, 0 },                 \
         { "queues", queues_run, 0 }, { "parked", parked_run, 0 }, { "parked-64", parked_run, 0 },  \
-        { "echo-4", echo_run, 0 }, { "echo-1000", echo_run, 0 },
+        { "echo-4", echo_run, 0 }, { "echo-1000", echo_run, 0 }, { "timers", timers_run, 0 },      \
+        { "lateness", lateness_run, 0 },
 
 void mutex_run(void);
 void rwmutex_run(void);
@@ -26,6 +27,8 @@ void waitgroup_run(void);
 void queues_run(void);
 void parked_run(void);
 void echo_run(void);
+void timers_run(void);
+void lateness_run(void);
 
 typedef gort_chan(intptr_t) port_chan;
 typedef gort_waitgroup port_group;
