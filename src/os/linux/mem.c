@@ -82,22 +82,26 @@ static uint64_t whole_pages(size_t size)
 /* Note [Own mappings].  Who searches the process's memory for pointers (os_mem_each_other) leaves out what is
  * the runtime's own.  Each mapping has an entry: lo is taken by a compare-and-swap from 0, hi set before and
  * after it lies: a reader that finds hi 0 takes nothing for ours.  Entries are few: memory is asked for
- * in large pieces.  When there are more than that, `own_lost` says that the table does not tell all. */
+ * in large pieces.  When there are more than that, `own_lost` says that the table does not tell all.
+ *     The table holds numbers of pages, not addresses: it lies in data that is scanned for roots, and the
+ * address of an arena is that of an object, which it would keep with all that hangs on it. */
 #define OWN_MOST 8192
+#define OWN_SHIFT 12 /* of every page size */
 static struct own {
-    uintptr_t lo, hi; /* atomic */
+    uintptr_t lo, hi; /* atomic; page numbers */
 } own[OWN_MOST];
 static uint32_t own_used; /* atomic; entries below are or were in use */
 static uint32_t own_lost; /* atomic */
 
-static void own_add(uintptr_t lo, size_t size)
+/* Page numbers. */
+static void own_add_pages(uintptr_t lo, uintptr_t hi)
 {
     uint32_t n = atomic_load_relaxed(&own_used);
     for (uint32_t i = 0; i < OWN_MOST; i++) {
         uintptr_t none = 0;
         if (atomic_load_relaxed(&own[i].lo) != 0) continue;
         if (!atomic_cas_relaxed(&own[i].lo, &none, lo)) continue;
-        atomic_store_relaxed(&own[i].hi, lo + whole_pages(size));
+        atomic_store_relaxed(&own[i].hi, hi);
         while (n < i + 1 && !atomic_cas_relaxed(&own_used, &n, i + 1))
             ;
         return;
@@ -105,17 +109,23 @@ static void own_add(uintptr_t lo, size_t size)
     atomic_store_relaxed(&own_lost, 1);
 }
 
-/* [lo, hi) was unmapped: a mapping, or one end of it. */
-static void own_remove(uintptr_t lo, uintptr_t hi)
+static void own_add(uintptr_t lo, size_t size)
+{
+    own_add_pages(lo >> OWN_SHIFT, (lo + whole_pages(size)) >> OWN_SHIFT);
+}
+
+/* [base, base + size) was unmapped: a mapping, or one end of it. */
+static void own_remove(uintptr_t base, size_t size)
 {
     uint32_t n = atomic_load_relaxed(&own_used);
+    uintptr_t lo = base >> OWN_SHIFT, hi = (base + whole_pages(size)) >> OWN_SHIFT;
     for (uint32_t i = 0; i < n; i++) {
         uintptr_t from = atomic_load_acquire(&own[i].lo), to = atomic_load_acquire(&own[i].hi);
         if (from == 0 || to <= lo || from >= hi) continue;
         if (atomic_load_relaxed(&own[i].lo) != from) continue; /* another's by now */
         if (from < lo) {
             atomic_store_relaxed(&own[i].hi, lo);
-            if (to > hi) own_add(hi, to - hi);
+            if (to > hi) own_add_pages(hi, to);
         } else if (to > hi) {
             atomic_store_relaxed(&own[i].lo, hi);
         } else {
@@ -128,14 +138,15 @@ static void own_remove(uintptr_t lo, uintptr_t hi)
 bool os_mem_next_own(uintptr_t at, uintptr_t *lo, uintptr_t *hi)
 {
     uint32_t n = atomic_load_relaxed(&own_used);
-    *lo = UINTPTR_MAX;
+    uintptr_t first = UINTPTR_MAX;
     for (uint32_t i = 0; i < n; i++) {
         uintptr_t from = atomic_load_relaxed(&own[i].lo), to = atomic_load_relaxed(&own[i].hi);
-        if (from == 0 || to <= at || from >= *lo) continue;
-        *lo = from;
-        *hi = to;
+        if (from == 0 || to << OWN_SHIFT <= at || from >= first) continue;
+        first = from;
+        *lo = from << OWN_SHIFT;
+        *hi = to << OWN_SHIFT;
     }
-    return *lo != UINTPTR_MAX;
+    return first != UINTPTR_MAX;
 }
 
 bool os_mem_knows_own(void)
@@ -200,7 +211,7 @@ int os_mem_release(void *addr, size_t size)
 void os_mem_unmap(void *addr, size_t size)
 {
     /* Before: as soon as it is unmapped another thread may get the addresses. */
-    own_remove((uintptr_t)addr, (uintptr_t)addr + whole_pages(size));
+    own_remove((uintptr_t)addr, size);
     if (syscall_error(syscall_raw2(SYS_munmap, addr, size)) == 0)
         atomic_fetch_sub_relaxed(&mapped, whole_pages(size));
 }
