@@ -122,6 +122,8 @@ static void see_other(uintptr_t word)
 
 static bool is_live(const struct g *g)
 {
+    /* Whoever ends the context ends the wait, whatever for. */
+    if (g->context != NULL && reach_object((uintptr_t)g->context) != REACH_NOT) return true;
     for (const struct sudog *w = g->waiting; w != NULL; w = w->wait_link)
         if (w->object != NULL && reach_object((uintptr_t)w->object) != REACH_NOT) return true;
     return false;

@@ -1,7 +1,8 @@
 /* Boot: gort_run, from the first call to the main function's result.
  *
  * The order, and why:
- *   1. environment   everything below takes its settings from it
+ *   1. environment   everything below takes its settings from it, and from the machine: CPUs, quota, page
+ *                    sizes
  *   2. heap          the off-heap records of all floors come from its allocators
  *   3. collector     and its hooks, before any P exists
  *   4. faults        from here on a crash on a thread of the runtime is reported
@@ -21,6 +22,7 @@
 #include "gc/gc.h"
 #include "gc/scavenger.h"
 #include "gort/go.h"
+#include "gort/inspect.h"
 #include "heap/heap.h"
 #include "base/race.h"
 #include "heap/poison.h"
@@ -52,6 +54,18 @@ static uint32_t runs; /* atomic: calls of gort_run */
 static void step(const char *what)
 {
     if (env.boottrace) print_err("gort: boot: %s\n", what);
+}
+
+static void step_machine(void)
+{
+    gort_machine m;
+    if (!env.boottrace) return;
+    gort_read_machine(&m);
+    print_err(
+        "gort: boot: machine: %s %s, %d CPUs, quota %.2f, pages of %zu KB, huge ones of %zu KB, "
+        "%d Ps wanted; gort %s\n",
+        m.os, m.arch, m.cpus, m.cpu_quota, m.page_size / KB, m.huge_page_size / KB, env.procs,
+        m.version);
 }
 
 /* ---- checks ---------------------------------------------------------------------------------- */
@@ -176,7 +190,9 @@ int gort_run(int (*main_fn)(int argc, char **argv), int argc, char **argv)
     struct main_call call = { .fn = main_fn, .argc = argc, .argv = argv };
     check_call(&call);
     env_read();
+    step("environment");
     env_apply(&env);
+    step_machine();
     step("heap");
     boot_heap();
     step("collector");

@@ -10,6 +10,8 @@
 // EXPECT off exit=0 absent=SCHED
 // EXPECT period exit=0 env:GORTDEBUG=gcperiod=20,gctrace=1 stderr=^gc 3 @
 // EXPECT no-period exit=0 env:GORTGC=off env:GORTDEBUG=gcperiod=20,gctrace=1 absent=^gc \d
+// EXPECT boot exit=0 env:GORTDEBUG=boottrace=1 env:GORTMAXPROCS=2 stderr=^gort: boot: environment\ngort: boot: machine: linux \w+, \d+ CPUs, quota \d+\.\d\d, pages of \d+ KB, huge ones of \d+ KB, 2 Ps wanted; gort \d+\.\d+\.\d+\ngort: boot: heap\ngort: boot: collector\ngort: boot: faults\ngort: boot: scheduler\ngort: boot: main goroutine\ngort: boot: background goroutines\ngort: boot: monitor\ngort: boot: main function\ngort: boot: main function returned$
+// EXPECT undeclared exit=0 env:GORTMAXPROCS=1
 // EXPECT follows exit=0
 // EXPECT fixed-by-call exit=0
 // EXPECT fixed-by-environment exit=0 env:GORTMAXPROCS=2
@@ -95,6 +97,29 @@ static void stays(int n)
     }
 }
 
+// ---- blocking in the kernel, undeclared -----------------------------------------------------------
+
+static int fds[2];
+
+// The thread sleeps in the kernel with the only P, and says nothing.
+static void reads(void *arg)
+{
+    char byte = 0;
+    (void)arg;
+    if (read(fds[0], &byte, 1) != 1 || byte != 'x') fail("read"); // SA_RESTART: no EINTR
+    exit(0);
+}
+
+static void case_undeclared(void)
+{
+    if (pipe(fds) != 0) fail("pipe");
+    gort_go(reads, NULL);
+    gort_yield(); // it runs; only when its P is taken from it does this come back
+    if (write(fds[1], "x", 1) != 1) fail("write");
+    wait_ms(10000);
+    fail("the reader was not woken");
+}
+
 static int main_goroutine(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -102,6 +127,8 @@ static int main_goroutine(int argc, char **argv)
         case_period();
     else if (strcmp(name, "no-period") == 0)
         wait_ms(300);
+    else if (strcmp(name, "undeclared") == 0)
+        case_undeclared();
     else if (strcmp(name, "follows") == 0)
         case_follows();
     else if (strncmp(name, "fixed", 5) == 0) {
