@@ -98,6 +98,7 @@
 #include "gc/background.h"
 #include "gc/barrier.h"
 #include "gc/checkmark.h"
+#include "gc/colors.h"
 #include "gc/cpulimit.h"
 #include "gc/cycle.h"
 #include "gc/mark.h"
@@ -387,6 +388,7 @@ static void end_stopped(void *unused)
     barrier_flush_all_stw();
     if (mark_end_stw(&gc.result)) {
         r->mark_end = stop.begin;
+        if (unlikely(gc_debug.colors != 0)) colors_end_stw();
         marking_off_stw();
         term_stw(r);
         note_stop(r, &stop);
@@ -428,6 +430,7 @@ static void begin_stopped(void *arg)
     begin_stw(r);
     if (gc_debug.stoptheworld == 0) {
         marking_on_stw();
+        if (unlikely(gc_debug.colors != 0)) colors_begin_stw(gc.result.scan_work);
         note_stop(r, &stop);
         r->mark_begin = r->started;
     } else {
@@ -522,6 +525,7 @@ static void cycle_ended(void)
     sweeper_wake();
     specials_wake();
     if (gc_cycle_listener != NULL) gc_cycle_listener(&record);
+    if (unlikely(gc_debug.colors != 0)) colors_print(record.number);
 }
 
 static void end_on_system(void *unused)
@@ -562,6 +566,7 @@ static bool help_once(uint64_t cycle, uint64_t (*help)(struct p *p, uint64_t byt
     struct p *p = p_pin();
     uint64_t done = heap_marking() ? help(p, HELP_BYTES) : 0;
     p_unpin();
+    if (unlikely(gc_debug.colors != 0)) colors_look_slow();
     return done != 0 || has_ended(cycle) || (mark_looks_done() && gc_try_end());
 }
 

@@ -21,6 +21,7 @@ struct gc_debug {
     bool gccheckmark;  /* find everything reachable once more at every cycle: checkmark.h */
     /* 1: marking stops the world; 2: sweeping too; 0: neither. */
     uint32_t stoptheworld;
+    uint32_t colors; /* samples of the colours of objects in a cycle: colors.h */
     /* A test's: makes work when nothing seems left to mark, before the stop that is to end marking.  On the
      * system stack, outside sections. */
     void (*late_work)(void);

@@ -27,6 +27,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "gc/colors.h"
 #include "gc/cpulimit.h"
 #include "gc/gc.h"
 #include "gc/mark.h"
@@ -86,6 +87,7 @@ static bool worker_section(struct worker *w, bool *left)
         on = *left && stays(w, p, now);
     }
     p_unpin();
+    if (unlikely(gc_debug.colors != 0)) colors_look_slow();
     return on;
 }
 

@@ -129,6 +129,7 @@ static void boot_collector(void)
                    .gccheck = env.gccheck != 0,
                    .gcpacertrace = env.gcpacertrace != 0,
                    .gccheckmark = env.gccheckmark != 0,
+                   .colors = (uint32_t)env.gccolors,
                    .stoptheworld = (uint32_t)env.gcstoptheworld },
         .freed = alloc_freed,
         .call = go_call,

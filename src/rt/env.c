@@ -172,6 +172,7 @@ static const struct knob {
     { "efence", offsetof(struct env, efence), 0, 1 },
     { "gccheck", offsetof(struct env, gccheck), 0, 1 },
     { "gccheckmark", offsetof(struct env, gccheckmark), 0, 1 },
+    { "gccolors", offsetof(struct env, gccolors), 0, 62 }, /* COLORS_MOST */
     { "gcpacertrace", offsetof(struct env, gcpacertrace), 0, 1 },
     { "gcstoptheworld", offsetof(struct env, gcstoptheworld), 0, 2 },
     { "gcstress", offsetof(struct env, gcstress), 0, UINT32_MAX },

@@ -45,6 +45,7 @@ struct env {
     uint64_t gcstoptheworld; /* 1: mark stopped; 2: sweep stopped too */
     uint64_t gcpacertrace;   /* the pacer's lines at every cycle */
     uint64_t gccheck;        /* validate heap and marks in every cycle */
+    uint64_t gccolors;       /* samples of the colours of objects in each cycle */
     uint64_t gccheckmark;    /* find everything reachable once more in every cycle */
     uint64_t clobberfree;    /* overwrite freed memory */
     uint64_t efence;         /* each object its own pages, which are never used again */

@@ -20,6 +20,7 @@
 // EXPECT limit-word env:GORTMEMLIMIT=lots stderr=^gort: GORTMEMLIMIT=lots: expected a number of bytes, with or without one of the suffixes B, KiB, MiB, GiB, TiB, or "off"$
 // EXPECT limit-unit env:GORTMEMLIMIT=5MB stderr=^gort: GORTMEMLIMIT=5MB: expected a number of bytes
 // EXPECT scavtrace exit=0 env:GORTDEBUG=scavtrace=1 stderr=^scav \d+ KiB work \(bg\), \d+ KiB work \(eager\), \d+ KiB now, \d+% util \(forced\)$
+// EXPECT colors exit=0 env:GORTDEBUG=gccolors=3 stderr=^gc \d+ colors \d+: \d+ white, 0 grey, \d+ black, 0 words$
 // EXPECT pacertrace exit=0 env:GORTDEBUG=gcpacertrace=1 stderr=^pacer: assist ratio=[-+]\d\.\d{6}e[-+]\d{3} \(scan \d+ MB in \d+->\d+ MB\) workers=\d+\+[-+]\d\.\d{6}e[-+]\d{3}$
 // EXPECT pacertrace stderr=^pacer: \d+% CPU \(25 exp\.\) for \d+\+\d+\+\d+ B work
 // EXPECT stoptheworld exit=0 env:GORTDEBUG=gcstoptheworld=2
