@@ -339,6 +339,8 @@ struct source {
       "Weak references ever made, by address.")                                                    \
     X("/gort/gc/weak/shaded", "objects", COUNTER, AS_COUNT, false, gc.weak_shaded,                 \
       "Objects got from weak references while marking.")                                           \
+    X("/gort/gc/work-buffers-returned", "bytes", COUNTER, AS_COUNT, false, gc.work_returned,       \
+      "Memory of the mark queue that went back to the heap's free pages after collections.")       \
     X("/gort/gc/work-buffers", "bytes", GAUGE, AS_COUNT, false, gc.work_buffers,                   \
       "Memory of the mark queue.")                                                                 \
     X("/gort/heap/arena-grows", "events", COUNTER, AS_COUNT, true, heap.arena_grows,               \

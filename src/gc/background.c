@@ -18,6 +18,7 @@
 #include "gc/scavenger.h"
 #include "gc/specials.h"
 #include "gc/sleeper.h"
+#include "gc/work.h"
 #include "os/os.h"
 #include "sched/sched.h"
 #include "sched/stack.h"
@@ -46,6 +47,22 @@ static void trim_records(void)
         some = sudogs_trim();
         crit_exit();
     } while (some);
+}
+
+/* Memory of the mark queue.  Others may run between two batches. */
+static void return_buffers(bool yield)
+{
+    for (bool more = true; more;) {
+        crit_enter();
+        more = work_return_some();
+        crit_exit();
+        if (more && yield) g_yield();
+    }
+}
+
+void gc_return_buffers(void)
+{
+    return_buffers(false);
 }
 
 /* Pages of stacks that have been dead for a whole cycle.  Others may run between two batches. */
@@ -77,6 +94,7 @@ static void sweeper_loop(void *unused)
             specials_wake();
             g_yield();
         }
+        return_buffers(true);
         trim_records();
         trim_stacks(true);
         scavenger_swept();

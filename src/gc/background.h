@@ -14,6 +14,9 @@ bool background_is_ready(void);
 void background_wait_ready(void);
 /* Gives the pages of all dead stacks back.  On a goroutine, outside sections; does not yield. */
 void gc_trim_stacks(void);
+/* Gives what the mark queue had back to the page heap.  On a goroutine, outside sections; does not
+ * yield. */
+void gc_return_buffers(void);
 /* There is something to sweep again.  Outside stops and critical sections. */
 void sweeper_wake(void);
 /* Sweeps what is left and waits until others are through with theirs.  yield: lets goroutines run

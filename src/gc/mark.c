@@ -420,6 +420,7 @@ static void markers_reset(bool single)
     mark.lo = lo;
     mark.bytes = hi - lo;
     mark.direct_bytes = mark.direct_objects = mark.ns = 0;
+    work_begin_stw();
     for (int i = 0; i < mark.nrecords; i++)
         marker_reset(mark.marker[i], single);
 }
@@ -462,6 +463,7 @@ static void collect_result(struct mark_result *out)
 {
     for (int i = 0; i < mark.nrecords; i++) {
         struct marker *m = mark.marker[i];
+        check(m->w->first == NULL);
         out->bytes += m->w->bytes_marked;
         out->objects += m->w->objects_marked;
         out->scan_work += m->w->scan_work;
@@ -474,6 +476,7 @@ static void collect_result(struct mark_result *out)
     }
     out->bytes += mark.direct_bytes;
     out->objects += mark.direct_objects;
+    work_end_stw();
     out->root_bytes[ROOT_STACKS] = stackroots_bytes();
     out->markers = atomic_load_relaxed(&mark.joined) & ~ROUND_CLOSED; /* of the last round */
 }

@@ -365,6 +365,7 @@ void gort_free_os_memory(void)
     g_require("gort_free_os_memory");
     gc_collect(GC_CAUSE_FORCED);
     gc_sweep_all();
+    gc_return_buffers();
     gc_trim_stacks();
     call_on_system_stack(return_windows, NULL);
     release_now(SCAV_FORCED, UINT64_MAX);
@@ -376,6 +377,7 @@ static void fit_into(uint64_t limit)
 {
     gc_collect(GC_CAUSE_MEMORY);
     gc_sweep_all();
+    gc_return_buffers();
     uint64_t total = scav_total();
     if (total > limit) release_now(SCAV_LIMIT, total - limit);
 }

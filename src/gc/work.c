@@ -8,15 +8,30 @@
  * Why not one deque per marker with stealing: a buffer of 250 objects is a fair unit of exchange, and
  * termination needs only the emptiness of one list.
  *
- * Buffers are cut from 32 KB spans freed by hand, and stay: a node of a lock-free stack must remain
- * readable.  What memory can not be had for is not lost: the caller has marked the object, and
- * mark.c looks through the heap for marked objects again (Note [Overflow]).
+ * What memory can not be had for is not lost: the caller has marked the object, and mark.c looks through
+ * the heap for marked objects again (Note [Overflow]).
  *
- * Invariants: (1) without a first buffer there is no second; that is missing for want of memory only; (2) a buffer on the full list has
- * an entry, one on the empty list has none; (3) an object is in one buffer.
+ * Note [Whose buffers].  Buffers are cut from 32 KB spans freed by hand.  While marking is on a span that
+ * was cut is on the list `cut`, and stays: a node of a lock-free stack must remain readable for whoever
+ * lost the race for it.  In the stop that ends marking (work_end_stw) nobody is in the middle of a pop, no
+ * marker has a buffer and none holds work: so the empty list is forgotten, and all spans move to `spans`, at
+ * once, however many there are.  From there the sweeper's goroutine gives them back to the page heap, a
+ * batch in each of its critical sections, but for a reserve: collecting for want of memory must not need
+ * any.  The next cycle takes what is left on `spans` first.
+ *     `spans` links records, which stay readable, so a marker and who gives back may pop it at once.
+ * But giving back memory that is wanted again is waste: `spare` says how many may go, and is 0 from the
+ * stop that begins marking on; who has taken one off it by then is in a section, and through before that
+ * stop.
+ *     Rejected: giving back in the stop, which then grows with the queue; and never, as it was: a program
+ * whose heap was once wide keeps the memory of its longest queue.
+ *
+ * Invariants: (1) without a first buffer there is no second; that is missing for want of memory only;
+ * (2) a buffer on the full list has an entry, one on the empty list has none; (3) an object is in one
+ * buffer; (4) a span is on `cut` or on `spans`, and while it is on `spans` its memory is in no list and has
+ * no owner.
  *
  * Memory order: lfstack_push's release pairs with lfstack_pop's acquire, which carries a buffer's
- * contents to another marker.
+ * contents to another marker.  The stops order the rest.
  *
  * Answers to: mgcwork.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -29,11 +44,10 @@
 #include "heap/heap.h"
 #include "heap/span.h"
 
-#define WORK_SPAN_PAGES ((size_t)4)
-#define BUFFERS_PER_SPAN (WORK_SPAN_PAGES * PAGE_BYTES / WORKBUF_BYTES)
-#define WORK_RESERVE_SPANS 4
+#define BUFFERS_PER_SPAN (WORK_SPAN_BYTES / WORKBUF_BYTES)
 
-_Static_assert(WORK_SPAN_PAGES *PAGE_BYTES % WORKBUF_BYTES == 0, "buffers fill a span");
+_Static_assert(WORK_SPAN_BYTES % WORKBUF_BYTES == 0, "buffers fill a span");
+_Static_assert(WORK_SPAN_BYTES % PAGE_BYTES == 0, "a span is whole pages");
 
 struct work_pool work_pool = { .fail_after = UINT64_MAX };
 
@@ -47,12 +61,31 @@ static bool test_says_fail(void)
     return false;
 }
 
-/* A new span's buffers go to the empty list; one of them is returned. */
+static struct span *span_make(void)
+{
+    return span_alloc_manual(WORK_SPAN_BYTES / PAGE_BYTES, &work_pool.bytes);
+}
+
+static struct span *span_of_node(struct lfnode *n)
+{
+    return n != NULL ? container_of(n, struct span, set_node) : NULL;
+}
+
+static void span_cut(struct span *s)
+{
+    lfstack_push(&work_pool.cut, &s->set_node);
+    /* Nobody pops here, so what is below stays as it is; one span has nothing below. */
+    if (lfstack_next_hint(&s->set_node) == NULL) work_pool.cut_first = &s->set_node;
+}
+
+/* Another span's buffers go to the empty list; one of them is returned. */
 static struct workbuf *buffers_alloc(void)
 {
     if (test_says_fail()) return NULL;
-    struct span *s = span_alloc_manual(WORK_SPAN_PAGES, &work_pool.bytes);
+    struct span *s = span_of_node(lfstack_pop(&work_pool.spans));
+    if (s == NULL) s = span_make();
     if (s == NULL) return NULL;
+    span_cut(s);
     for (size_t i = 0; i < BUFFERS_PER_SPAN; i++) {
         struct workbuf *b = (struct workbuf *)(s->base + i * WORKBUF_BYTES);
         memset(&b->node, 0, sizeof b->node);
@@ -65,12 +98,53 @@ static struct workbuf *buffers_alloc(void)
 bool work_init(void)
 {
     for (int i = 0; i < WORK_RESERVE_SPANS; i++) {
-        struct workbuf *b = buffers_alloc();
-        if (b == NULL) return false;
-        lfstack_push(&work_pool.empty, &b->node);
+        struct span *s = span_make();
+        if (s == NULL) return false;
+        lfstack_push(&work_pool.spans, &s->set_node);
     }
     return true;
 }
+
+/* ---- memory: Note [Whose buffers] ---------------------------------------------------------------- */
+
+void work_begin_stw(void)
+{
+    atomic_store_relaxed(&work_pool.spare, 0); /* stopped */
+}
+
+void work_end_stw(void)
+{
+    check(work_global_is_empty());
+    work_pool.empty.head = 0;
+    if (!lfstack_empty(&work_pool.cut))
+        lfstack_move_stw(&work_pool.spans, &work_pool.cut, work_pool.cut_first);
+    uint64_t spans = atomic_load_relaxed(&work_pool.bytes) / WORK_SPAN_BYTES;
+    uint32_t spare = spans > WORK_RESERVE_SPANS ? (uint32_t)(spans - WORK_RESERVE_SPANS) : 0;
+    atomic_store_relaxed(&work_pool.spare, spare); /* stopped */
+}
+
+static bool spare_take(void)
+{
+    uint32_t n = atomic_load_relaxed(&work_pool.spare);
+    do {
+        if (n == 0) return false;
+    } while (!atomic_cas_acqrel(&work_pool.spare, &n, n - 1)); /* a count: any order would do */
+    return true;
+}
+
+bool work_return_some(void)
+{
+    for (int i = 0; i < WORK_RETURN_BATCH; i++) {
+        if (!spare_take()) return false;
+        struct span *s = span_of_node(lfstack_pop(&work_pool.spans));
+        check(s != NULL);
+        span_free_manual(s);
+        atomic_fetch_add_relaxed(&work_pool.returned, WORK_SPAN_BYTES);
+    }
+    return true;
+}
+
+/* ---- buffers ------------------------------------------------------------------------------------- */
 
 static struct workbuf *buffer_of(struct lfnode *n)
 {

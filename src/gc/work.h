@@ -9,6 +9,10 @@
 #include "base/atomic.h"
 #include "gc/gc_data.h"
 
+#define WORK_SPAN_BYTES ((size_t)32768) /* buffers come in spans of so many bytes */
+#define WORK_RESERVE_SPANS 4            /* stay when the others go back to the page heap */
+#define WORK_RETURN_BATCH 16            /* spans that one call gives back */
+
 /* Shared by all markers. */
 struct work_pool {
     struct lfstack full cache_aligned;  /* buffers with objects */
@@ -16,13 +20,25 @@ struct work_pool {
     struct lfstack words cache_aligned; /* buffers with words, of which some point to objects */
     uint32_t hungry cache_aligned;      /* atomic; markers that wait for a full buffer (mark.c) */
     uint64_t bytes;                     /* atomic; memory of all buffers */
-    uint64_t fail_after; /* test: so many more allocations succeed; UINT64_MAX: off */
+    /* Note [Whose buffers] in work.c.  Spans are linked by their set_node. */
+    struct lfstack cut cache_aligned; /* whose buffers are in use; pushed by markers */
+    struct lfstack spans;             /* whose buffers are not */
+    struct lfnode *cut_first;         /* the lowest on `cut`; who pushed it, or the stopper */
+    uint32_t spare;                   /* atomic; how many of `spans` may go back */
+    uint64_t returned;                /* atomic; bytes that went back so far */
+    uint64_t fail_after;              /* test: so many more spans can be cut; UINT64_MAX: off */
 };
 extern struct work_pool work_pool;
 
 /* Buffers enough for a small heap, so that collecting for want of memory needs none.  false: no
  * memory. */
 bool work_init(void);
+
+/* World stopped: marking begins; it has ended, and no marker holds a buffer. */
+void work_begin_stw(void);
+void work_end_stw(void);
+/* Gives a batch of unused spans back to the page heap.  In a section.  false: no more may go. */
+bool work_return_some(void);
 
 /* Adds a grey object.  false: no buffer and no memory for one; the object is not queued. */
 bool work_put_slow(struct gcwork *w, uintptr_t obj);

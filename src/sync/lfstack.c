@@ -111,6 +111,14 @@ struct lfnode *lfstack_next_hint(const struct lfnode *n)
     return unpack(atomic_load_relaxed(&n->next));
 }
 
+void lfstack_move_stw(struct lfstack *to, struct lfstack *from, struct lfnode *last)
+{
+    assert_that(atomic_load_relaxed(&last->next) == 0);
+    atomic_store_relaxed(&last->next, to->head); /* nobody else is here */
+    to->head = from->head;
+    from->head = 0;
+}
+
 bool lfstack_empty(const struct lfstack *s)
 {
     return atomic_load_relaxed(&s->head) == 0; /* a hint, stale at once */

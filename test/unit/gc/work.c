@@ -102,11 +102,14 @@ TEST(balance_gives_about_half)
 TEST(without_memory_a_put_fails_and_changes_nothing)
 {
     struct gcwork w = { 0 };
-    work_pool.fail_after = 0;
+    enum { SPANS = 3, BUFFERS = SPANS * WORK_SPAN_BYTES / WORKBUF_BYTES };
+    work_begin_stw();
+    work_end_stw(); // no buffer is left from the tests before
+    work_pool.fail_after = SPANS;
     uintptr_t n = 0;
     while (work_put(&w, n + 1))
         n++;
-    CHECK_GE(n, 16 * WORKBUF_ENTRIES); // the reserve
+    CHECK_EQ(n, BUFFERS * WORKBUF_ENTRIES);
     CHECK(!work_put(&w, 1));
     work_pool.fail_after = UINT64_MAX;
     uint64_t total = 0;
@@ -117,6 +120,98 @@ TEST(without_memory_a_put_fails_and_changes_nothing)
             total += x;
     CHECK_EQ(total, n * (n + 1) / 2);
     work_dispose(&v);
+}
+
+static void use_buffers(uint32_t n)
+{
+    struct gcwork w = { 0 };
+    for (uintptr_t i = 1; i <= n * WORKBUF_ENTRIES; i++)
+        CHECK(work_put(&w, i));
+    work_dispose(&w);
+    uint64_t total = 0, count = n * WORKBUF_ENTRIES;
+    while (work_get_global(&w))
+        for (uintptr_t x; (x = work_get(&w)) != 0;)
+            total += x;
+    CHECK_EQ(total, count * (count + 1) / 2);
+    work_dispose(&w);
+}
+
+enum { PER_SPAN = WORK_SPAN_BYTES / WORKBUF_BYTES, RESERVE = WORK_RESERVE_SPANS * WORK_SPAN_BYTES };
+
+static void return_all(void)
+{
+    while (work_return_some())
+        continue;
+    CHECK_EQ(work_pool.bytes, RESERVE);
+}
+
+// Note [Whose buffers]: what is returned are whole spans that nobody uses, a batch at a time, but for the
+// reserve; and the pages are free then.
+TEST(memory_goes_back_in_batches)
+{
+    enum { SPANS = 3 * WORK_RETURN_BATCH };
+    struct heap_stats before, after;
+    work_begin_stw();
+    work_end_stw();
+    return_all();
+    heap_read_stats(&before);
+    uint64_t returned = work_pool.returned;
+    work_begin_stw();
+    use_buffers(SPANS * PER_SPAN);
+    CHECK_GE(work_pool.bytes, SPANS * WORK_SPAN_BYTES);
+    uint64_t most = work_pool.bytes;
+    CHECK(!work_return_some()); // marking is on
+    CHECK_EQ(work_pool.bytes, most);
+    work_end_stw();
+    CHECK(lfstack_empty(&work_pool.empty)); // else a buffer would be used that is gone
+    CHECK(work_return_some());
+    CHECK_EQ(work_pool.bytes, most - WORK_RETURN_BATCH * WORK_SPAN_BYTES);
+    work_begin_stw(); // a cycle begins before all is returned: it uses what is there
+    CHECK(!work_return_some());
+    most = work_pool.bytes;
+    use_buffers((uint32_t)(most / WORK_SPAN_BYTES) * PER_SPAN - 2);
+    CHECK_EQ(work_pool.bytes, most);
+    work_end_stw();
+    return_all();
+    heap_read_stats(&after);
+    CHECK_EQ(after.manual, before.manual);
+    CHECK_EQ(work_pool.returned - returned, (SPANS + 1) * WORK_SPAN_BYTES - RESERVE);
+}
+
+// The reserve serves without the page heap.
+TEST(a_reserve_stays)
+{
+    work_begin_stw();
+    work_end_stw();
+    return_all();
+    work_begin_stw();
+    use_buffers(WORK_RESERVE_SPANS * PER_SPAN - 2);
+    CHECK_EQ(work_pool.bytes, RESERVE);
+    work_end_stw();
+    return_all();
+}
+
+// What several threads return at once is returned once.
+static void *give_back(void *unused)
+{
+    while (work_return_some())
+        continue;
+    return unused;
+}
+
+TEST(several_may_return)
+{
+    for (int64_t i = 0; i < test_count(100); i++) {
+        pthread_t t[2];
+        work_begin_stw();
+        use_buffers(20 * PER_SPAN);
+        work_end_stw();
+        for (int k = 0; k < 2; k++)
+            CHECK_EQ(pthread_create(&t[k], NULL, give_back, NULL), 0);
+        for (int k = 0; k < 2; k++)
+            pthread_join(t[k], NULL);
+        CHECK_EQ(work_pool.bytes, RESERVE);
+    }
 }
 
 // Every thread puts its numbers and takes whatever it finds.
@@ -171,6 +266,9 @@ int main(void)
     RUN(a_full_buffer_can_be_had_without_an_empty_one);
     RUN(balance_gives_about_half);
     RUN(without_memory_a_put_fails_and_changes_nothing);
+    RUN(memory_goes_back_in_batches);
+    RUN(a_reserve_stays);
+    RUN(several_may_return);
     RUN(threads_lose_and_double_nothing);
     return 0;
 }

@@ -56,6 +56,25 @@ TEST(several_at_once)
     CHECK(lfstack_empty(&s));
 }
 
+TEST(one_stack_goes_on_top_of_another)
+{
+    struct lfstack a = { 0 }, b = { 0 };
+    struct lfnode n[5] = { { 0 } };
+    for (int i = 0; i < 3; i++)
+        lfstack_push(&a, &n[i]);
+    lfstack_move_stw(&b, &a, &n[0]); // on an empty one
+    CHECK(lfstack_empty(&a));
+    for (int i = 3; i < 5; i++)
+        lfstack_push(&a, &n[i]);
+    lfstack_move_stw(&b, &a, &n[3]);
+    CHECK(lfstack_empty(&a));
+    for (int i = 0; i < 2; i++)
+        CHECK_PTR_EQ(lfstack_pop(&b), &n[4 - i]);
+    for (int i = 0; i < 3; i++)
+        CHECK_PTR_EQ(lfstack_pop(&b), &n[2 - i]);
+    CHECK_PTR_EQ(lfstack_pop(&b), NULL);
+}
+
 // The count in the head may wrap around.
 TEST(counts_wrap)
 {
@@ -180,6 +199,7 @@ int main(void)
 {
     RUN(last_in_first_out);
     RUN(several_at_once);
+    RUN(one_stack_goes_on_top_of_another);
     RUN(counts_wrap);
     RUN(any_address);
     RUN(nodes_are_neither_lost_nor_doubled);
