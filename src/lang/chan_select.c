@@ -106,7 +106,7 @@ static force_inline int pick_ready(const gort_case *cases, int n, bool locked)
         enum readiness r = readiness(&cases[i], locked);
         if (unlikely(r == UNKNOWN)) return -1;
         if (r == NO) continue;
-        if (ready++ == 0 || random_below(&m_self()->random, ready) == 0) chosen = i;
+        if (ready++ == 0 || random_below(sched_random(), ready) == 0) chosen = i;
     }
     return chosen;
 }
@@ -156,7 +156,7 @@ static void sort_by_insertion(struct select *s)
  * the first one is served, and sorting does not undo that.  In a section. */
 static void find_live(struct select *s, int n)
 {
-    struct random *r = &m_self()->random;
+    struct random *r = sched_random();
     for (int i = 0; i < n; i++) {
         if (s->cases[i].ch == NULL) continue;
         uint32_t place = random_below(r, s->n + 1);

@@ -214,6 +214,7 @@ void go_thread_exits(struct g *g)
 
 int64_t gort_now(void)
 {
+    if (unlikely(sched_debug.deterministic)) os_clock_advance(GORT_US);
     return os_now();
 }
 

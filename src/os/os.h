@@ -117,9 +117,13 @@ void os_sigstack_get(void **lo, size_t *size);
 
 /* ---- clock (raw, vDSO) -------------------------------------------------------------------- */
 
-int64_t os_now(void);         /* monotonic nanoseconds */
-int64_t os_thread_cpu(void);  /* CPU time of the calling thread, ns */
-int64_t os_process_cpu(void); /* CPU time of the process, ns */
+int64_t os_now(void); /* monotonic nanoseconds */
+/* From now on os_now is what it was told last, at first 1 s, and moves by these only.  Any thread. */
+void os_clock_hold(void);
+void os_clock_advance(int64_t ns);
+void os_clock_advance_to(int64_t now); /* never back */
+int64_t os_thread_cpu(void);           /* CPU time of the calling thread, ns */
+int64_t os_process_cpu(void);          /* CPU time of the process, ns */
 
 /* ---- machine ------------------------------------------------------------------------------ */
 

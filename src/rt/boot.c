@@ -171,6 +171,13 @@ static void call_main(void *arg)
     call->status = call->fn(call->argc, call->argv);
 }
 
+static void print_order(void)
+{
+    uint64_t switches, hash = sched_order(&switches);
+    print_err("gort: deterministic=%lu: order %016lx, %lu turns\n", (unsigned long)env.seed,
+              (unsigned long)hash, (unsigned long)switches);
+}
+
 static void run_main(void *arg)
 {
     step("background goroutines");
@@ -180,6 +187,7 @@ static void run_main(void *arg)
     sysmon_start();
     step("main function");
     go_call(call_main, arg);
+    if (sched_debug.deterministic) print_order();
     if (rt_hooks.main_returned != NULL) rt_hooks.main_returned();
     step("main function returned");
     if (rt_hooks.left != NULL) rt_hooks.left();

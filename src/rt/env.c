@@ -19,6 +19,7 @@
 #include "sched/stw.h"
 
 #define DEFAULT_PERCENT 100
+#define DETERMINISTIC_YIELD 4 /* one in so many calls that may block yields first */
 #define EXIT_BAD_ENVIRONMENT 2
 
 #define DEFAULTS                                                                                   \
@@ -169,6 +170,7 @@ static const struct knob {
     { "allocfreetrace", offsetof(struct env, allocfreetrace), 0, UINT32_MAX },
     { "boottrace", offsetof(struct env, boottrace), 0, 1 },
     { "clobberfree", offsetof(struct env, clobberfree), 0, 1 },
+    { "deterministic", offsetof(struct env, deterministic), 0, UINT64_MAX },
     { "efence", offsetof(struct env, efence), 0, 1 },
     { "gccheck", offsetof(struct env, gccheck), 0, 1 },
     { "gccheckmark", offsetof(struct env, gccheckmark), 0, 1 },
@@ -242,6 +244,7 @@ static bool read_knob(struct reading *r, struct text pair)
     if (k->field == offsetof(struct env, stopsignal) && signal_is_taken(v))
         return bad(r, "a stopsignal that programs may catch and neither faults nor libc use");
     if (k->field == offsetof(struct env, seed)) r->e->seed_given = true;
+    if (k->field == offsetof(struct env, deterministic)) r->e->deterministic_given = true;
     if (k->field == offsetof(struct env, profilerate)) r->e->profilerate_given = true;
     memcpy((char *)r->e + k->field, &v, sizeof v);
     return true;
@@ -300,8 +303,23 @@ static uint64_t random_seed(void)
     return seed;
 }
 
+/* Note [One order for each seed] in sched/sched_internal.h. */
+static void make_deterministic(struct env *e)
+{
+    e->procs = 1;
+    e->procs_given = true;
+    e->seed = e->deterministic;
+    e->seed_given = true;
+    e->migrate = 2; /* one queue */
+    e->gcstoptheworld = 2;
+    if (e->randyield == 0) e->randyield = DETERMINISTIC_YIELD;
+    sched_debug.deterministic = true;
+    os_clock_hold();
+}
+
 void env_apply(struct env *e)
 {
+    if (e->deterministic_given) make_deterministic(e);
     if (!e->procs_given) e->procs = procs_by_default();
     random_set_process_seed(e->seed_given ? e->seed : random_seed());
     throw_set_crash(e->traceback == TRACEBACK_CRASH);

@@ -31,6 +31,7 @@ struct env {
     uint64_t memory_limit; /* GORTMEMLIMIT; UINT64_MAX: none */
     enum traceback_level traceback;
     bool seed_given;
+    bool deterministic_given;
     const char *mem_profile; /* GORTMEMPROFILE; NULL: none */
     bool profilerate_given;
 
@@ -56,16 +57,17 @@ struct env {
     uint64_t migrate; /* every goroutine made ready goes to the global queue; 2: the only one */
     uint64_t
         scavstress; /* give memory back at every n-th taking of it, and always in the background */
-    uint64_t scavtrace;   /* a line for each collection on memory given back */
-    uint64_t sweeptrace;  /* a line for each sweep */
-    uint64_t slice;       /* microseconds a computation may hold its P; 0: the default */
-    uint64_t tinyrunq;    /* run queues of 4 */
-    uint64_t seed;        /* of all random choices */
-    uint64_t stopsignal;  /* number of the signal that stops threads */
-    uint64_t profilerate; /* memprofilerate: bytes for each sample; 1: every allocation */
-    uint64_t mapfail;     /* the n-th mapping call fails */
-    uint64_t mapfailfrom; /* and all later ones */
-    uint64_t threadfail;  /* the n-th and all later creations of a thread fail */
+    uint64_t scavtrace;     /* a line for each collection on memory given back */
+    uint64_t sweeptrace;    /* a line for each sweep */
+    uint64_t slice;         /* microseconds a computation may hold its P; 0: the default */
+    uint64_t tinyrunq;      /* run queues of 4 */
+    uint64_t seed;          /* of all random choices */
+    uint64_t deterministic; /* the same, and of the order in which goroutines run */
+    uint64_t stopsignal;    /* number of the signal that stops threads */
+    uint64_t profilerate;   /* memprofilerate: bytes for each sample; 1: every allocation */
+    uint64_t mapfail;       /* the n-th mapping call fails */
+    uint64_t mapfailfrom;   /* and all later ones */
+    uint64_t threadfail;    /* the n-th and all later creations of a thread fail */
 };
 
 /* The process's settings: set by boot, constant afterwards; before that, the defaults. */

@@ -66,6 +66,7 @@ static void sysmon(void *arg)
         int64_t now = os_now();
         quit_tick();
         trace_tick(now);
+        if (sched_debug.deterministic) continue; /* the rest depends on when it is done */
         procs_tick(now);
         if (gc_period_over(now)) gc_force_periodic();
         scavenger_tick(now);

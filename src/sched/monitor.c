@@ -149,6 +149,7 @@ static void look(void)
     int64_t now = os_now();
     atomic_store_relaxed(&sched.clock, now);
     adopt_orphans();
+    if (unlikely(sched_debug.deterministic)) return;
     for (int i = 0; i < sched.nprocs; i++)
         look_at_p(sched.all_p[i], now);
     look_outside(now);

@@ -211,6 +211,7 @@ static void set_count(void *arg)
 
 int p_set_count(int n)
 {
+    if (sched_debug.deterministic) return sched.nprocs; /* it stays 1 */
     struct set_call c = { .n = n < MAX_PROCS ? n : MAX_PROCS };
     atomic_store_relaxed(&sched.procs_fixed, 1u); /* before the stop, which orders it */
     call_on_system_stack(set_count, &c);

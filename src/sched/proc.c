@@ -165,6 +165,27 @@ static never_inline bool blacken_for_a_turn(struct m *m, struct g *g)
     return true;
 }
 
+/* The order so far: Note [One order for each seed].  Of the one P. */
+static struct {
+    uint64_t hash, switches;
+} order;
+
+#define ORDER_MULTIPLIER UINT64_C(0x100000001b3)
+
+static cold_path void note_turn(const struct g *g)
+{
+    if (g->no_objects) return; /* the runtime's own */
+    order.hash = (order.hash ^ g->goid) * ORDER_MULTIPLIER;
+    order.switches++;
+    os_clock_advance(TURN_NS);
+}
+
+uint64_t sched_order(uint64_t *switches)
+{
+    *switches = order.switches;
+    return order.hash;
+}
+
 /* From the system stack to g; returns when some goroutine of this M comes back. */
 static void execute(struct m *m, struct g *g)
 {
@@ -172,6 +193,7 @@ static void execute(struct m *m, struct g *g)
         global_put(g);
         return;
     }
+    if (unlikely(sched_debug.deterministic)) note_turn(g);
     g_make_current(m, g);
     /* USER before the look at world_stopping: Note [Thread states]. */
     m_set_state(m, M_USER);
@@ -363,7 +385,7 @@ void g_yield(void)
 void sched_maybe_yield_slow(void)
 {
     crit_enter();
-    bool yes = random_below(&m_self()->random, sched_debug.rand_yield) == 0;
+    bool yes = random_below(sched_random(), sched_debug.rand_yield) == 0;
     crit_exit();
     if (!yes) return;
     atomic_fetch_add_relaxed(&sched_debug_yields, 1);
@@ -483,9 +505,11 @@ static void poll_delay_and_wait(struct m *m, struct ready_list *ready)
         delay = until - os_now();
         if (delay < 0) delay = 0;
     }
+    bool logical = unlikely(sched_debug.deterministic) && until != 0;
     m_enter_blocking_state(m);
-    netpoll_poll(delay, ready);
+    netpoll_poll(logical ? 0 : delay, ready);
     m_leave_blocking_state(m, M_RUNTIME);
+    if (logical && ready->first == NULL) os_clock_advance_to(until);
 }
 
 /* Waits in the poller if nobody else does and there is something to wait for.  true: the M has a P

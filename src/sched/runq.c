@@ -63,8 +63,32 @@ void global_put_chain_locked(struct g *first, struct g *last, uint32_t n)
     atomic_store_relaxed(&sched.nrunq, sched.nrunq + n);
 }
 
+#define CHOSEN_AMONG 64u /* of more that wait, the first so many are drawn from */
+
+/* Note [One order for each seed]: the one that is drawn becomes the first. */
+static cold_path void draw_first_locked(void)
+{
+    uint32_t n = sched.nrunq < CHOSEN_AMONG ? sched.nrunq : CHOSEN_AMONG;
+    struct g *before = sched.runq_first;
+    if (n < 2 || before->no_objects) return;
+    /* The runtime's own come first and use up no draw: threads wake them when they like. */
+    uint32_t skip = 0, i = 1;
+    for (struct g *g = before->sched_link; i < n && skip == 0; g = g->sched_link, i++)
+        if (g->no_objects) skip = i;
+    if (skip == 0) skip = random_below(sched_random(), n);
+    if (skip == 0) return;
+    while (--skip > 0)
+        before = before->sched_link;
+    struct g *drawn = before->sched_link;
+    before->sched_link = drawn->sched_link;
+    if (sched.runq_last == drawn) sched.runq_last = before;
+    drawn->sched_link = sched.runq_first;
+    sched.runq_first = drawn;
+}
+
 static struct g *global_pop_locked(void)
 {
+    if (unlikely(sched_debug.deterministic)) draw_first_locked();
     struct g *g = sched.runq_first;
     if (g == NULL) return NULL;
     arch_prefetch(g->sched_ahead); /* Note [Far ahead] */

@@ -220,9 +220,18 @@ struct sched_debug {
     uint32_t tiny_runq;   /* 1: run queues of 4 */
     uint32_t slice_us;    /* > 0: how long a computation may hold its P */
     uint32_t sched_trace; /* ms */
+    bool deterministic;   /* Note [One order for each seed] in sched_internal.h */
 };
 extern struct sched_debug sched_debug;
 extern uint64_t sched_debug_yields, sched_debug_migrations; /* atomic: how often they fired */
+/* Of the order of a deterministic run so far: a hash of who ran when, and how many switches. */
+uint64_t sched_order(uint64_t *switches);
+/* For choices that the order depends on.  In a section. */
+static inline struct random *sched_random(void)
+{
+    struct m *m = m_self();
+    return unlikely(sched_debug.deterministic) && m->p != NULL ? &m->p->random : &m->random;
+}
 /* Called by upper floors at the start of calls that may block: rand_yield.  Not in a section. */
 void sched_maybe_yield_slow(void);
 static inline void sched_maybe_yield(void)

@@ -16,6 +16,19 @@
  * Note [Who sleeps where].  Of the Ms without work at most one blocks in the poller (sched.polling),
  * bounded by the earliest timer of all Ps; the others sleep on their note, on the idle list.
  *
+ * Note [One order for each seed].  GORTDEBUG=deterministic=SEED makes the order in which goroutines run a
+ * function of the program, its input and the seed:
+ *   - one P, and no other number; so one goroutine runs at a time, until it calls gort;
+ *   - one queue, the global one, from which the seed chooses who is next (global_pop_locked);
+ *   - every choice is drawn from the P's random state (sched_random), whatever thread runs it;
+ *   - a P is not taken from a computation, and the monitor does nothing that depends on when it looks;
+ *   - the clock is logical: it moves by TURN_NS with each turn and each question for the time, and to the
+ *     next timer when nobody can run (os_clock_*); so timers fire at the same place of the order;
+ *   - collections stop the world, and begin by what was allocated; goroutines of the runtime that threads
+ *     wake go first, draw nothing and are no part of the order.
+ * Not in it: what comes from outside, by the network, blocking calls, threads of the program's own.
+ * sched_order tells runs apart: a hash over the goroutines' numbers, turn by turn.
+ *
  * Answers to: the comment at the head of proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -87,6 +100,8 @@ struct sched {
     sigset_t mask;      /* signals blocked in threads of the runtime; constant after boot */
 };
 extern struct sched sched;
+
+#define TURN_NS 1000 /* Note [One order for each seed] */
 
 /* ---- runq.c --------------------------------------------------------------------------------- */
 bool runq_overflow_slow(struct p *p, struct g *g, uint32_t head, uint32_t tail);
