@@ -88,6 +88,8 @@ uintptr_t arch_frame_sp(const void *ucontext);
 uintptr_t arch_frame_fp(const void *ucontext);
 /* The alternate stack in force then, [*lo, *hi); *lo 0: none. */
 void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi);
+/* Was it set with SS_AUTODISARM?  Then while a handler is on it, nothing tells where it is. */
+bool arch_frame_sigstack_is_hidden(const void *ucontext);
 /* The ucontext of the first frame in [lo, hi) of a signal handler that returns to `restorer`; NULL: none.
  * Memory that once was such a frame may be taken for one. */
 void *arch_frame_find(uintptr_t lo, uintptr_t hi, uintptr_t restorer);

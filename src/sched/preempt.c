@@ -153,6 +153,25 @@ static void settle_outer_frames(struct m *m, const void *frame)
     m_stop_wait(m, M_USER); /* one that came since then may not have signalled */
 }
 
+/* A signal stack that is set with SS_AUTODISARM is none while a handler runs on it: the kernel forgets it until
+ * the handler returns.  A stop that arrives then finds no end of the stack that it is on, neither the frame
+ * with the registers of what the handler interrupted.  So it is refused as soon as a stop sees it: as what is
+ * in force, or as a stack that nobody knows while none is in force, though every thread of ours begins with
+ * one. */
+static void refuse_hidden_sigstack(const struct m *m, const void *frame)
+{
+    uintptr_t lo, hi;
+    arch_frame_sigstack(frame, &lo, &hi);
+    if (arch_frame_sigstack_is_hidden(frame))
+        throw_msg(
+            "this thread has an alternate signal stack with SS_AUTODISARM, which hides from the "
+            "collector what the stack holds: use sigaltstack without that flag");
+    if (lo == 0 && stack_end(m, frame, arch_frame_sp(frame)) == 0)
+        throw_msg(
+            "a thread is on an unknown stack and has no alternate signal stack: sigaltstack was "
+            "called with SS_AUTODISARM, or with SS_DISABLE; neither is supported there");
+}
+
 static void on_stop_signal(int sig, siginfo_t *info, void *frame)
 {
     (void)sig;
@@ -167,6 +186,7 @@ static void on_stop_signal(int sig, siginfo_t *info, void *frame)
         return;
     }
     if (atomic_load_relaxed(&m->state) != M_USER) return; /* own word */
+    refuse_hidden_sigstack(m, frame);
     uintptr_t pc = arch_frame_pc(frame);
     bool in_range = roll_back(m, frame); /* then in no handler: those make no calls of ours */
     m->stop_frame = frame;

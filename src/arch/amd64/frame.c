@@ -116,11 +116,18 @@ reads_frames uintptr_t arch_frame_fp(const void *ucontext)
     return (uintptr_t)registers_of(ucontext)[REG_RBP];
 }
 
+#define ARCH_SS_AUTODISARM (UINT32_C(1) << 31) /* of the kernel; libc does not always say */
+
 reads_frames void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi)
 {
     const stack_t *s = &((const ucontext_t *)ucontext)->uc_stack;
     *lo = (s->ss_flags & SS_DISABLE) != 0 ? 0 : (uintptr_t)s->ss_sp;
     *hi = *lo == 0 ? 0 : *lo + s->ss_size;
+}
+
+bool arch_frame_sigstack_is_hidden(const void *ucontext)
+{
+    return ((uint32_t)((const ucontext_t *)ucontext)->uc_stack.ss_flags & ARCH_SS_AUTODISARM) != 0;
 }
 
 /* The kernel pushes the handler's return address last, so the context lies right above it. */
