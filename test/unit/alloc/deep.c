@@ -197,6 +197,7 @@ __attribute__((noinline)) static void in_region(void *frame)
 __attribute__((noinline)) static void block(void)
 {
     in_region(__builtin_frame_address(0));
+    __asm__ volatile("" ::: "memory"); // not a tail call, which would end the frame
 }
 
 static void by_its_thread_out_of_a_region(void)
