@@ -115,11 +115,18 @@ reads_frames uintptr_t arch_frame_fp(const void *ucontext)
     return (uintptr_t)((const ucontext_t *)ucontext)->uc_mcontext.regs[FP_REGISTER];
 }
 
+#define ARCH_SS_AUTODISARM (UINT32_C(1) << 31) /* of the kernel; libc does not always say */
+
 reads_frames void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi)
 {
     const stack_t *s = &((const ucontext_t *)ucontext)->uc_stack;
     *lo = (s->ss_flags & SS_DISABLE) != 0 ? 0 : (uintptr_t)s->ss_sp;
     *hi = *lo == 0 ? 0 : *lo + s->ss_size;
+}
+
+bool arch_frame_sigstack_is_hidden(const void *ucontext)
+{
+    return ((uint32_t)((const ucontext_t *)ucontext)->uc_stack.ss_flags & ARCH_SS_AUTODISARM) != 0;
 }
 
 #define RECORDS_OFFSET (offsetof(ucontext_t, uc_mcontext) + offsetof(mcontext_t, __reserved))
