@@ -14,6 +14,13 @@
  * it alone.  Both look at the error, under the mutex.  No two nodes' mutexes are held at once.  The
  * list of nodes still to be ended is made of the same links, so a deep tree needs no deep stack.
  *
+ * Note [Ended when it returns].  Whoever ends a node and returns may count on all below having ended, also when
+ * others are in the middle of ending parts of it.  An operation holds `end` of the node where it began, for
+ * all of its time.  One that comes below to a node that another has ended waits for that node's `end`.
+ * One that finds its own node ended waits for the `end` of each ended node from there up: the operation that
+ * ended it began at one of these, since it set the errors on its way down.  An operation that holds
+ * `end` waits only for nodes below its own, so none wait for each other in a circle.
+ *
  * Note [Deadlines].  A node with a deadline has a timer, whose function ends it; it is stopped when the node
  * ends before.  The timer keeps the node until then.
  *
@@ -24,7 +31,7 @@
  * enters.  So wake is called at most once, of a wait that is about to begin, goes on, or is over: it must
  * be right for all three.
  *
- * Locking: gort_mutex of each node: children, links of those in it, waits, and the change of error.
+ * Locking: end, then m; end of a node, then of one below.  m of each node: children, links of those in it, waits, and the change of error.
  * Memory order: error's release pairs with the acquire in gort_context_error.
  * Answers to: context/context.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -53,6 +60,7 @@ struct gort_context {
     gort_context *children, *next, *prev; /* Note [Children] */
     gort_timer *timer;                    /* NULL: none, or it has ended; m */
     struct context_wait *waits;           /* on stacks: Note [Other waits] */
+    gort_mutex end;                       /* Note [Ended when it returns] */
 };
 
 /* ---- the tree ------------------------------------------------------------------------------- */
@@ -132,17 +140,33 @@ static bool end_one(gort_context *c, int error, gort_context **list)
     return true;
 }
 
-static void end_node(gort_context *c, int error)
+static void wait_for_end(gort_context *c)
 {
-    gort_context *list = NULL, *up = node_of(c->parent);
-    if (!end_one(c, error, &list)) return;
-    if (up != NULL) leave_children(up, c);
+    gort_mutex_lock(&c->end);
+    gort_mutex_unlock(&c->end);
+}
+
+static void end_below(gort_context *list, int error)
+{
     while (list != NULL) {
         gort_context *next = list;
         list = list->next;
         clear_links(next);
-        (void)end_one(next, error, &list);
+        if (!end_one(next, error, &list)) wait_for_end(next);
     }
+}
+
+/* Note [Ended when it returns] */
+static void end_node(gort_context *c, int error)
+{
+    gort_context *list = NULL, *up = node_of(c->parent);
+    gort_mutex_lock(&c->end);
+    bool first = end_one(c, error, &list);
+    if (first && up != NULL) leave_children(up, c);
+    end_below(list, error);
+    gort_mutex_unlock(&c->end);
+    for (; !first && up != NULL && gort_context_error(up) != 0; up = node_of(up->parent))
+        wait_for_end(up);
 }
 
 /* Note [Deadlines]. */
