@@ -64,7 +64,7 @@ string(TOLOWER "${CMAKE_BUILD_TYPE}" build_type)
 list(APPEND GORT_TAGS ${build_type})
 
 # ThreadSanitizer is for programs: the library tells it what it must know, and is never built with it
-# (doc/decisions/0015).
+# (doc/decisions/0017).
 add_library(gort_user_flags INTERFACE)
 set(sanitized gort_flags)
 if(GORT_SANITIZE STREQUAL "thread")

@@ -18,7 +18,7 @@
  *     race_read_slow and race_write_slow, as done where the program called.
  *
  * The sanitizer is asked for by weak symbols, which exist when the program is linked with it.  Without it
- * each of these is the test of a byte that is never written.  See doc/decisions/0015.
+ * each of these is the test of a byte that is never written.  See doc/decisions/0017.
  *
  * Answers to: race.go, internal/race.
  * SPDX-License-Identifier: BSD-3-Clause
