@@ -110,6 +110,7 @@ static void set_hard_goal(void)
 void pace_begin_stw(const struct gc_cycle_record *r)
 {
     enum pacer_kind kind = r->cause == GC_CAUSE_PERIODIC ? PACER_PERIODIC : PACER_CYCLE;
+    pace.limit_goal = scavenger_limit_goal(pace.pacer.marked); /* spans' records are more by now */
     pace.now = read_now();
     pace.cycle++;
     struct pacer_assist a = pacer_start_cycle(&pace.pacer, &pace.now, r->procs, kind);
