@@ -102,7 +102,8 @@ static void choose_candidates(struct search *s)
     for (uint32_t i = 0; i < s->n; i++) {
         const struct g *g = g_at(i);
         if (g == NULL || g->status != G_WAITING || g->is_system || g->is_attached) continue;
-        if (!waits_for_objects(g)) continue;
+        if (!waits_for_objects(g) || g->wake_param != NULL)
+            continue; /* or woken: a close makes it ready */
         s->state[i] = STUCK;
         if (g->stack_lo < s->lo) s->lo = g->stack_lo;
         if (g->stack_hi > s->hi) s->hi = g->stack_hi;

@@ -41,6 +41,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/race.h"
 #include "heap/heap.h"
 #include "heap/span.h"
 
@@ -220,13 +221,21 @@ bool work_get_global(struct gcwork *w)
     return true;
 }
 
+/* In whatever goroutine's name: its buffers are none of the program's. */
+static void copy_words(uintptr_t *to, const uintptr_t *from, size_t n)
+{
+    race_hide();
+    memcpy(to, from, n * sizeof *to);
+    race_show();
+}
+
 /* The older half of a buffer is given: nearer to the roots, so there is likely more behind it. */
 static void give_half(struct gcwork *w)
 {
     struct workbuf *b = empty_buffer();
     if (b == NULL) return;
     size_t n = w->first->n / 2, rest = w->first->n - n;
-    memcpy(b->obj, w->first->obj, n * sizeof b->obj[0]);
+    copy_words(b->obj, w->first->obj, n);
     memmove(w->first->obj, w->first->obj + n, rest * sizeof b->obj[0]);
     b->n = n;
     w->first->n = rest;
@@ -269,7 +278,7 @@ size_t work_words_put(const uintptr_t *words, size_t n)
         struct workbuf *b = empty_buffer();
         if (b == NULL) break;
         b->n = n - done < WORKBUF_ENTRIES ? n - done : WORKBUF_ENTRIES;
-        memcpy(b->obj, words + done, b->n * sizeof b->obj[0]);
+        copy_words(b->obj, words + done, b->n);
         done += b->n;
         lfstack_push(&work_pool.words, &b->node);
     }
@@ -282,7 +291,7 @@ size_t work_words_get(uintptr_t *to)
     struct workbuf *b = buffer_of(lfstack_pop(&work_pool.words));
     if (b == NULL) return 0;
     size_t n = b->n;
-    memcpy(to, b->obj, n * sizeof b->obj[0]);
+    copy_words(to, b->obj, n);
     b->n = 0;
     lfstack_push(&work_pool.empty, &b->node);
     return n;

@@ -57,7 +57,8 @@ static void note_drained(const struct net_op *op, ssize_t got, size_t wanted)
 static ssize_t read_polled(struct net_op *op, void *buf, size_t n)
 {
     if (net_op_is_late(op)) return -ETIMEDOUT;
-    if (op->fd_info->drained) {
+    /* A context that has ended ends waits only, so whether there is one must be seen first. */
+    if (op->fd_info->drained && !context_bound(op->g)) {
         int error = net_op_wait(op, 0);
         if (error != 0) return -error;
     }

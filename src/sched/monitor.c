@@ -153,14 +153,15 @@ static void look(void)
     for (int i = 0; i < sched.nprocs; i++)
         look_at_p(sched.all_p[i], now);
     look_outside(now);
-    /* Work that was not worth waking a thread for when it came, and still waits; what markers left. */
+    /* Work that was not worth waking a thread for when it came, and still waits; what markers left; timers
+     * that an M must fire (Note [Late timers]), of an idle P while nobody is in the poller. */
     if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
     if (atomic_load_relaxed(&sched.nrunq) != 0 || sched_hooks.mark_work()) {
         m_wake_for_work();
         return;
     }
     for (int i = 0; i < sched.nprocs; i++)
-        if (!runq_empty(sched.all_p[i])) {
+        if (!runq_empty(sched.all_p[i]) || timer_is_due(sched.all_p[i], now)) {
             m_wake_for_work();
             return;
         }

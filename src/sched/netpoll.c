@@ -423,6 +423,8 @@ void netpoll_arm(int fd, enum poll_mode mode)
     /* Relaxed: Note [No edge is lost], (1), rests on the kernel's lock.  Acquire: netpoll_kick. */
     uintptr_t was = atomic_load_relaxed(&d->word[mode]);
     if (was == POLL_READY) (void)atomic_cas_acquire(&d->word[mode], &was, (uintptr_t)POLL_IDLE);
+    /* Who kicks and finds READY has stored what is looked at next, or this has seen it. */
+    arch_fence_after_rmw();
 }
 
 /* The deadline: Note [One winner]. */

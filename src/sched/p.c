@@ -71,7 +71,8 @@ struct p *p_idle_get_locked(void)
 
 bool p_take_idle(struct m *m)
 {
-    if (atomic_load_relaxed(&sched.nidle_p) == 0) return false; /* hint: the caller waits then */
+    /* Seq: who gives a P up and finds somebody in the poller leaves it to him; he has left it before this. */
+    if (atomic_load_seq(&sched.nidle_p) == 0) return false;
     lock_acquire(&sched.lock);
     struct p *p = p_idle_get_locked();
     lock_release(&sched.lock);

@@ -407,6 +407,28 @@ static void functions_behind_one_that_waits_long(void)
     CHECK(gort_timer_stop(late));
 }
 
+static int fired_beside; // atomic
+
+static void wait_for_timer(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(gort_recv(gort_after(50 * GORT_MS), NULL), true);
+    STORE(&fired_beside, 1);
+}
+
+// Who waits on the heap of a processor that is idle now, while another computes and nobody polls.
+static void one_of_an_idle_processor(void)
+{
+    for (int i = 0; i < 4; i++) {
+        STORE(&fired_beside, 0);
+        gort_go(wait_for_timer, NULL);
+        gort_sleep(i * 5 * GORT_MS);
+        int64_t begin = gort_now();
+        while (!LOAD(&fired_beside)) // no call that parks
+            CHECK_LE(gort_now() - begin, 20 * GORT_S);
+    }
+}
+
 // ---- tickers ------------------------------------------------------------------------------------
 
 static void ticks_come_at_their_times(void)
@@ -682,6 +704,7 @@ static const struct conform_case cases[] = {
     PROCS_0(a_function_set_anew),
     CASE(a_function_has_no_channel, 1),
     PROCS_0(functions_behind_one_that_waits_long),
+    PROCS_0(one_of_an_idle_processor),
     PROCS_0(ticks_come_at_their_times),
     PROCS_0(missed_ticks_are_left_out),
     PROCS_0(a_stopped_ticker_is_silent),
