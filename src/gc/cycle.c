@@ -538,6 +538,7 @@ static void end_on_system(void *unused)
 
 bool gc_try_end(void)
 {
+    if (unlikely(throw_is_on())) return false; /* the world is frozen for good */
     cycle_lock();
     bool ended = gc_phase == GC_MARK && mark_looks_done();
     if (ended) {

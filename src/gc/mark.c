@@ -363,6 +363,7 @@ bool mark_make_marker(struct p *p)
     m->w = &p->gcwork;
     m->lo = mark.lo; /* it may mark in the present cycle already */
     m->bytes = mark.bytes;
+    m->stamp = arena_stamp(heap_sweepgen());
     mark.marker[id] = m;
     mark.nrecords = id + 1;
     return true;
