@@ -116,7 +116,8 @@ static struct {
     int nhelpers;                     /* the holder of the cycle's semaphore */
     int nrecords;                     /* markers ever made; the world is stopped, or boot */
     struct marker *marker[MAX_PROCS]; /* [i] is P i's; never freed */
-    uintptr_t lo, bytes;              /* the heap when marking began; the stopper */
+    uintptr_t below, bytes; /* the heap when marking began: ~below up; the stopper.  The heap's own
+                             * address is not kept in data that is searched for pointers */
     /* Beside the program. */
     uint32_t working cache_aligned;        /* atomic; markers that may hold work */
     uint32_t own_stacks;                   /* atomic; stopped threads that are to scan their own */
@@ -361,7 +362,7 @@ bool mark_make_marker(struct p *p)
     if (m == NULL) return false;
     m->id = (uint32_t)id;
     m->w = &p->gcwork;
-    m->lo = mark.lo; /* it may mark in the present cycle already */
+    m->lo = ~mark.below; /* it may mark in the present cycle already */
     m->bytes = mark.bytes;
     m->stamp = arena_stamp(heap_sweepgen());
     mark.marker[id] = m;
@@ -402,7 +403,7 @@ static void marker_reset(struct marker *m, bool single)
     memset(m, 0, offsetof(struct marker, words));
     m->id = id;
     m->w = w;
-    m->lo = mark.lo;
+    m->lo = ~mark.below;
     m->bytes = mark.bytes;
     m->single = single;
     m->stamp = arena_stamp(heap_sweepgen());
@@ -418,7 +419,7 @@ static void markers_reset(bool single)
         if (a->base + ARENA_BYTES > hi) hi = a->base + ARENA_BYTES;
     }
     if (hi == 0) lo = 0;
-    mark.lo = lo;
+    mark.below = ~lo;
     mark.bytes = hi - lo;
     mark.direct_bytes = mark.direct_objects = mark.ns = 0;
     work_begin_stw();
@@ -511,7 +512,7 @@ void mark_run_stw(int nprocs, uint64_t expected, struct mark_result *out)
 
 void mark_heap_range(uintptr_t *lo, uintptr_t *bytes)
 {
-    *lo = mark.lo; /* written in stops */
+    *lo = ~mark.below; /* written in stops */
     *bytes = mark.bytes;
 }
 
