@@ -15,6 +15,7 @@
 
 #include "arch/arch.h"
 #include "base/atomic.h"
+#include "base/unscanned.h"
 #include "diag/traceback.h"
 #include "heap/heap.h"
 #include "heap/persistent.h"
@@ -23,7 +24,8 @@
 #define STACK_LISTS 4096 /* a power of two */
 
 static const struct stack *lists[STACK_LISTS]; /* atomic; off-heap addresses */
-static uint64_t kept;                          /* atomic; a statistic */
+UNSCANNED(lists);
+static uint64_t kept; /* atomic; a statistic */
 
 static uint64_t hash_of(const uintptr_t *pcs, unsigned n)
 {

@@ -3,7 +3,8 @@
  * dl_iterate_phdr shows every loaded object's segments.  Writable ones of the program and of its
  * libraries are roots, but for the C library's own, the loader's and the compiler runtimes': they
  * hold no collected pointer, and malloc's bookkeeping would keep garbage.  This library's own data
- * needs no exclusion: it holds off-heap addresses only.
+ * holds off-heap addresses only, and is left in, but for its larger tables (base/unscanned.h), and for what
+ * is read-only once the loader has relocated it.
  *
  * The loader counts what it has loaded and unloaded (dlpi_adds, dlpi_subs); when neither changed the
  * former list is still right, so a cycle usually pays one callback.
@@ -50,6 +51,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/unscanned.h"
 #include "gc/roots.h"
 #include "sched/sched.h"
 
@@ -95,6 +97,28 @@ static bool is_excluded(const char *path)
 
 /* ---- writable data ------------------------------------------------------------------------------ */
 
+/* [lo, hi) without the runtime's own tables. */
+static void add_data(struct root_list *list, uintptr_t lo, uintptr_t hi)
+{
+    struct unscanned out;
+    bool added = true;
+    for (; unscanned_next(lo, &out) && out.lo < hi; lo = out.hi)
+        if (out.lo > lo) added &= root_list_add(list, lo, out.lo);
+    if (lo < hi) added &= root_list_add(list, lo, hi);
+    if (!added) throw_msg("out of memory: no list of the program's data");
+}
+
+/* What the loader makes read-only when it has relocated it: no address of an object can be there. */
+static struct root_range relocated(const struct dl_phdr_info *info)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+        uintptr_t lo = info->dlpi_addr + ph->p_vaddr;
+        if (ph->p_type == PT_GNU_RELRO) return (struct root_range){ lo, lo + ph->p_memsz };
+    }
+    return (struct root_range){ UINTPTR_MAX, UINTPTR_MAX };
+}
+
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)size;
@@ -102,12 +126,17 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
     struct root_list *list = *first ? &data.program : &data.libraries;
     *first = false;
     if (is_excluded(info->dlpi_name)) return 0;
+    struct root_range out = relocated(info);
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
         if (ph->p_type != PT_LOAD || (ph->p_flags & (PF_W | PF_R)) != (PF_W | PF_R)) continue;
         uintptr_t lo = info->dlpi_addr + ph->p_vaddr;
-        if (!root_list_add(list, lo, lo + ph->p_memsz))
-            throw_msg("out of memory: no list of the program's data");
+        uintptr_t hi = lo + ph->p_memsz;
+        if (out.lo >= lo && out.hi <= hi) {
+            add_data(list, lo, out.lo);
+            lo = out.hi;
+        }
+        add_data(list, lo, hi);
     }
     return 0;
 }

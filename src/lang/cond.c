@@ -26,6 +26,7 @@
  * Answers to: sync/cond.go, notifyList in sema.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
+#include "base/unscanned.h"
 #include "gort/sync.h"
 #include "lang/addrq.h"
 #include "lang/context.h"
@@ -34,6 +35,7 @@
 static struct addr_bucket table[ADDR_BUCKETS] = {
     [0 ... ADDR_BUCKETS - 1] = { .lock = LOCK_INIT(RANK_NOTIFY) },
 };
+UNSCANNED(table);
 
 static bool called_before(uint32_t ticket, uint32_t next)
 {

@@ -29,6 +29,7 @@
  */
 #include "lang/sema.h"
 
+#include "base/unscanned.h"
 #include "gort/sync.h"
 #include "lang/addrq.h"
 #include "lang/context.h"
@@ -36,6 +37,7 @@
 static struct addr_bucket table[ADDR_BUCKETS] = {
     [0 ... ADDR_BUCKETS - 1] = { .lock = LOCK_INIT(RANK_SEMATABLE) },
 };
+UNSCANNED(table);
 
 static struct addr_bucket *bucket_of(const uint32_t *count)
 {

@@ -26,6 +26,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/unscanned.h"
 #include "os/linux/syscall.h"
 #include "os/os.h"
 
@@ -83,13 +84,14 @@ static uint64_t whole_pages(size_t size)
  * the runtime's own.  Each mapping has an entry: lo is taken by a compare-and-swap from 0, hi set before and
  * after it lies: a reader that finds hi 0 takes nothing for ours.  Entries are few: memory is asked for
  * in large pieces.  When there are more than that, `own_lost` says that the table does not tell all.
- *     The table holds numbers of pages, not addresses: it lies in data that is scanned for roots, and the
- * address of an arena is that of an object, which it would keep with all that hangs on it. */
+ *     The table is not searched for roots: the address of an arena is that of an object, which it would keep
+ * with all that hangs on it.  It holds numbers of pages all the same, for copies in registers are. */
 #define OWN_MOST 8192
 #define OWN_SHIFT 12 /* of every page size */
 static struct own {
     uintptr_t lo, hi; /* atomic; page numbers */
 } own[OWN_MOST];
+UNSCANNED(own);
 static uint32_t own_used; /* atomic; entries below are or were in use */
 static uint32_t own_lost; /* atomic */
 
