@@ -15,20 +15,26 @@
 
 GORT_BEGIN_DECLS
 
+struct sockaddr; /* <sys/socket.h>; socklen_t is uint32_t */
+
 /* A socket that listens: network "tcp", "tcp4" or "tcp6" with address "host:port" ("127.0.0.1:0",
- * "[::1]:80", ":80" for all addresses; port 0: any free one), or "unix" with a path.  Hosts are
- * numeric, or "localhost".  Returns the descriptor, closed on exec.  errno: EINVAL for what can not be parsed, and
- * what socket, bind and listen report.  Does not block. */
+ * "[::1]:80", ":80" for all addresses; port 0: any free one), or "unix" with a path; or one that datagrams
+ * may be sent to: "udp", "udp4" or "udp6" with the same addresses.  A host that is a name, "localhost" apart,
+ * is looked up, while the goroutine is parked, and the first of its addresses used.  Returns the
+ * descriptor, closed on exec.  errno: EINVAL for what can not be parsed; ENOENT: there is no such host; EAGAIN: no
+ * server of names answered; and what socket, bind and listen report. */
 GORT_API int gort_listen(const char *network, const char *address) GORT_NONNULL(1, 2);
 
 /* The next connection to fd, closed on exec; parks until there is one.  errno: ECANCELED when fd
  * was closed meanwhile, ETIMEDOUT (gort_set_deadline), EMFILE and others as of accept4. */
 GORT_API int gort_accept(int fd);
 
-/* A connection to address, written as for gort_listen with a host; parks until it stands.
- * deadline: the time of gort_now at which to give up with ETIMEDOUT; 0: none.  Hosts are numeric,
- * or "localhost".
- * errno: EINVAL for what can not be parsed, and what socket and connect report. */
+/* A connection to address, written as for gort_listen with a host; parks until it stands.  "udp":
+ * a socket that sends to and receives from that address only.  Of a name's addresses one is tried after the
+ * other, each for a share of the time (5 seconds without a deadline) but the last.
+ * deadline: the time of gort_now at which to give up with ETIMEDOUT; 0: none.
+ * errno: EINVAL for what can not be parsed; ENOENT: there is no such host; EAGAIN: no server of names answered;
+ * and what socket and connect report, for the first address. */
 GORT_API int gort_dial(const char *network, const char *address, int64_t deadline)
     GORT_NONNULL(1, 2);
 
@@ -41,6 +47,16 @@ GORT_API ssize_t gort_read(int fd, void *buf, size_t n);
  * written.  SIGPIPE is raised for 1 and 2 only, where they are pipes.  errno: EPIPE, ECONNRESET,
  * ECANCELED when fd was closed meanwhile, ETIMEDOUT (gort_set_deadline), and others as of write. */
 GORT_API ssize_t gort_write(int fd, const void *buf, size_t n);
+
+/* The next datagram to fd; parks until there is one.  At most n bytes of it, the rest is lost; its sender is
+ * written to *from, of *len bytes, as recvfrom does (from NULL: is not).  Returns how many bytes, 0 for an
+ * empty one.  errno: ENOTSOCK, and as gort_read. */
+GORT_API ssize_t gort_recvfrom(int fd, void *buf, size_t n, struct sockaddr *from, uint32_t *len);
+
+/* Sends one datagram of n bytes to `to`, of len bytes (NULL: where fd is connected to); parks while there is
+ * no room.  Returns n.  errno: EMSGSIZE, ENOTSOCK and others as of sendto, ECANCELED, ETIMEDOUT. */
+GORT_API ssize_t gort_sendto(int fd, const void *buf, size_t n, const struct sockaddr *to,
+                             uint32_t len);
 
 /* When reading from fd, accepting included, and writing to it give up with ETIMEDOUT: times of
  * gort_now, 0: never.  They hold for calls that wait already and for all that come, which fail at once when

@@ -11,7 +11,11 @@
  * the edge of the urgent data is still to be handled, and thus one after the arm.  Only for TCP:
  * other sockets return less for other reasons (one datagram, passed descriptors).
  *
- * Not here yet: resolving names.
+ * Note [Files].  The kernel says of a file neither that it is not ready nor when it will be, so a call of
+ * a file takes a thread until the disk has answered.  At most FILE_CALLS do so at a time, and the goroutines of the
+ * others park: a thousand readers of a slow disk are no thousand threads.  Only for files, whose calls end
+ * by themselves: where one waits for somebody else (a terminal), those who wait could keep away the one that
+ * they wait for.
  *
  * Locking: none held over a wait but the descriptor's turn (net_fd.c).
  * Answers to: internal/poll/fd_unix.go, net/sock_posix.go.
@@ -25,11 +29,20 @@
 
 #include "lang/context.h"
 #include "lang/net_sys.h"
+#include "lang/resolve.h"
+#include "lang/sema.h"
 #include "os/os.h"
 #include "sched/timer.h"
 
 #define UNIX_RETRY_MIN_NS ((int64_t)1000000)
 #define UNIX_RETRY_MAX_NS ((int64_t)16000000)
+/* Of several addresses each but the last is given up after a share of the time there is, at least this. */
+#define ADDRESS_MIN_NS ((int64_t)2000000000)
+#define ADDRESS_NS ((int64_t)5000000000) /* where there is no deadline */
+
+#define FILE_CALLS 64u
+
+static uint32_t file_calls = FILE_CALLS; /* a semaphore: Note [Files] */
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
@@ -54,6 +67,15 @@ static void note_drained(const struct net_op *op, ssize_t got, size_t wanted)
                            !netpoll_hup(op->fd) && !netpoll_urgent(op->fd);
 }
 
+/* Note [Files]. */
+static ssize_t read_blocking(const struct net_op *op, void *buf, size_t n)
+{
+    if (op->kind == NET_FILE) sema_acquire(op->g, &file_calls, false, WAIT_IO);
+    ssize_t r = net_sys_read_blocking(op->fd, buf, n);
+    if (op->kind == NET_FILE) sema_release(&file_calls);
+    return r;
+}
+
 static ssize_t read_polled(struct net_op *op, void *buf, size_t n)
 {
     if (net_op_is_late(op)) return -ETIMEDOUT;
@@ -73,7 +95,7 @@ static ssize_t read_polled(struct net_op *op, void *buf, size_t n)
                     : r == -ENOTSOCK && op->kind != NET_POLLED ? net_op_reconsider(op)
                                                                : (int)-r;
         if (error != 0) return -error;
-        if (op->kind == NET_BLOCKING) return net_sys_read_blocking(op->fd, buf, n);
+        if (net_kind_blocks(op->kind)) return read_blocking(op, buf, n);
     }
 }
 
@@ -84,14 +106,23 @@ ssize_t gort_read(int fd, void *buf, size_t n)
     int error = check_buffer(buf, n);
     if (error == 0) error = net_op_begin(&op, g, fd, POLL_READ);
     if (error != 0) return net_fail(error);
-    ssize_t r = n == 0                    ? 0
-                : op.kind == NET_BLOCKING ? net_sys_read_blocking(fd, buf, n)
-                                          : read_polled(&op, buf, n);
+    ssize_t r = n == 0                     ? 0
+                : net_kind_blocks(op.kind) ? read_blocking(&op, buf, n)
+                                           : read_polled(&op, buf, n);
     net_op_end(&op);
     return answer(g, r);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
+
+/* Note [Files]. */
+static ssize_t write_blocking(const struct net_op *op, const void *buf, size_t n)
+{
+    if (op->kind == NET_FILE) sema_acquire(op->g, &file_calls, false, WAIT_IO);
+    ssize_t r = net_sys_write_blocking(op->fd, buf, n);
+    if (op->kind == NET_FILE) sema_release(&file_calls);
+    return r;
+}
 
 static ssize_t write_polled(struct net_op *op, const char *buf, size_t n)
 {
@@ -108,7 +139,7 @@ static ssize_t write_polled(struct net_op *op, const char *buf, size_t n)
                     : r == -ENOTSOCK && op->kind != NET_POLLED ? net_op_reconsider(op)
                                                                : (int)-r;
         if (error != 0) return -error;
-        if (op->kind == NET_BLOCKING) return net_sys_write_blocking(op->fd, buf, n);
+        if (net_kind_blocks(op->kind)) return write_blocking(op, buf, n);
     }
     return (ssize_t)n;
 }
@@ -120,20 +151,24 @@ ssize_t gort_write(int fd, const void *buf, size_t n)
     int error = check_buffer(buf, n);
     if (error == 0) error = net_op_begin(&op, g, fd, POLL_WRITE);
     if (error != 0) return net_fail(error);
-    ssize_t r = n == 0                    ? 0
-                : op.kind == NET_BLOCKING ? net_sys_write_blocking(fd, buf, n)
-                                          : write_polled(&op, buf, n);
+    ssize_t r = n == 0                     ? 0
+                : net_kind_blocks(op.kind) ? write_blocking(&op, buf, n)
+                                           : write_polled(&op, buf, n);
     net_op_end(&op);
     return answer(g, r);
 }
 
 /* ---- listening ------------------------------------------------------------------------------ */
 
+static bool is_tcp(const struct net_addr *a)
+{
+    return a->sa.sa_family != AF_UNIX && a->type == SOCK_STREAM;
+}
+
 /* fd becomes the caller's, or is closed. */
 static int adopt_new(int fd, const struct net_addr *a)
 {
-    bool tcp = a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6;
-    int error = net_fd_open(fd, tcp ? NET_TCP : NET_SOCKET);
+    int error = net_fd_open(fd, is_tcp(a) ? NET_TCP : NET_SOCKET);
     if (error == 0) return fd;
     (void)net_sys_close(fd); /* the first error is told */
     return -error;
@@ -141,7 +176,7 @@ static int adopt_new(int fd, const struct net_addr *a)
 
 static int listen_at(const struct net_addr *a)
 {
-    int fd = net_sys_socket(a->sa.sa_family);
+    int fd = net_sys_socket(a);
     if (fd < 0) return fd;
     int r = net_sys_listen(fd, a);
     if (r == 0) return adopt_new(fd, a);
@@ -152,17 +187,27 @@ static int listen_at(const struct net_addr *a)
 /* All addresses, on a machine without IPv6. */
 static int listen_at_any4(const struct net_addr *any)
 {
-    struct net_addr a = { .len = sizeof a.in4 };
+    struct net_addr a = { .len = sizeof a.in4, .type = any->type };
     a.in4.sin_family = AF_INET;
     a.in4.sin_port = any->in6.sin6_port;
     return listen_at(&a);
 }
 
+static int listen_at_name(struct g *g, const struct net_name *name)
+{
+    struct net_addr addresses[RESOLVE_MAX];
+    int n = resolve(g, name, 0, addresses);
+    return n > 0 ? listen_at(&addresses[0]) : n;
+}
+
 int gort_listen(const char *network, const char *address)
 {
     struct net_addr a;
-    struct g *g = lang_enter("gort_listen");
+    struct net_name name;
+    struct g *g = lang_enter_blocking("gort_listen");
     int error = net_addr_parse(&a, network, address, false);
+    if (error == EINVAL && net_name_parse(&name, network, address))
+        return (int)answer(g, listen_at_name(g, &name));
     if (error != 0) return net_fail(error);
     int fd = listen_at(&a);
     bool no6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
@@ -179,14 +224,14 @@ static int accept_prepare(const struct net_op *op)
 
 static int accept_polled(struct net_op *op)
 {
-    struct net_addr peer;
+    struct net_addr peer = { .type = SOCK_STREAM };
     int error = net_op_is_late(op) ? ETIMEDOUT : accept_prepare(op);
     while (error == 0) {
         netpoll_arm(op->fd, POLL_READ);
         int fd = net_sys_accept(op->fd, &peer);
         if (fd >= 0) {
             fd = adopt_new(fd, &peer);
-            if (fd >= 0 && peer.sa.sa_family != AF_UNIX) net_sys_no_delay(fd);
+            if (fd >= 0 && is_tcp(&peer)) net_sys_no_delay(fd);
             return fd;
         }
         error = fd == -EAGAIN ? net_op_wait(op, 0) : -fd;
@@ -247,7 +292,7 @@ static int wait_connected(struct g *g, int fd, int64_t deadline)
 static int dial(struct g *g, const struct net_addr *a, int64_t deadline)
 {
     if (has_passed(deadline)) return -ETIMEDOUT;
-    int fd = net_sys_socket(a->sa.sa_family);
+    int fd = net_sys_socket(a);
     if (fd < 0) return fd;
     int error = connect_patiently(g, fd, a, deadline);
     if (error != 0 && error != EINPROGRESS) {
@@ -256,20 +301,123 @@ static int dial(struct g *g, const struct net_addr *a, int64_t deadline)
     }
     fd = adopt_new(fd, a);
     if (fd < 0) return fd;
-    if (a->sa.sa_family != AF_UNIX) net_sys_no_delay(fd);
+    if (is_tcp(a)) net_sys_no_delay(fd);
     if (error == EINPROGRESS) error = wait_connected(g, fd, deadline);
     if (error == 0) return fd;
     (void)net_fd_close(g, fd); /* the first error is told */
     return -error;
 }
 
+/* When to give up one of `left` addresses. */
+static int64_t deadline_of_address(int64_t deadline, int left)
+{
+    if (left == 1) return deadline;
+    int64_t now = os_now();
+    if (deadline == 0) return now + ADDRESS_NS;
+    int64_t share = (deadline - now) / left;
+    int64_t at = now + (share > ADDRESS_MIN_NS ? share : ADDRESS_MIN_NS);
+    return at < deadline ? at : deadline;
+}
+
+/* One after the other; the first error is told. */
+static int dial_name(struct g *g, const struct net_name *name, int64_t deadline)
+{
+    struct net_addr addresses[RESOLVE_MAX];
+    int n = has_passed(deadline) ? -ETIMEDOUT : resolve(g, name, deadline, addresses);
+    int first = n;
+    for (int i = 0; i < n; i++) {
+        int fd = dial(g, &addresses[i], deadline_of_address(deadline, n - i));
+        if (fd >= 0 || fd == -NET_ENDED) return fd;
+        if (i == 0) first = fd;
+        if (has_passed(deadline)) return -ETIMEDOUT;
+    }
+    return first;
+}
+
 int gort_dial(const char *network, const char *address, int64_t deadline)
 {
     struct net_addr a;
+    struct net_name name;
     struct g *g = lang_enter_blocking("gort_dial");
     int error = net_addr_parse(&a, network, address, true);
+    if (error == EINVAL && net_name_parse(&name, network, address))
+        return (int)answer(g, dial_name(g, &name, deadline));
     if (error != 0) return net_fail(error);
     return (int)answer(g, dial(g, &a, deadline));
+}
+
+/* ---- datagrams ------------------------------------------------------------------------------ */
+
+/* Tries fn until it does not say EAGAIN; op's turn is held. */
+static ssize_t datagram(struct net_op *op, ssize_t (*fn)(int fd, void *arg), void *arg)
+{
+    if (op->kind != NET_TCP && op->kind != NET_SOCKET) return -ENOTSOCK;
+    if (net_op_is_late(op)) return -ETIMEDOUT;
+    for (;;) {
+        netpoll_arm(op->fd, op->mode);
+        ssize_t r = fn(op->fd, arg);
+        if (r != -EAGAIN) return r;
+        int error = net_op_wait(op, 0);
+        if (error != 0) return -error;
+    }
+}
+
+struct received {
+    void *buf;
+    size_t n;
+    struct sockaddr *from;
+    socklen_t *len, room;
+};
+
+static ssize_t receive_once(int fd, void *arg)
+{
+    struct received *r = arg;
+    if (r->len != NULL) *r->len = r->room; /* each attempt may have written it */
+    return net_sys_recvfrom(fd, r->buf, r->n, r->from, r->len);
+}
+
+struct sent {
+    const void *buf;
+    size_t n;
+    const struct sockaddr *to;
+    socklen_t len;
+};
+
+static ssize_t send_once(int fd, void *arg)
+{
+    const struct sent *s = arg;
+    return net_sys_sendto(fd, s->buf, s->n, s->to, s->len);
+}
+
+static ssize_t on_datagrams(struct g *g, int fd, enum poll_mode mode,
+                            ssize_t (*fn)(int fd, void *arg), void *arg)
+{
+    struct net_op op;
+    int error = net_op_begin(&op, g, fd, mode);
+    if (error != 0) return net_fail(error);
+    ssize_t r = datagram(&op, fn, arg);
+    net_op_end(&op);
+    return answer(g, r);
+}
+
+ssize_t gort_recvfrom(int fd, void *buf, size_t n, struct sockaddr *from, uint32_t *len)
+{
+    struct g *g = lang_enter_blocking("gort_recvfrom");
+    int error = check_buffer(buf, n);
+    if (error == 0 && from != NULL && len == NULL) error = EFAULT;
+    if (error != 0) return net_fail(error);
+    struct received r = { .buf = buf, .n = n, .from = from };
+    if (from != NULL) r.len = len, r.room = *len;
+    return on_datagrams(g, fd, POLL_READ, receive_once, &r);
+}
+
+ssize_t gort_sendto(int fd, const void *buf, size_t n, const struct sockaddr *to, uint32_t len)
+{
+    struct g *g = lang_enter_blocking("gort_sendto");
+    int error = check_buffer(buf, n);
+    if (error != 0) return net_fail(error);
+    struct sent s = { buf, n, to, to != NULL ? len : 0 };
+    return on_datagrams(g, fd, POLL_WRITE, send_once, &s);
 }
 
 int gort_set_deadline(int fd, int64_t read_at, int64_t write_at)

@@ -15,7 +15,8 @@
 
 #include "base/print.h"
 
-enum { HOST_MAX = INET6_ADDRSTRLEN + IF_NAMESIZE + 1 };
+enum { HOST_MAX = NET_NAME_MAX + 2 };
+_Static_assert(HOST_MAX > INET6_ADDRSTRLEN + IF_NAMESIZE, "numbers with a zone fit too");
 
 /* ---- pieces --------------------------------------------------------------------------------- */
 
@@ -149,15 +150,85 @@ static int parse_unix(struct net_addr *a, const char *path)
     return 0;
 }
 
+/* The networks with hosts and ports. */
+static const struct network {
+    const char *name;
+    int family, type;
+} networks[] = {
+    { "tcp", 0, SOCK_STREAM }, { "tcp4", AF_INET, SOCK_STREAM }, { "tcp6", AF_INET6, SOCK_STREAM },
+    { "udp", 0, SOCK_DGRAM },  { "udp4", AF_INET, SOCK_DGRAM },  { "udp6", AF_INET6, SOCK_DGRAM },
+};
+
+static const struct network *network_named(const char *name)
+{
+    for (size_t i = 0; i < array_len(networks); i++)
+        if (strcmp(networks[i].name, name) == 0) return &networks[i];
+    return NULL;
+}
+
 int net_addr_parse(struct net_addr *a, const char *network, const char *text, bool to_dial)
 {
+    const struct network *net = network_named(network);
     memset(a, 0, sizeof *a);
-    if (strcmp(network, "tcp") == 0) return parse_tcp(a, 0, text, to_dial);
+    a->type = SOCK_STREAM;
     a->only = true;
-    if (strcmp(network, "tcp4") == 0) return parse_tcp(a, AF_INET, text, to_dial);
-    if (strcmp(network, "tcp6") == 0) return parse_tcp(a, AF_INET6, text, to_dial);
-    if (strcmp(network, "unix") == 0) return parse_unix(a, text);
-    return EINVAL;
+    if (net == NULL) return strcmp(network, "unix") == 0 ? parse_unix(a, text) : EINVAL;
+    a->type = net->type;
+    a->only = net->family != 0;
+    return parse_tcp(a, net->family, text, to_dial);
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+}
+
+/* Labels of 1 to 63 bytes with dots between them, one more at the end allowed; the last is no number, or it
+ * would be an address that can not be parsed. */
+static bool is_host_name(const char *host)
+{
+    size_t label = 0, n = strlen(host);
+    bool digits = true;
+    if (n == 0 || n > NET_NAME_MAX + (host[n - 1] == '.' ? 1u : 0u)) return false;
+    for (const char *c = host; *c != '\0'; c++) {
+        if (*c == '.') {
+            if (label == 0) return false;
+            label = 0;
+            continue;
+        }
+        digits = (label == 0 || digits) && *c >= '0' && *c <= '9';
+        if (!is_name_byte(*c) || ++label > 63) return false;
+    }
+    return !digits;
+}
+
+bool net_name_parse(struct net_name *name, const char *network, const char *text)
+{
+    const struct network *net = network_named(network);
+    const char *port_text;
+    bool brackets;
+    uint32_t port;
+    if (net == NULL || !cut_host(text, name->host, &brackets, &port_text) || brackets) return false;
+    if (!parse_number(port_text, UINT16_MAX, &port) || !is_host_name(name->host)) return false;
+    name->family = net->family;
+    name->type = net->type;
+    name->only = net->family != 0;
+    name->port = (uint16_t)port;
+    return true;
+}
+
+void net_name_complete(const struct net_name *name, struct net_addr *a)
+{
+    a->type = name->type;
+    a->only = name->only;
+    a->any = false;
+    if (a->sa.sa_family == AF_INET6)
+        a->in6.sin6_port = htons(name->port);
+    else
+        a->in4.sin_port = htons(name->port);
 }
 
 /* ---- back to text --------------------------------------------------------------------------- */

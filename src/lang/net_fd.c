@@ -82,8 +82,9 @@ static struct net_fd *info_of(int fd)
 static int adopt(int fd, mode_t mode, enum net_kind *kind)
 {
     bool socket = S_ISSOCK(mode);
-    *kind = NET_BLOCKING;
-    if (S_ISREG(mode) || S_ISDIR(mode) || S_ISBLK(mode) || (fd <= 2 && !socket)) return 0;
+    bool file = S_ISREG(mode) || S_ISDIR(mode) || S_ISBLK(mode);
+    *kind = file ? NET_FILE : NET_BLOCKING;
+    if (file || (fd <= 2 && !socket)) return 0;
     int error = netpoll_adopt(fd);
     if (error == EPERM && !socket) return 0; /* a device that can not be polled */
     if (error == 0 && fd > 2) error = net_sys_set_nonblocking(fd);
@@ -241,7 +242,7 @@ int net_fd_set_deadline(struct g *g, int fd, int64_t read_at, int64_t write_at)
 {
     struct net_op op;
     int error = find_info(&op, g, fd);
-    if (error == 0) error = op.kind == NET_BLOCKING ? ENOTSUP : 0;
+    if (error == 0) error = net_kind_blocks(op.kind) ? ENOTSUP : 0;
     if (error == 0) error = set_deadlines_gated(&op, read_at, write_at);
     if (error != 0) return error;
     atomic_fence_seq();

@@ -14,8 +14,14 @@ enum net_kind {
     NET_TCP,      /* a socket that gort made: recv and send, then the poller */
     NET_SOCKET,   /* any other socket: the same */
     NET_POLLED,   /* pipe, terminal and so on, made non-blocking: read and write, then the poller */
-    NET_BLOCKING, /* file, or one of 0 to 2: read and write in a blocking region */
+    NET_BLOCKING, /* one of 0 to 2, or a device without poll: read and write in a blocking region */
+    NET_FILE,     /* the same for a file, which the kernel answers by itself in the end */
 };
+
+static inline bool net_kind_blocks(enum net_kind kind)
+{
+    return kind >= NET_BLOCKING;
+}
 
 /* One descriptor number.  Off-heap, never freed; zero: never used. */
 struct net_fd {

@@ -169,9 +169,34 @@ static int result_of(int r)
     return r < 0 ? -errno : r;
 }
 
-never_inline int net_sys_socket(int family)
+never_inline int net_sys_socket(const struct net_addr *a)
 {
-    return result_of(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    return result_of(socket(a->sa.sa_family, a->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+never_inline ssize_t net_sys_recvfrom(int fd, void *buf, size_t n, struct sockaddr *from,
+                                      socklen_t *len)
+{
+    ssize_t r;
+    do
+        r = recvfrom(fd, buf, n, MSG_DONTWAIT, from, len);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
+never_inline ssize_t net_sys_sendto(int fd, const void *buf, size_t n, const struct sockaddr *to,
+                                    socklen_t len)
+{
+    ssize_t r;
+    do
+        r = sendto(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL, to, len);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
+never_inline int net_sys_pipe(int fds[2])
+{
+    return pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0 ? 0 : errno;
 }
 
 /* A connection that was gone before it was accepted is none of the caller's business. */
@@ -207,7 +232,9 @@ static int listen_options(int fd, const struct net_addr *a)
 {
     int on = 1, only6 = a->only;
     if (a->sa.sa_family == AF_UNIX) return 0;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return -errno;
+    /* For datagrams it would let others take the port. */
+    if (a->type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
+        return -errno;
     if (a->sa.sa_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only6, sizeof only6) != 0)
         return -errno;
@@ -218,7 +245,8 @@ never_inline int net_sys_listen(int fd, const struct net_addr *a)
 {
     int error = listen_options(fd, a);
     if (error != 0) return error;
-    if (bind(fd, &a->sa, a->len) != 0 || listen(fd, BACKLOG) != 0) return -errno;
+    if (bind(fd, &a->sa, a->len) != 0) return -errno;
+    if (a->type == SOCK_STREAM && listen(fd, BACKLOG) != 0) return -errno;
     return 0;
 }
 
@@ -241,6 +269,12 @@ never_inline int net_sys_set_nonblocking(int fd)
     if (flags < 0) return errno;
     if ((flags & O_NONBLOCK) != 0) return 0;
     return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? errno : 0;
+}
+
+never_inline int net_sys_set_blocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? errno : 0;
 }
 
 /* EINTR: the number is free all the same.  Closing what others wait for is no race here, but wakes

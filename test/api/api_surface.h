@@ -586,6 +586,19 @@ static void check_deadline(int fd) // a listening one
     CHECK_EQ(gort_set_deadline(fd, 0, 0), 0);
 }
 
+TEST(datagrams)
+{
+    char address[64], byte = 0;
+    int server = gort_listen("udp", "127.0.0.1:0");
+    CHECK_GT(gort_local_addr(server, address, sizeof address), 0);
+    int fd = gort_dial("udp", address, 0);
+    CHECK_EQ(gort_sendto(fd, "x", 1, NULL, 0), 1);
+    CHECK_EQ(gort_recvfrom(server, &byte, 1, NULL, NULL), 1);
+    CHECK_EQ(byte, 'x');
+    CHECK_EQ(gort_close_fd(fd), 0);
+    CHECK_EQ(gort_close_fd(server), 0);
+}
+
 TEST(network)
 {
     int listener = gort_listen("tcp", "127.0.0.1:0");
@@ -729,6 +742,7 @@ static int gort_main(int argc, char **argv)
     RUN(selecting);
     RUN(synchronization);
     RUN(panic_and_defer);
+    RUN(datagrams);
     RUN(network);
     RUN(contexts);
     RUN(metrics);

@@ -25,7 +25,8 @@ static void check_sample(const struct sample *s, bool to_dial)
     CHECK_EQ(net_addr_format(&a, buf, sizeof buf), strlen(shown));
     CHECK_STR_EQ(buf, shown);
     CHECK_EQ(a.any, s->any);
-    CHECK_EQ(a.only, strcmp(s->network, "tcp") != 0);
+    CHECK_EQ(a.only, strcmp(s->network, "tcp") != 0 && strcmp(s->network, "udp") != 0);
+    CHECK_EQ(a.type, s->network[0] == 'u' && s->network[1] == 'd' ? SOCK_DGRAM : SOCK_STREAM);
 }
 
 TEST(accepted)
@@ -46,6 +47,9 @@ TEST(accepted)
         { "tcp", "localhost:5", 0, "127.0.0.1:5", false },
         { "tcp4", "localhost:5", 0, "127.0.0.1:5", false },
         { "tcp6", "localhost:5", 0, "[::1]:5", false },
+        { "udp", "127.0.0.1:53", 0, NULL, false },
+        { "udp6", "[::1]:53", 0, NULL, false },
+        { "udp4", "localhost:5", 0, "127.0.0.1:5", false },
         { "unix", "/tmp/x", 0, NULL, false },
         { "unix", "relative", 0, NULL, false },
         { "unix", "@abstract", 0, NULL, false },
@@ -55,6 +59,41 @@ TEST(accepted)
         check_sample(&samples[i], false);
         check_sample(&samples[i], true);
     }
+}
+
+// host NULL: it is no name.
+static void check_name(const char *text, const char *host, uint16_t port)
+{
+    struct net_name name;
+    struct net_addr a;
+    CHECK_EQ(net_addr_parse(&a, "tcp6", text, true), EINVAL);
+    CHECK_EQ(net_name_parse(&name, "tcp6", text), host != NULL);
+    if (host == NULL) return;
+    CHECK_STR_EQ(name.host, host);
+    CHECK(name.port == port && name.family == AF_INET6 && name.only && name.type == SOCK_STREAM);
+    a.sa.sa_family = AF_INET6;
+    net_name_complete(&name, &a);
+    CHECK(a.in6.sin6_port == htons(port) && a.only && !a.any && a.type == SOCK_STREAM);
+}
+
+TEST(names)
+{
+    check_name("example.org:80", "example.org", 80);
+    check_name("example.org.:0", "example.org.", 0);
+    check_name("a:65535", "a", 65535);
+    check_name("1.2.3.4x:1", "1.2.3.4x", 1);
+    check_name("_x-y.9a:1", "_x-y.9a", 1);
+    static const char *const bad[] = { "a:",    "a",         "a:b",   ":80",    "a:65536",
+                                       ".:1",   "..:1",      "a..:1", ".a:1",   "[a]:1",
+                                       "a b:1", "1:1",       "a.1:1", "a.1.:1", "1.2.3.4.5:1",
+                                       "a:1:1", "\xc3\xa9:1" };
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        check_name(bad[i], NULL, 0);
+    struct net_name name;
+    CHECK(!net_name_parse(&name, "unix", "a:1"));
+    CHECK(!net_name_parse(&name, "tcp5", "a:1"));
+    CHECK(net_name_parse(&name, "udp", "a:1") && name.type == SOCK_DGRAM && name.family == 0 &&
+          !name.only);
 }
 
 TEST(no_host)
@@ -137,6 +176,7 @@ TEST(noise)
 int main(void)
 {
     RUN(accepted);
+    RUN(names);
     RUN(no_host);
     RUN(paths);
     RUN(not_bound);
