@@ -697,6 +697,75 @@ TEST(metrics)
     CHECK(untouched > 2);
 }
 
+// ---- slices
+
+typedef gort_slice(int) ints;
+typedef gort_slice(node) nodes;
+
+static ints global_ints;
+
+static int by_value(const int *a, const int *b)
+{
+    return (*a > *b) - (*a < *b);
+}
+
+static int by_number(const node *a, const node *b)
+{
+    return (a->n > b->n) - (a->n < b->n);
+}
+
+static bool is_number(const node *n, void *number)
+{
+    return n->n == *(int *)number;
+}
+
+TEST(slices)
+{
+    static const int more[] = { 5, 3, 4 };
+    ints s = gort_slice_make(ints, int, 0, 2);
+    CHECK(s.ptr != NULL && s.len == 0 && s.cap == 2);
+    gort_slice_append(int, &s, 2);
+    gort_slice_append_n(int, &s, more, 3);
+    gort_slice_insert(int, &s, 0, more, 1); // 5 2 5 3 4
+    gort_slice_delete(int, &s, 0, 1);
+    CHECK_EQ(s.len, 4);
+    CHECK_EQ(gort_slice_index(s, 3), 2);
+    gort_slice_sort(s);
+    gort_slice_sort_func(int, s, by_value);
+    gort_slice_sort_stable(int, s, by_value);
+    bool found;
+    CHECK_EQ(gort_slice_search(s, &more[1], by_value, &found), 1);
+    CHECK(found);
+    gort_slice_at(s, 0) = 7;
+    CHECK_EQ(gort_slice_at(s, 0), 7);
+    ints part = gort_slice_sub(s, 1, 3), three = gort_slice_sub3(s, 1, 3, 4);
+    CHECK(part.len == 2 && part.cap == s.cap - 1 && three.cap == 3);
+    CHECK_EQ(gort_slice_clip(part).cap, 2);
+    CHECK_EQ(gort_slice_copy(int, part, three), 2);
+    ints clone = gort_slice_clone(int, s);
+    CHECK(clone.ptr != s.ptr && clone.len == s.len);
+    gort_slice_append_slice(int, &clone, s);
+    gort_slice_grow(int, &clone, 100);
+    CHECK(clone.len == 8 && clone.cap >= 108);
+    gort_slice_set(&global_ints, clone);
+    CHECK_EQ(global_ints.len, 8);
+}
+
+TEST(slices_of_structs)
+{
+    nodes s = { NULL, 0, 0 };
+    for (int i = 0; i < 100; i++) {
+        node n = { NULL, "x", 99 - i, { { NULL }, { NULL } } };
+        gort_slice_append(node, &s, n);
+        gort_set(&gort_slice_at(s, i).next, gort_new(node));
+    }
+    gort_slice_sort_func(node, s, by_number);
+    for (int i = 0; i < 100; i++)
+        CHECK_EQ(s.ptr[i].n, i);
+    int n = 42;
+    CHECK_EQ(gort_slice_index_func(s, is_number, &n), 42);
+}
+
 // ---- inspection
 
 TEST(inspection)
@@ -746,6 +815,8 @@ static int gort_main(int argc, char **argv)
     RUN(network);
     RUN(contexts);
     RUN(metrics);
+    RUN(slices);
+    RUN(slices_of_structs);
     RUN(inspection);
     RUN(memory_profile);
     RUN(collector);
