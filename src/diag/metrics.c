@@ -56,7 +56,7 @@ struct snapshot {
     uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled;
     uint64_t outer_searched, retakes, dozes, dozes_ended;
     uint64_t waiters_bytes, waiters_trimmed;
-    uint64_t stops[STOP_REASONS];
+    uint64_t stops[STOP_REASONS], stops_repeated, threads_limit;
     uint64_t yields, migrations, map_failures, thread_failures;
     struct heap_debug_counts heap_debug;
     struct object_counts records;
@@ -128,6 +128,8 @@ static void read_sched(struct snapshot *s)
     }
     for (int r = 0; r < STOP_REASONS; r++)
         s->stops[r] = world_stop_count((enum stop_reason)r);
+    s->stops_repeated = world_stop_repeats();
+    s->threads_limit = m_limit();
     s->retakes = sched_retakes();
     s->dozes = sched_dozes(&s->dozes_ended);
     s->waiters_bytes = sudogs_bytes();
@@ -453,6 +455,8 @@ struct source {
       "Stops of the world to end marking.")                                                        \
     X("/gort/sched/stops/procs", "events", COUNTER, AS_COUNT, false, stops[STOP_PROCS],            \
       "Stops of the world to change the number of Ps.")                                            \
+    X("/gort/sched/stops/repeated", "events", COUNTER, AS_COUNT, false, stops_repeated,            \
+      "Stop signals sent again, to threads that had not stopped within 100 us.")                   \
     X("/gort/sched/stops/rolled-back-outer", "events", COUNTER, AS_COUNT, false, outer_rolled,     \
       "Restartable ranges under a signal handler of the program that a stop signal met.")          \
     X("/gort/sched/stops/rolled-back", "events", COUNTER, AS_COUNT, false, ranges_rolled,          \
@@ -465,6 +469,8 @@ struct source {
       "Stops of the world to read statistics.")                                                    \
     X("/gort/sched/threads/idle", "threads", GAUGE, AS_COUNT, false, threads_idle,                 \
       "Threads that wait for work.")                                                               \
+    X("/gort/sched/threads/limit", "threads", GAUGE, AS_COUNT, false, threads_limit,               \
+      "Threads that the runtime may make: gort_set_max_threads.")                                  \
     X("/gort/sched/waiters/trimmed", "bytes", COUNTER, AS_COUNT, false, waiters_trimmed,           \
       "Memory of such records that collections have given back.")                                  \
     X("/gort/sched/waiters", "bytes", GAUGE, AS_COUNT, false, waiters_bytes,                       \

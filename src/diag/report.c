@@ -53,7 +53,7 @@ static void print_traces(void)
     const struct g *self = m != NULL ? m->curg : NULL;
     if (env.traceback == TRACEBACK_NONE) return;
     arch_crit_enter(); /* for good */
-    atomic_store_seq(&sched.exiting, 1u);
+    sched_set_exiting();
     print_init(&out, STDERR_FILENO);
     if (!report.everyone || t.system) traceback_self(&t, self, report.ucontext);
     if (report.everyone || env.traceback >= TRACEBACK_ALL) traceback_others(&t, self);

@@ -162,6 +162,15 @@ int gort_max_procs(int n)
     return n < 1 ? p_count() : p_set_count(n);
 }
 
+int gort_set_max_threads(int n)
+{
+    (void)lang_enter("gort_set_max_threads");
+    crit_enter();
+    int former = sched_set_max_threads(n);
+    crit_exit();
+    return former;
+}
+
 /* ---- blocking, threads ---------------------------------------------------------------------- */
 
 void gort_enter_blocking_at(void *frame)

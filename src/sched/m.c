@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/race.h"
 #include "heap/persistent.h"
 #include "os/os.h"
 #include "sched/sanitize.h"
@@ -34,9 +35,30 @@ int m_count_idle(void)
     return (int)atomic_load_relaxed(&sched.nidle_m); /* a statistic */
 }
 
-void sched_set_max_threads(int n)
+/* ---- how many there may be --------------------------------------------------------------------- */
+
+/* Threads of the program's own that are attached do not count: the runtime has no say in those. */
+_Noreturn static cold_path void too_many(uint32_t n, uint32_t max)
 {
-    atomic_store_relaxed(&sched.max_threads, (uint32_t)n); /* read under SCHED */
+    throw_fmt(
+        "the program needs more than %u threads (has %u): many goroutines block their threads, or "
+        "are locked to them; see gort_set_max_threads",
+        max, n);
+}
+
+int sched_set_max_threads(int n)
+{
+    lock_acquire(&sched.lock);
+    uint32_t former = sched.max_threads, made = sched.nmade;
+    if (n >= 1) atomic_store_relaxed(&sched.max_threads, (uint32_t)n); /* for reports */
+    lock_release(&sched.lock);
+    if (n >= 1 && made > (uint32_t)n) too_many(made, (uint32_t)n);
+    return (int)former;
+}
+
+uint32_t m_limit(void)
+{
+    return atomic_load_relaxed(&sched.max_threads); /* a statistic */
 }
 
 /* ---- states: Note [Thread states] ----------------------------------------------------------- */
@@ -97,6 +119,7 @@ struct m *m_alloc(bool attached)
     lock_acquire(&sched.lock);
     m->id = sched.next_m_id++;
     atomic_store_relaxed(&sched.nm, sched.nm + 1);
+    sched.nmade += !attached;
     m->all_next = sched.all_m;
     random_init(&m->random, 2000 + m->id);
     atomic_store_release(&sched.all_m, m); /* pairs with m_all */
@@ -146,6 +169,7 @@ static void m_entry(void *arg)
     m->next_p = NULL;
     if (p != NULL) p_acquire(m, p);
     m_loop(m);
+    throw_msg("the scheduler's loop of a thread has returned");
 }
 
 /* Note [The maker].  pthread_create takes locks of the C library.  A goroutine may have been stopped
@@ -213,10 +237,10 @@ void m_start(struct p *p, bool spinning)
     monitor_notice();
     struct m *m = sched.idle_m;
     if (m == NULL) {
-        uint32_t n = sched.nm, max = atomic_load_relaxed(&sched.max_threads);
+        uint32_t n = sched.nmade, max = sched.max_threads;
         sched.nactive++;
         lock_release(&sched.lock);
-        if (n >= max) throw_fmt("program exceeds the limit of %u threads", max);
+        if (n >= max) too_many(n, max);
         m_create(p, spinning);
         return;
     }
@@ -264,11 +288,12 @@ bool m_deadlocked_locked(void)
         if (atomic_load_seq(&sched.polling)) netpoll_break();
         return false;
     }
-    /* A thread that attached once and has detached may attach again and wake somebody: while the
-     * process has threads that are neither the runtime's nor attached, nobody can tell.  The monitor looks
-     * again each second: threads end without telling. */
-    int known = os_threads_made() + 1 + (int)sched.nattached;
-    if (sched.ever_attached && os_thread_count() > known) return false;
+    /* A thread of the program's own may attach at any time and wake somebody, and what it does in other
+     * libraries may be what all wait for: while the process has threads that are neither the runtime's nor
+     * attached, nobody can tell.  The monitor looks again each second: threads end without telling.
+     * ThreadSanitizer has one for itself. */
+    int known = os_threads_made() + 1 + (int)sched.nattached + (race_on ? 1 : 0);
+    if (os_thread_count() > known) return false;
     return true; /* no goroutine left at all: the main one has exited, and did not return */
 }
 

@@ -139,9 +139,30 @@ static void look_outside(int64_t now)
     if (dead) sched_hooks.deadlock();
 }
 
+/* After a stop: descriptors may have become ready in it, and the monitor may have gone to sleep for long before
+ * it.  On an M that counts as active. */
+void sched_look_outside(void)
+{
+    struct ready_list ready = { NULL, NULL, 0 };
+    if (netpoll_waiters() != 0 && !atomic_load_relaxed(&sched.polling)) {
+        netpoll_poll(0, &ready);
+        ready_inject(&ready);
+    }
+    monitor_notice();
+}
+
 static bool all_idle(void)
 {
     return atomic_load_seq(&sched.nidle_p) == (uint32_t)sched.nprocs;
+}
+
+/* What only an M finds that looks around. */
+static bool waits_outside(int64_t now)
+{
+    if (atomic_load_relaxed(&sched.nrunq) != 0) return true;
+    for (int i = 0; i < sched.nprocs; i++)
+        if (timer_is_due(sched.all_p[i], now)) return true;
+    return false;
 }
 
 static void look(void)
@@ -153,6 +174,7 @@ static void look(void)
     for (int i = 0; i < sched.nprocs; i++)
         look_at_p(sched.all_p[i], now);
     look_outside(now);
+    if (waits_outside(now)) sched_ask_to_look();
     /* Work that was not worth waking a thread for when it came, and still waits; what markers left; timers
      * that an M must fire (Note [Late timers]), of an idle P while nobody is in the poller. */
     if (atomic_load_relaxed(&sched.nidle_p) == 0) return;

@@ -25,6 +25,12 @@
 
 #define LOOK_AROUND 64 /* runs between looks at the global queue, timers and the network */
 
+/* Note [Asked to look].  Sixty-four runs are microseconds, or as many time slices: goroutines that hand over
+ * directly, each after some milliseconds, would let what is due wait for a second.  So when something
+ * waits outside of the queues of Ps, the monitor moves sched.look_round on, and each P that sees it, between two
+ * goroutines, looks around at once.  The end of the program asks in the same way: `exiting` is stored before,
+ * with release, and read after look_round, with acquire. */
+
 struct sched sched;
 struct sched_debug sched_debug;
 uint64_t sched_debug_yields, sched_debug_migrations;
@@ -109,7 +115,19 @@ void switch_finish(void)
 /* The owner passes through the system stack for more than its own queue. */
 static force_inline bool looks_around(const struct p *p)
 {
-    return p->gs_run % LOOK_AROUND == LOOK_AROUND - 1;
+    return p->gs_run % LOOK_AROUND == LOOK_AROUND - 1 ||
+           p->looked != atomic_load_relaxed(&sched.look_round); /* a hint: find_near acquires */
+}
+
+void sched_ask_to_look(void)
+{
+    atomic_fetch_add_acqrel(&sched.look_round, 1u); /* pairs with find_near */
+}
+
+void sched_set_exiting(void)
+{
+    atomic_store_seq(&sched.exiting, 1u);
+    sched_ask_to_look();
 }
 
 /* The next goroutine of this P if it may be switched to directly, else NULL: then m_loop decides. */
@@ -117,7 +135,6 @@ static force_inline struct g *next_local(struct m *m)
 {
     struct p *p = m->p;
     if (unlikely(p == NULL || m->locked_g != NULL || world_wants_stop())) return NULL;
-    if (unlikely(atomic_load_relaxed(&sched.exiting))) return NULL;
     if (unlikely(looks_around(p) || mark_is_wanted())) return NULL;
     struct g *next = runq_get(p);
     if (next != NULL && unlikely(next->locked_m != NULL || g_is_grey(next))) {
@@ -405,11 +422,10 @@ void run_timers(struct p *p, int64_t now)
 /* What fires goes to the end of the queue.  When that is long already it is no later for waiting until
  * the next look around; and a crowd that is due does not become a crowd of goroutines, each with its
  * stack, faster than these end. */
-static void run_own_timers(struct m *m)
+static void run_own_timers(struct p *p, bool around)
 {
-    struct p *p = m->p;
     if (timer_first(p) == 0) return;
-    if (looks_around(p) || runq_length(p) < runq_limit() / 4) run_timers(p, os_now());
+    if (around || runq_length(p) < runq_limit() / 4) run_timers(p, os_now());
 }
 
 static void poll_now(void)
@@ -430,8 +446,11 @@ static struct g *found_marker(struct g *g)
 static struct g *find_near(struct m *m)
 {
     struct p *p = m->p;
-    run_own_timers(m);
-    if (looks_around(p)) {
+    bool around = looks_around(p);
+    run_own_timers(p, around);
+    if (around) {
+        p->looked = atomic_load_acquire(&sched.look_round); /* pairs with sched_ask_to_look */
+        if (unlikely(atomic_load_relaxed(&sched.exiting))) m_sleep_for_ever(m);
         poll_now();
         struct g *g = global_get(p);
         if (g != NULL) return g;
@@ -613,7 +632,7 @@ static void stop_locked(struct m *m)
 }
 
 /* The loop of every M, on its system stack, inside one critical section. */
-_Noreturn void m_loop(void *arg)
+void m_loop(void *arg)
 {
     struct m *m = arg;
     for (;;) {

@@ -144,7 +144,11 @@ uint64_t sched_dozes(uint64_t *ended); /* Note [Lone next ones]; and how many en
 struct m *m_all(void); /* first of the list of all threads; next by m->all_next */
 int m_count(void);
 int m_count_idle(void);
-void sched_set_max_threads(int n);
+uint32_t m_limit(void); /* what sched_set_max_threads set */
+/* At most n threads are the runtime's own; returns the former number.  n < 1 only asks. */
+int sched_set_max_threads(int n);
+/* The process ends: nothing more is scheduled.  Any thread. */
+void sched_set_exiting(void);
 /* Ps: the table and how many are in use. */
 struct p *p_at(int i);
 int p_count(void);

@@ -253,6 +253,7 @@ struct p {
     struct m *m;                  /* atomic; owner, the monitor peeks */
     struct p *idle_next;          /* SCHED */
     uint32_t next_streak;         /* owner; goroutines taken from run_next in a row */
+    uint32_t looked;              /* owner; sched.look_round when it last looked around */
     uint64_t goid_next, goid_end; /* owner; a batch of goroutine numbers */
     struct random random;         /* owner */
 

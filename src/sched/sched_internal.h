@@ -64,10 +64,10 @@ struct sched {
     uint32_t nm cache_aligned; /* SCHED; threads ever made and not detached */
     uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
     uint32_t nattached;        /* SCHED */
-    bool ever_attached;        /* SCHED; some foreign thread has attached */
-    uint32_t max_threads;
-    uint32_t next_m_id; /* SCHED */
-    struct m *all_m;    /* atomic; list of all, pushed at the head under SCHED, never removed */
+    uint32_t nmade;       /* SCHED; records of threads that the runtime makes: these never end */
+    uint32_t max_threads; /* atomic; of those: sched_set_max_threads */
+    uint32_t next_m_id;   /* SCHED */
+    struct m *all_m;      /* atomic; list of all, pushed at the head under SCHED, never removed */
     struct p *all_p[MAX_PROCS]; /* filled by p_resize; records are never freed */
     int nprocs;                 /* changed while the world is stopped */
     uint32_t procs_fixed;       /* atomic; set once: the program has chosen their number */
@@ -89,7 +89,8 @@ struct sched {
 
     uint32_t mark_wanted; /* atomic; 1: goroutines that mark are to be found; changed in stops */
     uint32_t scan_cycle;  /* atomic; even: Note [No grey stack runs]; changed in stops */
-    uint32_t exiting;     /* atomic; set once by sched_main_done */
+    uint32_t exiting;     /* atomic; set once, by sched_set_exiting */
+    uint32_t look_round;  /* atomic; Note [Asked to look] in proc.c */
     bool forked;          /* this process is a child of fork(2); its only thread's */
     struct note main_note;
 
@@ -154,12 +155,13 @@ bool m_deadlocked_locked(void);
 _Noreturn void m_sleep_for_ever(struct m *m);
 
 /* ---- proc.c --------------------------------------------------------------------------------- */
-_Noreturn void m_loop(void *m);
+void m_loop(void *m); /* for ever: where it was called it is fatal that it returns */
 void switch_finish(void);
 void thread_state_begin(const struct g *g);
 void sched_find_errno(void);
 void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
 void global_put(struct g *g);
+void sched_ask_to_look(void);              /* Note [Asked to look] */
 int64_t earliest_timer(void);              /* of all Ps; 0: none */
 void ready_inject(struct ready_list *l);   /* makes all runnable; with or without a P */
 void run_timers(struct p *p, int64_t now); /* those that are due, into the own queue */
@@ -174,6 +176,7 @@ void retake_in_handler(struct m *m);
 void retake_in_section(struct m *m);
 struct p *orphans_take(void);
 void monitor_notice(void);
+void sched_look_outside(void); /* crit: at the network once, and wakes the monitor */
 
 /* ---- g.c ------------------------------------------------------------------------------------ */
 bool g_edge_is_legal(uint32_t from, uint32_t to);

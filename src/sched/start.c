@@ -12,6 +12,8 @@
 #include "os/os.h"
 #include "sched/sched_internal.h"
 
+#define MAX_THREADS_DEFAULT 10000
+
 /* ---- hooks ------------------------------------------------------------------------------------ */
 
 static void no_p(struct p *p)
@@ -132,7 +134,7 @@ void sched_init(int nprocs)
 {
     lock_init(&sched.lock, RANK_SCHED);
     sched.clock = os_now();
-    if (sched.max_threads == 0) sched.max_threads = 10000;
+    if (sched.max_threads == 0) sched.max_threads = MAX_THREADS_DEFAULT;
     sched_find_errno();
     sched_watch_forks();
     stack_init();
@@ -173,7 +175,7 @@ void sched_run(void (*fn)(void *), void *arg, size_t stack_size)
 void sched_main_done(void)
 {
     crit_enter();
-    atomic_store_seq(&sched.exiting, 1u);
+    sched_set_exiting();
     race_release(&sched.main_note);
     note_wake(&sched.main_note);
     m_sleep_for_ever(m_self());

@@ -31,6 +31,15 @@
  * as pending, and the section that follows ends with it.  The exchanges of the other two are full
  * barriers themselves.
  *
+ * A signal can be lost to what the program does with it: an action that ignores it for a moment, a debugger.
+ * So the stopper asks again, every REPEAT_NS in which nobody stopped, whoever is in USER still.
+ *
+ * Note [All Ps are stopped].  That all threads have stopped must mean that nobody uses a P: the collector
+ * flushes their caches.  So each stop counts them: a P is with the stopper, with a thread that has stopped,
+ * on the idle list, or handed over to a thread that has not taken it yet.  A P with a thread that runs, or one
+ * that is nowhere, is a fault of the runtime, and fatal.  A thread that leaves BLOCKING looks as if it ran for
+ * the moment until it has seen the stop: it is waited for.
+ *
  * A stopper must not wait for a thread that waits for it: stoppers are serialised by a futex word
  * that they wait for in state BLOCKING (m_wait_stoppable), and hold no runtime lock.
  *
@@ -53,6 +62,9 @@
 #define SPIN_ROUNDS 200                    /* pauses before sleeping for acknowledgements */
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
 #define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
+#define REPEAT_NS ((int64_t)100000)        /* after so long without progress all are asked again */
+#define CHECK_ROUNDS 1000 /* looks at a thread that should have stopped, 1 ms apart */
+#define CHECK_LOOK_NS ((int64_t)1000000)
 
 uint32_t world_stopping cache_aligned; /* atomic; the stopper; a futex word */
 
@@ -62,7 +74,9 @@ static struct {
     uint32_t progress; /* futex: rises when a thread stopped or blocked; atomic */
     uint32_t sleeping; /* the stopper sleeps on progress; atomic */
     struct m *stopper; /* the holder of sema, while the world is stopped */
+    bool barrier;      /* this stop's membarrier was executed; the holder of sema */
     uint64_t counts[STOP_REASONS];
+    uint64_t repeats; /* signals sent again; the holder of sema, read as a statistic */
 } world;
 
 const char *stop_reason_name(enum stop_reason r)
@@ -83,6 +97,11 @@ bool world_is_stopped(void)
 uint64_t world_stop_count(enum stop_reason r)
 {
     return atomic_load_relaxed(&world.counts[r]); /* a statistic */
+}
+
+uint64_t world_stop_repeats(void)
+{
+    return atomic_load_relaxed(&world.repeats); /* a statistic */
 }
 
 /* ---- the stopped side ------------------------------------------------------------------------ */
@@ -182,17 +201,22 @@ static bool m_is_stopped(struct m *m)
     return s == M_BLOCKING || (s == M_STOPPED && atomic_load_relaxed(&m->stop_ack) == world.epoch);
 }
 
-static uint32_t signal_all(struct m *self, bool barrier)
+static uint32_t signal_all(struct m *self)
 {
     uint32_t n = 0;
     for (struct m *m = m_all(); m != NULL; m = m->all_next) {
         if (m == self) continue;
         uint32_t s = atomic_load_seq(&m->state);
-        if (s != M_USER && (barrier || s != M_RUNTIME)) continue;
+        if (s != M_USER && (world.barrier || s != M_RUNTIME)) continue;
         os_thread_kill(m->tid, preempt_signal());
         n++;
     }
     return n;
+}
+
+static void signal_again(struct m *self)
+{
+    atomic_store_relaxed(&world.repeats, world.repeats + signal_all(self));
 }
 
 static struct m *first_running(struct m *self)
@@ -221,8 +245,9 @@ static bool wait_for_all(struct m *self, int64_t until)
             sched_hooks.stop_slow(m, m->stop_pc);
         }
         atomic_store_seq(&world.sleeping, 1u);
-        os_futex_wait(&world.progress, seen, until != 0 ? FREEZE_LOOK_NS : SLOW_STOP_NS);
+        bool progress = os_futex_wait(&world.progress, seen, REPEAT_NS);
         atomic_store_seq(&world.sleeping, 0u);
+        if (!progress) signal_again(self);
     }
 }
 
@@ -232,7 +257,8 @@ static void world_ask(struct m *self, struct stop_result *out)
     world.epoch++;
     if (world.epoch == 0) world.epoch = 1;
     atomic_store_seq(&world_stopping, world.epoch);
-    out->signals = signal_all(self, os_membarrier());
+    world.barrier = os_membarrier();
+    out->signals = signal_all(self);
 }
 
 /* For a report of a process that ends: another stop may hang, or a thread may be beyond stopping. */
@@ -247,6 +273,55 @@ bool world_freeze(int64_t patience_ns)
     }
     world_ask(m_self(), &ignored);
     return wait_for_all(m_self(), until);
+}
+
+static bool stays_stopped(struct m *m)
+{
+    for (unsigned round = 0; !m_is_stopped(m); round++) {
+        uint32_t seen = atomic_load_seq(&world.progress);
+        if (round < SPIN_ROUNDS)
+            arch_pause();
+        else if (round < SPIN_ROUNDS + CHECK_ROUNDS)
+            os_futex_wait(&world.progress, seen, CHECK_LOOK_NS);
+        else
+            return false;
+    }
+    return true;
+}
+
+_Noreturn static cold_path void not_stopped(const struct p *p)
+{
+    const struct m *m = p->m;
+    throw_fmt("stop-the-world: processor %u is not stopped: status %u, thread %d in state %u",
+              p->id, p->status, m != NULL ? m->tid : 0, m != NULL ? m->state : 0);
+}
+
+/* Ps that were handed over and not yet taken. */
+static uint32_t count_handed(void)
+{
+    uint32_t n = 0;
+    for (struct p *p = atomic_load_relaxed(&sched.orphans); p != NULL; p = p->idle_next)
+        n++;
+    for (struct m *m = m_all(); m != NULL; m = m->all_next)
+        if (m->next_p != NULL) n++;
+    return n;
+}
+
+/* Note [All Ps are stopped]. */
+void world_check_stw(void)
+{
+    uint32_t idle = 0, handed = 0;
+    for (int i = 0; i < sched.nprocs; i++) {
+        struct p *p = sched.all_p[i];
+        bool has_m = p->status == P_RUNNING;
+        if ((p->m != NULL) != has_m || p->status == P_DEAD) not_stopped(p);
+        if (has_m && p->m != m_self() && !stays_stopped(p->m)) not_stopped(p);
+        idle += p->status == P_IDLE;
+        handed += p->status == P_HANDED;
+    }
+    if (idle != sched.nidle_p || (handed != 0 && handed != count_handed()))
+        throw_fmt("stop-the-world: of %d processors %u are idle and %u handed over, not %u and %u",
+                  sched.nprocs, idle, handed, sched.nidle_p, count_handed());
 }
 
 void world_stop(enum stop_reason r, struct stop_result *out)
@@ -264,6 +339,7 @@ void world_stop(enum stop_reason r, struct stop_result *out)
     atomic_store_relaxed(&world.stopper, self);
     world.counts[r]++;
     out->stopped = os_now();
+    world_check_stw();
     sched_hooks.world_stopped();
 }
 
@@ -275,8 +351,10 @@ void world_start(void)
     atomic_store_release(&world_stopping, 0u); /* pairs with m_stop_wait */
     os_futex_wake(&world_stopping, INT32_MAX);
     sema_give();
+    if (m_self() == NULL) return;
+    sched_look_outside();
     /* Threads may have blocked with work left to look for. */
-    if (m_self() != NULL) m_wake_for_work();
+    m_wake_for_work();
 }
 
 /* ---- what stopped goroutines hold ------------------------------------------------------------- */

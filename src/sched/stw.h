@@ -33,7 +33,10 @@ void world_start(void);
  * longer than that, and runs no hooks.  false: not all have stopped. */
 bool world_freeze(int64_t patience_ns);
 bool world_is_stopped(void);
+/* World stopped: fatal unless every P is accounted for, and none with a thread that runs: each stop's own check. */
+void world_check_stw(void);
 uint64_t world_stop_count(enum stop_reason r);
+uint64_t world_stop_repeats(void); /* stop signals that were sent once more */
 const char *stop_reason_name(enum stop_reason r);
 
 /* World stopped: the memory in which goroutine g's live words lie: stack, saved registers, frame

@@ -341,6 +341,10 @@ TEST(goroutines)
     CHECK_EQ(gort_max_procs(procs + 1), procs);
     CHECK_EQ(gort_max_procs(procs), procs + 1);
 
+    CHECK_EQ(gort_set_max_threads(0), 10000);
+    CHECK_EQ(gort_set_max_threads(9000), 10000);
+    CHECK_EQ(gort_set_max_threads(10000), 9000);
+
     gort_lock_thread();
     pthread_t self = pthread_self();
     gort_sleep(GORT_MS);

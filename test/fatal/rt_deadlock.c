@@ -25,6 +25,9 @@
 // EXPECT attached-left stderr=^fatal error: all goroutines are asleep - deadlock!$
 // EXPECT attached-alive exit=0 absent=deadlock
 // EXPECT attached-again exit=0 absent=deadlock
+// EXPECT foreign-later exit=0 absent=deadlock
+// EXPECT foreign-exits exit=7 absent=deadlock
+// EXPECT foreign-ends stderr=^fatal error: all goroutines are asleep - deadlock!$
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
@@ -162,6 +165,21 @@ static void start_thread(const char *does)
         gort_sleep(GORT_MS);
 }
 
+// Not attached: it works in another library, and attaches only then; ends the process; or ends.
+static void *foreign(void *unused)
+{
+    usleep(300000);
+    if (thread_is("foreign-exits")) exit(7);
+    return thread_is("foreign-later") ? thread(unused) : NULL;
+}
+
+static void start_foreign(const char *does)
+{
+    pthread_t t;
+    thread_does = does;
+    if (pthread_create(&t, NULL, foreign, NULL) != 0) abort();
+}
+
 static void end_process(void *arg)
 {
     (void)arg;
@@ -182,6 +200,7 @@ NOINLINE static int main_goroutine(int argc, char **argv)
         for (int i = 0; i < 1000; i++)
             gort_go(bound, &c);
     if (strncmp(name, "attached", 8) == 0) start_thread(name);
+    if (strncmp(name, "foreign", 7) == 0) start_foreign(name);
     wait_here();
     RETURN_HERE();
     return 0;

@@ -9,6 +9,9 @@
 // EXPECT map env:GORTDEBUG=mapfailfrom=40 stderr=^fatal error: (out of memory|can not)
 // EXPECT thread env:GORTDEBUG=threadfail=1 stderr=^fatal error: can not create a thread \(have \d+ already\): .*; see ulimit -v and ulimit -u$
 // EXPECT thread-later env:GORTDEBUG=threadfail=3 env:GORTMAXPROCS=4 stderr=^fatal error: can not create a thread \(have \d+ already\)
+// EXPECT threads stderr=^fatal error: the program needs more than 12 threads \(has 12\): many goroutines block
+// EXPECT threads-below stderr=^fatal error: the program needs more than 1 threads \(has \d+\):
+// EXPECT threads-attached exit=0 stdout=^attached 40$
 // EXPECT stacks stderr=^fatal error: can not make a goroutine's stack of \d+ bytes
 // EXPECT stacks stderr=^case_stacks\(\.\.\.\)$
 //
@@ -16,10 +19,12 @@
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")
@@ -73,6 +78,56 @@ static void spin(void *arg)
     }
 }
 
+// ---- threads
+
+static gort_chan(int) asked;
+
+static void block_for_ever(void *unused)
+{
+    (void)unused;
+    for (;;)
+        pause();
+}
+
+static void blocker(void *unused)
+{
+    gort_blocking(block_for_ever, unused);
+}
+
+static void case_threads(int limit)
+{
+    gort_set_max_threads(limit);
+    for (int i = 0; i < 40; i++)
+        gort_go(blocker, NULL);
+    for (;;)
+        gort_yield();
+}
+
+static void *attach(void *unused)
+{
+    if (gort_thread_attach() != 0) abort();
+    gort_send(asked, 1);
+    block_for_ever(unused);
+    return NULL;
+}
+
+// The program's own threads do not count.
+static void case_attached(void)
+{
+    int n = 0;
+    gort_set(&asked, gort_chan_make(int, 0));
+    gort_set_max_threads(12);
+    for (int i = 0; i < 40; i++) {
+        pthread_t t;
+        if (pthread_create(&t, NULL, attach, NULL) != 0) abort();
+    }
+    while (n < 40)
+        n += gort_recv(asked, NULL);
+    printf("attached %d\n", n);
+    fflush(stdout);
+    _exit(0);
+}
+
 static int main_goroutine(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -80,6 +135,9 @@ static int main_goroutine(int argc, char **argv)
     if (strcmp(name, "memory-large") == 0) keep_allocating(3 << 20);
     if (strcmp(name, "memory-garbage") == 0) make_garbage();
     if (strcmp(name, "stacks") == 0) case_stacks();
+    if (strcmp(name, "threads") == 0) case_threads(12);
+    if (strcmp(name, "threads-below") == 0) case_threads(1);
+    if (strcmp(name, "threads-attached") == 0) case_attached();
     for (int i = 0; i < 100; i++)
         gort_go(spin, NULL);
     gort_sleep(200 * GORT_MS);

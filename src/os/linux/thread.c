@@ -95,17 +95,17 @@ int os_thread_create(void (*fn)(void *), void *arg, size_t stack_size)
         if (error == 0) {
             pthread_attr_getstacksize(&attr, &stack_size); /* what it became */
             os_signal_block_all(&mask);                    /* the thread inherits it */
+            atomic_fetch_add_relaxed(&made, 1); /* before: os_thread_count may have it at once */
             error = pthread_create(&thread, &attr, thread_main, start);
             os_signal_set_mask(&mask);
+            if (error != 0) atomic_fetch_sub_relaxed(&made, 1);
         }
         pthread_attr_destroy(&attr);
     }
     if (error != 0)
         free(start);
-    else {
-        atomic_fetch_add_relaxed(&made, 1); /* a statistic */
-        atomic_fetch_add_relaxed(&stack_bytes, stack_size);
-    }
+    else
+        atomic_fetch_add_relaxed(&stack_bytes, stack_size); /* a statistic */
     errno = saved;
     return error;
 }

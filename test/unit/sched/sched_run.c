@@ -181,6 +181,61 @@ static void idle_then_wake(void)
     }
 }
 
+// Goroutines that hand over directly, each after a round of the monitor, do not keep one waiting whose time has
+// come: the monitor asks for a look around, so that it runs within a few turns instead of 64.
+static uint32_t turns, ended;
+static int64_t due; // 0: it is not asleep
+
+static void monitor(void *arg)
+{
+    struct m *m = arg;
+    m_setup_thread(m);
+    arch_crit_enter();
+    for (;;)
+        sched_monitor_round(m, INT64_MAX);
+}
+
+static void start_monitor(void)
+{
+    crit_enter();
+    struct m *m = m_alloc(false);
+    crit_exit();
+    CHECK_EQ(os_thread_create(monitor, m, 256 * KB), 0);
+}
+
+static void take_turns(void *arg)
+{
+    (void)arg;
+    while (!atomic_load_relaxed(&ended)) {
+        int64_t before = atomic_load_relaxed(&sched.clock);
+        while (atomic_load_relaxed(&sched.clock) == before)
+            arch_pause();
+        int64_t when = atomic_load_relaxed(&due);
+        if (when != 0 && before >= when) atomic_fetch_add_relaxed(&turns, 1);
+        g_yield();
+    }
+    group_done(&group);
+}
+
+#define SLEEPS 10
+static void due_in_time(void)
+{
+    if (p_count() != 1) return;
+    start_monitor();
+    atomic_store_relaxed(&group.left, 2u);
+    g_start(take_turns, NULL, NULL, 0);
+    g_start(take_turns, NULL, NULL, 0);
+    for (int i = 0; i < SLEEPS; i++) {
+        atomic_store_relaxed(&due, os_now() + 1000000);
+        g_sleep(1000000);
+        atomic_store_relaxed(&due, (int64_t)0);
+    }
+    CHECK_LE(atomic_load_relaxed(&turns),
+             4u * SLEEPS); // 32 each if the looks around are those of the count
+    atomic_store_relaxed(&ended, 1u);
+    group_wait(&group);
+}
+
 static void park_for_ever(void)
 {
     p_pin();
@@ -213,6 +268,7 @@ int main(void)
     RUN_ALL(ring_of_parked);
     RUN_ALL(errno_is_kept);
     RUN_ALL(parallel);
+    RUN_ALL(due_in_time);
     RUN_ALL(idle_then_wake);
     RUN_ALL(modes);
     no_deadlock_report();

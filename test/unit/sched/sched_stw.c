@@ -2,7 +2,10 @@
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "../../expect_fatal.h"
 #include "sched_test.h"
 
 #define SPINNERS 6
@@ -274,8 +277,145 @@ static void frozen_frames(void)
         region(0x123456789abc0000 + i);
 }
 
+// A stop signal that the program ignored is sent again.
+static uint32_t running;
+static void compute(void *arg)
+{
+    (void)arg;
+    atomic_store_release(&running, 1u);
+    while (!atomic_load_relaxed(&quit))
+        counters[0].n++;
+    group_done(&group);
+}
+
+struct action { // the kernel's
+    uintptr_t handler, rest[8];
+};
+static void change_action(const struct action *to, struct action *from)
+{
+    CHECK_EQ(syscall(SYS_rt_sigaction, preempt_signal(), to, from, 8L), 0);
+}
+
+// The stopper has sent one in vain when it sends one again.
+static void *heed_again(void *former)
+{
+    while (world_stop_repeats() == 0)
+        sched_yield();
+    change_action(former, NULL);
+    return NULL;
+}
+
+static void ignored_signals(void)
+{
+    if (p_count() == 1) return; // nobody runs beside the stopper
+    struct action former, ignoring;
+    pthread_t t;
+    group.left = 1;
+    g_start(compute, NULL, NULL, 0);
+    while (!atomic_load_acquire(&running))
+        g_yield();
+    change_action(NULL, &former);
+    ignoring = former;
+    ignoring.handler = (uintptr_t)SIG_IGN;
+    CHECK_EQ(world_stop_repeats(), 0);
+    change_action(&ignoring, NULL);
+    CHECK_EQ(pthread_create(&t, NULL, heed_again, &former), 0);
+    call_on_system_stack(stop_once, NULL);
+    pthread_join(t, NULL);
+    CHECK_GE(world_stop_repeats(), 1);
+    atomic_store_relaxed(&quit, 1u);
+    group_wait(&group);
+}
+
+// What became ready during a stop is noticed when the world starts, though nobody is in the poller; and so
+// does the monitor wake.
+static void reader(void *arg)
+{
+    CHECK_EQ(netpoll_wait(*(int *)arg, POLL_READ, 0), 0);
+    group_done(&group);
+}
+
+static void starting_looks_outside(void)
+{
+    if (p_count() != 1) return; // others would be in the poller
+    int ends[2];
+    CHECK_EQ(pipe(ends), 0);
+    CHECK_EQ(netpoll_adopt(ends[0]), 0);
+    group.left = 1;
+    struct g *g = g_start(reader, &ends[0], NULL, 0);
+    while (netpoll_waiters() == 0)
+        g_yield();
+    CHECK_EQ(write(ends[1], "x", 1), 1);
+    atomic_store_seq(&sched.monitor_idle, 1u);
+    uint32_t wakes = atomic_load_seq(&sched.monitor_wake);
+    CHECK_EQ(g->status, G_WAITING);
+    call_on_system_stack(stop_once, NULL);
+    CHECK_EQ(g->status, G_RUNNABLE);
+    CHECK_EQ(atomic_load_seq(&sched.monitor_wake), wakes + 1);
+    group_wait(&group);
+}
+
+// A stop that is none: each is fatal.  The first P that another thread has, made to look as if it ran; a P
+// that nobody has; a lock held.
+static void with_a_running_thread(void *unused)
+{
+    (void)unused;
+    world_stop(STOP_TEST, NULL);
+    for (int i = 0; i < p_count(); i++)
+        if (p_at(i)->m != NULL && p_at(i)->m != m_self()) {
+            p_at(i)->m->state = M_USER;
+            world_check_stw();
+        }
+}
+static void with_a_lost_p(void *unused)
+{
+    (void)unused;
+    world_stop(STOP_TEST, NULL);
+    while (sched.nidle_p == 0) { // its thread still looks for work
+        world_start();
+        world_stop(STOP_TEST, NULL);
+    }
+    for (int i = 0; i < p_count(); i++)
+        if (p_at(i)->status == P_IDLE) p_at(i)->status = P_HANDED;
+    world_check_stw();
+}
+static void with_a_lock(void *unused)
+{
+    (void)unused;
+    static struct lock l = LOCK_INIT(RANK_SCHED);
+    lock_acquire(&l);
+    world_stop(STOP_TEST, NULL);
+}
+
+static void (*bad_stop)(void *);
+static void run_bad_stop(void)
+{
+    group.left = 1;
+    g_start(compute, NULL, NULL, 0);
+    while (!atomic_load_acquire(&running))
+        g_yield();
+    call_on_system_stack(bad_stop, NULL);
+}
+static void on_three(void *fn)
+{
+    bad_stop = *(void (**)(void *))fn;
+    sched_test_run(run_bad_stop, 3);
+}
+static void bad_stops(void)
+{
+    void (*fn)(void *) = with_a_running_thread;
+    expect_fatal(on_three, &fn, "stop-the-world: processor ");
+    fn = with_a_lost_p;
+    expect_fatal(on_three, &fn, "stop-the-world: of 3 processors 0 are idle and 1 handed over");
+    fn = with_a_lock;
+    if (GORT_ASSERT_LEVEL >= 1) expect_fatal(on_three, &fn, "stop-the-world with a lock held");
+}
+
 int main(void)
 {
+    bad_stops();
+    RUN_ALL(ignored_signals);
+    RUN_ALL(starting_looks_outside);
     RUN_ALL(nothing_moves);
     RUN_ALL(racing_stoppers);
     RUN_ALL(resizing);

@@ -24,16 +24,22 @@ static void sched_test_entry(void *arg)
     sched_main_done();
 }
 
+// In this process.
+static inline void sched_test_run(void (*fn)(void), int procs)
+{
+    struct sched_test_main t = { fn };
+    random_set_process_seed(test_seed());
+    heap_init(NULL);
+    sched_init(procs);
+    sched_run(sched_test_entry, &t, 0);
+}
+
 static inline int sched_test_child(void (*fn)(void), int procs)
 {
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        struct sched_test_main t = { fn };
-        random_set_process_seed(test_seed());
-        heap_init(NULL);
-        sched_init(procs);
-        sched_run(sched_test_entry, &t, 0);
+        sched_test_run(fn, procs);
         _exit(0);
     }
     int status = -1;
