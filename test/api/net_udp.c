@@ -157,7 +157,7 @@ static void answer_all(void *unused)
         CHECK_EQ(gort_sendto(server, &m, sizeof m, (struct sockaddr *)&from, len), sizeof m);
         len = sizeof from;
     }
-    CHECK_EQ(errno, ECANCELED);
+    CHECK(errno == ECANCELED || errno == EBADF); // it waited, or came later
     ADD(&done, 1);
 }
 
