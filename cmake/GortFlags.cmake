@@ -108,7 +108,7 @@ target_include_directories(gort_internal_flags INTERFACE
   ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/generated)
 target_compile_definitions(gort_internal_flags INTERFACE
   GORT_ASSERT_LEVEL=${GORT_ASSERT_LEVEL} _GNU_SOURCE
-  GORT_VERSION="${PROJECT_VERSION}" GORT_ARCH_NAME="${GORT_ARCH}" GORT_OS_NAME="${GORT_OS}")
+  GORT_VERSION="${PROJECT_VERSION}" GORT_INTERNAL GORT_ARCH_NAME="${GORT_ARCH}" GORT_OS_NAME="${GORT_OS}")
 target_compile_options(gort_internal_flags INTERFACE
   -fvisibility=hidden
   $<${c_family}:-fstack-clash-protection> $<${c_family}:-fasynchronous-unwind-tables>

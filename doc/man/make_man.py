@@ -24,7 +24,7 @@ REFERENCE = os.path.join(ROOT, "doc", "reference.md")
 INCLUDE = os.path.join(ROOT, "include", "gort")
 
 PAGE = re.compile(r'^<!-- man: (\S+) (\d) "(.*)" -->$')
-NOT_FOR_PROGRAMS = re.compile(r"_raw$|_at$|_slow$|^gort_ranges_register$|^gort_store_pointer$")
+NOT_FOR_PROGRAMS = re.compile(r"_raw$|_at$|_slow$|_$|^gort_ranges_register$|^gort_store_pointer$")
 
 
 # ---- reading ------------------------------------------------------------------------------------

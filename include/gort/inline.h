@@ -72,8 +72,32 @@ struct gort_tls_block {
 #define GORT_TLS_G 16
 #define GORT_TLS_CRIT 24
 #define GORT_CRIT_PENDING 0x80000000u
+/* Where the goroutine's record has the list of its deferred calls. */
+#define GORT_G_DEFERS 24
 
 extern GORT_API __thread struct gort_tls_block gort_tls __attribute__((tls_model("initial-exec")));
+
+/* The running goroutine's record, NULL where there is none.  By assembly, since compilers keep the address of
+ * a thread's variable over calls, after which the goroutine may be on another thread. */
+__attribute__((__always_inline__)) static inline void *gort_self_(void)
+{
+    void *g;
+#if defined(__x86_64__)
+    __asm__ volatile("movq gort_tls@gottpoff(%%rip), %0\n\tmovq %%fs:%c1(%0), %0"
+                     : "=&r"(g)
+                     : "i"(GORT_TLS_G));
+#else
+    void *tp;
+    __asm__ volatile("adrp %0, :gottprel:gort_tls\n\t"
+                     "ldr %0, [%0, :gottprel_lo12:gort_tls]\n\t"
+                     "mrs %1, tpidr_el0\n\t"
+                     "add %0, %0, %1\n\t"
+                     "ldr %0, [%0, %2]"
+                     : "=&r"(g), "=&r"(tp)
+                     : "i"(GORT_TLS_G));
+#endif
+    return g;
+}
 
 /* Nonzero while stores of pointers must be told to the collector.  Changed only while the world is
  * stopped. */

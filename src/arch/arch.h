@@ -50,6 +50,7 @@ struct arch_registers {
 void arch_registers_of_frame(struct arch_registers *out, const void *ucontext);
 /* At a call: the address that it returns to, stack and frame pointer after it returned. */
 void arch_registers_of_call(struct arch_registers *out, uintptr_t pc, uintptr_t sp, uintptr_t fp);
+uintptr_t arch_registers_pc(const struct arch_registers *r);
 /* The same for a place that is known by its registers. */
 void arch_call_behind_registers(void (*fn)(void *), void *arg, const struct arch_registers *r);
 
@@ -84,6 +85,8 @@ void arch_frame_set_pc(void *ucontext, uintptr_t pc);
 /* The thread has called an address that is no code: its registers become those of the caller as if
  * the call had returned. */
 void arch_frame_undo_call(void *ucontext);
+/* When the handler returns the thread calls fn(arg), whose frame lies below sp; fn does not return. */
+void arch_frame_call(void *ucontext, void (*fn)(void *), void *arg, uintptr_t sp);
 uintptr_t arch_frame_sp(const void *ucontext);
 uintptr_t arch_frame_fp(const void *ucontext);
 /* The alternate stack in force then, [*lo, *hi); *lo 0: none. */

@@ -168,6 +168,11 @@ static void on_fault(int sig, void *siginfo, void *ucontext)
     throw_finish();
 }
 
+static void on_print_function(uintptr_t pc)
+{
+    print_err("%s", traceback_function(pc));
+}
+
 /* ---- installation ---------------------------------------------------------------------------- */
 
 __attribute__((__constructor__)) static void report_install(void)
@@ -176,6 +181,7 @@ __attribute__((__constructor__)) static void report_install(void)
         .deadlock = on_deadlock,
         .stop_slow = on_slow_stop,
         .fault = on_fault,
+        .print_function = on_print_function,
     };
     symbols_init();
     traceback_init();

@@ -253,6 +253,7 @@ static void see_g_record(struct g *g)
     see_field(&g->defers);
     see_field(&g->context);
     see_field(&g->locals);
+    see_field(&g->caught);
     for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link) {
         see_field(&s->elem);
         see_field(&s->object);

@@ -82,7 +82,7 @@ static bool is_library(const char *name, const char *prefix)
     return strncmp(name, prefix, n) == 0 && (name[n] == '.' || name[n] == '-');
 }
 
-static bool is_excluded(const char *path)
+bool roots_is_system_library(const char *path)
 {
     static const char *const systems[] = {
         "libc",    "ld",      "ld64",       "libpthread",      "libgcc_s",
@@ -125,7 +125,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
     bool *first = arg; /* the program is */
     struct root_list *list = *first ? &data.program : &data.libraries;
     *first = false;
-    if (is_excluded(info->dlpi_name)) return 0;
+    if (roots_is_system_library(info->dlpi_name)) return 0;
     struct root_range out = relocated(info);
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
@@ -201,7 +201,7 @@ static int add_thread_locals(struct dl_phdr_info *info, size_t size, void *arg)
     struct thread_locals *t = arg;
     if (size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data)
         return 1; /* a loader that does not tell */
-    if (info->dlpi_tls_data == NULL || is_excluded(info->dlpi_name)) return 0;
+    if (info->dlpi_tls_data == NULL || roots_is_system_library(info->dlpi_name)) return 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
         if (ph->p_type != PT_TLS || ph->p_memsz == 0) continue;

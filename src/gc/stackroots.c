@@ -77,6 +77,7 @@ static void scan_record(struct word_sink *k, struct g *g)
     sink_add(k, (uintptr_t)g->defers);
     sink_add(k, (uintptr_t)g->context);
     sink_add(k, (uintptr_t)g->locals);
+    sink_add(k, (uintptr_t)g->caught);
     for (struct sudog *s = g->waiting; s != NULL; s = s->wait_link) {
         sink_add(k, (uintptr_t)s->elem);
         sink_add(k, (uintptr_t)s->object); /* who waits at it may hold a copy that is gone by now */

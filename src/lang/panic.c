@@ -1,17 +1,27 @@
 /* Panics, deferred calls, and goexit.
  *
- * What it is: two lists per goroutine.  g->defers: the deferred calls, latest first, collected
- * objects, because their arguments are.  g->tries: what is going on, innermost first, as frames on
- * the goroutine's own stack:
- *
- *   TRY    a gort_try that has not returned; its scope are the calls deferred since it began
- *   PANIC  a panic that runs deferred calls
- *   EXIT   a gort_goexit that runs deferred calls
+ * What it is: two lists per goroutine.  g->defers: the deferred calls, latest first.  g->tries: what is
+ * going on, innermost first, as frames on the goroutine's own stack (panic_frames.h).
  *
  * Why this way: deferred calls run on top of the stack that panicked, and only then is the stack cut
  * back to the gort_try.  So an unrecovered panic is reported with its frames intact, and a deferred
  * call may itself panic, try, or exit: that only adds frames.  Rejected: unwinding by the C++
- * unwinder, which needs unwind tables in all user code, and costs microseconds per frame.
+ * unwinder in all programs, which needs unwind tables in all user code, and costs microseconds per
+ * frame; it is done where there are cleanups to run (panic_unwind.c).
+ *
+ * Note [Scoped calls].  A call of gort_defer is a collected object, because it outlives the function that
+ * asked for it and its argument is collected.  One of gort_scoped_defer is a variable of the block
+ * (struct gort_scoped_call, whose beginning is a struct defer): the inlined beginning links it before
+ * g->defers, the inlined end, a cleanup of the variable, takes it off and calls it.  A panic calls
+ * it from the list like any other, while its frame is still there.
+ *   - No barrier: what moves is the address of a collected struct defer, from the list's head to the
+ *     variable and back.  Both are roots of this goroutine and scanned as one: a goroutine runs only on a
+ *     stack that is scanned, so that the collector has seen the address, or was told of it since.
+ *   - The end does not find itself latest: gort_defer was called in the block, whose calls wait for
+ *     the end of the scope, and so the variable is taken out of the middle (gort_scoped_end_slow_).
+ *     Nor is it on the list: a panic has called it, and this is the cleanup of an unwound frame.
+ *   - No critical section: stores to the list are by the running goroutine alone, and a stop between
+ *     two of them finds what was there before or after.
  *
  * Note [Nested panics].  A panic goes to the innermost TRY frame, past PANIC and EXIT frames:
  *   - past PANIC: the deferred call of an older panic panics.  The older one is dropped: the newer
@@ -21,6 +31,11 @@
  *     goes on with the exit instead of returning.
  * An exit runs the scopes from the innermost outwards, and takes each TRY frame off its own view
  * once that scope's calls have run: a later panic can not arrive at a scope that has ended.
+ *
+ * Note [Recovering].  A deferred call that a panic runs may say gort_recover.  When it has returned, the
+ * panic goes on to the same gort_try, running what is deferred, and that returns as if its function
+ * had.  With no gort_try the goroutine ends as by gort_goexit: its function is the scope, and there is
+ * no frame of it to return from.
  *
  * Note [Leaving].  A goroutine whose context has ended leaves the innermost gort_context_run: that is
  * a panic which only such a TRY frame catches, and such a frame catches nothing else.  The calls that
@@ -39,9 +54,8 @@
  * Answers to: panic.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
-#include "lang/panic.h"
+#include "lang/panic_frames.h"
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,30 +65,15 @@
 #include "base/throw.h"
 #include "gort/go.h"
 #include "gort/mem.h"
+#include "sched/hooks.h"
 
-enum frame_kind { FRAME_TRY, FRAME_PANIC, FRAME_EXIT };
-
-struct frame {
-    enum frame_kind kind;
-    struct frame *outer;
-};
-
-struct try_frame {
-    struct frame frame;
-    struct g *g;        /* whose it is */
-    struct defer *base; /* g->defers when it began */
-    void *context;      /* g->context outside */
-    gort_panic_info *out;
-    bool is_run;  /* of gort_context_run: Note [Leaving] */
-    bool exiting; /* the panic it catches came out of a goexit */
-    jmp_buf env;
-};
-
-struct panic_frame {
-    struct frame frame;
-    bool leaving; /* Note [Leaving] */
-    gort_panic_info info;
-};
+_Static_assert(offsetof(struct g, defers) == GORT_G_DEFERS, "inlined code stores there");
+_Static_assert(offsetof(struct defer, next) == offsetof(struct gort_scoped_call, next) &&
+                   offsetof(struct defer, fn) == offsetof(struct gort_scoped_call, fn) &&
+                   offsetof(struct defer, arg) == offsetof(struct gort_scoped_call, arg) &&
+                   offsetof(struct defer, frame) == offsetof(struct gort_scoped_call, frame) &&
+                   sizeof(struct defer) == sizeof(struct gort_scoped_call),
+               "a scoped call is one on the list");
 
 /* ---- deferred calls ------------------------------------------------------------------------- */
 
@@ -96,25 +95,44 @@ void defer_cancel(struct g *g, struct defer *d)
         d->fn = NULL; /* calls deferred since lie above it */
 }
 
-/* Each is taken off before it is called, so it is never called twice. */
-static void run_defers(struct g *g, const struct defer *base)
+bool defers_run(struct g *g, const struct defer *base, uintptr_t cfa)
 {
     struct defer *d;
     while ((d = g->defers) != base) {
+        if (d->frame != 0 && d->frame > cfa) return false;
         lang_store_root(&g->defers, d->next);
         if (d->fn != NULL) d->fn(d->arg);
     }
+    return true;
 }
 
 void defer_run_all(struct g *g)
 {
     assert_that(g->tries == NULL);
-    run_defers(g, NULL);
+    (void)defers_run(g, NULL, UINTPTR_MAX);
 }
 
 void gort_defer(void (*fn)(void *), void *arg)
 {
     (void)defer_push(lang_enter("gort_defer"), fn, arg);
+}
+
+void **gort_scoped_list_slow_(void)
+{
+    return &lang_enter("gort_scoped_defer")->defers;
+}
+
+/* Note [Scoped calls] */
+void gort_scoped_end_slow_(struct gort_scoped_call *c)
+{
+    struct g *g = lang_enter("the end of a gort_scoped_defer");
+    const struct defer *self = (const struct defer *)c;
+    struct defer *d = g->defers;
+    while (d != NULL && d->next != self)
+        d = d->next;
+    if (d == NULL) return; /* it was called */
+    gort_set(&d->next, (struct defer *)c->next);
+    c->fn(c->arg);
 }
 
 /* ---- trying --------------------------------------------------------------------------------- */
@@ -131,7 +149,8 @@ static never_inline void try_begin(struct try_frame *t, gort_panic_info *out, bo
     t->g = g;
     t->base = g->defers;
     t->out = out;
-    t->exiting = false;
+    t->exiting = t->recovered = false;
+    if (unlikely(unwind_wanted())) unwind_exceptions_save(t);
 }
 
 static never_inline bool try_run(struct try_frame *t, void (*fn)(void *), void *arg)
@@ -139,7 +158,7 @@ static never_inline bool try_run(struct try_frame *t, void (*fn)(void *), void *
     t->g->tries = &t->frame;
     fn(arg);
     assert_that(t->g->tries == &t->frame);
-    run_defers(t->g, t->base);
+    (void)defers_run(t->g, t->base, UINTPTR_MAX);
     t->g->tries = t->frame.outer;
     return false;
 }
@@ -148,9 +167,10 @@ static never_inline bool try_caught(const struct try_frame *t)
 {
     assert_that(t->g->defers == t->base);
     t->g->tries = t->frame.outer;
+    if (unlikely(unwind_wanted())) unwind_exceptions_restore(t);
     if (t->g->context != t->context) lang_store_root(&t->g->context, t->context);
     if (t->exiting) gort_goexit();
-    return true;
+    return !t->recovered;
 }
 
 bool gort_try(void (*fn)(void *), void *arg, gort_panic_info *out)
@@ -171,24 +191,28 @@ bool panic_run(void *context, void (*fn)(void *), void *arg)
 /* ---- panicking ------------------------------------------------------------------------------ */
 
 /* From the oldest, which is the outermost. */
-static void print_panics(struct print *p, const struct frame *f, bool *first)
+static void print_panics(const struct frame *f, bool *first)
 {
     if (f == NULL) return;
-    print_panics(p, f->outer, first);
+    print_panics(f->outer, first);
     if (f->kind != FRAME_PANIC) return;
     const struct panic_frame *panic = (const struct panic_frame *)f;
-    print_fmt(p, "%spanic: %s\n", *first ? "" : "\t", panic->info.message);
+    print_err("%spanic: %s%s\n", *first ? "" : "\t", panic->info.message,
+              panic->recovered ? " [recovered]"
+              : panic->again   ? " [caught, panicked again]"
+                               : "");
     *first = false;
+    if (!panic->again || sched_hooks.print_function == NULL) return; /* no reporter */
+    print_err("\tfirst raised in ");
+    sched_hooks.print_function(panic->pc - 1); /* of the call: it may end its function */
+    print_err("\n");
 }
 
 _Noreturn static cold_path void die(const struct panic_frame *last)
 {
-    struct print p;
     bool first = true;
     throw_begin();
-    print_init(&p, STDERR_FILENO);
-    print_panics(&p, &last->frame, &first);
-    print_flush(&p);
+    print_panics(&last->frame, &first);
     throw_finish(); /* prints the trace */
 }
 
@@ -205,51 +229,184 @@ static struct try_frame *find_catcher(struct frame *f, bool leaving, bool *exiti
     return (struct try_frame *)f;
 }
 
+static void keep_caught(struct g *g, const struct panic_frame *p)
+{
+    if (g->caught != p->value) lang_store_root(&g->caught, p->value);
+    g->caught_pc = p->pc;
+}
+
+void panic_arrive(struct try_frame *t, const struct panic_frame *p)
+{
+    struct g *g = t->g;
+    (void)defers_run(g, t->base, UINTPTR_MAX);
+    if (!p->leaving) keep_caught(g, p);
+    if (t->out != NULL && !p->recovered) strcpy(t->out->message, p->info.message);
+    t->recovered = p->recovered;
+    _longjmp(t->env, 1); /* Note [Jump] */
+}
+
+/* Nobody catches it. */
+_Noreturn static void raise_uncaught(struct g *g, struct panic_frame *p)
+{
+    (void)defers_run(g, NULL, UINTPTR_MAX);
+    if (!p->recovered) die(p);
+    if (g->is_attached)
+        throw_msg("gort_recover outside of gort_try, on a thread of the program's own");
+    keep_caught(g, p);
+    gort_goexit();
+}
+
 _Noreturn static void raise_panic(struct g *g, struct panic_frame *p)
 {
     bool exiting;
     struct try_frame *t = find_catcher(p->frame.outer, p->leaving, &exiting);
-    if (p->leaving && t != NULL) lang_store_root(&g->context, t->context);
     g->tries = &p->frame;
-    run_defers(g, t != NULL ? t->base : NULL);
-    if (t == NULL) die(p);
-    t->exiting = exiting;
-    if (t->out != NULL) *t->out = p->info;
-    _longjmp(t->env, 1); /* Note [Jump] */
+    if (t == NULL) raise_uncaught(g, p);
+    if (p->leaving) lang_store_root(&g->context, t->context);
+    if (exiting) t->exiting = true;
+    if (unwind_wanted()) unwind_to_try(t, p);
+    panic_arrive(t, p);
 }
+
+/* ---- what it says ------------------------------------------------------------------------------ */
+
+/* What most panics say needs no printf, which takes longer than all the rest. */
+static const char *plain_text(const char *format, va_list ap)
+{
+    if (strcmp(format, "%s") != 0) return strchr(format, '%') == NULL ? format : NULL;
+    const char *text = va_arg(ap, const char *);
+    return text != NULL ? text : "(null)";
+}
+
+static void set_message(struct panic_frame *p, const char *format, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    const char *text = plain_text(format, again);
+    va_end(again);
+    if (text != NULL) {
+        size_t n = strnlen(text, sizeof p->info.message - 1);
+        memcpy(p->info.message, text, n);
+        p->info.message[n] = '\0';
+    } else if (vsnprintf(p->info.message, sizeof p->info.message, format, ap) < 0) {
+        p->info.message[0] = '\0'; /* a wide string that can not be converted */
+    }
+}
+
+static void panic_init(struct panic_frame *p, struct g *g, uintptr_t pc, void *value)
+{
+    p->frame = (struct frame){ FRAME_PANIC, g->tries };
+    p->leaving = p->recovered = p->again = false;
+    p->pc = pc;
+    p->value = value;
+}
+
+#define RAISE(call, pc, value, format)                                                             \
+    do {                                                                                           \
+        struct g *g_ = lang_enter(call);                                                           \
+        struct panic_frame p_;                                                                     \
+        va_list ap_;                                                                               \
+        panic_init(&p_, g_, pc, value);                                                            \
+        va_start(ap_, format);                                                                     \
+        set_message(&p_, format, ap_);                                                             \
+        va_end(ap_);                                                                               \
+        raise_panic(g_, &p_);                                                                      \
+    } while (0)
 
 void gort_panic(const char *format, ...)
 {
-    struct g *g = lang_enter("gort_panic");
-    struct panic_frame p = { .frame = { FRAME_PANIC, g->tries } };
-    va_list ap;
-    va_start(ap, format);
-    if (vsnprintf(p.info.message, sizeof p.info.message, format, ap) < 0)
-        p.info.message[0] = '\0'; /* a wide string that can not be converted */
-    va_end(ap);
+    RAISE("gort_panic", (uintptr_t)__builtin_return_address(0), NULL, format);
+}
+
+void gort_panic_with(void *value, const char *format, ...)
+{
+    RAISE("gort_panic_with", (uintptr_t)__builtin_return_address(0), value, format);
+}
+
+void panic_at(uintptr_t pc, const char *format, ...)
+{
+    RAISE("a fault", pc, NULL, format);
+}
+
+void gort_repanic(const gort_panic_info *info)
+{
+    struct g *g = lang_enter("gort_repanic");
+    struct panic_frame p;
+    panic_init(&p, g, g->caught_pc, g->caught);
+    if (p.pc == 0) throw_msg("gort_repanic: this goroutine has caught no panic");
+    p.again = true;
+    memcpy(p.info.message, info->message, sizeof p.info.message);
+    p.info.message[sizeof p.info.message - 1] = '\0';
     raise_panic(g, &p);
 }
 
 void panic_leave(struct g *g)
 {
-    struct panic_frame p = { .frame = { FRAME_PANIC, g->tries },
-                             .leaving = true,
-                             .info = { "the context has ended" } };
+    struct panic_frame p;
+    panic_init(&p, g, 0, NULL);
+    p.leaving = true;
+    strcpy(p.info.message, "the context has ended");
     raise_panic(g, &p);
 }
 
+/* ---- in a deferred call ------------------------------------------------------------------------ */
+
+/* The panic that runs the present deferred call; NULL: none does. */
+static struct panic_frame *running_panic(const struct g *g)
+{
+    struct frame *f = g->tries;
+    if (f == NULL || f->kind != FRAME_PANIC) return NULL;
+    struct panic_frame *p = (struct panic_frame *)f;
+    return p->leaving || p->recovered ? NULL : p;
+}
+
+bool gort_panicking(gort_panic_info *out)
+{
+    const struct panic_frame *p = running_panic(lang_enter("gort_panicking"));
+    if (p != NULL && out != NULL) strcpy(out->message, p->info.message);
+    return p != NULL;
+}
+
+bool gort_recover(gort_panic_info *out)
+{
+    struct g *g = lang_enter("gort_recover");
+    struct panic_frame *p = running_panic(g);
+    if (p == NULL) return false;
+    if (out != NULL) strcpy(out->message, p->info.message);
+    p->recovered = true;
+    keep_caught(g, p);
+    return true;
+}
+
+void *gort_panic_value(void)
+{
+    return lang_enter("gort_panic_value")->caught;
+}
+
 /* ---- exiting -------------------------------------------------------------------------------- */
+
+void exit_scopes(struct g *g, struct frame *exit, uintptr_t cfa)
+{
+    for (;;) {
+        struct frame *f = exit->outer;
+        while (f != NULL && f->kind != FRAME_TRY)
+            f = f->outer;
+        exit->outer = f;
+        if (!defers_run(g, f != NULL ? ((struct try_frame *)f)->base : NULL, cfa)) return;
+        if (f == NULL || (uintptr_t)f >= cfa) return;
+        exit->outer = f->outer;
+    }
+}
 
 void gort_goexit(void)
 {
     struct g *g = lang_enter("gort_goexit");
     if (g->is_attached) throw_msg("gort_goexit on a thread of the program's own");
+    lang_store_root(&g->context, NULL); /* no gort_context_run will be returned to */
+    if (unwind_wanted()) unwind_and_exit(g);
     struct frame exit = { FRAME_EXIT, g->tries };
     g->tries = &exit;
-    lang_store_root(&g->context, NULL); /* no gort_context_run will be returned to */
-    for (struct frame *f; (f = exit.outer) != NULL; exit.outer = f->outer)
-        if (f->kind == FRAME_TRY) run_defers(g, ((struct try_frame *)f)->base);
-    run_defers(g, NULL);
+    exit_scopes(g, &exit, UINTPTR_MAX);
     g->tries = NULL;
     g_exit();
 }

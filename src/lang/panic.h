@@ -8,11 +8,14 @@
 #include "gort/panic.h"
 #include "lang/lang.h"
 
-/* One deferred call: a collected object on the goroutine's list g->defers, the latest first. */
+/* One deferred call on the goroutine's list g->defers, the latest first: a collected object, or a scoped
+ * one in a frame of the program (Note [Scoped calls] in panic.c). */
 struct defer {
     struct defer *next;
     void (*fn)(void *); /* NULL: cancelled */
     void *arg;
+    uintptr_t
+        frame; /* 0: a collected object; else where its frame begins, or UINTPTR_MAX: not known */
 };
 
 struct defer *defer_push(struct g *g, void (*fn)(void *), void *arg);

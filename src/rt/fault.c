@@ -1,5 +1,7 @@
 /* SIGSEGV, SIGBUS, SIGFPE and SIGILL: who hears of them.
  *
+ *   where the program wants a panic, and can have   the goroutine, which panics
+ *   one (lang/panic_fault.c)
  *   on a thread of the runtime or an attached one   sched_hooks.fault, which reports and ends
  *   on any other thread                             whoever handled the signal before gort_run,
  *                                                   else the default action
@@ -16,7 +18,9 @@
 #include <signal.h>
 
 #include "base/throw.h"
+#include "lang/panic_fault.h"
 #include "os/os.h"
+#include "rt/env.h"
 #include "sched/hooks.h"
 #include "sched/sched.h"
 
@@ -48,6 +52,8 @@ static void pass_on(int sig, siginfo_t *info, void *ucontext)
 
 static void on_fault(int sig, siginfo_t *info, void *ucontext)
 {
+    if (env.efence == 0 && panic_hand_over(sig, info, ucontext))
+        return; /* there it is the finding */
     if (m_self() != NULL && sched_hooks.fault != NULL) sched_hooks.fault(sig, info, ucontext);
     pass_on(sig, info, ucontext);
 }

@@ -140,7 +140,8 @@ void g_init_common(struct g *g)
     g->waiting = NULL;
     g->select_done = 0;
     g->assist_exempt = false;
-    g->defers = g->tries = g->context = g->locals = NULL;
+    g->defers = g->tries = g->context = g->locals = g->caught = NULL;
+    g->caught_pc = 0;
     g->saved_errno = 0;
     g->locked = 0;
     g->locked_m = NULL;

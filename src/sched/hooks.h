@@ -43,6 +43,8 @@ struct sched_hooks {
     void (*stop_slow)(struct m *m, uintptr_t pc);
     /* A stack's guard was hit or a fault happened: floor 8's reporter; from the fault handler. */
     void (*fault)(int sig, void *info, void *ucontext);
+    /* Prints the name of the function that pc is in, for a report that has begun. */
+    void (*print_function)(uintptr_t pc);
 };
 
 extern struct sched_hooks sched_hooks; /* constant after boot */

@@ -15,7 +15,14 @@ extern void __sanitizer_finish_switch_fiber(void *save, const void **bottom, siz
 extern void __asan_unpoison_memory_region(const volatile void *p, size_t n) OPTIONAL;
 extern void *__asan_get_current_fake_stack(void) OPTIONAL;
 
+extern void __asan_handle_no_return(void) OPTIONAL;
+
 bool sanitize_switches;
+
+void sanitize_unwinding(void)
+{
+    if (__asan_handle_no_return != NULL) __asan_handle_no_return();
+}
 
 static bool has_asan(void)
 {

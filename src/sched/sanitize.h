@@ -59,6 +59,8 @@ static force_inline void sanitize_forget(uintptr_t lo, uintptr_t hi)
 {
     if (unlikely(sanitize_switches)) sanitize_forget_slow(lo, hi);
 }
+/* Frames are about to be left other than by returning. */
+void sanitize_unwinding(void);
 /* By who starts g, before anything is written to its stack; on another stack, when g has ended. */
 static force_inline void sanitize_g_born(struct g *g)
 {

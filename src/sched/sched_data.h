@@ -90,6 +90,7 @@ struct g {
     struct arch_context ctx; /* valid unless RUNNING; own */
     uintptr_t stack_lo;      /* lowest usable byte, above the guard; constant */
     uintptr_t stack_hi;      /* the first frame starts here; constant */
+    void *defers;            /* floor 7, as tries below; at GORT_G_DEFERS, inlined code stores it */
     uint32_t status;         /* enum g_status; atomic, see the diagram */
     uint8_t wait_reason;     /* enum wait_reason; own */
     bool is_system;          /* one of the runtime's own: not counted, not a deadlock's victim */
@@ -127,11 +128,12 @@ struct g {
     struct sudog *waiting; /* records it is queued with: roots, and reports name the objects */
     uint32_t select_done;  /* atomic: compare-and-swap 0 -> 1 decides which case of a select won */
 
-    /* Floor 7: scoped defers and tries; the innermost first.  Opaque here. */
-    void *defers;
+    /* Floor 7: what is tried and panics; the innermost first.  Opaque here. */
     void *tries;
-    void *context; /* a root, as defers and locals */
+    void *context; /* a root, as defers, locals and caught */
     void *locals;
+    void *caught;        /* the value of the panic that was caught last */
+    uintptr_t caught_pc; /* where that was raised */
 
     int saved_errno;          /* while not running */
     uint32_t locked;          /* gort_lock_thread depth */

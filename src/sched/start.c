@@ -99,6 +99,7 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(world_starting);
     TAKE(deadlock);
     TAKE(stop_slow);
+    TAKE(print_function);
     TAKE(fault);
 }
 

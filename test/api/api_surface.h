@@ -566,6 +566,40 @@ TEST(panic_and_defer)
     CHECK_EQ(calls_made(), 2);
 }
 
+static void recovers(void *arg)
+{
+    gort_panic_info info;
+    CHECK(gort_panicking(NULL));
+    CHECK(gort_recover(&info));
+    CHECK_STR_EQ(info.message, "4 of 5");
+    CHECK(gort_panic_value() == arg);
+}
+
+static void panics_with(void *arg)
+{
+    gort_scoped_defer(recovers, arg);
+    gort_panic_with(arg, "%d of %d", 4, 5);
+}
+
+static void panics_again(void *arg)
+{
+    gort_panic_info info;
+    CHECK(gort_try(panics, arg, &info));
+    gort_repanic(&info);
+}
+
+TEST(recovering)
+{
+    char word[] = "end";
+    gort_panic_info info;
+    CHECK(!gort_try(panics_with, gort_new(leaf), &info));
+    CHECK(gort_panic_value() != NULL);
+    CHECK(gort_try(panics_again, word, &info));
+    CHECK_STR_EQ(info.message, "no end, 7");
+    CHECK(!gort_set_panic_on_fault(true));
+    CHECK(gort_set_panic_on_fault(false));
+}
+
 // ---- network
 
 static void echo_once(void *arg)
@@ -815,6 +849,7 @@ static int gort_main(int argc, char **argv)
     RUN(selecting);
     RUN(synchronization);
     RUN(panic_and_defer);
+    RUN(recovering);
     RUN(datagrams);
     RUN(network);
     RUN(contexts);

@@ -86,6 +86,11 @@ reads_frames void arch_registers_of_frame(struct arch_registers *out, const void
         out->word[i] = (uintptr_t)registers_of(ucontext)[i];
 }
 
+uintptr_t arch_registers_pc(const struct arch_registers *r)
+{
+    return r->word[REG_RIP];
+}
+
 void arch_registers_of_call(struct arch_registers *out, uintptr_t pc, uintptr_t sp, uintptr_t fp)
 {
     *out = (struct arch_registers){ { 0 } };
@@ -104,6 +109,19 @@ void arch_frame_undo_call(void *ucontext)
     greg_t *r = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
     r[REG_RIP] = *(const greg_t *)r[REG_RSP]; /* pushed by the call */
     r[REG_RSP] += (greg_t)sizeof(greg_t);
+}
+
+#define FLAG_DIRECTION 0x400 /* clear at every call */
+
+reads_frames void arch_frame_call(void *ucontext, void (*fn)(void *), void *arg, uintptr_t sp)
+{
+    greg_t *r = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+    sp = align_down(sp, 16) - sizeof(uintptr_t);
+    *(volatile uintptr_t *)sp = 0; /* the return address */
+    r[REG_RSP] = (greg_t)sp;
+    r[REG_RIP] = (greg_t)(uintptr_t)fn;
+    r[REG_RDI] = (greg_t)(uintptr_t)arg;
+    r[REG_EFL] &= ~(greg_t)FLAG_DIRECTION;
 }
 
 reads_frames uintptr_t arch_frame_sp(const void *ucontext)

@@ -91,6 +91,11 @@ reads_frames void arch_registers_of_frame(struct arch_registers *out, const void
     out->word[PC_WORD] = (uintptr_t)m->pc;
 }
 
+uintptr_t arch_registers_pc(const struct arch_registers *r)
+{
+    return r->word[PC_WORD];
+}
+
 void arch_registers_of_call(struct arch_registers *out, uintptr_t pc, uintptr_t sp, uintptr_t fp)
 {
     *out = (struct arch_registers){ { 0 } };
@@ -103,6 +108,15 @@ void arch_frame_undo_call(void *ucontext)
 {
     mcontext_t *m = &((ucontext_t *)ucontext)->uc_mcontext;
     m->pc = m->regs[LINK_REGISTER];
+}
+
+reads_frames void arch_frame_call(void *ucontext, void (*fn)(void *), void *arg, uintptr_t sp)
+{
+    mcontext_t *m = &((ucontext_t *)ucontext)->uc_mcontext;
+    m->sp = align_down(sp, 16);
+    m->pc = (uintptr_t)fn;
+    m->regs[0] = (uintptr_t)arg;
+    m->regs[LINK_REGISTER] = 0;
 }
 
 reads_frames uintptr_t arch_frame_sp(const void *ucontext)
