@@ -64,6 +64,13 @@ GORT_API ssize_t gort_sendto(int fd, const void *buf, size_t n, const struct soc
  * for files and the standard descriptors, which are not waited for.  Does not park for long. */
 GORT_API int gort_set_deadline(int fd, int64_t read_at, int64_t write_at);
 
+/* Parks until reading from fd (writing to it) would not wait, or would fail, and reads (writes) nothing: for
+ * libraries that do that themselves on a descriptor of theirs.  Who closes such a descriptor by close(2) has
+ * a duplicate of it waited for, and that closed by gort_close_fd.  deadline: the time of gort_now at which to
+ * give up with ETIMEDOUT; 0: none.  Returns 0.  errno: ECANCELED when fd was closed meanwhile; ETIMEDOUT;
+ * EBADF; ENOTSUP for the standard descriptors and devices that can not be polled. */
+GORT_API int gort_wait_fd(int fd, bool writing, int64_t deadline);
+
 /* Closes fd; those that wait on it fail with ECANCELED.  Returns 0.  errno: EBADF.  Does not
  * park. */
 GORT_API int gort_close_fd(int fd);

@@ -113,6 +113,34 @@ ssize_t gort_read(int fd, void *buf, size_t n)
     return answer(g, r);
 }
 
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static int wait_polled(struct net_op *op, int64_t deadline)
+{
+    for (;;) {
+        netpoll_arm(op->fd, op->mode);
+        int ready = net_sys_is_ready(op->fd, op->mode == POLL_WRITE);
+        if (ready != 0) return ready > 0 ? 0 : -ready;
+        if (net_op_is_late(op)) return ETIMEDOUT;
+        int error = net_op_wait(op, deadline);
+        if (error != 0) return error;
+    }
+}
+
+int gort_wait_fd(int fd, bool writing, int64_t deadline)
+{
+    struct net_op op;
+    struct g *g = lang_enter_blocking("gort_wait_fd");
+    int error = net_op_begin(&op, g, fd, writing ? POLL_WRITE : POLL_READ);
+    if (error != 0) return net_fail(error);
+    if (op.kind == NET_BLOCKING)
+        error = ENOTSUP;
+    else if (op.kind != NET_FILE) /* the kernel does not say of a file that it is not ready */
+        error = wait_polled(&op, deadline);
+    net_op_end(&op);
+    return (int)answer(g, -(ssize_t)error);
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 /* Note [Files]. */

@@ -287,6 +287,16 @@ never_inline int net_sys_close(int fd)
     return r == -EINTR ? 0 : r;
 }
 
+never_inline int net_sys_is_ready(int fd, bool writing)
+{
+    for (;;) {
+        struct pollfd p = { .fd = fd, .events = writing ? POLLOUT : POLLIN };
+        int n = poll(&p, 1, 0);
+        if (n > 0) return (p.revents & POLLNVAL) != 0 ? -EBADF : 1; /* errors and hang-ups: ready */
+        if (n == 0 || errno != EINTR) return n == 0 ? 0 : -errno;
+    }
+}
+
 never_inline bool net_sys_is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;

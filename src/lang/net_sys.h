@@ -32,6 +32,8 @@ int net_sys_local(int fd, struct net_addr *a);
 /* One datagram, whole or cut to n bytes; EINTR is retried.  *len as of recvfrom. */
 ssize_t net_sys_recvfrom(int fd, void *buf, size_t n, struct sockaddr *from, socklen_t *len);
 ssize_t net_sys_sendto(int fd, const void *buf, size_t n, const struct sockaddr *to, socklen_t len);
+/* Would a read (a write) not wait now?  1, 0, or -errno.  EINTR is retried. */
+int net_sys_is_ready(int fd, bool writing);
 int net_sys_set_nonblocking(int fd); /* 0 or errno */
 int net_sys_set_blocking(int fd);    /* 0 or errno */
 int net_sys_pipe(int fds[2]);        /* both ends non-blocking and closed on exec; 0 or errno */

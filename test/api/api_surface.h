@@ -611,6 +611,7 @@ static void echo_once(void *arg)
     while ((n = gort_read(fd, buf, sizeof buf)) > 0)
         CHECK_EQ(gort_write(fd, buf, (size_t)n), n);
     CHECK_EQ(n, 0);
+    CHECK_EQ(gort_wait_fd(fd, true, 0), 0);
     CHECK_EQ(gort_close_fd(fd), 0);
     gort_sema_release(&shared.sema);
 }
