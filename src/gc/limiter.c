@@ -15,7 +15,9 @@
  * since to now and takes the time.  Both sides exchange the word by compare-and-swap: each ns is
  * counted once.  The stamp keeps the low 61 bits of the time.
  *
- * What is reported late all the same is cut off at what the window has left.
+ * What is reported late all the same is cut off at what the window has left.  That is not so where there is no
+ * window: who looked at the clock, and then was too late for the try-lock, comes with times that he has
+ * taken out of the pools, and a moment before the last update.  They are kept for the next one.
  *
  * Invariants: (1) fill <= capacity; (2) limiting means full, but for the time between a change of the
  * capacity and its check.
@@ -104,7 +106,13 @@ static void account(struct limiter *l, int64_t program, int64_t collector)
 void limiter_update(struct limiter *l, int64_t now, struct limiter_times t)
 {
     assert_that(!l->between);
-    if (now < l->last) return; /* read before another's update */
+    t.assist += l->kept.assist;
+    t.idle += l->kept.idle;
+    l->kept = (struct limiter_times){ 0, 0 };
+    if (now <= l->last) { /* read before another's update: there is no window to put them in */
+        l->kept = t;
+        return;
+    }
     int64_t total = (now - l->last) * l->procs;
     int64_t idle = t.idle < total ? t.idle : total;
     int64_t collector = t.assist < total - idle ? t.assist : total - idle;

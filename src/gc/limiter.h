@@ -28,25 +28,26 @@
 #define LIMITER_ASSIST_PERIOD_NS INT64_C(200000)
 #define LIMITER_PROC_NS UINT64_C(1000000000) /* the bucket holds so much for each P */
 
+/* Time that was spent since the last update, on all Ps together. */
+struct limiter_times {
+    int64_t assist; /* CPU ns of assists, and of giving memory back on allocation */
+    int64_t idle;   /* CPU ns of Ps that had nothing to run, idle marking included */
+};
+
 struct limiter {
-    uint64_t fill, capacity; /* CPU ns; fill <= capacity */
-    uint64_t overflow;       /* atomic; CPU ns that found the bucket full: a statistic */
-    int64_t last;            /* atomic; when it was updated */
-    int64_t since;           /* atomic; when it last began to limit */
-    uint64_t on_ns;          /* atomic; time that it limited, up to the last time it ended */
-    uint64_t cycle;          /* that marks, or comes next */
-    uint64_t last_cycle;     /* atomic; that had this number when it began to limit; 0: none */
+    uint64_t fill, capacity;   /* CPU ns; fill <= capacity */
+    uint64_t overflow;         /* atomic; CPU ns that found the bucket full: a statistic */
+    int64_t last;              /* atomic; when it was updated */
+    int64_t since;             /* atomic; when it last began to limit */
+    uint64_t on_ns;            /* atomic; time that it limited, up to the last time it ended */
+    uint64_t cycle;            /* that marks, or comes next */
+    uint64_t last_cycle;       /* atomic; that had this number when it began to limit; 0: none */
+    struct limiter_times kept; /* of an update whose time was read before another's */
     int procs;
     uint32_t limiting; /* atomic; the bucket is full */
     uint32_t busy;     /* atomic; limiter_try */
     bool marking;      /* the background has its quarter of the Ps */
     bool between;      /* between limiter_begin and limiter_end */
-};
-
-/* Time that was spent since the last update, on all Ps together. */
-struct limiter_times {
-    int64_t assist; /* CPU ns of assists, and of giving memory back on allocation */
-    int64_t idle;   /* CPU ns of Ps that had nothing to run, idle marking included */
 };
 
 void limiter_init(struct limiter *l, int64_t now, int procs);
