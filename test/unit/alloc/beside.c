@@ -76,7 +76,9 @@ static void *attach_often(void *unused)
 {
     while (!atomic_load_relaxed(&enough)) {
         CHECK_EQ(m_attach(), 0);
+        crit_enter(); /* the look reads two words: no cycle begins between */
         CHECK(g_is_scanned(g_self()));
+        crit_exit();
         m_detach();
         atomic_fetch_add_relaxed(&attached, 1);
     }
