@@ -43,6 +43,7 @@ void pacer_shared_start(struct pacer_shared *s, const struct pacer *p, struct pa
         atomic_store_relaxed(&s->time[i], 0);
     atomic_store_relaxed(&s->credit, 0u);
     atomic_store_relaxed(&s->dedicated, p->dedicated);
+    s->dedicated_most = p->dedicated;
     pacer_idle_limit(s, p->idle_max);
     pacer_publish(s, a);
 }
@@ -100,7 +101,8 @@ bool pacer_dedicated_take(struct pacer_shared *s)
 
 void pacer_dedicated_give(struct pacer_shared *s)
 {
-    atomic_fetch_add_relaxed(&s->dedicated, 1);
+    int32_t there = atomic_fetch_add_relaxed(&s->dedicated, 1);
+    check(there < s->dedicated_most); /* invariant 2 */
 }
 
 static uint32_t at_work(uint64_t idle)

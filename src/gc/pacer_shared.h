@@ -45,6 +45,7 @@ struct pacer_shared {
     uint64_t work_per_byte cache_aligned; /* bits of the assist ratio's doubles: written by */
     uint64_t bytes_per_work;              /* pacer_publish, read by allocation */
     int32_t dedicated cache_aligned;      /* places for dedicated workers */
+    int32_t dedicated_most;               /* of this cycle; written in stops */
     uint64_t idle;                        /* at work | maximum << 32 */
 };
 
@@ -64,7 +65,8 @@ void pacer_credit_add(struct pacer_shared *s, uint64_t work);
 /* Takes up to `want`; how much. */
 uint64_t pacer_credit_take(struct pacer_shared *s, uint64_t want);
 
-/* true: the caller starts a dedicated worker, and calls pacer_dedicated_give when it stops. */
+/* true: the caller starts a dedicated worker, and calls pacer_dedicated_give when it stops, if that is in the
+ * same cycle: in a section that has looked. */
 bool pacer_dedicated_take(struct pacer_shared *s);
 void pacer_dedicated_give(struct pacer_shared *s);
 

@@ -17,6 +17,13 @@
  * A worker that leaves off when nothing seems left tries to end the cycle.  Goroutines that compute without calling gort
  * keep their P from a worker for a time slice at most: the monitor takes it (sched_mark_wanted).
  *
+ * Note [A worker's cycle].  The stop that ends a cycle may come between two sections of a worker, and the
+ * next cycle begin before it goes on.  It then would mark in the name of a kind that the new cycle has
+ * counted anew: places for dedicated workers are as many as the pacer says, and this one, when it left off,
+ * would give back one that it never took.  So a worker is of the cycle in which it was found
+ * (workers.cycle, which stops change and sections compare), and leaves off in another.  What it gives back
+ * is checked against what was given out (pacer_dedicated_give).
+ *
  * A section is left early when a stop is on (mark_some), and holds no work afterwards.
  *
  * Locking: none.  Memory order: the pool's push and pop carry a worker's record from thread to thread.
@@ -44,6 +51,7 @@ struct worker {
     struct lfnode node; /* in the pool */
     struct g *g;
     enum pacer_time kind;
+    uint32_t cycle; /* of workers.cycle, when it was taken from the pool */
 };
 
 static struct {
@@ -51,6 +59,7 @@ static struct {
     uint32_t making;          /* atomic; somebody makes workers */
     int n;                    /* atomic; workers ever made; whoever has `making` */
     int64_t begin;            /* marking began; written in stops */
+    uint32_t cycle;           /* number of the present cycle; written in stops */
     int64_t spent[MAX_PROCS]; /* ns of fractional marking on each P in this cycle; its owner */
 } workers;
 
@@ -75,7 +84,7 @@ static bool worker_section(struct worker *w, bool *left)
     struct p *p = p_pin();
     bool on = false;
     *left = false;
-    if (heap_marking()) {
+    if (heap_marking() && w->cycle == workers.cycle) {
         int64_t begin = os_now();
         bool told = w->kind == PACER_TIME_IDLE && cpulimit_enter(p, LIMITER_IDLE_MARK, begin);
         pacer_credit_add(&pace_shared, mark_some(p, WORKER_BYTES, left));
@@ -96,7 +105,10 @@ static void worker_run(struct worker *w)
     bool left;
     while (worker_section(w, &left))
         ;
-    if (w->kind == PACER_TIME_DEDICATED) pacer_dedicated_give(&pace_shared);
+    crit_enter();
+    if (w->kind == PACER_TIME_DEDICATED && w->cycle == workers.cycle)
+        pacer_dedicated_give(&pace_shared);
+    crit_exit();
     if (w->kind == PACER_TIME_IDLE) pacer_idle_leave(&pace_shared);
     if (mark_looks_done()) gc_try_end(); /* whatever it left: it may have been the last */
 }
@@ -123,7 +135,9 @@ static void worker_main(void *arg)
 
 static void make_up_to(int nprocs)
 {
-    struct g_options o = { .name = "gc worker", .is_system = true, .no_objects = true };
+    struct g_options o = {
+        .name = "gc worker", .is_system = true, .no_objects = true, .yields_itself = true
+    };
     for (; workers.n < nprocs; atomic_store_relaxed(&workers.n, workers.n + 1)) {
         crit_enter();
         struct worker *w = persistent_alloc(sizeof *w, CACHE_LINE, &heap->meta);
@@ -147,6 +161,7 @@ void workers_prepare(int nprocs)
 void workers_begin_stw(void)
 {
     workers.begin = os_now();
+    workers.cycle++;
     for (int i = 0; i < MAX_PROCS; i++)
         workers.spent[i] = 0;
 }
@@ -157,6 +172,7 @@ static struct g *take(enum pacer_time kind)
     if (n == NULL) return NULL; /* it is about to park, or there was no memory */
     struct worker *w = container_of(n, struct worker, node);
     w->kind = kind;
+    w->cycle = workers.cycle;
     return w->g;
 }
 

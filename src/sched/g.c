@@ -129,7 +129,8 @@ static struct g *g_take_dead(struct p *p, size_t stack_size)
 void g_init_common(struct g *g)
 {
     g->wait_reason = WAIT_NONE;
-    g->is_system = g->no_objects = g->is_attached = g->in_blocking = g->leak_told = false;
+    g->is_system = g->no_objects = g->yields_itself = g->is_attached = g->in_blocking =
+        g->leak_told = false;
     g->m = NULL;
     g->sched_link = NULL;
     g->wake_param = NULL;
@@ -212,6 +213,7 @@ static force_inline struct g *g_make(struct p *p, void (*fn)(void *), void *arg,
         if (o->name != NULL) format_into(g->name, sizeof g->name, "%.31s", o->name);
         g->is_system = o->is_system;
         g->no_objects = o->no_objects;
+        g->yields_itself = o->yields_itself;
     }
     sanitize_g_born(g);
     arch_context_make(&g->ctx, g_place_args(g, o), g_main, g);

@@ -16,6 +16,11 @@
  * it.  At most COMPUTING_PER_P threads for each P compute without one; beyond that a P stays where it
  * is, counted.
  *
+ * Goroutines that mark are no such computations (yields_itself): between two sections of some 100 us they
+ * look themselves whether others want the P, and a dedicated one, which is to keep it, gives its queue
+ * away (gc/worker.c).  Their P is asked for only where a timer is late there, which they do not look at.  To
+ * ask because marking is wanted would take it from who marks, each slice anew.
+ *
  * Note [The coarse clock].  Reports tell how long a goroutine has waited, and a look at the clock at each
  * parking would cost more than the parking.  So parking notes sched.clock, which is at most a round of the
  * monitor old while anything runs: the monitor sets it, and whoever comes back from the poller, with
@@ -94,9 +99,11 @@ static void adopt_orphans(void)
 /* ---- looking ------------------------------------------------------------------------------------ */
 
 /* A timer that is due: one that is late, which only an M with a P fires (Note [Late timers], timer.c). */
-static bool somebody_waits(struct p *p, int64_t now)
+static bool somebody_waits(struct p *p, const struct m *m, int64_t now)
 {
-    return mark_is_wanted() || sched_others_wait(p) || timer_is_due(p, now);
+    const struct g *g = atomic_load_relaxed(&m->curg); /* stale perhaps: records stay readable */
+    bool theirs = (g == NULL || !g->yields_itself) && (mark_is_wanted() || sched_others_wait(p));
+    return theirs || timer_is_due(p, now);
 }
 
 static void look_at_p(struct p *p, int64_t now)
@@ -109,7 +116,7 @@ static void look_at_p(struct p *p, int64_t now)
         seen[p->id].since = now;
         return;
     }
-    if (now - seen[p->id].since < slice_ns() || !somebody_waits(p, now)) return;
+    if (now - seen[p->id].since < slice_ns() || !somebody_waits(p, m, now)) return;
     uint32_t limit = COMPUTING_PER_P * (uint32_t)sched.nprocs;
     if (atomic_load_relaxed(&sched.ncomputing) >= limit) {
         atomic_fetch_add_relaxed(&sched.retakes_refused, 1);
@@ -201,7 +208,7 @@ void sched_monitor_round(struct m *m, int64_t at_most_ns)
 {
     uint32_t wake = atomic_load_seq(&sched.monitor_wake);
     m_enter_blocking_state(m);
-    bool idle = all_idle();
+    bool idle = all_idle() && !sched_hooks.mark_work(); /* whom nobody was woken for: look */
     atomic_store_seq(&sched.monitor_idle, idle ? 1u : 0u);
     idle = idle && all_idle(); /* pairs with monitor_notice */
     int64_t ns = idle ? IDLE_NS : slice_ns() / 2;

@@ -74,8 +74,9 @@ struct g_options {
     size_t stack_size; /* 0: the default */
     const void *copy;  /* when not NULL: `size` bytes copied to the goroutine, arg points there */
     size_t copy_size;
-    bool is_system;  /* one of the runtime's own */
-    bool no_objects; /* ... whose stack never holds a collected pointer: it is not scanned */
+    bool is_system;     /* one of the runtime's own */
+    bool no_objects;    /* ... whose stack never holds a collected pointer: it is not scanned */
+    bool yields_itself; /* ... which looks itself whether others want its P */
 };
 /* A new goroutine that will run fn(arg), ready to run.  Throws when no stack can be had. */
 struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc);

@@ -95,6 +95,7 @@ struct g {
     uint8_t wait_reason;     /* enum wait_reason; own */
     bool is_system;          /* one of the runtime's own: not counted, not a deadlock's victim */
     bool no_objects;         /* of a system goroutine: its stack is not scanned; constant */
+    bool yields_itself;      /* of a system goroutine: Note [Retaking a P] in monitor.c; constant */
     bool is_attached;        /* stands for a foreign thread */
     bool leak_told;        /* reported by GORTDEBUG=goleaks; the holder of the cycle's semaphore */
     bool in_blocking;      /* BLOCKING through gort_enter_blocking, for misuse reports */
@@ -111,6 +112,7 @@ struct g {
      * holder of the claim, or the stopper. */
     uintptr_t scan_at;
     struct lfnode scan_link; /* among the stacks that have a rest: gc/stackroots.c */
+    uint32_t scan_listed; /* atomic; 1: it is there, or about to be; 0 again by who took it off */
 
     int64_t assist_credit; /* bytes that it may allocate while marking; below 0: it owes; own */
     uint32_t assist_cycle; /* the cycle that this is about; own */
