@@ -62,14 +62,20 @@
  * scheduler asks whenever it looks for a goroutine, and the monitor every few ms.
  *
  * Note [Stops that end marking].  A stop that finds much left lets the world go on (restarts).  Each is short:
- * it looks at what the barriers logged, at most a buffer for each P and M, and then marks for as long
- * as STEPS_IN_STOP steps find something to scan, or STOP_BYTES; a stack that is not black, which there may be
- * when an M took one up at the last moment, ends it at once.  There is no last one that marks what is left,
- * however much.  It ends all the same: a stop that restarts has marked at least STEPS_IN_STOP objects, or
- * STOP_BYTES of them, that were white when marking began, and there are finitely many; what the barriers
- * log again and again is marked already, and not counted as a step.  And a program that restarts it
- * for long must hide a path behind what it overwrites anew between two stops, each time out
- * of the part that the markers have not reached, before they reach it.  Metric /gort/gc/restarts.
+ * it queues what the barriers logged, at most a buffer for each P and M, and then marks for as long
+ * as STEPS_IN_STOP steps find something to scan, or STOP_BYTES, and for LOOKS_IN_STOP steps in all: many words may
+ * lead to nothing, of stacks that the last threads scanned, or of barriers of thousands of threads.  A
+ * stack that is not black, which there may be when an M took one up at the last moment, ends it at once.
+ * There is no last one that marks what is left, however much.  It ends all the same:
+ *   - A stop that restarts for what it marked has marked at least STEPS_IN_STOP objects, or STOP_BYTES of
+ *     them, that were white when marking began, and there are finitely many; what the barriers log again
+ *     and again is marked already, and not counted among those steps.
+ *   - One that restarts for its number of steps leaves the words to markers; but they come back, logged
+ *     again, if that number is less than what the program logs between a look and a stop.  So the number
+ *     doubles each time (mark.lenient), and such stops are few: as many as it takes to outgrow that.
+ * A program that restarts it for long must hide a path behind what it overwrites anew between two stops,
+ * each time out of the part that the markers have not reached, before they reach it.  Metric
+ * /gort/gc/restarts.
  *
  * Why the cycle runs on the thread that asked: allocation never switches goroutines (DESIGN 4, rule
  * 13), so a collector goroutine could not be waited for from malloc.  The goroutine's registers are
@@ -471,9 +477,9 @@ static void cycle_begin(enum gc_cause cause)
     sweep_take_counts(&r->swept);
     crit_enter();
     m_wait_stoppable(prepare_outside, NULL);
-    atomic_store_relaxed(&gc.cycle, r->number); /* compared after busy was taken */
-    call_on_system_stack(begin_on_system, r);
     crit_exit();
+    atomic_store_relaxed(&gc.cycle, r->number); /* compared after busy was taken */
+    call_on_system_stack(begin_on_system, r);   /* in no other section: Note [Who scans its own] */
 }
 
 /* Where a cycle can not begin, or must not: before its background goroutines run; on a scheduler's stack, in a
@@ -716,6 +722,8 @@ void gc_hooks_fill(struct sched_hooks *h)
     h->g_dead = specials_goroutine_ended;
     h->thread_start = roots_read_tls;
     h->g_scan = stackroots_scan_piece;
+    h->g_rest = stackroots_put_rest;
+    h->stacks_done = mark_stacks_done;
     h->find_mark_work = workers_find;
     h->find_idle_mark_work = workers_find_idle;
     h->mark_work = workers_wanted;

@@ -59,6 +59,13 @@
  * at once (scan_large): it would be again in each round, and mark nothing new; and where a special's
  * object is scanned without being marked, no round would come back to it.
  *
+ * Note [Budgets].  What mark_some does is measured in bytes that were scanned: of objects, of root jobs and
+ * of pieces of stacks alike.  A budget is looked at after each step, and a step is at most a root job, a
+ * piece of a stack for each goroutine of one, or MARK_STEP_BYTES and an oblet.  So an assist for a small
+ * debt does not scan the stacks of all who wait, and pays with what it did scan; and a worker's section
+ * ends in time.  Words that lead to nothing are not counted: each was counted where it was found, but for
+ * those that barriers logged.
+ *
  * Locking: none.  Memory order: `joined` is released by the stopper and acquired by joining helpers;
  * `left` is raised with release by helpers and acquired by the stopper: before and after a round
  * everything belongs to the stopper.  A helper that woke late reads nmarkers of a later round, or of
@@ -92,8 +99,10 @@
 #define MARK_STEP_BYTES (64 * KB) /* or so much of larger objects: stops wait for a step */
 #define STOP_BYTES (512 * KB)     /* scanned in a stop, which leaves the rest to markers */
 #define STEPS_IN_STOP 64          /* likewise, steps that found something */
-#define MARK_SHARE 64             /* words worth sharing */
-#define MARK_SHARE_EVERY 16       /* steps between two looks whether others have work */
+#define LOOKS_IN_STOP 1024u /* steps of any kind; twice as many after each stop that took all, */
+#define LOOKS_IN_STOP_MOST (1u << 30) /* up to here */
+#define MARK_SHARE 64                 /* words worth sharing */
+#define MARK_SHARE_EVERY 16           /* steps between two looks whether others have work */
 #define RESCAN_PAGES ((size_t)512)
 #define RESCAN_JOBS_PER_ARENA (PAGES_PER_ARENA / RESCAN_PAGES)
 
@@ -123,6 +132,7 @@ static struct {
     uint32_t own_stacks;                   /* atomic; stopped threads that are to scan their own */
     uint64_t direct_bytes, direct_objects; /* atomic; by mark_directly */
     uint64_t ns;                           /* atomic; time of mark_some */
+    uint32_t lenient; /* stops of this cycle that took all their LOOKS_IN_STOP; the stopper */
 } mark;
 
 void mark_overflowed(void)
@@ -258,7 +268,8 @@ static bool marker_job(struct marker *m)
 static bool marker_more(struct marker *m)
 {
     m->nwords = (uint32_t)work_words_get(m->words);
-    return m->nwords != 0 || marker_job(m) || stackroots_scan_rest() || work_get_global(m->w);
+    return m->nwords != 0 || marker_job(m) || stackroots_scan_rest(&m->roots) ||
+           work_get_global(m->w);
 }
 
 static void hungry_pause(uint32_t round)
@@ -521,6 +532,12 @@ void mark_own_stack_scanned(void)
     atomic_fetch_sub_acqrel(&mark.own_stacks, 1); /* after a rest was counted: mark_looks_done */
 }
 
+bool mark_stacks_done(void)
+{
+    atomic_fence_seq(); /* of two that end at once, one in each count, one at least sees both at 0 */
+    return heap_marking() && atomic_load_seq(&mark.own_stacks) == 0 && stackroots_unfinished() == 0;
+}
+
 void mark_directly(uintptr_t word)
 {
     struct span *s;
@@ -593,11 +610,16 @@ static void share(struct marker *m)
     }
 }
 
+static uint64_t heap_scanned(const struct marker *m)
+{
+    return m->scanned + m->w->scan_work;
+}
+
 uint64_t mark_some(struct p *p, uint64_t budget, bool *left)
 {
     struct marker *m = mark.marker[p->id];
     assert_that(crit_depth() != 0 && heap_marking() && m->nwords == 0);
-    uint64_t begin = m->scanned + m->w->scan_work, done = 0;
+    uint64_t heap = heap_scanned(m), begin = heap + m->roots, done = 0;
     int64_t start = os_now();
     *left = true;
     atomic_fetch_add_seq(&mark.working, 1);
@@ -607,12 +629,13 @@ uint64_t mark_some(struct p *p, uint64_t budget, bool *left)
             break;
         }
         if (n % MARK_SHARE_EVERY == MARK_SHARE_EVERY - 1) share(m);
-        done = m->scanned + m->w->scan_work - begin;
+        done = heap_scanned(m) + m->roots - begin;
     }
-    done = m->scanned + m->w->scan_work - begin;
+    done = heap_scanned(m) + m->roots - begin;
+    heap = heap_scanned(m) - heap;
     marker_release(m);
     if (*left && mark_has_work()) sched_wake_for_marking(); /* this P may not come back to it */
-    pacer_scanned(&pace_shared, PACER_SCAN_HEAP, done);
+    pacer_scanned(&pace_shared, PACER_SCAN_HEAP, heap);
     atomic_fetch_add_relaxed(&mark.ns, (uint64_t)(os_now() - start));
     atomic_fetch_sub_seq(&mark.working, 1);
     return done;
@@ -624,7 +647,7 @@ void mark_begin_stw(void)
     markers_reset(false);
     mark.njobs = roots_prepare_stw();
     mark.rescan = false;
-    mark.done = mark.overflow = 0;
+    mark.done = mark.overflow = mark.lenient = 0;
     work_pool.hungry = 0;
     g_grey_all_stw();
     for (uint32_t job = 0; job < roots_stopped_jobs(); job++)
@@ -634,17 +657,19 @@ void mark_begin_stw(void)
     marker_release(mark.marker[0]);
 }
 
-/* A step counts if it found something to scan: Note [Stops that end marking] in cycle.c. */
+/* Note [Stops that end marking] in cycle.c. */
 static bool mark_some_stw(struct marker *m)
 {
-    uint64_t begin = m->scanned + m->w->scan_work, seen = begin;
+    uint64_t begin = heap_scanned(m), seen = begin;
+    uint32_t found = 0, looks = LOOKS_IN_STOP << mark.lenient, all = looks;
     bool more = true;
-    for (int steps = 0; steps < STEPS_IN_STOP && more && seen - begin < STOP_BYTES;) {
+    while (found < STEPS_IN_STOP && looks > 0 && more && seen - begin < STOP_BYTES) {
         more = marker_step(m);
-        uint64_t now = m->scanned + m->w->scan_work;
-        steps += now != seen;
-        seen = now;
+        looks--;
+        found += heap_scanned(m) != seen; /* a step counts if it found something to scan */
+        seen = heap_scanned(m);
     }
+    if (more && looks == 0 && all < LOOKS_IN_STOP_MOST) mark.lenient++;
     marker_release(m);
     return more;
 }

@@ -48,6 +48,7 @@ struct marker {
     uint64_t marked_kinds[256];
     struct candidate fifo[MARK_FIFO];
     uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
+    uint64_t roots;  /* bytes of root jobs and stacks: Note [Budgets] in mark.c */
     int64_t cpu;     /* ns, this cycle */
     uint32_t nwords; /* work that only this marker has: not hungry while there is any */
     uintptr_t
@@ -215,14 +216,16 @@ void mark_heap_range(uintptr_t *lo, uintptr_t *bytes);
 void mark_directly(uintptr_t word);
 /* A thread that was stopped has scanned its own stack. */
 void mark_own_stack_scanned(void);
+/* Is no stack left that only its thread scans, nor a rest of one?  While marking; a hint. */
+bool mark_stacks_done(void);
 /* Takes a step: a few words, an object, a root job, a buffer.  false: this marker holds nothing and
  * found nothing. */
 bool marker_step(struct marker *m);
 /* Gives everything that it holds to the global lists. */
 void marker_release(struct marker *m);
 /* Marks with the marker of the calling thread's P, which is pinned, until about `budget` bytes were
- * scanned, or a stop or somebody else wants the P, or nothing is to be had.  Returns bytes scanned, and
- * in *left whether it left off before it ran out of work. */
+ * scanned, or a stop or somebody else wants the P, or nothing is to be had.  Returns bytes scanned, of roots
+ * too, and in *left whether it left off before it ran out of work. */
 uint64_t mark_some(struct p *p, uint64_t budget, bool *left);
 /* Is there work that nobody has taken?  A hint. */
 bool mark_has_work(void);

@@ -203,15 +203,16 @@ static uint64_t scan_block(struct marker *m, const struct root_range *r)
 {
     scan_words(m, r->lo, r->hi);
     pacer_scanned(&pace_shared, PACER_SCAN_GLOBALS, r->hi - r->lo);
+    m->roots += r->hi - r->lo;
     return r->hi - r->lo;
 }
 
-static void scan_stacks(uint32_t job)
+static void scan_stacks(struct marker *m, uint32_t job)
 {
     uint32_t end = (job + 1) * ROOT_JOB_STACKS, size = g_table_size();
     for (uint32_t i = job * ROOT_JOB_STACKS; i < end && i < size; i++) {
         struct g *g = g_at(i);
-        if (g != NULL) stackroots_scan(g);
+        if (g != NULL) m->roots += stackroots_scan(g);
     }
 }
 
@@ -226,6 +227,7 @@ static void emit_record(uintptr_t lo, uintptr_t hi, void *arg)
     struct marker *m = arg;
     scan_words(m, lo, hi);
     m->root_bytes[ROOT_RECORDS] += hi - lo;
+    m->roots += hi - lo;
 }
 
 uint32_t roots_stopped_jobs(void)
@@ -250,10 +252,11 @@ void roots_scan_job(struct marker *m, uint32_t job)
         m->root_bytes[k] += scan_block(m, &roots.blocks.a[roots.data_block + i]);
         break;
     case ROOT_STACKS:
-        scan_stacks(i);
+        scan_stacks(m, i);
         break;
     case ROOT_SPECIALS:
         specials_scan_job(m, i);
+        m->roots += SPECIALS_PER_JOB * WORD_SIZE; /* a word or two of each record */
         break;
     case ROOT_RECORDS:
         roots.records[i](emit_record, m);

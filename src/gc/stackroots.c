@@ -9,20 +9,29 @@
  *     signal stacks, the copy of a blocking caller's frame, a coroutine's stack.  scan_at says where the rest
  *     begins.  As the stack does not change before it is black, it does not matter who scans which piece, or
  *     when: the words are those of the first stop.
- *   - A marker that leaves a rest puts the goroutine on the list `rests`, so a piece is a step of marking.
- *     A goroutine that is to run is scanned by its M (execute), its thread (m_scan_own, m_blacken_own),
- *     and at the same time by markers if they have it.
+ *   - Whoever leaves a rest puts the goroutine on the list `rests`, so a piece is a step of marking.  A
+ *     goroutine that is to run is scanned by its M (execute), its thread (m_scan_own, m_blacken_own), and
+ *     by markers that find it on the list.
  *   - In the first stop a piece is scanned of those that wait inside the runtime, the stopper's own among
  *     them.  The rest is on the list too.
  *   - Each rest is in `unfinished`, from before its first piece is known to be done (mark.own_stacks,
  *     the claim) until after the words of its last one are queued; so the last stop, in which nobody is
  *     at a stack, sees 0 exactly if every stack that was begun is black.  A stack that nobody has begun is a
  *     job not taken, or in own_stacks.
- *   - A goroutine is on the list at most once: it gets there from the first stop if it is running, else from
- *     its job, of which there is one in a cycle; or from who took it off the list.  Who takes it off and
- *     finds it claimed, or black, forgets it: who has the claim is going to run it, and goes on until it is
- *     black.  While marking goes on the list is looked through, so it is empty when a cycle ends; and a
- *     record is never unmapped, so a stale node can be read.
+ *   - A goroutine is on the list at most once, says scan_listed: who moves it from 0 to 1 pushes the node,
+ *     and it is 0 again only when the node has been popped.
+ *   - A rest is on the list, or somebody in a section has it: in a stop all rests are on the list.  It must
+ *     not depend on whoever has the claim going on until the stack is black: an M gives its turn up, and
+ *     with many goroutines comes back after seconds, for which the cycle would last.  So
+ *         who scans:   W1 scanned_cycle = left (g_scan_left)    W2 fence    W3 exchange scan_listed, 1
+ *         who pops:    P1 scan_listed = 0    P2 fence    P3 claim: read scanned_cycle, then swap
+ *     and W pushes if W3 finds 0; P forgets the goroutine if the claim fails.  It fails when P3's read finds
+ *     a claim, or its swap fails because of a later one; either way the read did not find what the
+ *     holder W of that claim leaves at W1.  Of two threads that each write and then, after a fence, read
+ *     what the other writes, one at least finds the other's: so W3 finds P1's 0, or the 1 of who put the
+ *     goroutine on the list since.  If W leaves no rest the stack is black, and P was right to forget it.
+ *   - While marking goes on the list is looked through, so it is empty when a cycle ends; and a record is
+ *     never unmapped, so a stale node can be read.
  *
  * The goroutine itself waits until all of its stack is scanned.  It does not hold up others meanwhile: its M
  * gives way after a time slice.  Rejected: letting it run above a watermark and scanning older
@@ -84,11 +93,13 @@ static void scan_record(struct word_sink *k, struct g *g)
     }
 }
 
-static void scan_range(struct word_sink *k, uintptr_t lo, uintptr_t hi)
+/* Returns the bytes. */
+static uint64_t scan_range(struct word_sink *k, uintptr_t lo, uintptr_t hi)
 {
     scan_stack_words(k, lo, hi);
     atomic_fetch_add_relaxed(&stackroots.bytes, hi - lo);
     pacer_scanned(&pace_shared, PACER_SCAN_STACKS, hi - lo);
+    return hi - lo;
 }
 
 static uintptr_t stack_end(const struct g *g)
@@ -102,7 +113,7 @@ static uintptr_t piece_end(uintptr_t lo, uintptr_t end)
 }
 
 /* All but a rest of the stack.  Returns where that begins; 0: there is none. */
-static uintptr_t scan_first(struct g *g)
+static uintptr_t scan_first(struct g *g, uint64_t *bytes)
 {
     struct scan_range r[G_RANGES];
     struct word_sink k;
@@ -117,18 +128,18 @@ static uintptr_t scan_first(struct g *g)
             hi = piece_end(r[i].lo, hi);
             if (hi != r[i].hi) rest = hi;
         }
-        scan_range(&k, r[i].lo, hi);
+        *bytes += scan_range(&k, r[i].lo, hi);
     }
     sink_end(&k);
     return rest;
 }
 
-static uintptr_t scan_next(struct g *g)
+static uintptr_t scan_next(struct g *g, uint64_t *bytes)
 {
     struct word_sink k;
     uintptr_t end = stack_end(g), hi = piece_end(g->scan_at, end);
     sink_begin(&k);
-    scan_range(&k, g->scan_at, hi);
+    *bytes += scan_range(&k, g->scan_at, hi);
     sink_end(&k);
     return hi < end ? hi : 0;
 }
@@ -142,13 +153,37 @@ static void note_rest(struct g *g, uintptr_t rest)
     if (had && rest == 0) atomic_fetch_sub_acqrel(&stackroots.unfinished, 1);
 }
 
-bool stackroots_scan_piece(struct g *g)
+static bool scan_piece(struct g *g, uint64_t *bytes)
 {
     bool first = g->scan_at == 0;
-    note_rest(g, first ? scan_first(g) : scan_next(g));
+    note_rest(g, first ? scan_first(g, bytes) : scan_next(g, bytes));
     /* Running: its own thread, which was stopped. */
     if (first && g->status == G_RUNNING && heap_marking()) mark_own_stack_scanned();
     return g->scan_at == 0;
+}
+
+bool stackroots_scan_piece(struct g *g)
+{
+    uint64_t bytes = 0;
+    return scan_piece(g, &bytes);
+}
+
+void stackroots_put_rest(struct g *g)
+{
+    atomic_fence_seq(); /* W2 of Note [Deep stacks] */
+    if (atomic_exchange_seq(&g->scan_listed, 1u) == 0)
+        lfstack_push(&stackroots.rests, &g->scan_link);
+}
+
+/* A marker's; it may be claimed, or black by now. */
+static struct g *take_rest(void)
+{
+    struct lfnode *n = lfstack_pop(&stackroots.rests);
+    if (n == NULL) return NULL;
+    struct g *g = container_of(n, struct g, scan_link);
+    atomic_store_relaxed(&g->scan_listed, 0u);
+    atomic_fence_seq(); /* P2 */
+    return g;
 }
 
 /* ---- markers -------------------------------------------------------------------------------------- */
@@ -160,33 +195,34 @@ static bool is_trimmed_now(const struct g *g)
     return g->index / ROOT_JOB_STACKS % rounds == stackroots.prepared % rounds;
 }
 
-static void scan_claimed(struct g *g)
+static void scan_claimed(struct g *g, uint64_t *bytes)
 {
-    if (stackroots_scan_piece(g)) {
+    if (scan_piece(g, bytes)) {
         if (is_trimmed_now(g)) stack_trim_claimed(g);
         g_scanned(g);
     } else {
         g_scan_left(g);
-        lfstack_push(&stackroots.rests, &g->scan_link);
+        stackroots_put_rest(g);
     }
 }
 
-void stackroots_scan(struct g *g)
+uint64_t stackroots_scan(struct g *g)
 {
+    uint64_t bytes = 0;
     if (heap_marking()) {
-        if (g_scan_claim(g)) scan_claimed(g);
+        if (g_scan_claim(g)) scan_claimed(g, &bytes);
     } else {
-        while (!stackroots_scan_piece(g))
+        while (!scan_piece(g, &bytes))
             ;
     }
+    return bytes;
 }
 
-bool stackroots_scan_rest(void)
+bool stackroots_scan_rest(uint64_t *bytes)
 {
-    struct lfnode *n = lfstack_pop(&stackroots.rests);
-    if (n == NULL) return false;
-    struct g *g = container_of(n, struct g, scan_link);
-    if (g_scan_claim_rest(g)) scan_claimed(g);
+    struct g *g = take_rest();
+    if (g == NULL) return false;
+    if (g_scan_claim_rest(g)) scan_claimed(g, bytes);
     return true;
 }
 
@@ -220,11 +256,12 @@ static bool scans_its_own(const struct m *m)
 /* Its thread goes on with the rest: m_blacken_own. */
 static void scan_waiting(struct g *g)
 {
-    note_rest(g, scan_first(g));
+    uint64_t bytes = 0;
+    note_rest(g, scan_first(g, &bytes));
     if (g->scan_at == 0)
         g_scanned_stw(g);
     else
-        lfstack_push(&stackroots.rests, &g->scan_link);
+        stackroots_put_rest(g);
 }
 
 uint32_t stackroots_begin_stw(void)

@@ -18,14 +18,17 @@ uint32_t stackroots_begin_stw(void);
 
 /* ---- any time while marking ---------------------------------------------------------------------- */
 
-/* Marker: goroutine g, unless somebody else does that; in a stop all of it, beside the program a piece. */
-void stackroots_scan(struct g *g);
-/* Marker: a piece of some stack of which there is a rest.  false: there is none. */
-bool stackroots_scan_rest(void);
+/* Marker: goroutine g, unless somebody else does that; in a stop all of it, beside the program a piece.
+ * Returns the bytes. */
+uint64_t stackroots_scan(struct g *g);
+/* Marker: a piece of some stack of which there is a rest; adds its bytes.  false: there is none. */
+bool stackroots_scan_rest(uint64_t *bytes);
 /* Is there one that nobody has taken?  A hint. */
 bool stackroots_has_rest(void);
 /* A piece of goroutine g, which is claimed, to the queue of words: sched_hooks.g_scan.  true: that was all. */
 bool stackroots_scan_piece(struct g *g);
+/* g has a rest, and the claim has been given up: markers may have it.  sched_hooks.g_rest. */
+void stackroots_put_rest(struct g *g);
 /* Stacks of which a piece has been scanned, and not all.  Exact in a stop. */
 uint32_t stackroots_unfinished(void);
 /* Bytes of stacks scanned in this cycle. */

@@ -17,7 +17,8 @@
  * is being scanned, scan_cycle is black.  So arming all stacks is one store, however many there are.
  * Who claims by compare-and-swap scans a piece, and gives the claim up again if there is more: scan_at then
  * says where the rest begins, and the value is an older one.  Whoever claims next goes on there.  Who needs
- * the stack meanwhile waits for a piece at most, and then scans itself.
+ * the stack meanwhile waits for a piece at most, and then scans itself.  Who gave a claim up tells the
+ * collector (g_rest), so that markers go on where nobody else does.
  * The scanner is in a critical section, or in state RUNTIME: a stop waits for a piece, so in a stop nobody
  * is at a stack; but some may have a rest (Note [Deep stacks] in gc/stackroots.c).
  *
@@ -111,16 +112,43 @@ static void wait_for_scanner(const struct g *g)
 
 never_inline bool g_blacken_some(struct g *g)
 {
-    if (!claim(g))
+    if (!claim(g)) {
         wait_for_scanner(g);
-    else if (sched_hooks.g_scan(g))
+    } else if (sched_hooks.g_scan(g)) {
         g_scanned(g);
-    else
+    } else {
         g_scan_left(g);
+        sched_hooks.g_rest(g);
+    }
     return !g_is_grey(g);
 }
 
 /* ---- of the goroutine that runs here ------------------------------------------------------------ */
+
+/* Note [Who scans its own].  It may take hundreds of milliseconds, and goes on in pieces.  Between two
+ *   - a stop that is wanted is taken part in;
+ *   - the P is given away if the monitor asked for it (Note [Retaking a P] in monitor.c): others run there,
+ *     and markers.  The thread scans on without one, since the stack is its own either way; it is no
+ *     time of the program, so it needs no P, and takes one at its next call as who computes does.
+ *     The monitor does not signal it, whose state is RUNTIME; so it looks.  It is done the way of the
+ *     stop signal's handler, in which we may be: what the thread left is at an instruction of the
+ *     program, or, in m_blacken_own, in a section that began for the wait alone (crit_depth 1), where a stop
+ *     may take the P too.
+ *     Markers may scan the rest meanwhile, as of any stack: it is on their list after each piece.
+ * When the last such stack is black, marking may have ended, and it may be that nobody looks: a thread
+ * without a P does not, and those that have one may have gone to sleep while nothing but this stack was
+ * left.  So the last one wakes the monitor (sched_monitor_kick, which a handler may call), who wakes a
+ * marker if there is something to do, to end the cycle among it.  The last one is seen as such by itself: each
+ * looks after it has counted itself out. */
+void m_own_is_black(void)
+{
+    if (sched_hooks.stacks_done() && atomic_load_seq(&sched.nidle_p) != 0) sched_monitor_kick();
+}
+
+void m_between_pieces(struct m *m)
+{
+    if (atomic_load_relaxed(&m->retake_run) != 0) retake_in_handler(m);
+}
 
 struct own_piece {
     struct g *g;
@@ -148,7 +176,12 @@ void m_blacken_own(struct m *m)
 {
     enum m_state state = (enum m_state)atomic_load_relaxed(&m->state); /* own word */
     while (m->curg != NULL && g_is_grey(m->curg)) {
-        if (m_blacken_some(m) || !world_wants_stop()) continue;
+        if (m_blacken_some(m)) {
+            m_own_is_black();
+            return;
+        }
+        if (crit_depth() == 1) m_between_pieces(m);
+        if (!world_wants_stop()) continue;
         m_enter_blocking_state(m);
         m_leave_blocking_state(m, state);
     }

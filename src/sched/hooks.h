@@ -31,6 +31,10 @@ struct sched_hooks {
      * critical section or state RUNTIME, on a system stack, perhaps under a signal handler, perhaps
      * without a P. */
     bool (*g_scan)(struct g *g);
+    /* Somebody left a rest of it and has given the claim up; in the section of that g_scan. */
+    void (*g_rest)(struct g *g);
+    /* A thread has blackened its own stack: does marking wait for no other one?  In the same section. */
+    bool (*stacks_done)(void);
     /* On a thread of the runtime or an attached one, before it runs user code: note its
      * thread-local storage in m->tls. */
     void (*thread_start)(struct m *m);

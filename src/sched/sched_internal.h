@@ -210,6 +210,9 @@ bool m_blacken_some(struct m *m);
 /* On m itself, whose goroutine is suspended above the present frame, in a section: blackens it, and stops in
  * between when a stop comes. */
 void m_blacken_own(struct m *m);
+/* Note [Who scans its own]: after a piece of its own stack, the last one or another. */
+void m_own_is_black(void);
+void m_between_pieces(struct m *m);
 
 /* ---- stw.c, preempt.c ----------------------------------------------------------------------- */
 /* Nonzero: the epoch of a stop that is on.  Note [Thread states]. */

@@ -70,6 +70,8 @@ struct sched_hooks sched_hooks = {
     .p_busy = no_p,
     .g_dead = no_g,
     .g_scan = all_of_g,
+    .g_rest = no_g,
+    .stacks_done = no_mark_work,
     .thread_exits = no_g,
     .thread_start = no_m,
     .world_stopped = no_op,
@@ -93,6 +95,8 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(p_busy);
     TAKE(g_dead);
     TAKE(g_scan);
+    TAKE(g_rest);
+    TAKE(stacks_done);
     TAKE(thread_exits);
     TAKE(thread_start);
     TAKE(world_stopped);

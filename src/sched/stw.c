@@ -131,6 +131,10 @@ void m_scan_own(struct m *m)
         atomic_exchange_seq(&m->state, (uint32_t)M_RUNTIME);
         arch_crit_enter();
         bool black = m_blacken_some(m);
+        if (black)
+            m_own_is_black();
+        else
+            m_between_pieces(m);
         (void)arch_crit_leave(); /* the handler of another stop could not run: this is its loop */
         uint32_t epoch = atomic_load_acquire(&world_stopping); /* pairs with world_start */
         if (!black && epoch != 0) wait_stopped(m, epoch);

@@ -1,8 +1,11 @@
 // Note [Deep stacks] in gc/stackroots.c: a stack is scanned in pieces, a stop comes between two of them, and what
-// the oldest frame held when marking began is kept, whoever scans it.
+// the oldest frame held when marking began is kept, whoever scans it.  Markers find the rest, and the P of who
+// scans its own is there for others.
 // TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/mark.h"
+#include "gc/pace.h"
+#include "gc/roots.h"
 #include "gc/stackroots.h"
 #include "marking.h"
 #include "sched/sched_internal.h"
@@ -20,6 +23,7 @@ static struct g *deep;             // atomic
 static uint32_t stage;             // atomic
 static uint32_t pieces, most_once; // of deep, by those who run it; bytes
 static bool waits_for_a_stop;      // who scans deep, after the first piece
+static bool asks_for_its_p;        // likewise
 
 enum { PREPARED = 1, BETWEEN = 2, GONE_ON = 3 };
 
@@ -31,14 +35,37 @@ static void until(uint32_t s)
 
 // ---- what scans ------------------------------------------------------------------------------------------------
 
+// As markers do that find the goroutine on the list while it is claimed.
+static void forget_rests(void)
+{
+    uint64_t bytes = 0;
+    while (stackroots_scan_rest(&bytes))
+        continue;
+    CHECK_EQ(bytes, 0);
+}
+
+// As the monitor does in the second piece; in the third the P is gone.
+static void ask_for_the_p(struct m *m)
+{
+    if (pieces == 2) {
+        CHECK(m->p != NULL);
+        atomic_store_relaxed(&m->retake_run, m->p->gs_run);
+    } else if (pieces == 3) {
+        CHECK(m->p == NULL);
+        atomic_store_release(&stage, BETWEEN);
+    }
+}
+
 static bool scan_and_look(struct g *g)
 {
     if (g != atomic_load_relaxed(&deep)) return stackroots_scan_piece(g);
     if (++pieces == 2 && waits_for_a_stop) {
+        forget_rests();
         atomic_store_release(&stage, BETWEEN);
         while (atomic_load_acquire(&world_stopping) == 0)
             arch_pause();
     }
+    if (asks_for_its_p) ask_for_the_p(m_self());
     uintptr_t from = g->scan_at;
     bool whole = stackroots_scan_piece(g);
     if (from != 0 && !whole && g->scan_at - from > most_once)
@@ -46,7 +73,8 @@ static bool scan_and_look(struct g *g)
     return whole;
 }
 
-// In this stop the stack is half scanned: nobody had to be waited for until it was black.
+// In this stop the stack is half scanned: nobody had to be waited for until it was black.  Markers find the
+// rest, though they had forgotten it while it was claimed.
 static void look_stopped(void *unused)
 {
     (void)unused;
@@ -54,6 +82,7 @@ static void look_stopped(void *unused)
     CHECK(!g_is_scanned(deep));
     CHECK(deep->scan_at > deep->stack_lo && deep->scan_at < deep->stack_hi);
     CHECK_EQ(stackroots_unfinished(), 1);
+    CHECK(stackroots_has_rest());
     CHECK(!mark_looks_done());
     world_start();
 }
@@ -116,6 +145,7 @@ static void start_deep(void (*fn)(void), bool waits)
     prepare_marking();
     bottom = fn;
     waits_for_a_stop = waits;
+    asks_for_its_p = false;
     pieces = most_once = 0;
     left.left = 1;
     atomic_store_relaxed(&deep, (struct g *)NULL);
@@ -129,6 +159,7 @@ static void end_and_check(void)
     scrub_stack();
     CHECK_EQ(stackroots_unfinished(), 0);
     end_marking();
+    CHECK(!stackroots_has_rest());
     for (int i = 0; i < SEVERAL; i++)
         CHECK_EQ(((node *)shown(secret[i]))->value, VALUE);
 }
@@ -240,6 +271,55 @@ static void by_the_stopper(void)
     a_stop_comes_between(begin_there, nothing);
 }
 
+// The thread scans on without its P, which others have.
+static void its_p_is_asked_for(void (*fn)(void), void (*then)(void))
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        start_deep(fn, false);
+        asks_for_its_p = true;
+        until(PREPARED);
+        then();
+        until(BETWEEN);
+        crit_enter();
+        struct p *p = orphans_take();
+        CHECK(p != NULL && p->idle_next == NULL);
+        p_handoff(p); // as the monitor does
+        crit_exit();
+        end_and_check();
+    }
+}
+
+static void by_a_stopped_thread_without_its_p(void)
+{
+    its_p_is_asked_for(compute, begin_marking);
+}
+
+static void by_a_thread_that_waited_without_its_p(void)
+{
+    its_p_is_asked_for(wait_inside, begin_marking);
+}
+
+static void by_the_stopper_without_its_p(void)
+{
+    its_p_is_asked_for(begin_there, nothing);
+}
+
+static volatile char data[8 * ROOT_JOB_BYTES]; // roots too
+
+// No more than it takes to have done something: Note [Budgets] in gc/mark.c.
+static void mark_once(bool *more)
+{
+    struct scan_work before = pacer_work(&pace_shared);
+    data[0] = 0;
+    uint64_t done = mark_some(p_pin(), 1, more);
+    p_unpin();
+    struct scan_work now = pacer_work(&pace_shared);
+    uint64_t globals = now.globals - before.globals, stacks = now.stacks - before.stacks;
+    CHECK_LE(globals, ROOT_JOB_BYTES);
+    CHECK_LE(stacks, ROOT_JOB_STACKS * STACK_PIECE_BYTES);
+    CHECK_GE(done, globals + stacks + now.heap - before.heap);
+}
+
 // Without the goroutine's doing anything.
 static void by_markers(void)
 {
@@ -250,10 +330,8 @@ static void by_markers(void)
         g_yield();
     begin_marking();
     uint64_t before = stackroots_pieces(), bytes = stackroots_bytes();
-    while (more && !g_is_scanned(deep)) {
-        mark_some(p_pin(), 1, &more);
-        p_unpin();
-    }
+    while (more && !g_is_scanned(deep))
+        mark_once(&more);
     CHECK(g_is_scanned(deep));
     CHECK_EQ(pieces, 0);
     CHECK_GE(stackroots_pieces() - before, DEPTH / STACK_PIECE_BYTES);
@@ -271,6 +349,9 @@ int main(void)
     gc_test_child("region", by_its_thread_out_of_a_region, 2, &clobbered);
     gc_test_child("waiting", by_its_thread_out_of_a_wait, 2, &clobbered);
     gc_test_child("stopper", by_the_stopper, 2, &clobbered);
+    gc_test_child("stopped, P wanted", by_a_stopped_thread_without_its_p, 2, &clobbered);
+    gc_test_child("waiting, P wanted", by_a_thread_that_waited_without_its_p, 2, &clobbered);
+    gc_test_child("stopper, P wanted", by_the_stopper_without_its_p, 2, &clobbered);
     gc_test_child("markers", by_markers, 1, &clobbered);
     gc_test_child("markers", by_markers, 2, &clobbered);
     return 0;

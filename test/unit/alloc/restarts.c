@@ -1,5 +1,5 @@
 // Note [Stops that end marking] in gc/cycle.c: a stop that finds much lets the world go on, as often as it takes;
-// what is logged and marked already does not count.
+// what is logged and marked already does not count, unless there is very much of it.
 // TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/mark.h"
@@ -120,9 +120,41 @@ static void what_is_marked_does_not_restart(void)
     CHECK_EQ(stops, 1);
 }
 
+// Words that lead to nothing: more each time than the first stop looks at.
+enum { LATE_WORDS = 60000 };
+static uint32_t tries;
+
+static void queue_words(void)
+{
+    uintptr_t words[100];
+    for (int i = 0; i < 100; i++)
+        words[i] = (uintptr_t)marking_wide[0];
+    for (int i = 0; i < LATE_WORDS / 100; i++)
+        CHECK_EQ(work_words_put(words, 100), 100);
+    tries++;
+}
+
+static void words_that_lead_nowhere_are_left(void)
+{
+    prepare_marking();
+    begin();
+    mark_all();
+    gc_debug.late_work = queue_words;
+    CHECK(!gc_try_end());
+    CHECK(mark_has_work());
+    do
+        mark_all();
+    while (!gc_try_end() && tries < 10);
+    gc_debug.late_work = NULL;
+    CHECK_GE(ended.restarts, 1);
+    CHECK_LE(ended.restarts, 3); // each stop looks at twice as many
+    CHECK_EQ(stops, ended.restarts + 1);
+}
+
 int main(void)
 {
     gc_test_child("short", each_stop_is_short, 1, &clobbered);
     gc_test_child("marked", what_is_marked_does_not_restart, 16, &clobbered);
+    gc_test_child("nowhere", words_that_lead_nowhere_are_left, 1, &clobbered);
     return 0;
 }
