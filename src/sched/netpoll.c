@@ -21,7 +21,8 @@
  *                                                      netpoll_poll (any M)
  *
  *      IDLE, READY, waiting g --- netpoll_close (goroutine) ---> CLOSED
- *      READY, waiting g --------- netpoll_open, desc_register_again (goroutine) ---> IDLE
+ *      READY, waiting g --------- netpoll_open (goroutine) ---> IDLE
+ *      IDLE, waiting g ---------- desc_register_again (goroutine) ---> READY
  *
  *   CLOSED (0, so fresh records are): nobody waits, nobody will be woken.  IDLE: nothing is known
  *   to have happened since netpoll_arm.  READY: an edge since.  A pointer: that goroutine is
@@ -49,7 +50,7 @@
  * A descriptor from elsewhere (netpoll_adopt) may be closed by plain close(2), whereupon the kernel
  * drops its registration silently.  So each wait on one registers it again first.  EEXIST: still
  * the same.  Success: the number means another file by now, and waiters of the old one are
- * cancelled.
+ * cancelled, and who is about to wait, in either direction, looks once more: he may have been kicked.
  *
  * Note [One winner].  A wait with a deadline can end by event, close and timer.  All three must
  * take the pointer out of the word by compare-and-swap or exchange, so one wins.  The timer is
@@ -389,10 +390,10 @@ void netpoll_close(int fd)
 
 /* The number of an adopted descriptor means another file by now, registered by the caller.  What
  * the kernel reported of it before the record was reset may have been lost: MOD makes it report
- * again. */
+ * again.  READY, because somebody about to wait may have been kicked: everybody looks once more. */
 static int desc_reused_locked(struct poll_desc *d, int fd, struct ready_list *ready)
 {
-    desc_reset_locked(d, POLL_IDLE, ready);
+    desc_reset_locked(d, POLL_READY, ready);
     return epoll_change(EPOLL_CTL_MOD, fd, d->seq);
 }
 

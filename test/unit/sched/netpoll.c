@@ -524,6 +524,28 @@ static void plain_close(void)
     close_one(ends[0]);
 }
 
+// Who is about to read was told to look again; then a wait to write finds that the number means another file.
+static void a_kick_outlasts_another_file(void)
+{
+    int ends[2], again[2];
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    CHECK_EQ(netpoll_adopt(ends[0]), 0);
+    close(ends[0]);
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, again), 0);
+    CHECK_EQ(again[0], ends[0]);
+    netpoll_arm(again[0], POLL_READ);
+    netpoll_arm(again[0], POLL_WRITE);
+    netpoll_kick(again[0], POLL_READ);
+    CHECK_EQ(netpoll_wait(again[0], POLL_WRITE, os_now() + FAR), 0);
+    CHECK_EQ(netpoll_wait(again[0], POLL_READ, os_now() + 10 * MS), 0);
+    netpoll_arm(again[0], POLL_READ);
+    CHECK_EQ(netpoll_wait(again[0], POLL_READ, os_now() + MS), ETIMEDOUT);
+    netpoll_close(again[0]);
+    close(again[0]);
+    close(again[1]);
+    close(ends[1]);
+}
+
 // Whoever still waits for the former file of a reused number is told.
 static void plain_close_under_a_waiter(void)
 {
@@ -691,6 +713,7 @@ int main(void)
     RUN_ALL(reuse_after_close);
     RUN_ALL(events_of_the_former_file);
     RUN_ALL(plain_close);
+    RUN_ALL(a_kick_outlasts_another_file);
     RUN_ALL(plain_close_under_a_waiter);
     return 0;
 }
