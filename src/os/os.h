@@ -49,6 +49,8 @@ bool os_mem_is_resident(const void *addr);
 /* Provides memory for these pages at once, as if each had been written to.  false: refused, perhaps
  * halfway; accesses fault as ever. */
 bool os_mem_populate(void *addr, size_t size);
+/* Whether core files contain these pages.  Advice. */
+void os_mem_dump(void *addr, size_t size, bool yes);
 /* An access to these pages faults; by MADV_GUARD_INSTALL, else mprotect.  0 or errno. */
 int os_mem_guard(void *addr, size_t size);
 /* Names the mapping in /proc/PID/maps where the kernel can; failure is ignored. */

@@ -51,6 +51,12 @@
  *     cost that question.  At most TRIM_MOST at a time, since stops wait for the claim's section; the
  *     deepest pages go first, so that the next look finds the rest.
  *
+ * Note [Core files].  A reservation in a core file is a hole of its full size, which file systems and what copies
+ * files may not know as one: half a terabyte for a program of a few megabytes, and the kernel takes half a
+ * minute to look for pages in it.  So core files are told to leave chunks out, but for the slots in use and some
+ * more, DUMPED_STEP at a time, since each step changes the kernel's list of mappings.  A chunk is two
+ * entries there.  The heap needs nothing of the kind: it maps arenas as it grows.
+ *
  * Locking: STACKS for everything here that is written.  Guards are installed under it; that is a
  * system call in the lock, but only for a slot's first use.
  * Memory order: chunks, their `used` and the table's size are published with release and read with
@@ -82,9 +88,10 @@
 #define SMALL_CHUNK_SLOTS 16            /* where reservations are refused: the first chunk */
 #define LARGE_KEPT (64 * KB)            /* resident top of a single mapping that is free */
 #define COLOUR_BITS 5
-#define TRIM_KEPT (64 * KB) /* of a waiting stack, below the stack pointer */
-#define TRIM_MOST (1 * MB)  /* of a waiting stack, at a time */
-#define TRIM_BATCH 8        /* dead stacks taken off the list at a time */
+#define TRIM_KEPT (64 * KB)   /* of a waiting stack, below the stack pointer */
+#define TRIM_MOST (1 * MB)    /* of a waiting stack, at a time */
+#define DUMPED_STEP (16 * MB) /* of slots becomes part of core files at a time */
+#define TRIM_BATCH 8          /* dead stacks taken off the list at a time */
 
 #define RECORD_BYTES ((sizeof(struct g) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1))
 
@@ -100,6 +107,7 @@ struct stack_chunk {
     uint32_t class;           /* constant */
     uint32_t nslots;          /* constant */
     uint32_t used;            /* invariant (1); atomic, rises, written under STACKS */
+    uint32_t dumped;          /* slots below are in core files; STACKS */
 };
 
 /* Note [Pages of stacks]; in the order in which they are used again. */
@@ -259,11 +267,12 @@ static struct stack_chunk *chunk_with_room_locked(uint32_t class)
     }
     os_mem_nohugepage(lo, bytes); /* a huge page would make a parked goroutine cost 2 MB */
     os_mem_name(lo, bytes, "gort stacks");
+    os_mem_dump(lo, bytes, false);
     c->lo = (uintptr_t)lo;
     c->hi = (uintptr_t)lo + bytes;
     c->class = class;
     c->nslots = (uint32_t)(bytes / slot_bytes(class));
-    c->used = 0;
+    c->used = c->dumped = 0;
     c->next = stacks.all;
     atomic_store_release(&stacks.all, c); /* pairs with chunk_of */
     k->chunk = c;
@@ -308,6 +317,18 @@ static struct g *reuse_locked(uint32_t class)
     return g;
 }
 
+/* Note [Core files]. */
+static void dump_locked(struct stack_chunk *c)
+{
+    size_t slot = slot_bytes(c->class);
+    uint32_t left = c->nslots - c->dumped,
+             n = slot < DUMPED_STEP ? (uint32_t)(DUMPED_STEP / slot) : 1;
+    if (c->used < c->dumped) return;
+    if (n > left) n = left;
+    os_mem_dump((void *)(c->lo + c->dumped * slot), n * slot, true);
+    c->dumped += n;
+}
+
 static struct g *slot_use_locked(uint32_t class, int *error)
 {
     *error = ENOMEM;
@@ -315,6 +336,7 @@ static struct g *slot_use_locked(uint32_t class, int *error)
     struct stack_chunk *c = chunk_with_room_locked(class);
     if (c == NULL) return NULL;
     uintptr_t slot = c->lo + c->used * slot_bytes(class);
+    dump_locked(c);
     int failed = os_mem_guard((void *)slot, guard_bytes(class));
     if (failed != 0) {
         *error = failed;

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# gdb lists and unwinds kvserver's goroutines in a core file: see gdb.sh.  The kernel takes half a minute for
-# the file, of which most is address space without memory.
+# gdb lists and unwinds kvserver's goroutines in a core file: see gdb.sh.
 #
 # usage: gdb_core_long.sh BUILD_FOLDER
 #

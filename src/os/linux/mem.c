@@ -228,6 +228,11 @@ void os_mem_nohugepage(void *addr, size_t size)
     advise(addr, size, MADV_NOHUGEPAGE);
 }
 
+void os_mem_dump(void *addr, size_t size, bool yes)
+{
+    advise(addr, size, yes ? MADV_DODUMP : MADV_DONTDUMP);
+}
+
 bool os_mem_populate(void *addr, size_t size)
 {
     static uint32_t unknown; /* to this kernel; every thread would find the same */
