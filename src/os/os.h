@@ -92,6 +92,17 @@ void os_thread_yield(void);           /* raw */
 bool os_membarrier(void);
 void os_cpu_relax_thread(unsigned rounds); /* busy wait of about `rounds` pauses */
 
+/* Calls that loaded objects make of each other's functions: from now on those of `name` go to
+ * `replacement`; *former, NULL before, is where those of this library went, each called once before.  Not raw.
+ * false: nothing can be replaced, since the program is linked statically.  What is loaded later is not
+ * changed, and what a library calls inside itself. */
+struct os_call {
+    const char *name;
+    void *replacement;
+    void **former;
+};
+bool os_calls_replace(const struct os_call *calls, size_t n);
+
 /* ---- signals (raw) ------------------------------------------------------------------------ */
 
 typedef void (*os_signal_handler)(int sig, siginfo_t *info, void *ucontext);

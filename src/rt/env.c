@@ -186,6 +186,7 @@ static const struct knob {
     { "mapfailfrom", offsetof(struct env, mapfailfrom), 0, UINT32_MAX },
     { "memprofilerate", offsetof(struct env, profilerate), 0, INT64_MAX },
     { "migrate", offsetof(struct env, migrate), 0, 2 },
+    { "mutexcheck", offsetof(struct env, mutexcheck), 0, 1 },
     { "poison", offsetof(struct env, poison), 0, 1 },
     { "randyield", offsetof(struct env, randyield), 0, UINT32_MAX },
     { "scavstress", offsetof(struct env, scavstress), 0, UINT32_MAX },
@@ -327,6 +328,7 @@ void env_apply(struct env *e)
     sched_debug.migrate = (uint32_t)e->migrate;
     sched_debug.slice_us = (uint32_t)e->slice;
     sched_debug.tiny_runq = (uint32_t)e->tinyrunq;
+    sched_debug.mutex_check = e->mutexcheck != 0;
     if (e->stopsignal != 0) preempt_install((int)e->stopsignal);
     if (e->mapfail != 0) os_mem_fail_at(e->mapfail, false);
     if (e->mapfailfrom != 0) os_mem_fail_at(e->mapfailfrom, true);

@@ -54,7 +54,8 @@ struct env {
     uint64_t allocfreetrace; /* print each allocation and free */
     uint64_t leaks;          /* a report of what is left when the main function returns */
     uint64_t randyield;      /* yield at one in n calls that may block */
-    uint64_t migrate; /* every goroutine made ready goes to the global queue; 2: the only one */
+    uint64_t migrate;    /* every goroutine made ready goes to the global queue; 2: the only one */
+    uint64_t mutexcheck; /* pthread mutexes held over a park are fatal */
     uint64_t
         scavstress; /* give memory back at every n-th taking of it, and always in the background */
     uint64_t scavtrace;     /* a line for each collection on memory given back */

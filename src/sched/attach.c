@@ -118,6 +118,7 @@ static struct g *attached_g(struct m *m)
     format_into(g->name, sizeof g->name, "attached thread");
     g->locked_m = m;
     g->locked = 1;
+    g->mutexes_held = 0;
     g->m = m;
     m->locked_g = g;
     return g;

@@ -42,7 +42,7 @@ uint64_t sched_debug_yields, sched_debug_migrations;
  * compilers keep across a switch. */
 static intptr_t errno_offset; /* constant after boot */
 
-void sched_find_errno(void)
+static void find_errno(void)
 {
     errno_offset = (intptr_t)__errno_location() - (intptr_t)arch_thread_pointer();
 }
@@ -63,16 +63,33 @@ static cold_path void exceptions_restore(const struct g *g)
     x[1] = g->cxa_globals[1];
 }
 
+/* There are exceptions, or mutexes are watched: constant after boot. */
+static bool saves_more;
+
+static cold_path void save_more(struct g *g)
+{
+    if (__cxa_get_globals != NULL) exceptions_save(g);
+    if (sched_debug.mutex_check) mutexcheck_leaves(g);
+}
+
 static inline void thread_state_save(struct g *g)
 {
     g->saved_errno = arch_thread_int(errno_offset);
-    if (unlikely(__cxa_get_globals != NULL)) exceptions_save(g);
+    if (unlikely(saves_more)) save_more(g);
 }
 
 static inline void thread_state_restore(const struct g *g)
 {
     arch_thread_int_set(errno_offset, g->saved_errno);
     if (unlikely(__cxa_get_globals != NULL)) exceptions_restore(g);
+}
+
+/* At boot. */
+void sched_find_thread_state(void)
+{
+    find_errno();
+    saves_more = __cxa_get_globals != NULL || sched_debug.mutex_check;
+    if (sched_debug.mutex_check) mutexcheck_start();
 }
 
 /* A new goroutine starts with its own: no error, no exception. */

@@ -225,6 +225,7 @@ struct sched_debug {
     uint32_t tiny_runq;   /* 1: run queues of 4 */
     uint32_t slice_us;    /* > 0: how long a computation may hold its P */
     uint32_t sched_trace; /* ms */
+    bool mutex_check;     /* 1: mutexcheck.c */
     bool deterministic;   /* Note [One order for each seed] in sched_internal.h */
 };
 extern struct sched_debug sched_debug;

@@ -152,7 +152,10 @@ struct g {
 
     uintptr_t extra_lo, extra_hi; /* a registered coroutine stack inside this goroutine, 0: none */
     void *asan_fake_stack;
-    void *race_fiber;    /* ThreadSanitizer's: sanitize.h; constant while it lives */
+    void *race_fiber; /* ThreadSanitizer's: sanitize.h; constant while it lives */
+    /* mutexcheck.c: pthread mutexes that it holds; 0 at its end.  Own. */
+    uint32_t mutexes_held;
+    uintptr_t mutex_locked_at;
     uint32_t index;      /* place in the table of all goroutines; constant */
     uint32_t slot_class; /* stack size class; constant */
 };

@@ -158,7 +158,7 @@ _Noreturn void m_sleep_for_ever(struct m *m);
 void m_loop(void *m); /* for ever: where it was called it is fatal that it returns */
 void switch_finish(void);
 void thread_state_begin(const struct g *g);
-void sched_find_errno(void);
+void sched_find_thread_state(void);
 void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
 void global_put(struct g *g);
 void sched_ask_to_look(void);              /* Note [Asked to look] */
@@ -213,6 +213,10 @@ void m_blacken_own(struct m *m);
 /* Note [Who scans its own]: after a piece of its own stack, the last one or another. */
 void m_own_is_black(void);
 void m_between_pieces(struct m *m);
+
+/* ---- mutexcheck.c --------------------------------------------------------------------------- */
+void mutexcheck_start(void);
+void mutexcheck_leaves(const struct g *g);
 
 /* ---- stw.c, preempt.c ----------------------------------------------------------------------- */
 /* Nonzero: the epoch of a stop that is on.  Note [Thread states]. */

@@ -140,7 +140,7 @@ void sched_init(int nprocs)
     lock_init(&sched.lock, RANK_SCHED);
     sched.clock = os_now();
     if (sched.max_threads == 0) sched.max_threads = MAX_THREADS_DEFAULT;
-    sched_find_errno();
+    sched_find_thread_state();
     sched_watch_forks();
     stack_init();
     sudogs_init();
