@@ -1,6 +1,7 @@
 // Conformance of what channels carry: elements of all kinds and sizes, pointers while others collect,
 // what a channel keeps and what it does not.
 //
+// TEST notmodes=determ
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../conform.h"

@@ -1,6 +1,7 @@
 // Conformance of the scheduler: parallelism, wake-ups, turns, stealing, stopping the world, locking to
 // threads, blocking regions, the number of processors; time: sleeping, deadlines, fairness of timers.
 //
+// TEST notmodes=determ
 // TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>

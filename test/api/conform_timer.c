@@ -3,6 +3,7 @@
 // What takes long says nothing on a busy machine: cases state what must not happen early, and what
 // must happen at all.
 //
+// TEST notmodes=determ
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../conform.h"

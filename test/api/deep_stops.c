@@ -1,5 +1,6 @@
 // A stop does not wait for the search of a deep stack for handlers of the program, and where the program
 // never had one nothing is searched.
+// TEST notmodes=determ
 // TEST skip=asan,tsan,ubsan
 // SPDX-License-Identifier: BSD-3-Clause
 #include <signal.h>

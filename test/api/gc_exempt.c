@@ -1,5 +1,6 @@
 // Goroutines that do not help the collector.
 // Counts assists: not in modes that collect at every few allocations, or without any.
+// TEST notmodes=determ
 // TEST modes=p1,p2,p4,p16,clobber,yield,migrate,slice
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"

@@ -1,5 +1,6 @@
 // The percentage and the statistics.
 // Counts collections: not in modes that collect at every few allocations.
+// TEST notmodes=determ
 // TEST modes=p1,p2,p4,p16,clobber,yield,migrate,slice
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"

@@ -4,6 +4,7 @@
 // size, while most of what there is to sweep is of other sizes, which their refills do not touch.
 //
 // Counts collections and sweeps: not in modes that collect at every few allocations.
+// TEST notmodes=determ
 // TEST modes=p1,p2,p4,slice
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"

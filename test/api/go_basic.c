@@ -1,4 +1,5 @@
 // Goroutines: starting, arguments, options, numbers, yielding, processors, time.
+// TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

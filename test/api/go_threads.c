@@ -1,4 +1,5 @@
 // Threads: locking a goroutine to its thread, blocking regions, foreign threads.
+// TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #define _GNU_SOURCE

@@ -1,4 +1,5 @@
 // What a program sees of itself: its goroutines, on a descriptor, and the machine.
+// TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef _GNU_SOURCE

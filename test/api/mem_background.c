@@ -3,6 +3,7 @@
 // A program that has just started has saved up little of the one percent: a quarter of a gigabyte, in
 // pages of 4 KB, takes more than one turn, and the monitor wakes it for the others.
 //
+// TEST notmodes=determ
 // TEST timeout=120 modes=p1,p2,p16,migrate,slice
 // TEST skip=emulated
 // (the emulator knows no huge pages)

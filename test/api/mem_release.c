@@ -1,7 +1,7 @@
 // gort_free_os_memory and the memory limit: resident memory falls, is used again, and stays under a
 // limit that what is live fits; what is released is counted.
 //
-// TEST notmodes=efence,gcefence
+// TEST notmodes=efence,gcefence,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // Metrics: they agree with the statistics and among themselves, histograms with their counts; and
 // every test mode that is on has fired.
+// TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>

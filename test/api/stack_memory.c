@@ -1,5 +1,6 @@
 // What stacks of goroutines had in use goes back to the kernel: of those that ended, after collections;
 // of those that wait, what lies below the frames they have.
+// TEST notmodes=determ
 // TEST skip=asan,tsan,emulated
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

@@ -1,7 +1,7 @@
 // gort_read_stats: sums agree with each other and with what the program did, while other goroutines
 // allocate too.
 //
-// TEST notmodes=efence,gcefence
+// TEST notmodes=efence,gcefence,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 

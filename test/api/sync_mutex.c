@@ -1,4 +1,5 @@
 // Mutex and rwmutex: exclusion, order, fairness, who may unlock.
+// TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

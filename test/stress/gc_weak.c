@@ -5,7 +5,7 @@
 // references out of the table, hold what they get, and let others run. While an object is held its
 // reference must lead to it, and to the child that only the object keeps: a get that trusted an object
 // that the sweep was yet to free, or one that nobody marked, is found by the next get.
-// TEST timeout=180 notmodes=gcstress,gcp1,gcmarkp1
+// TEST timeout=180 notmodes=gcstress,gcp1,gcmarkp1,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 

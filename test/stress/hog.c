@@ -2,6 +2,7 @@
 // they go on without one, and take one again at their next call.  Without the monitor this program
 // does not end.
 //
+// TEST notmodes=determ
 // TEST timeout=60
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>

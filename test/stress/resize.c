@@ -3,7 +3,7 @@
 //
 // Each kind of work does a known amount and checks it; a thing that is lost leaves the test waiting.
 // TEST timeout=180
-// TEST notmodes=p1,p2,p4,p16,gcp1,gcp16
+// TEST notmodes=p1,p2,p4,p16,gcp1,gcp16,determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #define _GNU_SOURCE

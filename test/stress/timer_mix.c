@@ -2,6 +2,7 @@
 // that is kept busy; and a million of them.
 //
 // SPDX-License-Identifier: BSD-3-Clause
+// TEST notmodes=determ
 // TEST timeout=240
 #include "../goroutines.h"
 

@@ -251,6 +251,45 @@ static void no_deadlock_report(void)
     CHECK_EQ(WEXITSTATUS(status), 2);
 }
 
+// GORTDEBUG=deterministic: who runs next is drawn, evenly, from those that wait; but one of the runtime's own comes
+// first, whenever it came.
+enum { DRAWN = 8, DRAWS = 800 };
+static int ran[DRAWN + 1], nran;
+
+static void note_turn_of(void *arg)
+{
+    ran[nran++] = (int)(uintptr_t)arg;
+}
+
+static void drawing(void)
+{
+    int first[DRAWN] = { 0 };
+    struct g_options own = { .is_system = true, .no_objects = true };
+    for (int i = 0; i < DRAWS; i++) {
+        nran = 0;
+        for (uintptr_t k = 0; k < DRAWN; k++)
+            g_start(note_turn_of, (void *)k, NULL, 0);
+        bool with_own = i % 2 == 0;
+        if (with_own) g_start(note_turn_of, (void *)(uintptr_t)DRAWN, &own, 0);
+        while (nran < DRAWN + with_own)
+            g_yield();
+        if (with_own) CHECK_EQ(ran[0], DRAWN);
+        first[ran[with_own]]++;
+    }
+    for (int k = 0; k < DRAWN; k++) { // 100 each; seven standard deviations
+        CHECK_GT(first[k], 100 - 66);
+        CHECK_LT(first[k], 100 + 66);
+    }
+}
+
+static void drawn_when_deterministic(void)
+{
+    sched_debug.deterministic = true;
+    sched_debug.migrate = 2;
+    os_clock_hold();
+    drawing();
+}
+
 static void modes(void)
 {
     sched_debug.migrate = 1;
@@ -269,6 +308,7 @@ int main(void)
     RUN_ALL(errno_is_kept);
     RUN_ALL(parallel);
     RUN_ALL(due_in_time);
+    CHECK_EQ(sched_test_child(drawn_when_deterministic, 1), 0);
     RUN_ALL(idle_then_wake);
     RUN_ALL(modes);
     no_deadlock_report();
