@@ -30,6 +30,7 @@
 #include <gort/panic.h>
 #include <gort/profile.h>
 #include <gort/slice.h>
+#include <gort/string.h>
 #include <gort/sync.h>
 #include <gort/time.h>
 

@@ -805,6 +805,80 @@ TEST(slices_of_structs)
     CHECK_EQ(gort_slice_index_func(s, is_number, &n), 42);
 }
 
+// ---- strings
+
+static gort_string global_string;
+
+static gort_string format_by_list(const char *format, ...) GORT_PRINTF(1, 2);
+static gort_string format_by_list(const char *format, ...)
+{
+    va_list args;
+    gort_builder b = { NULL, 0, 0 };
+    va_start(args, format);
+    gort_builder_format_list(&b, format, args);
+    va_end(args);
+    va_start(args, format);
+    gort_string s = gort_format_list(format, args);
+    va_end(args);
+    CHECK(gort_string_equal(s, gort_builder_string(&b)));
+    return s;
+}
+
+TEST(strings)
+{
+    gort_string s = gort_string_from("one two"), t = gort_string_make("one two", 7);
+    CHECK(gort_string_equal(s, t) && gort_string_compare(s, t) == 0);
+    CHECK_STR_EQ(gort_string_to_c(s), "one two");
+    CHECK(gort_string_has_prefix(s, gort_str("one")) && gort_string_has_suffix(s, gort_str("two")));
+    CHECK_EQ(gort_string_at(s, 4), 't');
+    gort_string_set(&global_string, gort_string_sub(s, 4, 7));
+    CHECK(gort_string_equal(global_string, gort_string_of("two")));
+    CHECK_EQ(gort_string_index(s, gort_str("o")), 0);
+    CHECK_EQ(gort_string_last_index(s, gort_str("o")), 6);
+    CHECK_EQ(gort_string_index_byte(s, 't'), 4);
+    CHECK_EQ(gort_string_count(s, gort_str("o")), 2);
+    CHECK(gort_string_contains(s, gort_str(" ")));
+    gort_strings parts = gort_string_split(s, gort_str(" "));
+    CHECK_EQ(parts.len, 2);
+    CHECK_EQ(gort_string_split_n(s, gort_str(" "), 1).len, 1);
+    CHECK_EQ(gort_string_fields(s).len, 2);
+    CHECK_EQ(gort_slice_at(parts, 0).len, 3);
+    CHECK_EQ(gort_string_trim_space(gort_str(" x ")).len, 1);
+    gort_string before, after;
+    CHECK(gort_string_cut(s, gort_str(" "), &before, &after));
+    CHECK(gort_string_equal(gort_string_concat(before, after), gort_str("onetwo")));
+    CHECK(gort_string_equal(gort_string_join(parts.ptr, parts.len, gort_str(" ")), s));
+    CHECK_EQ(gort_string_repeat(s, 3).len, 21);
+    CHECK_EQ(gort_string_replace(s, gort_str("o"), gort_str(""), -1).len, 5);
+    CHECK_PTR_EQ(gort_string_intern(s).ptr, gort_string_intern(t).ptr);
+}
+
+TEST(runes_and_builders)
+{
+    char bytes[4];
+    int size;
+    gort_rune r;
+    size_t at = 0;
+    gort_builder b = { NULL, 0, 0 };
+    CHECK_EQ(gort_rune_encode(bytes, 0x20ac), 3);
+    CHECK_EQ(gort_rune_len(0x20ac), 3);
+    CHECK_EQ(gort_rune_decode(bytes, 3, &size), 0x20ac);
+    gort_builder_grow(&b, 10);
+    gort_builder_rune(&b, 0x20ac);
+    gort_builder_byte(&b, '!');
+    gort_builder_write(&b, "ab", 2);
+    gort_builder_add(&b, gort_str("c"));
+    gort_builder_format(&b, "%d", 42);
+    gort_string s = gort_builder_string(&b);
+    CHECK_EQ(s.len, 9);
+    CHECK(gort_string_valid(s) && gort_string_rune_count(s) == 7);
+    CHECK(gort_string_next(s, &at, &r) && r == 0x20ac && at == 3);
+    gort_builder_reset(&b);
+    CHECK_EQ(b.len, 0);
+    CHECK(gort_string_equal(gort_format("%.*s", GORT_STRING_ARGS(s)), s));
+    CHECK_EQ(format_by_list("%s %d", "nine", 9).len, 6);
+}
+
 // ---- inspection
 
 TEST(inspection)
@@ -857,6 +931,8 @@ static int gort_main(int argc, char **argv)
     RUN(metrics);
     RUN(slices);
     RUN(slices_of_structs);
+    RUN(strings);
+    RUN(runes_and_builders);
     RUN(inspection);
     RUN(memory_profile);
     RUN(collector);
