@@ -14,7 +14,10 @@
 #   5. Classes up to 512 bytes live in one page, of which the end is reserved (Note [Span tail] in
 #      src/heap/heap_data.h): 128 bytes, and 128 more where the slots may hold pointers.  Their
 #      sizes come from rules 1 to 4 all the same, so that sizes are round; only counts fall.
-#   6. Classes above that, up to 1024 bytes, get spans of four times the pages.  One page would hold 8 to
+#   6. Without pointers, those of them from 64 bytes on whose slots divide a page get spans of four pages
+#      and keep no reserve.  Their refills cost more than their slots; and slots that do not straddle pages
+#      let the marker find them by their page alone.
+#   7. Classes above that, up to 1024 bytes, get spans of four times the pages.  One page would hold 8 to
 #      14 of their slots, and a refill cost more than the slots; larger ones pay more for zeroing anyhow,
 #      and a span that holds a few of them should not keep more memory than need be.
 #
@@ -29,7 +32,7 @@ PAGE = 8192
 SMALL_MAX = 32768
 FINE_MAX, FINE_STEP, COARSE_STEP = 1024, 8, 128
 BITMAP_MAX, MARK_TAIL, POINTER_BITMAP = 512, 128, PAGE // 8 // 8
-LONG_SPAN, LONG_MAX = 4, 1024
+LONG_SPAN, LONG_MIN, LONG_MAX = 4, 64, 1024
 CLASSES = 68  # with class 0, which stands for large objects
 
 
@@ -67,9 +70,17 @@ def make_classes():
     return classes
 
 
+def is_long_noscan(size):
+    return LONG_MIN <= size <= BITMAP_MAX and PAGE % size == 0
+
+
+def pages_of(size, pages, noscan):
+    return LONG_SPAN if noscan and is_long_noscan(size) else pages
+
+
 def slots(size, pages, noscan):
-    space = pages * PAGE
-    if size <= BITMAP_MAX:
+    space = pages_of(size, pages, noscan) * PAGE
+    if size <= BITMAP_MAX and not (noscan and is_long_noscan(size)):
         assert pages == 1, size
         space -= MARK_TAIL if noscan else MARK_TAIL + POINTER_BITMAP
     return space // size
@@ -78,7 +89,7 @@ def slots(size, pages, noscan):
 def magic_for(size, pages):
     magic = -(-(1 << 32) // size)
     assert magic < 1 << 32
-    for offset in range(pages * PAGE):
+    for offset in range(max(pages, LONG_SPAN) * PAGE):
         assert offset * magic >> 32 == offset // size, (size, offset)
     return magic
 
@@ -123,15 +134,16 @@ def c_macro(name, lines):
 
 
 def write_header(path, classes, fine, coarse):
-    rows = ["    {0, 0, {1, 1}, 0, {0}}"]
+    rows = ["    {0, 0, {1, 1}, {0, 0}, {0}}"]
     for size, pages in classes:
-        rows.append("    {%d, %du, {%d, %d}, %d, {0}}" % (
-            size, magic_for(size, pages), slots(size, pages, False), slots(size, pages, True), pages))
+        rows.append("    {%d, %du, {%d, %d}, {%d, %d}, {0}}" % (
+            size, magic_for(size, pages), slots(size, pages, False), slots(size, pages, True),
+            pages_of(size, pages, False), pages_of(size, pages, True)))
     with open(path, "w") as out:
         out.write("/* Made by tools/gen_sizeclasses.py: do not edit.\n"
                   " * SPDX-License-Identifier: BSD-3-Clause\n */\n")
         out.write("#define SIZE_CLASS_COUNT %d\n\n" % CLASSES)
-        out.write("/* size, magic, {slots scan, noscan}, pages */\n")
+        out.write("/* size, magic, {slots scan, noscan}, {pages scan, noscan} */\n")
         out.write(c_macro("SIZE_CLASS_ROWS", rows))
         out.write(c_macro("SIZE_CLASS_FINE", list(rows_of(fine, 24))))
         out.write(c_macro("SIZE_CLASS_COARSE", list(rows_of(coarse, 24))))
@@ -141,10 +153,10 @@ def print_waste(classes):
     print("class   size pages  slots scan  tail    %  noscan  tail    %  worst request")
     previous = 0
     for c, (size, pages) in enumerate(classes, 1):
-        span = pages * PAGE
-        line = "%5d %6d %5d " % (c, size, pages)
+        line = "%5d %6d %3d/%d " % (c, size, pages, pages_of(size, pages, True))
         for noscan in (False, True):
             n = slots(size, pages, noscan)
+            span = pages_of(size, pages, noscan) * PAGE
             line += " %8d %6d %4.1f" % (n, span - n * size, 100.0 * (span - n * size) / span)
         # The smallest request that comes here, in a span without pointers.
         useful = slots(size, pages, True) * (previous + 1)

@@ -20,14 +20,14 @@
 #define ARENA_BITMAP_WORDS (PAGES_PER_ARENA / 64)
 #define ARENA_ANYWHERE UINTPTR_MAX /* as a hint: leave every placement to the kernel */
 
-/* What the marker must know of a page, in one word: PAGE_OTHER, or of a span of slots that is one page
- * its size class, in the upper byte, with PAGE_NOSCAN if its objects have no pointers; below, where the
- * marks of its slots begin.  0: not in use.  Every page of a span has its word from when the span is
+/* What the marker must know of a page, in one word: PAGE_OTHER, or of a span of slots that is one page, or in
+ * which no slot straddles pages (Note [Slots by page] in span.c), its size class, in the upper byte, with
+ * PAGE_NOSCAN if its objects have no pointers; below, where the marks of the page's slots begin.  0: not in use.  Every page of a span has its word from when the span is
  * published until it is hidden. */
 #define PAGE_KIND_SHIFT 56
 #define PAGE_NOSCAN 0x80u
 #define PAGE_CLASS_MASK 0x7fu
-#define PAGE_OTHER 0x7fu /* objects that are large, or in slots in longer spans */
+#define PAGE_OTHER 0x7fu /* objects that are large, or in slots that straddle pages */
 #define PAGE_MARKS_MASK (((uint64_t)1 << PAGE_KIND_SHIFT) - 1)
 
 struct arena {
@@ -36,8 +36,8 @@ struct arena {
     uint64_t
         special_pages[ARENA_BITMAP_WORDS]; /* first page of in-use spans with specials; atomic */
     uint64_t page_info[PAGES_PER_ARENA];   /* PAGE_*; atomic */
-    /* At the first page of a span in which something was marked: the number of that cycle, as
-     * arena_mark_stamp gives it.  Atomic; any marker. */
+    /* At the page of a slot that was marked, or at the first of its span: the number of that cycle, as
+     * arena_stamp gives it.  Atomic; any marker. */
     uint8_t mark_stamp[PAGES_PER_ARENA];
     uintptr_t base;
     uintptr_t *check_from; /* gc/checkmark.c's, inside its stop; else NULL */

@@ -35,7 +35,8 @@
 _Static_assert(SPAN_CLASSES == GORT_SPAN_CLASSES, "gort/inline.h agrees");
 _Static_assert(BITMAP_MAX == GORT_SLOT_MAX, "inline allocation writes bitmaps");
 
-/* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page.  The last
+/* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page, but for some classes without
+ * pointers, which have four and no tail.  The last
  * SPAN_MARK_TAIL bytes of that page are reserved for mark and scan bits kept beside the objects
  * (the page-wise marking engine); before them, in scan classes, lies the pointer bitmap: one bit
  * for each word of the page, at span_pointer_bitmap(s).  Both are outside the last slot

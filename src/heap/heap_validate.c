@@ -173,7 +173,7 @@ static void prove_sets(struct proof *p)
 static void prove_page(struct proof *p, const struct arena *a, uintptr_t addr, const struct span *s)
 {
     bool in_use = s != NULL && s->state == SPAN_IN_USE, first = in_use && s->base == addr;
-    if (a->page_info[arena_page_index(addr)] != (s != NULL ? span_page_info(s) : 0))
+    if (a->page_info[arena_page_index(addr)] != (s != NULL ? span_page_info(s, addr) : 0))
         fail(p, "arena: kind of a page", s);
     if (arena_bit(a->in_use_pages, addr) != first) fail(p, "arena: listing of spans in use", s);
     if (arena_bit(a->special_pages, addr) != (first && s->specials != NULL))

@@ -288,7 +288,7 @@ static void publish_live(struct mcache *c)
 static unsigned batch_limit(unsigned spc)
 {
     const struct size_class *row = span_class_row(spc);
-    unsigned by_bytes = MCACHE_BATCH_BYTES / (row->npages * PAGE_BYTES);
+    unsigned by_bytes = MCACHE_BATCH_BYTES / (row->npages[span_class_noscan(spc)] * PAGE_BYTES);
     unsigned by_slots = MCACHE_BATCH_SLOTS / row->nelems[0];
     unsigned n = by_bytes < by_slots ? by_bytes : by_slots;
     return n == 0 ? 1 : n;

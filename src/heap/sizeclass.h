@@ -16,8 +16,8 @@ struct size_class {
     uint32_t size;      /* bytes of a slot */
     uint32_t div_magic; /* offset / size == (offset * div_magic) >> 32 within a span */
     uint16_t nelems[2]; /* slots of a span: [0] scan, [1] noscan (Note [Span tail]) */
-    uint8_t npages;
-    uint8_t reserved[3];
+    uint8_t npages[2];  /* pages of a span, likewise */
+    uint8_t reserved[2];
 };
 _Static_assert(sizeof(struct size_class) == 16, "one row is 16 bytes");
 

@@ -157,7 +157,7 @@ static bool record_fit_bits(struct span *s, uint32_t nelems, uint32_t reach)
  * marker does not look. */
 static uint32_t mark_reach(const struct size_class *row, bool noscan)
 {
-    uint32_t last = row->npages == 1 ? (PAGE_BYTES - 1) / row->size : 0;
+    uint32_t last = row->npages[noscan] == 1 ? (PAGE_BYTES - 1) / row->size : 0;
     return last >= row->nelems[noscan] ? last + 1 : row->nelems[noscan];
 }
 
@@ -239,20 +239,29 @@ static struct page_run pages_alloc(struct mcache *c, size_t npages, size_t align
     return r;
 }
 
-uint64_t span_page_info(const struct span *s)
+/* Note [Slots by page].  The slots of a span of many pages can be found as if each page were a span of its
+ * own when none straddles two pages, and none is missing at the end. */
+static bool slots_divide_pages(const struct span *s)
+{
+    return PAGE_BYTES % s->elem_size == 0 && s->limit == s->base + (s->npages << PAGE_SHIFT);
+}
+
+uint64_t span_page_info(const struct span *s, uintptr_t page)
 {
     if (s->state != SPAN_IN_USE) return 0;
     uint64_t noscan = span_is_noscan(s) ? PAGE_NOSCAN : 0;
-    if (span_is_large(s) || s->npages != 1) return (PAGE_OTHER | noscan) << PAGE_KIND_SHIFT;
-    return (span_class_size_class(s->span_class) | noscan) << PAGE_KIND_SHIFT | (uintptr_t)s->marks;
+    if (span_is_large(s) || (s->npages != 1 && !slots_divide_pages(s)))
+        return (PAGE_OTHER | noscan) << PAGE_KIND_SHIFT;
+    return (span_class_size_class(s->span_class) | noscan) << PAGE_KIND_SHIFT |
+           (uintptr_t)(s->marks + span_index_of(s, page));
 }
 
-/* Release: who sees a page's word sees its span. */
-static void set_page_infos(const struct span *s, uint64_t info)
+/* What its state says of its pages.  Release: who sees a page's word sees its span. */
+static void set_page_infos(const struct span *s)
 {
     uintptr_t end = s->base + (s->npages << PAGE_SHIFT);
     for (uintptr_t a = s->base; a < end; a += PAGE_BYTES)
-        atomic_store_release(&arena_of(a)->page_info[arena_page_index(a)], info);
+        atomic_store_release(&arena_of(a)->page_info[arena_page_index(a)], span_page_info(s, a));
 }
 
 /* Makes the span visible; the fields are written. */
@@ -263,7 +272,7 @@ static void publish(struct span *s, unsigned state)
     if (state == SPAN_IN_USE) {
         struct arena *a = arena_of(s->base);
         arena_bit_set(a->in_use_pages, s->base);
-        set_page_infos(s, span_page_info(s));
+        set_page_infos(s);
     }
     atomic_fetch_add_relaxed(&heap->span_allocs, 1);
 }
@@ -300,7 +309,7 @@ static void release_pages(struct span *s, uint64_t *counter)
     atomic_store_release(&s->state, SPAN_DEAD);
     if (in_use) {
         arena_bit_clear(a->in_use_pages, s->base);
-        set_page_infos(s, 0);
+        set_page_infos(s);
     }
     arena_set_spans(s->base, s->npages, NULL);
     if (in_use && heap->params.poison) poison_close(s->base, s->npages << PAGE_SHIFT);
@@ -343,7 +352,7 @@ static void init_small(struct span *s, struct page_run r, unsigned spc)
 {
     const struct size_class *row = span_class_row(spc);
     bool noscan = span_class_noscan(spc);
-    init_common(s, r, row->npages);
+    init_common(s, r, row->npages[noscan]);
     s->span_class = (uint8_t)spc;
     s->elem_size = row->size;
     s->div_magic = row->div_magic;
@@ -360,13 +369,13 @@ static void init_small(struct span *s, struct page_run r, unsigned spc)
 struct span *span_alloc_small(struct mcache *c, unsigned spc)
 {
     const struct size_class *row = span_class_row(spc);
-    reclaim_first(row->npages);
+    bool noscan = span_class_noscan(spc);
+    reclaim_first(row->npages[noscan]);
     struct span *s = record_take(c);
     if (s == NULL) return NULL;
     struct page_run r = { .base = 0 };
-    bool noscan = span_class_noscan(spc);
     if (record_fit_bits(s, row->nelems[noscan], mark_reach(row, noscan)))
-        r = pages_alloc(c, row->npages, 1, &heap->in_use);
+        r = pages_alloc(c, row->npages[noscan], 1, &heap->in_use);
     if (r.base == 0) {
         record_untake(c, s);
         return NULL;
@@ -546,7 +555,8 @@ static const char *validate_shape(const struct span *s)
         return NULL;
     }
     const struct size_class *row = span_class_row(s->span_class);
-    if (s->elem_size != row->size || s->npages != row->npages) return "span: shape of its class";
+    if (s->elem_size != row->size || s->npages != row->npages[span_is_noscan(s)])
+        return "span: shape of its class";
     if (s->nelems != row->nelems[span_is_noscan(s)]) return "span: slots of its class";
     if (s->limit != s->base + (uintptr_t)s->nelems * s->elem_size) return "span: limit";
     return NULL;

@@ -125,8 +125,8 @@ static inline uint64_t span_free_slots(const struct span *s, uint32_t w, uint32_
 uint32_t span_count_free_from(const struct span *s, uint32_t first);
 /* Gives a cache's free records back to the heap. */
 void span_records_return(struct mcache *c);
-/* What arena.page_info says of its pages. */
-uint64_t span_page_info(const struct span *s);
+/* What arena.page_info says of this page of it. */
+uint64_t span_page_info(const struct span *s, uintptr_t page);
 /* One line about a span, for reports. */
 void span_print(const struct span *s);
 /* NULL: holds its invariants. */

@@ -285,9 +285,35 @@ static uint32_t renew_bits(struct span *s)
     return n;
 }
 
-static void renew(struct span *s, struct mcache *c)
+/* Is there a slot that the cycle marked, or that was allocated black?  Whoever does either notes it, at the
+ * slot's page or at the span's first.  true also when the stamp is 256 cycles old. */
+static bool span_has_marks(const struct span *s)
 {
-    uint32_t live = renew_bits(s);
+    uint8_t stamp = arena_stamp(heap_sweepgen() - 2);
+    size_t pages = span_is_large(s) ? 1 : s->npages;
+    for (size_t i = 0; i < pages; i++) {
+        uintptr_t page = s->base + (i << PAGE_SHIFT);
+        if (atomic_load_relaxed(&arena_of(page)->mark_stamp[arena_page_index(page)]) == stamp)
+            return true;
+    }
+    return false;
+}
+
+/* The same of a span in which nothing survives, which is what most spans of a young heap are. */
+static void renew_empty(struct span *s)
+{
+    assert_that(renew_bits(s) == 0);
+    memset(s->alloc_bits, 0, gcbits_words(s->nelems) * sizeof s->alloc_bits[0]);
+    memset(s->marks, SLOT_CLOSED, span_mark_bytes(s));
+}
+
+static void renew(struct span *s, bool marks, struct mcache *c)
+{
+    uint32_t live = 0;
+    if (marks)
+        live = renew_bits(s);
+    else
+        renew_empty(s);
     if (live > s->alloc_count) {
         span_print(s);
         throw_msg("sweep found more marked slots than were allocated");
@@ -321,11 +347,15 @@ static bool sweep_claimed(struct sweeper *w, struct span *s, enum sweep_mode mod
     }
     w->spans++;
     w->pages += (uint32_t)s->npages;
+    bool marks = span_has_marks(s);
     /* Relaxed: specials are added to swept spans only, so this list is as marking left it. */
-    if (atomic_load_relaxed(&s->specials) != NULL) sweep_specials(s);
-    if (unlikely(has_zombies(s))) report_zombies(s);
+    if (atomic_load_relaxed(&s->specials) != NULL) {
+        sweep_specials(s);
+        marks = true; /* it may have kept some */
+    }
+    if (marks && unlikely(has_zombies(s))) report_zombies(s);
     if (dead_are_visited()) visit_dead(s);
-    renew(s, w->cache);
+    renew(s, marks, w->cache);
     w->survived += s->alloc_count * span_elem_size(s);
     return place_swept(s, mode, g);
 }

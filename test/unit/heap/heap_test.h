@@ -49,6 +49,7 @@ static inline void mark_object(uintptr_t p)
     CHECK(span_find_object(p, &s, &i, &base));
     CHECK(span_is_slot_allocated(s, i));
     span_mark(s, i);
+    span_note_mark(s);
 }
 
 // One collection's frame: the caches are flushed, the generation rises.

@@ -141,6 +141,7 @@ TEST(batches)
     for (int i = 0; i < 100; i++) { // swept spans with a free slot
         struct span *s = span_alloc_small(c, spc);
         s->free_index = s->alloc_count = 1;
+        s->marks[0] = SLOT_WHITE;
         mcentral_put_swept(s);
         heap->classes[spc / 2].allocs++;
     }

@@ -44,17 +44,21 @@ TEST(rounding_and_tails)
 {
     for (unsigned c = 1; c < SIZE_CLASSES; c++) {
         const struct size_class *r = &size_class_table[c];
-        size_t bytes = r->npages * PAGE_BYTES;
+        size_t bytes = 0;
         CHECK_LE(r->nelems[0], r->nelems[1]);
         for (int noscan = 0; noscan < 2; noscan++) {
             size_t used = (size_t)r->nelems[noscan] * r->size;
             size_t tail = 0;
-            if (r->size <= BITMAP_MAX) tail = SPAN_MARK_TAIL + (noscan ? 0 : SPAN_POINTER_BITMAP);
+            bytes = r->npages[noscan] * PAGE_BYTES;
+            if (r->size <= BITMAP_MAX && r->npages[noscan] == 1)
+                tail = SPAN_MARK_TAIL + (noscan ? 0 : SPAN_POINTER_BITMAP);
             CHECK_LE(used + tail, bytes);
             CHECK_GT(used + tail + r->size, bytes); // not one more would fit
             CHECK_LE(r->nelems[noscan], 1024);
         }
-        if (r->size <= BITMAP_MAX) CHECK_EQ(r->npages, 1);
+        bool divides = PAGE_BYTES % r->size == 0;
+        if (r->size <= BITMAP_MAX) CHECK_EQ(r->npages[0], 1);
+        if (r->size <= BITMAP_MAX) CHECK_EQ(r->npages[1], divides && r->size >= 64 ? 4 : 1);
         for (uint64_t offset = 0; offset < bytes; offset++)
             CHECK_EQ((offset * r->div_magic) >> 32, offset / r->size);
         if (r->size >= 16) CHECK_EQ(r->size % (r->size >= 32 ? 16 : 8), 0);

@@ -368,6 +368,7 @@ static void mark_a_free_slot(void *arg)
     struct span *s = span_of(p);
     mcache_publish(caches[0]);
     span_mark(s, mcache_slot_index(caches[0], spc, p));
+    span_note_mark(s);
     CHECK(!span_mark(s, 100)); // a free slot is closed to marks
     s->marks[100] = SLOT_MARKED;
     begin_sweep(caches, 1);
