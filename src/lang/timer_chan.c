@@ -108,15 +108,24 @@ void timer_chan_settle(struct hchan *c)
     if (!k->armed && wanted) arm(c, k);
 }
 
+/* A select that another channel has decided waits no longer, though its record lies here until it runs. */
+static bool somebody_waits(const struct hchan *c)
+{
+    for (const struct sudog *s = c->recvq.first; s != NULL; s = s->next)
+        if (!s->is_select || atomic_load_relaxed(&s->g->select_done) == 0)
+            return true; /* as of now */
+    return false;
+}
+
 bool timer_chan_is_due(const struct hchan *c)
 {
-    return c->recvq.first == NULL && is_due(clock_of(c), os_now());
+    return is_due(clock_of(c), os_now()) && !somebody_waits(c);
 }
 
 int timer_chan_take(struct hchan *c, void *out)
 {
     struct clock *k = clock_of(c);
-    if (k->when == 0 || c->recvq.first != NULL) return GORT_EMPTY;
+    if (k->when == 0 || somebody_waits(c)) return GORT_EMPTY;
     int64_t now = os_now(), value = k->when;
     if (!is_due(k, now)) return GORT_EMPTY;
     advance(k, now);

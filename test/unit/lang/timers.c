@@ -81,6 +81,51 @@ static void put_off_on_its_way(void)
         ;
 }
 
+// ---- a decided select ---------------------------------------------------------------------------
+
+struct either {
+    struct hchan *timer;
+    gort_chan(int) other;
+    int chosen;
+    uint32_t done; // atomic
+};
+
+static void wait_for_either(void *arg)
+{
+    struct either *e = arg;
+    int v;
+    gort_case k[] = { { .ch = e->timer, .kind = GORT_CASE_RECV }, gort_on_recv(e->other, &v) };
+    e->chosen = gort_select(k, 2);
+    __atomic_store_n(&e->done, 1, __ATOMIC_RELEASE);
+}
+
+// A select that another channel decided, and that has not run since, leaves the tick to others.  false: the time had
+// come before.
+static bool taken_beside_a_decided_select(void)
+{
+    int64_t due = gort_now() + 2 * GORT_MS, v = 0;
+    struct either e = { timer_chan_make(due, 0), gort_chan_make(int, 0), -1, 0 };
+    gort_go(wait_for_either, &e);
+    for (int i = 0; i < 10; i++)
+        gort_yield();
+    bool decided = gort_try_send(e.other, 1);
+    while (gort_now() <= due)
+        ;
+    int got = decided ? chan_try_recv(e.timer, &v) : GORT_GOT;
+    while (!__atomic_load_n(&e.done, __ATOMIC_ACQUIRE))
+        gort_yield();
+    CHECK_EQ(got, GORT_GOT);
+    CHECK_EQ(e.chosen, decided);
+    if (decided) CHECK_EQ(v, due);
+    return decided;
+}
+
+static void a_decided_select_does_not_wait(void)
+{
+    while (!taken_beside_a_decided_select())
+        ;
+}
+
 // ---- arguments while marking --------------------------------------------------------------------
 
 static uintptr_t seen[4096];
@@ -147,6 +192,7 @@ int main(void)
 {
     RUN_ON(stopped_on_its_way, 1);
     RUN_ON(put_off_on_its_way, 1);
+    RUN_ON(a_decided_select_does_not_wait, 1);
     RUN_ON(arguments_are_told, 1);
     return 0;
 }
