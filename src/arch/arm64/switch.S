@@ -16,7 +16,7 @@
  *  (2) The stack is 16-byte aligned, always.
  *  (3) x29 is 0 and x30 undefined in arch_entry: both kinds of unwinder stop there.
  *
- * Why `br` and not `ret`: as on amd64, a return that does not match the calls is predicted wrongly.
+ * Why `ret` and not `br x30`: as on amd64, it keeps the stack of predicted returns level with the calls.
  *
  * Why fpcr is kept: the ABI has a function preserve rounding and the other controls.  It is written only
  * where it differs, for that is slow.  fpsr, the exception flags, belongs to the thread.
@@ -111,7 +111,7 @@ arch_switch:
         LOAD    x29, x30, 160
         add     sp, sp, #FRAME_BYTES
         .cfi_adjust_cfa_offset -FRAME_BYTES
-        br      x30
+        ret
         .cfi_restore_state
 2:      msr     fpcr, x11
         b       1b
