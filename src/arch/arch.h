@@ -20,6 +20,8 @@ struct arch_context {
  * *from, possibly on another thread: no thread-local may be cached across it.  Rounding and the
  * other floating-point controls belong to the context; exception flags belong to the thread. */
 void arch_switch(struct arch_context *from, const struct arch_context *to);
+/* The same by one that is never continued. */
+void arch_switch_last(struct arch_context *from, const struct arch_context *to);
 /* Prepares *ctx so that the first switch to it calls entry(arg) on the stack that ends at top
  * (16-byte alignment is arranged).  entry never returns. */
 void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg);

@@ -28,10 +28,10 @@ static unsigned long queue_length(const struct p *p)
 
 static void print_lists(struct print *out)
 {
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         print_fmt(out, "%s%lu", i == 0 ? " [ " : " ", queue_length(sched.all_p[i]));
     print_fmt(out, " ] schedticks=[ ");
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         print_fmt(out, "%lu ", (unsigned long)atomic_load_relaxed(&sched.all_p[i]->gs_run));
     print_fmt(out, "]\n");
 }
@@ -47,7 +47,7 @@ static void print_id(struct print *out, const char *name, const void *of, uint64
 
 static void print_ps(struct print *out)
 {
-    for (int i = 0; i < sched.nprocs; i++) {
+    for (int i = 0; i < p_count(); i++) {
         const struct p *p = sched.all_p[i];
         const struct m *m = atomic_load_relaxed(&p->m);
         print_fmt(out, "  P%d: status=%u schedtick=%lu", i, p->status,
@@ -95,7 +95,7 @@ static void print_head(struct print *out, int64_t now)
     print_fmt(out,
               "SCHED %ldms: gomaxprocs=%d idleprocs=%u threads=%u spinningthreads=%u "
               "needspinning=0 idlethreads=%u runqueue=%u",
-              (long)((now - events_start()) / 1000000), sched.nprocs,
+              (long)((now - events_start()) / 1000000), p_count(),
               atomic_load_relaxed(&sched.nidle_p), sched.nm, atomic_load_relaxed(&sched.nspinning),
               sched.nidle_m, sched.nrunq);
 }

@@ -126,7 +126,7 @@ static struct g *attached_g(struct m *m)
 
 int m_attach(void)
 {
-    if (sched.nprocs == 0 || atomic_load_relaxed(&sched.exiting)) return EPERM;
+    if (p_count() == 0 || atomic_load_relaxed(&sched.exiting)) return EPERM;
     if (m_self() != NULL) return EALREADY;
     pthread_once(&exit_key_once, make_exit_key);
     struct m *m = m_alloc(true);

@@ -17,6 +17,7 @@
 #include "sched/runq.h"
 
 #define GFREE_MAX 64
+#define GFREE_MOVED (GFREE_MAX / 2) /* how many come or go at once */
 #define GOID_BATCH 16
 
 static const char *const wait_names[WAIT_REASONS] = {
@@ -76,7 +77,13 @@ bool g_edge_is_legal(uint32_t from, uint32_t to)
 
 uint64_t g_count(void)
 {
-    return atomic_load_relaxed(&sched.ng); /* a statistic */
+    int64_t n = atomic_load_relaxed(&sched.ng);
+    for (int i = 0; i < MAX_PROCS; i++) {
+        const struct p *p = p_at(i); /* those that are no longer in use have counted too */
+        if (p == NULL) break;
+        n += atomic_load_relaxed(&p->ng);
+    }
+    return n > 0 ? (uint64_t)n : 0;
 }
 
 struct g *g_require(const char *call)
@@ -108,8 +115,27 @@ static uint64_t goid_take(struct p *p)
     return p->goid_next++;
 }
 
+static cold_path void dead_refill(struct p *p)
+{
+    p->ngfree = GFREE_MOVED;
+    p->gfree = stack_take_default(&p->ngfree, &p->gfree_last);
+}
+
+/* The cache is full: those that died last go, for the others must stay a chain that ends in gfree_last. */
+static cold_path void dead_spill(struct p *p)
+{
+    struct g *first = p->gfree, *last = first;
+    for (uint32_t i = 1; i < GFREE_MOVED; i++)
+        last = last->sched_link;
+    p->gfree = last->sched_link;
+    p->ngfree -= GFREE_MOVED;
+    last->sched_link = NULL;
+    stack_free_default(first, last, GFREE_MOVED);
+}
+
 static struct g *g_take_dead(struct p *p, size_t stack_size)
 {
+    if (stack_size == 0 && p->gfree == NULL) dead_refill(p);
     if (stack_size == 0 && p->gfree != NULL) {
         struct g *g = p->gfree;
         p->gfree = g->sched_link;
@@ -177,7 +203,10 @@ static uintptr_t g_place_args(struct g *g, const struct g_options *o)
                   o->copy_size, (size_t)(g->stack_hi - g->stack_lo));
     top = align_down(top - o->copy_size, 16);
     race_hide();
-    memcpy((void *)top, o->copy, o->copy_size);
+    if (likely(o->copy_size == 16)) /* inline: a start record without arguments */
+        memcpy((void *)top, o->copy, 16);
+    else
+        memcpy((void *)top, o->copy, o->copy_size);
     race_show();
     g->arg = (void *)top;
     return top;
@@ -217,7 +246,7 @@ static force_inline struct g *g_make(struct p *p, void (*fn)(void *), void *arg,
     }
     sanitize_g_born(g);
     arch_context_make(&g->ctx, g_place_args(g, o), g_main, g);
-    if (!g->is_system) atomic_fetch_add_relaxed(&sched.ng, 1);
+    if (!g->is_system) atomic_store_relaxed(&p->ng, p->ng + 1);
     return g;
 }
 
@@ -261,7 +290,8 @@ static bool g_bury(struct g *g, void *arg)
     g->fn = NULL;
     g->arg = NULL;
     g->wake_param = NULL;
-    if (g->slot_class == STACK_DEFAULT_CLASS && p != NULL && p->ngfree < GFREE_MAX) {
+    if (g->slot_class == STACK_DEFAULT_CLASS && p != NULL) {
+        if (p->ngfree == GFREE_MAX) dead_spill(p);
         if (p->gfree == NULL) p->gfree_last = g;
         g->sched_link = p->gfree;
         p->gfree = g;
@@ -282,7 +312,7 @@ void dead_flush_stw(struct p *p)
 
 _Noreturn void g_exit(void)
 {
-    p_pin();
+    struct p *p = p_pin();
     struct m *m = m_self();
     struct g *g = m->curg;
     assert_that(crit_depth() == 1 && lock_none_held());
@@ -292,7 +322,7 @@ _Noreturn void g_exit(void)
         g->locked = 0;
     }
     sched_hooks.g_dead(g);
-    if (!g->is_system) atomic_fetch_sub_relaxed(&sched.ng, 1);
+    if (!g->is_system) atomic_store_relaxed(&p->ng, p->ng - 1);
     g_set_status(g, G_DEAD);
     m->prev_g = g;
     m->commit = g_bury;

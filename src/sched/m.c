@@ -257,7 +257,7 @@ void m_start(struct p *p, bool spinning)
 /* Note [Work and sleepers]: the right-hand barrier and step 3 of who makes work. */
 void m_wake_for_work(void)
 {
-    if (sched.nprocs == 1 && m_self()->p != NULL) return; /* the only P is running: us */
+    if (p_count() == 1 && m_self()->p != NULL) return; /* the only P is running: us */
     atomic_fence_seq();
     /* Ordered by the fence.  A dozer has a P, and counts as spinning. */
     if (unlikely(atomic_load_relaxed(&sched.dozing) % 2 != 0)) {
@@ -280,7 +280,7 @@ bool m_deadlocked_locked(void)
     if (sched.nactive > 1) return false;
     if (atomic_load_relaxed(&sched.exiting)) return false;
     if (atomic_load_relaxed(&sched.nrunq) != 0 || netpoll_waiters() != 0) return false;
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         if (timer_first(sched.all_p[i]) != 0 || !runq_empty(sched.all_p[i])) return false;
     if (sched.nactive == 1) {
         /* Perhaps the one in the poller, waiting for descriptors that are closed by now: it comes

@@ -117,7 +117,7 @@ static void look_at_p(struct p *p, int64_t now)
         return;
     }
     if (now - seen[p->id].since < slice_ns() || !somebody_waits(p, m, now)) return;
-    uint32_t limit = COMPUTING_PER_P * (uint32_t)sched.nprocs;
+    uint32_t limit = COMPUTING_PER_P * (uint32_t)p_count();
     if (atomic_load_relaxed(&sched.ncomputing) >= limit) {
         atomic_fetch_add_relaxed(&sched.retakes_refused, 1);
         return;
@@ -135,7 +135,7 @@ static void look_outside(int64_t now)
     lock_acquire(&sched.lock);
     sched.nactive++;
     lock_release(&sched.lock);
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         timer_run_due(sched.all_p[i], now, &ready);
     if (netpoll_waiters() != 0 && !atomic_load_relaxed(&sched.polling)) netpoll_poll(0, &ready);
     ready_inject(&ready);
@@ -160,14 +160,14 @@ void sched_look_outside(void)
 
 static bool all_idle(void)
 {
-    return atomic_load_seq(&sched.nidle_p) == (uint32_t)sched.nprocs;
+    return atomic_load_seq(&sched.nidle_p) == (uint32_t)p_count();
 }
 
 /* What only an M finds that looks around. */
 static bool waits_outside(int64_t now)
 {
     if (atomic_load_relaxed(&sched.nrunq) != 0) return true;
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         if (timer_is_due(sched.all_p[i], now)) return true;
     return false;
 }
@@ -178,7 +178,7 @@ static void look(void)
     atomic_store_relaxed(&sched.clock, now);
     adopt_orphans();
     if (unlikely(sched_debug.deterministic)) return;
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         look_at_p(sched.all_p[i], now);
     look_outside(now);
     if (waits_outside(now)) sched_ask_to_look();
@@ -189,7 +189,7 @@ static void look(void)
         m_wake_for_work();
         return;
     }
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         if (!runq_empty(sched.all_p[i]) || timer_is_due(sched.all_p[i], now)) {
             m_wake_for_work();
             return;

@@ -15,11 +15,6 @@ struct p *p_at(int i)
     return sched.all_p[i];
 }
 
-int p_count(void)
-{
-    return sched.nprocs;
-}
-
 /* Its P was taken while it computed; now it has one again, or needs none any more. */
 void m_not_computing(struct m *m)
 {
@@ -107,7 +102,7 @@ void p_handoff(struct p *p)
     }
     p_idle_put_locked(p);
     /* The last P to become idle leaves somebody to watch the network and the timers. */
-    bool watch = sched.nidle_p == (uint32_t)sched.nprocs && atomic_load_seq(&sched.polling) == 0 &&
+    bool watch = sched.nidle_p == (uint32_t)p_count() && atomic_load_seq(&sched.polling) == 0 &&
                  (netpoll_waiters() != 0 || earliest_timer() != 0);
     lock_release(&sched.lock);
     if (watch) m_wake_for_work();
@@ -159,7 +154,7 @@ static void idle_list_rebuild_locked(void)
 {
     while (p_idle_get_locked() != NULL)
         continue;
-    for (int i = sched.nprocs - 1; i >= 0; i--)
+    for (int i = p_count() - 1; i >= 0; i--)
         if (sched.all_p[i]->status == P_IDLE) p_idle_put_locked(sched.all_p[i]);
 }
 
@@ -168,10 +163,10 @@ void p_resize_stw(int n)
 {
     assert_that(n >= 1 && n <= MAX_PROCS);
     struct m *self = m_self();
-    int old = sched.nprocs;
+    int old = p_count();
     for (int i = 0; i < n; i++)
         if (sched.all_p[i] == NULL) sched.all_p[i] = p_make((uint32_t)i);
-    sched.nprocs = n;
+    sched_shape.nprocs = n;
     for (int i = old; i < n; i++)
         p_revive(sched.all_p[i]);
     for (struct p *p = orphans_take(), *following; p != NULL; p = following) {
@@ -205,14 +200,14 @@ static void set_count(void *arg)
 {
     struct set_call *c = arg;
     world_stop(STOP_PROCS, NULL);
-    c->former = sched.nprocs;
+    c->former = p_count();
     if (c->n != c->former && !(c->follows && p_count_is_fixed())) p_resize_stw(c->n);
     world_start();
 }
 
 int p_set_count(int n)
 {
-    if (sched_debug.deterministic) return sched.nprocs; /* it stays 1 */
+    if (sched_debug.deterministic) return p_count(); /* it stays 1 */
     struct set_call c = { .n = n < MAX_PROCS ? n : MAX_PROCS };
     atomic_store_relaxed(&sched.procs_fixed, 1u); /* before the stop, which orders it */
     call_on_system_stack(set_count, &c);

@@ -32,6 +32,7 @@
  * with release, and read after look_round, with acquire. */
 
 struct sched sched;
+struct sched_shape sched_shape;
 struct sched_debug sched_debug;
 uint64_t sched_debug_yields, sched_debug_migrations;
 
@@ -167,20 +168,23 @@ void switch_from(struct m *m, struct g *g)
 {
     assert_that(crit_depth() == 1); /* locks may be held: commit releases them */
     bool dying = g->status == G_DEAD;
-    thread_state_save(g);
+    if (!dying) thread_state_save(g);
     struct g *next = next_local(m);
     void **fake = dying ? NULL : &g->asan_fake_stack;
+    const struct arch_context *to;
     if (next != NULL) {
         g_make_current(m, next);
         sanitize_to_g(fake, next);
-        arch_switch(&g->ctx, &next->ctx);
+        to = &next->ctx;
     } else {
         m->curg = NULL;
         arch_tls_set_g(NULL);
         m_set_state(m, M_RUNTIME);
         sanitize_to_system(fake, m);
-        arch_switch(&g->ctx, &m->sched_ctx);
+        to = &m->sched_ctx;
     }
+    if (dying) arch_switch_last(&g->ctx, to);
+    arch_switch(&g->ctx, to); /* one call for both: its return is predicted by where calls come from */
     sanitize_arrived(g);
     finish();
     thread_state_restore(g);
@@ -384,7 +388,7 @@ static bool commit_yield(struct g *g, void *arg)
  * false: there is no next one, or more than one P. */
 static force_inline bool yield_directly(struct m *m, struct p *p, struct g *g)
 {
-    if (sched.nprocs != 1 || unlikely(sched_debug.migrate)) return false;
+    if (p_count() != 1 || unlikely(sched_debug.migrate)) return false;
     struct g *next = next_local(m);
     if (next == NULL) return false;
     g_set_status(g, G_RUNNABLE);
@@ -487,7 +491,7 @@ static struct g *find_near(struct m *m)
 static bool work_somewhere(void)
 {
     if (atomic_load_seq(&sched.nrunq) != 0) return true;
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         if (!runq_empty(sched.all_p[i])) return true;
     return false;
 }
@@ -495,7 +499,7 @@ static bool work_somewhere(void)
 int64_t earliest_timer(void)
 {
     int64_t first = 0;
-    for (int i = 0; i < sched.nprocs; i++) {
+    for (int i = 0; i < p_count(); i++) {
         int64_t t = timer_first(sched.all_p[i]);
         if (t != 0 && (first == 0 || t < first)) first = t;
     }
@@ -561,7 +565,7 @@ static bool wait_in_poller(struct m *m)
     int64_t now = os_now();
     atomic_store_relaxed(&sched.clock, now);
     bool got = p_take_idle(m); /* first: Note [Late timers] in timer.c */
-    for (int i = 0; i < sched.nprocs; i++)
+    for (int i = 0; i < p_count(); i++)
         timer_run_due(sched.all_p[i], now, &ready);
     if (got) note_busy(m->p, now);
     ready_inject_own(&ready);

@@ -102,7 +102,7 @@ static struct g *global_pop_locked(void)
 /* One goroutine to run and a fair share of the others into p's ring. */
 struct g *global_get_batch_locked(struct p *p, uint32_t max)
 {
-    uint32_t n = sched.nrunq / (uint32_t)sched.nprocs + 1;
+    uint32_t n = sched.nrunq / (uint32_t)p_count() + 1;
     if (n > max) n = max;
     if (n > runq_limit() / 2) n = runq_limit() / 2;
     if (unlikely(sched_debug.migrate == 2)) n = 1;

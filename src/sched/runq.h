@@ -40,7 +40,7 @@ static inline void runq_put(struct p *p, struct g *g, bool next)
 {
     if (next) {
         struct g *old;
-        if (sched.nprocs == 1) {
+        if (p_count() == 1) {
             old = p->run_next;
             p->run_next = g;
         } else {
@@ -56,7 +56,7 @@ static inline struct g *next_take(struct p *p)
 {
     struct g *g = atomic_load_relaxed(&p->run_next); /* confirmed by the exchange */
     if (g == NULL) return NULL;
-    if (sched.nprocs == 1) {
+    if (p_count() == 1) {
         p->run_next = NULL;
         return g;
     }
@@ -70,7 +70,7 @@ static inline struct g *ring_get(struct p *p)
     for (;;) {
         if (p->runq_tail == head) return NULL;
         struct g *g = atomic_load_relaxed(&p->runq[head % RUNQ_SIZE]);
-        if (sched.nprocs == 1) {
+        if (p_count() == 1) {
             p->runq_head = head + 1;
             return g;
         }

@@ -14,6 +14,17 @@
 
 #include "sched/sched_data.h"
 
+/* The number of Ps, changed while the world is stopped.  Read by every operation, so nothing that is
+ * written often shares its cache line. */
+extern struct sched_shape {
+    int nprocs;
+} cache_aligned sched_shape;
+
+static force_inline int p_count(void)
+{
+    return sched_shape.nprocs;
+}
+
 /* ---- who am I ------------------------------------------------------------------------------ */
 
 static force_inline struct m *m_self(void) /* NULL on a thread the runtime does not know */
@@ -150,9 +161,8 @@ uint32_t m_limit(void); /* what sched_set_max_threads set */
 int sched_set_max_threads(int n);
 /* The process ends: nothing more is scheduled.  Any thread. */
 void sched_set_exiting(void);
-/* Ps: the table and how many are in use. */
+/* The table of Ps; p_count() of them are in use. */
 struct p *p_at(int i);
-int p_count(void);
 /* Stops the world and makes it n Ps, 1 to MAX_PROCS; returns how many there were.  On a goroutine. */
 int p_set_count(int n);
 /* The same, unless p_set_count was called ever before. */

@@ -274,6 +274,7 @@ struct p {
     struct gcwork gcwork;                /* owner */
     struct g *gfree, *gfree_last;        /* dead goroutines with their stacks; owner */
     uint32_t ngfree;
+    int64_t ng; /* user goroutines made here, less those that ended here; atomic; owner writes */
     struct sudog *sudog_free; /* owner */
     uint32_t nsudog_free;
     struct timer_heap timers;

@@ -69,7 +69,6 @@ struct sched {
     uint32_t next_m_id;   /* SCHED */
     struct m *all_m;      /* atomic; list of all, pushed at the head under SCHED, never removed */
     struct p *all_p[MAX_PROCS]; /* filled by p_resize; records are never freed */
-    int nprocs;                 /* changed while the world is stopped */
     uint32_t procs_fixed;       /* atomic; set once: the program has chosen their number */
 
     uint32_t polling;   /* atomic; 1: some M blocks (or is about to) in the poller */
@@ -87,15 +86,16 @@ struct sched {
 
     int64_t clock; /* atomic; os_now a moment ago: Note [The coarse clock] in monitor.c */
 
-    uint32_t mark_wanted; /* atomic; 1: goroutines that mark are to be found; changed in stops */
+    /* Read by every switch; the line is theirs. */
+    uint32_t mark_wanted cache_aligned; /* atomic; 1: goroutines that mark are to be found; changed in stops */
     uint32_t scan_cycle;  /* atomic; even: Note [No grey stack runs]; changed in stops */
     uint32_t exiting;     /* atomic; set once, by sched_set_exiting */
     uint32_t look_round;  /* atomic; Note [Asked to look] in proc.c */
     bool forked;          /* this process is a child of fork(2); its only thread's */
     struct note main_note;
 
-    uint64_t next_goid;  /* atomic */
-    uint64_t ng;         /* atomic; user goroutines alive */
+    uint64_t next_goid cache_aligned; /* atomic */
+    int64_t ng;          /* atomic; user goroutines alive that no P has counted: g_count */
     uint64_t meta_bytes; /* atomic; records of this floor and of those above */
     uint64_t os_stacks; /* atomic; bytes of signal stacks, and of attached threads' system stacks */
     sigset_t mask;      /* signals blocked in threads of the runtime; constant after boot */

@@ -42,8 +42,8 @@
  *   - Of the dead, all but the record's page.  A class has three lists: those that died since the last
  *     trimming (young), those that were dead then already (old), those that have no pages (bare).  After each
  *     cycle's sweep the old ones become bare and the young ones old, so a stack that is in use again and
- *     again keeps its pages; who wants one takes a young one first.  A P's own cache (at most GFREE_MAX, of
- *     any depth) is emptied into the young ones in the cycle's last stop: a chain, however long.
+ *     again keeps its pages; who wants one takes a young one first, and a P that has none left takes several
+ *     young ones.  A P's own cache (at most GFREE_MAX, of any depth) is emptied into the young ones in the cycle's last stop: a chain, however long.
  *   - Of those that wait, what lies below the stack pointer (stack_trim_claimed).  The caller has the
  *     stack's claim (Note [No grey stack runs] in grey.c), so it is not run; below the red zone of the saved
  *     stack pointer nobody has anything.  TRIM_KEPT below it stay, and whether more is there is asked
@@ -396,6 +396,29 @@ void stack_free_default(struct g *first, struct g *last, uint32_t n)
     k->free[YOUNG] = first;
     k->nfree += n;
     lock_release(&stacks.lock);
+}
+
+struct g *stack_take_default(uint32_t *n, struct g **last)
+{
+    struct stack_class *k = &stacks.classes[STACK_DEFAULT_CLASS];
+    uint32_t most = *n, got = 0;
+    *n = 0;
+    if (atomic_load_relaxed(&k->free[YOUNG]) == NULL) return NULL; /* a hint, for new ones by the million */
+    lock_acquire(&stacks.lock);
+    struct g *first = k->free[YOUNG], *end = NULL;
+    for (struct g *g = first; g != NULL && got < most; g = g->sched_link, got++)
+        end = g;
+    if (end != NULL) {
+        k->free[YOUNG] = end->sched_link;
+        end->sched_link = NULL;
+        k->nfree -= got;
+    }
+    lock_release(&stacks.lock);
+    for (struct g *g = first; g != NULL; g = g->sched_link)
+        sanitize_forget(g->stack_lo, g->stack_hi);
+    *n = got;
+    *last = end;
+    return first;
 }
 
 size_t stack_slot_bytes(const struct g *g)

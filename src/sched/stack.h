@@ -21,6 +21,9 @@ void stack_init(void);
 struct g *stack_alloc(size_t size, int *error);
 /* Gives a dead g back (LIFO per class). */
 void stack_free(struct g *g);
+/* Dead ones of the default class that have their pages, at most *n, a chain through sched_link; *n becomes how
+ * many.  NULL: none. */
+struct g *stack_take_default(uint32_t *n, struct g **last);
 /* Gives n of the default class back, a chain through sched_link. */
 void stack_free_default(struct g *first, struct g *last, uint32_t n);
 /* Note [Pages of stacks].  The first gives the pages of some dead stacks back, those that were dead at the

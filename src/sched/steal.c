@@ -58,7 +58,7 @@ static struct g *steal_from(struct p *victim, struct p *p, bool next)
 static struct g *steal_round(struct m *m, bool timers)
 {
     struct p *p = m->p;
-    uint32_t n = (uint32_t)sched.nprocs, i = random_below(&p->random, n);
+    uint32_t n = (uint32_t)p_count(), i = random_below(&p->random, n);
     uint32_t step = 1 + random_below(&p->random, n);
     while (gcd(step, n) != 1)
         step++;
@@ -80,7 +80,7 @@ static struct g *steal_round(struct m *m, bool timers)
 
 static bool some_queue_holds_more(void)
 {
-    for (int i = 0; i < sched.nprocs; i++) {
+    for (int i = 0; i < p_count(); i++) {
         const struct p *p = sched.all_p[i];
         if (atomic_load_relaxed(&p->runq_head) != atomic_load_relaxed(&p->runq_tail)) return true;
     }
@@ -130,7 +130,7 @@ struct sight {
 static bool take_sight(const struct p *own, struct sight *s)
 {
     bool any = false;
-    s->n = sched.nprocs;
+    s->n = p_count();
     for (int i = 0; i < s->n; i++) {
         const struct p *p = sched.all_p[i];
         s->run[i] = atomic_load_relaxed(&p->gs_run);
@@ -191,10 +191,10 @@ uint64_t sched_dozes(uint64_t *ended)
 struct g *find_far(struct m *m)
 {
     m->keeps_looking = false;
-    if (sched.nprocs == 1) return NULL;
+    if (p_count() == 1) return NULL;
     if (!m->spinning) {
         /* At most half of the busy Ps look around: the rest would only burn CPU. */
-        uint32_t busy = (uint32_t)sched.nprocs - atomic_load_relaxed(&sched.nidle_p);
+        uint32_t busy = (uint32_t)p_count() - atomic_load_relaxed(&sched.nidle_p);
         if (2 * atomic_load_relaxed(&sched.nspinning) >= busy) return NULL;
         m->spinning = true;
         atomic_fetch_add_seq(&sched.nspinning, 1);

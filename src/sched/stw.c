@@ -315,7 +315,7 @@ static uint32_t count_handed(void)
 void world_check_stw(void)
 {
     uint32_t idle = 0, handed = 0;
-    for (int i = 0; i < sched.nprocs; i++) {
+    for (int i = 0; i < p_count(); i++) {
         struct p *p = sched.all_p[i];
         bool has_m = p->status == P_RUNNING;
         if ((p->m != NULL) != has_m || p->status == P_DEAD) not_stopped(p);
@@ -325,7 +325,7 @@ void world_check_stw(void)
     }
     if (idle != sched.nidle_p || (handed != 0 && handed != count_handed()))
         throw_fmt("stop-the-world: of %d processors %u are idle and %u handed over, not %u and %u",
-                  sched.nprocs, idle, handed, sched.nidle_p, count_handed());
+                  p_count(), idle, handed, sched.nidle_p, count_handed());
 }
 
 void world_stop(enum stop_reason r, struct stop_result *out)

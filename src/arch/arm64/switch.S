@@ -16,7 +16,8 @@
  *  (2) The stack is 16-byte aligned, always.
  *  (3) x29 is 0 and x30 undefined in arch_entry: both kinds of unwinder stop there.
  *
- * Why `ret` and not `br x30`: as on amd64, it keeps the stack of predicted returns level with the calls.
+ * Why `ret` and not `br x30`: as on amd64, it keeps the stack of predicted returns level with the calls;
+ * who ends is followed by one that begins, so there it is a br.
  *
  * Why fpcr is kept: the ABI has a function preserve rounding and the other controls.  It is written only
  * where it differs, for that is slow.  fpsr, the exception flags, belongs to the thread.
@@ -87,9 +88,9 @@
         LOAD    x27, x28, \at + 64
         .endm
 
-/* void arch_switch(struct arch_context *from, const struct arch_context *to) */
-        FUNCTION arch_switch
-arch_switch:
+        .macro SWITCH name, leave:vararg
+        FUNCTION \name
+\name:
         .cfi_startproc
         sub     sp, sp, #FRAME_BYTES
         .cfi_adjust_cfa_offset FRAME_BYTES
@@ -111,12 +112,19 @@ arch_switch:
         LOAD    x29, x30, 160
         add     sp, sp, #FRAME_BYTES
         .cfi_adjust_cfa_offset -FRAME_BYTES
-        ret
+        \leave
         .cfi_restore_state
 2:      msr     fpcr, x11
         b       1b
         .cfi_endproc
-        .size   arch_switch, . - arch_switch
+        .size   \name, . - \name
+        .endm
+
+/* void arch_switch(struct arch_context *from, const struct arch_context *to) */
+        SWITCH  arch_switch, ret
+
+/* void arch_switch_last(struct arch_context *from, const struct arch_context *to) */
+        SWITCH  arch_switch_last, br x30
 
 /* Where a context made by arch_context_make begins: entry in x19, its argument in x20.  The nop
  * belongs to the function because unwinders look up the address before the one they return to. */
