@@ -128,7 +128,7 @@ static force_inline struct g *waiter_done(struct sudog *s, bool success)
     return g;
 }
 
-bool chan_put_locked(struct hchan *c, const void *elem, struct g **wake)
+static force_inline bool put_locked(struct hchan *c, const void *elem, struct g **wake)
 {
     assert_that(c->closed != CHAN_CLOSED);
     struct sudog *s = waitq_pop(&c->recvq);
@@ -148,9 +148,14 @@ bool chan_put_locked(struct hchan *c, const void *elem, struct g **wake)
     return true;
 }
 
+bool chan_put_locked(struct hchan *c, const void *elem, struct g **wake)
+{
+    return put_locked(c, elem, wake);
+}
+
 /* The channel is full and s waits to send: the oldest element goes out, that of s takes its slot,
  * which is the end of the ring. */
-static void take_and_refill(struct hchan *c, void *out, const struct sudog *s)
+static never_inline void take_and_refill(struct hchan *c, void *out, const struct sudog *s)
 {
     unsigned char *place = slot(c, c->recv_at);
     chan_move(c, out, place);
@@ -168,7 +173,7 @@ static void take_from_ring(struct hchan *c, void *out)
     set_count(c, c->count - 1);
 }
 
-int chan_take_locked(struct hchan *c, void *out, struct g **wake)
+static force_inline int take_locked(struct hchan *c, void *out, struct g **wake)
 {
     struct sudog *s = waitq_pop(&c->sendq);
     *wake = NULL;
@@ -191,6 +196,11 @@ int chan_take_locked(struct hchan *c, void *out, struct g **wake)
     race_acquire(&c->closed);
     chan_zero(c, out);
     return GORT_CLOSED;
+}
+
+int chan_take_locked(struct hchan *c, void *out, struct g **wake)
+{
+    return take_locked(c, out, wake);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -267,7 +277,7 @@ static force_inline void send_whole(struct g *g, struct hchan *c, const void *el
 {
     struct g *wake;
     lock_open(c);
-    if (chan_put_locked(c, elem, &wake)) {
+    if (put_locked(c, elem, &wake)) {
         unlock_and_ready(c, wake);
         return;
     }
@@ -325,7 +335,7 @@ static force_inline bool recv_whole(struct g *g, struct hchan *c, void *out)
     struct g *wake;
     p_pin();
     chan_lock(c);
-    int got = chan_take_locked(c, out, &wake);
+    int got = take_locked(c, out, &wake);
     if (got != GORT_EMPTY) {
         unlock_and_ready(c, wake);
         return got == GORT_GOT;

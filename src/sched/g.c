@@ -327,6 +327,5 @@ _Noreturn void g_exit(void)
     m->prev_g = g;
     m->commit = g_bury;
     m->commit_arg = NULL;
-    switch_from(m, g);
-    throw_msg("a dead goroutine runs");
+    switch_from_dead(m, g);
 }

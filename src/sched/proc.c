@@ -163,11 +163,10 @@ static force_inline struct g *next_local(struct m *m)
 }
 
 /* Leaves g (whose prev_g and commit are set) for the next goroutine or the system stack; returns when
- * g runs again, perhaps on another thread. */
-void switch_from(struct m *m, struct g *g)
+ * g runs again, perhaps on another thread.  Inline: as for wait_in in lang/chan.c. */
+static force_inline void switch_inline(struct m *m, struct g *g, bool dying)
 {
     assert_that(crit_depth() == 1); /* locks may be held: commit releases them */
-    bool dying = g->status == G_DEAD;
     if (!dying) thread_state_save(g);
     struct g *next = next_local(m);
     void **fake = dying ? NULL : &g->asan_fake_stack;
@@ -184,10 +183,22 @@ void switch_from(struct m *m, struct g *g)
         to = &m->sched_ctx;
     }
     if (dying) arch_switch_last(&g->ctx, to);
-    arch_switch(&g->ctx, to); /* one call for both: its return is predicted by where calls come from */
+    arch_switch(&g->ctx,
+                to); /* one call for both: its return is predicted by where calls come from */
     sanitize_arrived(g);
     finish();
     thread_state_restore(g);
+}
+
+void switch_from(struct m *m, struct g *g)
+{
+    switch_inline(m, g, false);
+}
+
+_Noreturn void switch_from_dead(struct m *m, struct g *g)
+{
+    switch_inline(m, g, true);
+    throw_msg("a dead goroutine runs");
 }
 
 #define SCAN_TURN_NS ((int64_t)10000000) /* as long as a goroutine may compute while others wait */
@@ -256,7 +267,7 @@ void g_park(bool (*commit)(struct g *g, void *arg), void *arg, enum wait_reason 
     m->prev_g = g;
     m->commit = commit;
     m->commit_arg = arg;
-    switch_from(m, g);
+    switch_inline(m, g, false);
     g->wait_reason = WAIT_NONE;
 }
 
@@ -277,7 +288,7 @@ void g_park_unlock(struct lock *l, enum wait_reason reason)
     m->prev_g = g;
     m->commit = commit_unlock;
     m->commit_arg = l;
-    switch_from(m, g);
+    switch_inline(m, g, false);
     g->wait_reason = WAIT_NONE;
 }
 
@@ -416,7 +427,7 @@ void g_yield(void)
     m->prev_g = g;
     m->commit = commit_yield;
     m->commit_arg = NULL;
-    switch_from(m, g);
+    switch_inline(m, g, false);
     p_unpin();
 }
 

@@ -87,11 +87,12 @@ struct sched {
     int64_t clock; /* atomic; os_now a moment ago: Note [The coarse clock] in monitor.c */
 
     /* Read by every switch; the line is theirs. */
-    uint32_t mark_wanted cache_aligned; /* atomic; 1: goroutines that mark are to be found; changed in stops */
-    uint32_t scan_cycle;  /* atomic; even: Note [No grey stack runs]; changed in stops */
-    uint32_t exiting;     /* atomic; set once, by sched_set_exiting */
-    uint32_t look_round;  /* atomic; Note [Asked to look] in proc.c */
-    bool forked;          /* this process is a child of fork(2); its only thread's */
+    uint32_t mark_wanted
+        cache_aligned;   /* atomic; 1: goroutines that mark are to be found; changed in stops */
+    uint32_t scan_cycle; /* atomic; even: Note [No grey stack runs]; changed in stops */
+    uint32_t exiting;    /* atomic; set once, by sched_set_exiting */
+    uint32_t look_round; /* atomic; Note [Asked to look] in proc.c */
+    bool forked;         /* this process is a child of fork(2); its only thread's */
     struct note main_note;
 
     uint64_t next_goid cache_aligned; /* atomic */
@@ -159,7 +160,8 @@ void m_loop(void *m); /* for ever: where it was called it is fatal that it retur
 void switch_finish(void);
 void thread_state_begin(const struct g *g);
 void sched_find_thread_state(void);
-void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
+void switch_from(struct m *m, struct g *g);                /* prev_g and commit are set */
+_Noreturn void switch_from_dead(struct m *m, struct g *g); /* likewise */
 void global_put(struct g *g);
 void sched_ask_to_look(void);              /* Note [Asked to look] */
 int64_t earliest_timer(void);              /* of all Ps; 0: none */

@@ -403,7 +403,8 @@ struct g *stack_take_default(uint32_t *n, struct g **last)
     struct stack_class *k = &stacks.classes[STACK_DEFAULT_CLASS];
     uint32_t most = *n, got = 0;
     *n = 0;
-    if (atomic_load_relaxed(&k->free[YOUNG]) == NULL) return NULL; /* a hint, for new ones by the million */
+    if (atomic_load_relaxed(&k->free[YOUNG]) == NULL)
+        return NULL; /* a hint, for new ones by the million */
     lock_acquire(&stacks.lock);
     struct g *first = k->free[YOUNG], *end = NULL;
     for (struct g *g = first; g != NULL && got < most; g = g->sched_link, got++)

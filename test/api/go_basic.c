@@ -273,6 +273,28 @@ TEST(goroutines_are_counted)
     WAIT_FOR(gort_num_goroutines() == 1);
 }
 
+// Each processor counts those that it starts and those that end there; what a processor that is no longer
+// in use has counted stays.
+TEST(goroutines_are_counted_over_processors)
+{
+    int former = gort_max_procs(8);
+    for (int procs = 8; procs >= 1; procs /= 2) {
+        gort_chan(int) c = gort_chan_make(int, 0);
+        gort_max_procs(procs);
+        for (int i = 0; i < 50; i++)
+            gort_go(wait_for_end, (void *)c);
+        CHECK_EQ(gort_num_goroutines(), 51);
+        settle();
+        CHECK_EQ(gort_num_goroutines(), 51);
+        gort_max_procs(9 - procs);
+        CHECK_EQ(gort_num_goroutines(), 51);
+        gort_close(c);
+        WAIT_FOR(gort_num_goroutines() == 1);
+    }
+    gort_max_procs(former);
+    CHECK_EQ(gort_num_goroutines(), 1);
+}
+
 // ---- yielding and processors -------------------------------------------------------------------
 
 static char order[64];
@@ -401,6 +423,7 @@ static int run(int argc, char **argv)
     RUN(options);
     RUN(numbers_are_not_reused);
     RUN(goroutines_are_counted);
+    RUN(goroutines_are_counted_over_processors);
     RUN_ON(1, yield_takes_turns);
     RUN(max_procs);
     RUN(procs_change_under_load);

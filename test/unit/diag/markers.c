@@ -93,7 +93,7 @@ static void scan_its_own(void (*look)(struct m *), void (*after)(void))
 static void wait_till_all_sleep(struct m *m)
 {
     CHECK(m->p == NULL);
-    while (LOAD(&sched.nidle_p) != (uint32_t)sched.nprocs || LOAD(&sched.monitor_idle) == 0)
+    while (LOAD(&sched.nidle_p) != (uint32_t)p_count() || LOAD(&sched.monitor_idle) == 0)
         os_thread_yield();
     kicks = LOAD(&sched.monitor_wake);
 }

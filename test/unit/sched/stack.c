@@ -118,6 +118,48 @@ TEST(last_freed_first_used)
 }
 
 // A large stack gives its pages back when it is freed, but for the top.
+static uint32_t chain_length(const struct g *g, const struct g *last)
+{
+    uint32_t n = 0;
+    for (; g != NULL; g = g->sched_link) {
+        n++;
+        if (g->sched_link == NULL) CHECK_PTR_EQ(g, last);
+    }
+    return n;
+}
+
+// Several at a time go and come, in the order of single ones.
+TEST(a_batch_is_taken_and_given_back)
+{
+    struct g *g[5], *last;
+    struct stack_stats before, after;
+    uint32_t n = UINT32_MAX;
+    while (stack_take_default(&n, &last) != NULL) // of former tests; they stay in use
+        n = UINT32_MAX;
+    CHECK_EQ(n, 0);
+    for (size_t i = 0; i < array_len(g); i++)
+        g[i] = must_alloc(0);
+    stack_read_stats(&before);
+    for (size_t i = 0; i < array_len(g); i++)
+        stack_free(g[i]);
+    n = 3;
+    struct g *batch = stack_take_default(&n, &last);
+    stack_read_stats(&after);
+    CHECK_EQ(n, 3);
+    CHECK_EQ(chain_length(batch, last), 3);
+    CHECK(batch == g[4] && last == g[2]);
+    CHECK_EQ(after.slots_free, before.slots_free + 2);
+    stack_free_default(batch, last, n);
+    n = 100;
+    batch = stack_take_default(&n, &last);
+    CHECK_EQ(n, 5);
+    CHECK_EQ(chain_length(batch, last), 5);
+    CHECK(batch == g[4] && last == g[0]);
+    stack_read_stats(&after);
+    CHECK_EQ(after.slots_free, before.slots_free);
+    stack_free_default(batch, last, n);
+}
+
 TEST(large_stacks_are_trimmed)
 {
     struct g *g = must_alloc(16 * MB);
@@ -485,6 +527,7 @@ int main(void)
     RUN(a_fresh_slot);
     RUN(sizes);
     RUN(last_freed_first_used);
+    RUN(a_batch_is_taken_and_given_back);
     RUN(large_stacks_are_trimmed);
     RUN(guards_fault_and_name_the_owner);
     RUN(addresses_of_nobody);
