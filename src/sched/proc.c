@@ -167,7 +167,7 @@ static force_inline struct g *next_local(struct m *m)
 static force_inline void switch_inline(struct m *m, struct g *g, bool dying)
 {
     assert_that(crit_depth() == 1); /* locks may be held: commit releases them */
-    if (!dying) thread_state_save(g);
+    thread_state_save(g);           /* of who ends too: it may have left a mutex locked */
     struct g *next = next_local(m);
     void **fake = dying ? NULL : &g->asan_fake_stack;
     const struct arch_context *to;
@@ -183,8 +183,8 @@ static force_inline void switch_inline(struct m *m, struct g *g, bool dying)
         to = &m->sched_ctx;
     }
     if (dying) arch_switch_last(&g->ctx, to);
-    arch_switch(&g->ctx,
-                to); /* one call for both: its return is predicted by where calls come from */
+    /* One call for both: the return from it is predicted by the place of the call. */
+    arch_switch(&g->ctx, to);
     sanitize_arrived(g);
     finish();
     thread_state_restore(g);
