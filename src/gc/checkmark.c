@@ -160,7 +160,7 @@ static void see_by_layout(uint64_t word, uintptr_t base, uintptr_t end, struct p
 
 static void see_bitmap(const struct span *s, uintptr_t obj, struct place where)
 {
-    uint64_t mask = pointer_mask(obj, span_class_size_class(s->span_class));
+    uint64_t mask = pointer_mask(obj, slot_ones(s->elem_size));
     for (; mask != 0; mask &= mask - 1) {
         uintptr_t at = obj + WORD_SIZE * bits_ctz64(mask);
         see(read_word(at), at, where);

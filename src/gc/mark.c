@@ -180,6 +180,14 @@ never_inline void marker_mark_other(struct marker *m, uintptr_t word)
     if (!span_is_noscan(s) && unlikely(!work_put(m->w, obj))) mark_overflowed();
 }
 
+never_inline uint32_t marker_scan_later(struct marker *m, uintptr_t obj, unsigned kind, uint32_t n)
+{
+    if (kind & PAGE_NOSCAN) return n;
+    m->scanned += m->kinds.slot[kind].size;
+    if (unlikely(!work_put(m->w, obj))) mark_overflowed();
+    return n;
+}
+
 /* ---- rescanning ------------------------------------------------------------------------------- */
 
 static void rescan_span(struct marker *m, struct span *s)
@@ -214,6 +222,28 @@ static void feed_the_hungry(struct marker *m)
     os_futex_wake(&work_pool.hungry, 1);
 }
 
+/* Looks at two words and marks the two oldest candidates, again and again: the FIFO is full, and stays so.
+ * Two words that were put one after the other are often of one object, and point to one page. */
+static force_inline int drain_pairs(struct marker *m, int most, int left, uint32_t *words,
+                                    uint32_t *oldest)
+{
+    uint32_t n = *words, head = *oldest;
+    for (; n >= 2 && left >= 2; left -= 2, head += 2) {
+        struct candidate *c = &m->fifo[head % MARK_FIFO], first = c[0], second = c[1];
+        uintptr_t a = m->words[n - 1], b = m->words[n - 2];
+        struct page_view v = page_look(m, a);
+        n -= 2;
+        c[0] = slot_look(v, a);
+        if ((a ^ b) >= PAGE_BYTES) v = page_look(m, b);
+        c[1] = slot_look(v, b);
+        n = marker_mark(m, first, most, n);
+        n = marker_mark(m, second, most, n);
+    }
+    *words = n;
+    *oldest = head;
+    return left;
+}
+
 /* Looks at words, and at candidates once there are neither words nor queued objects; `left` in all.  Words
  * of objects are put with the others while these are at most `most`; -1 if objects are to be queued, so
  * that others get some.  Returns how many are left to be looked at: some, there are no words, and there are
@@ -221,15 +251,24 @@ static void feed_the_hungry(struct marker *m)
 static int drain_words(struct marker *m, int most, int left)
 {
     uint32_t n = m->nwords, head = m->head, tail = m->tail;
-    for (; left > 0; left--) {
-        if (likely(n != 0)) {
-            m->fifo[tail++ & (MARK_FIFO - 1)] = marker_look(m, m->words[--n]);
-            if (unlikely(tail - head < MARK_FIFO)) continue;
-        } else if (head == tail || !work_is_empty(m->w)) {
+    while (left > 0) {
+        if (likely(n >= 2 && left >= 2 && tail - head == MARK_FIFO && head % 2 == 0)) {
+            left = drain_pairs(m, most, left, &n, &head);
+            tail = head + MARK_FIFO;
+            continue;
+        }
+        left--;
+        if (n != 0 && tail - head < MARK_FIFO) {
+            m->fifo[tail++ % MARK_FIFO] = marker_look(m, m->words[--n]);
+            continue;
+        }
+        if (n == 0 && (head == tail || !work_is_empty(m->w))) {
+            left++;
             break;
         }
-        n = marker_mark(m, m->fifo[head++ & (MARK_FIFO - 1)], most, n);
+        n = marker_mark(m, m->fifo[head++ % MARK_FIFO], most, n);
     }
+    if (tail - head == MARK_FIFO) n = marker_mark(m, m->fifo[head++ % MARK_FIFO], most, n);
     m->nwords = n;
     m->head = head;
     m->tail = tail;
@@ -315,7 +354,7 @@ static void marker_count(struct marker *m)
 {
     for (unsigned kind = 0; kind < array_len(m->marked_kinds); kind++) {
         m->marked_objects += m->marked_kinds[kind];
-        uint64_t bytes = m->marked_kinds[kind] * mark_classes[kind & PAGE_CLASS_MASK].size;
+        uint64_t bytes = m->marked_kinds[kind] * m->kinds.slot[kind].size;
         m->marked_bytes += bytes;
         m->marked_kinds[kind] = 0;
     }
@@ -376,6 +415,7 @@ bool mark_make_marker(struct p *p)
     m->lo = ~mark.below; /* it may mark in the present cycle already */
     m->bytes = mark.bytes;
     m->stamp = arena_stamp(heap_sweepgen());
+    mark_kinds_init(&m->kinds);
     mark.marker[id] = m;
     mark.nrecords = id + 1;
     return true;

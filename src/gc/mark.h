@@ -34,6 +34,17 @@ struct candidate {
 #define MARK_WORDS_ROOM ((int)(MARK_WORDS - BITMAP_MAX / WORD_SIZE))
 #define BITMAP_CLASSES 26 /* the last size class with pointer bits in the page */
 
+#define MARK_KINDS 256
+
+/* What the marker must know of the slots of a kind of page: PAGE_* in heap/arena.h.  Constant; each marker
+ * has its own, so that all is found from its address and the kind. */
+struct mark_kinds {
+    struct {
+        uint32_t magic, size;
+    } slot[MARK_KINDS];        /* of the size class */
+    uint64_t ones[MARK_KINDS]; /* slot_ones of what is scanned as it is marked; else 0 */
+};
+
 /* Owned by its thread while marking, by the stopper before and after. */
 struct marker {
     struct gcwork *w;    /* of the P that this marker stands in for */
@@ -45,7 +56,7 @@ struct marker {
     /* Moved to w at the end of a round: marked in spans of many pages, scanned, and marked in spans of
      * one page, by kind. */
     uint64_t marked_objects, marked_bytes, scanned;
-    uint64_t marked_kinds[256];
+    uint64_t marked_kinds[MARK_KINDS];
     struct candidate fifo[MARK_FIFO];
     uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
     uint64_t roots;  /* bytes of root jobs and stacks: Note [Budgets] in mark.c */
@@ -53,6 +64,7 @@ struct marker {
     uint32_t nwords; /* work that only this marker has: not hungry while there is any */
     uintptr_t
         words[MARK_WORDS]; /* of objects scanned as they were marked: Note [Words] in mark.c */
+    struct mark_kinds kinds;
 };
 
 /* The queue had no room for an object that is marked: Note [Overflow] in mark.c. */
@@ -69,23 +81,21 @@ static inline void marker_marked_large(struct marker *m, struct span *s)
     if (unlikely(!work_put(m->w, s->base))) mark_overflowed();
 }
 
-/* What the marker needs of a size class: half a line. */
-struct mark_class {
-    uint64_t magic, size; /* of the size class */
-    uint64_t ones; /* as many as a slot has words, of those with pointer bits in the page; else 0 */
-    uint64_t unused;
-};
-extern struct mark_class mark_classes[PAGE_CLASS_MASK + 1]; /* constant after scan_init */
+/* As many ones as a slot has words, for slots with pointer bits in the page. */
+static inline uint64_t slot_ones(size_t size)
+{
+    return ~(uint64_t)0 >> (64 - size / WORD_SIZE);
+}
 
 /* Which words of the slot at obj may hold pointers.  A slot's bits begin within a byte, and with what
  * comes before them in it there are at most 64: scan_init checks. */
-static inline uint64_t pointer_mask(uintptr_t obj, unsigned class)
+static inline uint64_t pointer_mask(uintptr_t obj, uint64_t ones)
 {
     uintptr_t page = align_down(obj, PAGE_BYTES);
     unsigned first = (unsigned)(obj - page) / WORD_SIZE;
     uint64_t bits;
     memcpy(&bits, (const char *)page + GORT_PAGE_BITS + first / 8, sizeof bits);
-    return bits >> first % 8 & mark_classes[class].ones;
+    return bits >> first % 8 & ones;
 }
 
 /* Puts a word that lies in the heap's range with m->words, of which there are n.  Returns how many there
@@ -111,19 +121,11 @@ static inline uint32_t scan_now(struct marker *m, uintptr_t obj, uint64_t mask, 
     return n;
 }
 
-/* The object at obj, in a span of one page, is marked and is to be scanned.  It is done now, when there are
- * at most `most` words, enough for which there is room. */
-static force_inline uint32_t marker_scan(struct marker *m, uintptr_t obj, unsigned class, int most,
-                                         uint32_t n)
-{
-    if (likely(class <= BITMAP_CLASSES && (int)n <= most))
-        return scan_now(m, obj, pointer_mask(obj, class), n);
-    if (unlikely(!work_put(m->w, obj))) mark_overflowed();
-    return n;
-}
-
 /* Marks the object that word points to, if it is one, in a span of many pages. */
 void marker_mark_other(struct marker *m, uintptr_t word);
+
+/* The object at obj, in a page of that kind, has been marked; if it has pointers, it is queued. */
+uint32_t marker_scan_later(struct marker *m, uintptr_t obj, unsigned kind, uint32_t n);
 
 /* A candidate has come: marks it, if that is not done.  Its words are put with the n that there are in
  * m->words if they are at most `most`.  Returns how many there are then. */
@@ -138,33 +140,53 @@ static force_inline uint32_t marker_mark(struct marker *m, struct candidate c, i
     atomic_store_relaxed(mark, (uint8_t)SLOT_MARKED);
     unsigned kind = (unsigned)(c.mark >> PAGE_KIND_SHIFT);
     m->marked_kinds[kind]++;
-    if (kind & PAGE_NOSCAN) return n;
-    m->scanned += mark_classes[kind].size;
-    return marker_scan(m, c.at, kind, most, n);
+    uint64_t ones = m->kinds.ones[kind];
+    if (unlikely(ones == 0 || (int)n > most)) return marker_scan_later(m, c.at, kind, n);
+    m->scanned += m->kinds.slot[kind].size;
+    return scan_now(m, c.at, pointer_mask(c.at, ones), n);
 }
 
 /* ---- one word ------------------------------------------------------------------------------- */
 
-/* What any word points to, which is made to come: the slot's mark and, if it will be scanned, its
- * first line and its pointer bits. */
-static inline struct candidate marker_look(const struct marker *m, uintptr_t word)
+/* What is known of a word's page. */
+struct page_view {
+    uint64_t info; /* PAGE_* */
+    uint32_t magic, size;
+};
+
+static force_inline struct page_view page_look(const struct marker *m, uintptr_t word)
 {
-    const struct candidate none = { 0, 0 };
+    struct page_view v = { 0, 0, 0 };
     struct arena *a = atomic_load_acquire(&arena_table[word >> ARENA_SHIFT]); /* see arena_of */
-    if (unlikely(a == NULL)) return none;
+    if (unlikely(a == NULL)) return v;
     size_t page = arena_page_index(word);
-    uint64_t info = atomic_load_acquire(&a->page_info[page]); /* pairs with set_page_infos */
-    if (unlikely((info & PAGE_MARKS_MASK) == 0)) return (struct candidate){ word, info };
-    const struct mark_class *c = &mark_classes[info >> PAGE_KIND_SHIFT & PAGE_CLASS_MASK];
+    v.info = atomic_load_acquire(&a->page_info[page]); /* pairs with set_page_infos */
+    if (unlikely((v.info & PAGE_MARKS_MASK) == 0)) return v;
+    v.magic = m->kinds.slot[v.info >> PAGE_KIND_SHIFT].magic;
+    v.size = m->kinds.slot[v.info >> PAGE_KIND_SHIFT].size;
+    arena_note_mark(a, page, m->stamp);
+    return v;
+}
+
+/* What a word points to that has this page; it is made to come: the slot's mark and, if it will be
+ * scanned, its first line and its pointer bits. */
+static force_inline struct candidate slot_look(struct page_view v, uintptr_t word)
+{
+    uint64_t marks = v.info & PAGE_MARKS_MASK;
+    if (unlikely(marks == 0)) return (struct candidate){ word, v.info };
     uintptr_t base = align_down(word, PAGE_BYTES);
-    uint64_t index = (word - base) * c->magic >> 32, offset = index * c->size;
-    arch_prefetch((const void *)(uintptr_t)((info & PAGE_MARKS_MASK) + index));
-    if ((int64_t)info >= 0) { /* not PAGE_NOSCAN */
+    uint64_t index = (word - base) * v.magic >> 32, offset = index * v.size;
+    arch_prefetch((const void *)(uintptr_t)(marks + index));
+    if ((int64_t)v.info >= 0) { /* not PAGE_NOSCAN */
         arch_prefetch((const void *)(base + offset));
         arch_prefetch((const char *)base + GORT_PAGE_BITS + offset / 64);
     }
-    arena_note_mark(a, page, m->stamp);
-    return (struct candidate){ base + offset, info + index };
+    return (struct candidate){ base + offset, v.info + index };
+}
+
+static inline struct candidate marker_look(const struct marker *m, uintptr_t word)
+{
+    return slot_look(page_look(m, word), word);
 }
 
 /* Marks the oldest candidate. */
@@ -205,6 +227,7 @@ static inline void sink_add(struct word_sink *k, uintptr_t word)
 void scan_stack_words(struct word_sink *k, uintptr_t lo, uintptr_t hi);
 /* Once, at boot. */
 void scan_init(void);
+void mark_kinds_init(struct mark_kinds *k);
 /* An object, or one oblet of a large one, that the queue held. */
 void scan_object(struct marker *m, uintptr_t obj);
 

@@ -137,25 +137,28 @@ static void scan_by_layout(struct marker *m, uint64_t word, uintptr_t base, uint
 
 /* ---- objects by layout ------------------------------------------------------------------------ */
 
-struct mark_class mark_classes[PAGE_CLASS_MASK + 1];
-
-static void mark_class_init(unsigned class)
+void mark_kinds_init(struct mark_kinds *k)
 {
-    const struct size_class *row = &size_class_table[class];
-    struct mark_class *c = &mark_classes[class];
-    *c = (struct mark_class){ row->div_magic, row->size, 0, 0 };
-    if (row->size > BITMAP_MAX) return;
-    unsigned n = row->size / WORD_SIZE;
-    c->ones = ~(uint64_t)0 >> (64 - n);
-    for (unsigned i = 0; i < row->nelems[0]; i++)
-        check(i * n % 8 + n <= 64);
-    check(class <= BITMAP_CLASSES);
+    for (unsigned class = 1; class < SIZE_CLASSES; class++) {
+        const struct size_class *row = &size_class_table[class];
+        for (unsigned kind = class; kind < MARK_KINDS; kind += PAGE_NOSCAN) {
+            k->slot[kind].magic = row->div_magic;
+            k->slot[kind].size = row->size;
+        }
+        k->ones[class] = class <= BITMAP_CLASSES ? slot_ones(row->size) : 0;
+    }
 }
 
+/* Sees that pointer_mask can work. */
 void scan_init(void)
 {
-    for (unsigned c = 1; c < SIZE_CLASSES; c++)
-        mark_class_init(c);
+    for (unsigned class = 1; class < SIZE_CLASSES; class++) {
+        const struct size_class *row = &size_class_table[class];
+        unsigned n = row->size / WORD_SIZE;
+        check((row->size <= BITMAP_MAX) == (class <= BITMAP_CLASSES));
+        for (unsigned i = 0; class <= BITMAP_CLASSES && i < row->nelems[0]; i++)
+            check(i * n % 8 + n <= 64);
+    }
 }
 
 static inline void scan_small_typed(struct marker *m, const struct span *s, uintptr_t obj)
@@ -200,5 +203,5 @@ void scan_object(struct marker *m, uintptr_t obj)
     if (unlikely(kind > BITMAP_CLASSES))
         scan_other(m, obj);
     else
-        scan_mask(m, obj, pointer_mask(obj, kind));
+        scan_mask(m, obj, pointer_mask(obj, m->kinds.ones[kind]));
 }
