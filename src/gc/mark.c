@@ -49,6 +49,9 @@
  * of it (PAGE_* in heap/arena.h).
  * Candidates are taken from a FIFO that is not full only when there is nothing else: it is what makes
  * several misses overlap, and a list, which has no others, must not wait for it to fill.
+ * Once it is full, words come in twos (drain_pairs): two that were put one after the other are often of
+ * one object, and where they point to one page, what is known of it is looked up once.  Between steps the
+ * FIFO has room for one more, as marker_see wants it.
  *
  * Note [Overflow].  When the queue can get no memory, the object at hand is marked but not queued,
  * and a flag is set.  After all are done, the marked objects of the whole heap are scanned once more

@@ -139,7 +139,7 @@ static void scan_by_layout(struct marker *m, uint64_t word, uintptr_t base, uint
 
 void mark_kinds_init(struct mark_kinds *k)
 {
-    for (unsigned class = 1; class < SIZE_CLASSES; class++) {
+    for (unsigned class = 1; class < SIZE_CLASSES; class ++) {
         const struct size_class *row = &size_class_table[class];
         for (unsigned kind = class; kind < MARK_KINDS; kind += PAGE_NOSCAN) {
             k->slot[kind].magic = row->div_magic;
@@ -152,7 +152,7 @@ void mark_kinds_init(struct mark_kinds *k)
 /* Sees that pointer_mask can work. */
 void scan_init(void)
 {
-    for (unsigned class = 1; class < SIZE_CLASSES; class++) {
+    for (unsigned class = 1; class < SIZE_CLASSES; class ++) {
         const struct size_class *row = &size_class_table[class];
         unsigned n = row->size / WORD_SIZE;
         check((row->size <= BITMAP_MAX) == (class <= BITMAP_CLASSES));
