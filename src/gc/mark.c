@@ -309,6 +309,7 @@ static bool marker_job(struct marker *m)
 /* Takes work from what all share.  false: there is none. */
 static bool marker_more(struct marker *m)
 {
+    assert_that(m->nwords == 0);
     m->nwords = (uint32_t)work_words_get(m->words);
     return m->nwords != 0 || marker_job(m) || stackroots_scan_rest(&m->roots) ||
            work_get_global(m->w);
