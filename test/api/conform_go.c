@@ -1,6 +1,7 @@
 // Conformance of goroutines: starting and ending, arguments, stacks, deferred calls and panics among
 // many, errno, threads of the program's own, many processors.
 //
+// TEST notmodes=determ
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>

@@ -1,5 +1,6 @@
 // Contexts, scopes, goroutine-local values and pools.
 //
+// TEST notmodes=determ
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>

@@ -1,5 +1,5 @@
 // What reaches an object keeps it, wherever the pointer lies; what nothing reaches is reclaimed.
-// TEST timeout=120 notmodes=efence,gcefence
+// TEST timeout=120 notmodes=efence,gcefence,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 

@@ -3,7 +3,7 @@
 // AddressSanitizer's shadow can not be looked through: there the call says so.
 //
 // TEST skip=tsan
-// TEST notmodes=efence
+// TEST notmodes=efence,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <gort.h>

@@ -1,6 +1,7 @@
 // Deadlines of descriptors: on every kind that is waited for, set before, during and after a wait.
 //
 // SPDX-License-Identifier: BSD-3-Clause
+// TEST notmodes=determ
 // TEST timeout=120
 #define _GNU_SOURCE
 #include "../goroutines.h"

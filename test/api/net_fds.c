@@ -1,5 +1,6 @@
 // Addresses, unix sockets, and descriptors that gort did not make: pipes, socket pairs, datagrams,
 // files, standard input; a full descriptor table; numbers that are used again.
+// TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #define _GNU_SOURCE

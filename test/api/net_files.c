@@ -1,6 +1,7 @@
 // Calls of files take a thread each, but no more than 64 at a time; goroutines run meanwhile.  The disk is
 // played by a read(2) of this program's own, which answers when it is let.
 //
+// TEST notmodes=determ
 // TEST timeout=60
 // SPDX-License-Identifier: BSD-3-Clause
 #define _GNU_SOURCE

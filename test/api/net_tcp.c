@@ -1,5 +1,6 @@
 // TCP over loopback: echo, streams larger than any buffer, half-closing, closing under waiters,
 // several readers and writers of one descriptor, refusal, deadlines of dialling.
+// TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #define _GNU_SOURCE

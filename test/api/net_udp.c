@@ -1,5 +1,6 @@
 // Datagrams: sockets that gort made and foreign ones, whole messages and their senders, edges of size, deadlines,
 // closing, many senders at once.
+// TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #define _GNU_SOURCE

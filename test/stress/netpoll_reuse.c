@@ -2,6 +2,7 @@
 // reader ends, by data, by the end, or cancelled, and sees nothing of what the number meant before.
 //
 // SPDX-License-Identifier: BSD-3-Clause
+// TEST notmodes=determ
 // TEST timeout=120
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

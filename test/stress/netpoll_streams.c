@@ -2,6 +2,7 @@
 // is left waiting.
 //
 // SPDX-License-Identifier: BSD-3-Clause
+// TEST notmodes=determ
 // TEST timeout=120
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
