@@ -96,13 +96,14 @@ static inline double port_collections(void)
     return port_metric("/gc/cycles/total:gc-cycles");
 }
 
-// By the classes of Go; a collector without them, which marks with the world stopped, counts all of
-// a collection.
+// By the classes of Go, and what callers of gort_gc marked, which has no class there; a collector without them,
+// which marks with the world stopped, counts all of a collection.
 static inline double port_mark_cpu(void)
 {
     static const char *const classes[] = { "/cpu/classes/gc/mark/assist:cpu-seconds",
                                            "/cpu/classes/gc/mark/dedicated:cpu-seconds",
-                                           "/cpu/classes/gc/mark/idle:cpu-seconds" };
+                                           "/cpu/classes/gc/mark/idle:cpu-seconds",
+                                           "/gort/gc/mark-waiting:cpu-seconds" };
     double sum = 0, value;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
         if (gort_metric_read(classes[i], &value) != 0)

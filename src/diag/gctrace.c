@@ -61,7 +61,7 @@ void gctrace_print(const struct gc_cycle_record *r, double share)
     print_ms(&p, "+", mark);
     print_ms(&p, "+", rest);
     print_ms(&p, " ms clock, ", stop * r->procs);
-    print_ms(&p, "+", (int64_t)r->assist_ns);
+    print_ms(&p, "+", (int64_t)(r->assist_ns + r->waiting_ns));
     print_ms(&p, "/", worker);
     print_ms(&p, "/", (int64_t)r->idle_ns);
     print_ms(&p, "+", rest * r->procs);

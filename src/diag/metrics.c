@@ -295,6 +295,8 @@ struct source {
       "Time that the CPU limiter was on: nobody assisted.")                                        \
     X("/gort/gc/limiter/overflow", "cpu-seconds", COUNTER, AS_SECONDS, false, limiter.overflow,    \
       "CPU time of collections beyond what the CPU limiter allows.")                               \
+    X("/gort/gc/mark-waiting", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.waiting_ns,           \
+      "Time that callers of gort_gc marked while they waited for the collection's end.")           \
     H("/gort/gc/mark", "seconds", AS_DURATIONS, false, &events.marking,                            \
       "Marking, from all threads having stopped to nothing left to mark.")                         \
     X("/gort/gc/objects-marked", "objects", COUNTER, AS_COUNT, false, gc.objects_marked,           \

@@ -564,7 +564,10 @@ static void wait_for_progress(void *seen)
 static uint64_t help_plainly(struct p *p, uint64_t bytes)
 {
     bool left;
-    return mark_some(p, bytes, &left);
+    int64_t begin = os_now();
+    uint64_t done = mark_some(p, bytes, &left);
+    pacer_time_add(&pace_shared, PACER_TIME_WAITING, os_now() - begin);
+    return done;
 }
 
 /* Marks a little, or tries to end that cycle.  false: others are at the last of it. */

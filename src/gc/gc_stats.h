@@ -52,14 +52,15 @@ struct gc_cycle_record {
     uint64_t overflow_ns; /* took so much more, since the cycle before ended */
     uint64_t assist_ns, worker_ns, idle_ns; /* of cpu: by those who allocate; by dedicated and
                                              * fractional workers; by idle ones */
-    uint64_t heap_before;                   /* heap_live when the world had stopped */
-    uint64_t heap_end;                      /* ... and when marking had ended */
-    uint64_t heap_marked;                   /* ... of it live */
-    uint64_t goal_before;                   /* the goal this cycle had */
-    uint64_t goal_after;                    /* the next one's */
-    uint64_t stacks, globals;               /* bytes scanned */
-    uint64_t objects;                       /* marked */
-    uint64_t scan_work;                     /* bytes of objects scanned */
+    uint64_t waiting_ns;      /* of cpu: by those who wait for the cycle, in gort_gc */
+    uint64_t heap_before;     /* heap_live when the world had stopped */
+    uint64_t heap_end;        /* ... and when marking had ended */
+    uint64_t heap_marked;     /* ... of it live */
+    uint64_t goal_before;     /* the goal this cycle had */
+    uint64_t goal_after;      /* the next one's */
+    uint64_t stacks, globals; /* bytes scanned */
+    uint64_t objects;         /* marked */
+    uint64_t scan_work;       /* bytes of objects scanned */
     uint64_t root_jobs[ROOT_KINDS];
     struct sweep_counts swept; /* after the cycle before this one */
     uint32_t markers;          /* threads that marked */
@@ -83,7 +84,7 @@ struct gc_totals {
     uint64_t pause_total, pause_max, pause_min, pause_last; /* ns; 0 before the first */
     uint64_t pauses[GC_PAUSES_KEPT]; /* of cycle n at index (n - 1) % GC_PAUSES_KEPT */
     uint64_t cpu;                    /* ns, all cycles */
-    uint64_t assist_ns, worker_ns, idle_ns, restarts; /* likewise */
+    uint64_t assist_ns, worker_ns, idle_ns, waiting_ns, restarts; /* likewise */
     uint64_t goal, trigger;
     uint64_t exempt_bytes;   /* allocated while marking by goroutines that do not assist */
     uint64_t marked;         /* by the last cycle */

@@ -126,6 +126,7 @@ void pace_end_stw(struct gc_cycle_record *r)
     r->worker_ns = (uint64_t)(pacer_time_of(&pace_shared, PACER_TIME_DEDICATED) +
                               pacer_time_of(&pace_shared, PACER_TIME_FRACTIONAL));
     r->idle_ns = (uint64_t)pacer_time_of(&pace_shared, PACER_TIME_IDLE);
+    r->waiting_ns = (uint64_t)pacer_time_of(&pace_shared, PACER_TIME_WAITING);
     struct pacer_cycle c = {
         .procs = r->procs,
         .duration = r->mark_end - r->mark_begin,

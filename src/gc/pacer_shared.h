@@ -34,6 +34,7 @@ enum pacer_time {
     PACER_TIME_FRACTIONAL,
     PACER_TIME_IDLE,
     PACER_TIME_ASSIST,
+    PACER_TIME_WAITING, /* by who waits for the cycle to end: gort_gc */
     PACER_TIMES
 };
 

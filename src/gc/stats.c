@@ -56,6 +56,7 @@ void totals_add(const struct gc_cycle_record *r, int percent)
     t->assist_ns += r->assist_ns;
     t->worker_ns += r->worker_ns;
     t->idle_ns += r->idle_ns;
+    t->waiting_ns += r->waiting_ns;
     t->restarts += r->restarts;
     t->goal = r->goal_after;
     t->marked = r->heap_marked;

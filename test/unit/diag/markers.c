@@ -1,5 +1,5 @@
-// Markers and the monitor: whose P is asked for, who is woken when only the end of a cycle is left, and places of
-// dedicated workers when cycles follow closely.
+// Markers and the monitor: whose P is asked for, who is woken when only the end of a cycle is left, who marks, and places
+// of dedicated workers when cycles follow closely.
 // TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include <time.h>
@@ -7,6 +7,7 @@
 #include "gc/stackroots.h"
 #include "goroutines.h"
 #include "heap/heap.h"
+#include "sched/hooks.h"
 #include "sched/sched_internal.h"
 
 typedef struct node {
@@ -154,6 +155,31 @@ TEST(workers_keep_their_ps)
     gort_set(&kept, NULL);
 }
 
+static struct g *no_worker(struct p *p)
+{
+    (void)p;
+    return NULL;
+}
+
+static double waiting(void)
+{
+    double seconds;
+    CHECK_EQ(gort_metric_read("/gort/gc/mark-waiting:cpu-seconds", &seconds), 0);
+    return seconds;
+}
+
+// What nobody else marks, who waits for the collection does, and it is counted.
+TEST(callers_of_gort_gc_mark)
+{
+    struct sched_hooks former = sched_hooks;
+    sched_hooks.find_mark_work = sched_hooks.find_idle_mark_work = no_worker;
+    gort_set_gc_percent(-1);
+    double before = waiting();
+    gort_gc();
+    CHECK_GT(waiting(), before);
+    sched_hooks = former;
+}
+
 static void collect_often(void *unused)
 {
     (void)unused;
@@ -178,6 +204,7 @@ static int main_goroutine(int argc, char **argv)
     RUN_ON(1, the_last_own_stack_wakes_the_monitor);
     RUN_ON(2, the_monitor_gets_the_p_of_who_scans_its_own);
     RUN_ON(4, workers_keep_their_ps);
+    RUN_ON(1, callers_of_gort_gc_mark);
     RUN_ON(8, places_are_of_one_cycle);
     return 0;
 }
