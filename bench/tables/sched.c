@@ -1,5 +1,5 @@
 // What goroutines cost: switching, starting, channels, select, locks, programs that are mostly
-// communication, a million of them, timers, the network; beside Go and C's libraries of coroutines.
+// communication, deferred calls and panics, a million of them, timers, the network; beside Go and C's libraries of coroutines.
 //
 //     sched [--quick] [--runs N] [--list] [LINE ...]      LINE: the beginning of a line's name
 //
@@ -49,6 +49,7 @@ static const struct driver_line lines[] = {
     MANY("mutex") MANY("rwmutex") MANY("waitgroup")
     PROGRAM("skynet") PROGRAM("thread-ring") PROGRAM("sieve") PROGRAM("chameneos")
     PROGRAM("ping-pong") PROGRAM("big") PROGRAM("bounded")
+    ONE("defer", 0, 1) ONE("defer-loop", 0, 1) ONE("panic", 0, 0.5) ONE("panic-deep", 0, 0.5)
     PARKED_LINES("parked", 4800) PARKED_LINES("parked-64", 4400)
     LINE("timers", "timers", 1, "each", "ns CPU", 0, 0.6)
     LINE("timers-2p", "timers", 2, "each", "ns CPU", 0, 0.6)

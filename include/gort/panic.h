@@ -76,13 +76,17 @@ struct gort_scoped_call {
 };
 
 /* What the end of the block knows of it.  Its address goes nowhere, so that a compiler sees through it: fn is
- * called directly, or inlined. */
+ * called directly, or inlined.  next is call->next, which nobody changes: what was deferred before ends later. */
 struct gort_scoped_end {
     struct gort_scoped_call *call;
+    void *next;
     void (*fn)(void *);
     void *arg;
     void **list;
 };
+
+/* For compilers: what lies between may fault, and then the call is on the list. */
+#define GORT_SCOPED_FENCE_() __asm__ volatile("" : : : "memory")
 
 /* Not on a goroutine: says so, and ends. */
 GORT_API void **gort_scoped_list_slow_(void);
@@ -93,23 +97,26 @@ __attribute__((__always_inline__)) static inline struct gort_scoped_end gort_sco
     struct gort_scoped_call *c, void (*fn)(void *), void *arg)
 {
     char *g = (char *)gort_self_();
-    struct gort_scoped_end end = { c, fn, arg, (void **)(void *)(g + GORT_G_DEFERS) };
-    if (__builtin_expect(g == NULL, 0)) end.list = gort_scoped_list_slow_();
+    void **list = (void **)(void *)(g + GORT_G_DEFERS);
+    if (__builtin_expect(g == NULL, 0)) list = gort_scoped_list_slow_();
+    struct gort_scoped_end end = { c, *list, fn, arg, list };
+    c->next = end.next;
     c->fn = fn;
     c->arg = arg;
     c->frame = UINTPTR_MAX;
-    c->next = *end.list;
-    *end.list = c;
+    *list = c;
+    GORT_SCOPED_FENCE_();
     return end;
 }
 
 __attribute__((__always_inline__)) static inline void gort_scoped_end_(struct gort_scoped_end *e)
 {
+    GORT_SCOPED_FENCE_();
     if (__builtin_expect(*e->list != e->call, 0)) {
         gort_scoped_end_slow_(e->call);
         return;
     }
-    *e->list = e->call->next;
+    *e->list = e->next;
     e->fn(e->arg);
 }
 

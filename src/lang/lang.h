@@ -9,8 +9,8 @@
  * Note [Moving pointers].  While marking runs, a stack that was scanned is not scanned again, and
  * neither is a waiter's record.  So a pointer that goes from one to the other, by a channel or by a
  * list of deferred calls, is shaded on the way, and so is the one it overwrites (DESIGN section 4,
- * rules 3 and 9).  Test and store are in one critical section: the flag changes only while the
- * world is stopped.
+ * rules 3 and 9).  Test and store are one restartable range, as in the program's own stores: the flag
+ * changes only while the world is stopped.
  *
  * Note [Waiter records].  A goroutine that parks shades what its record names (lang_shade): the
  * place of the element, which may lie in a collected object, and the object waited at.  What leaves
@@ -46,10 +46,7 @@ static force_inline struct g *lang_enter_blocking(const char *call)
 /* *slot = value, where slot lies in a goroutine's record. */
 static inline void lang_store_root(void **slot, void *value)
 {
-    crit_enter();
-    if (unlikely(barrier_on())) barrier_log(*slot, value);
-    atomic_store_relaxed(slot, value); /* a marker may read it meanwhile: either was logged */
-    crit_exit();
+    gort_store_pointer(slot, value); /* a marker may read it meanwhile: either was logged */
 }
 
 /* A record outside the heap takes up a and b: Note [Waiter records].  In a critical section. */

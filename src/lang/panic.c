@@ -75,11 +75,14 @@ _Static_assert(offsetof(struct defer, next) == offsetof(struct gort_scoped_call,
                    sizeof(struct defer) == sizeof(struct gort_scoped_call),
                "a scoped call is one on the list");
 
+typedef struct defer defer_record;
+GORT_TYPE(defer_record, next, arg);
+
 /* ---- deferred calls ------------------------------------------------------------------------- */
 
 struct defer *defer_push(struct g *g, void (*fn)(void *), void *arg)
 {
-    struct defer *d = gort_alloc(sizeof *d);
+    struct defer *d = gort_new(defer_record);
     d->fn = fn; /* first stores into a new object: no barrier */
     d->arg = arg;
     d->next = g->defers;

@@ -19,7 +19,9 @@
         { "waitgroup-8", waitgroup_run, 0 }, { "waitgroup-64", waitgroup_run, 0 },                 \
         { "queues", queues_run, 0 }, { "parked", parked_run, 0 }, { "parked-64", parked_run, 0 },  \
         { "echo-4", echo_run, 0 }, { "echo-1000", echo_run, 0 }, { "timers", timers_run, 0 },      \
-        { "lateness", lateness_run, 0 },
+        { "lateness", lateness_run, 0 }, { "defer", defer_run, 0 },                                \
+        { "defer-loop", defer_loop_run, 0 }, { "panic", panic_run, 0 },                            \
+        { "panic-deep", panic_deep_run, 0 },
 
 void mutex_run(void);
 void rwmutex_run(void);
@@ -28,6 +30,10 @@ void queues_run(void);
 void parked_run(void);
 void echo_run(void);
 void timers_run(void);
+void defer_run(void);
+void defer_loop_run(void);
+void panic_run(void);
+void panic_deep_run(void);
 void lateness_run(void);
 
 typedef gort_chan(intptr_t) port_chan;
