@@ -29,6 +29,7 @@
 #include <gort/net.h>
 #include <gort/panic.h>
 #include <gort/profile.h>
+#include <gort/signal.h>
 #include <gort/slice.h>
 #include <gort/string.h>
 #include <gort/sync.h>

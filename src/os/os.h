@@ -110,6 +110,10 @@ typedef void (*os_signal_handler)(int sig, siginfo_t *info, void *ucontext);
  * not delay delivery.  old, when not NULL, receives the former action (for chaining). */
 int os_signal_install(int sig, os_signal_handler fn, struct sigaction *old);
 int os_signal_restore_default(int sig);
+/* Installs fn in the same way, for the program, and remembers the action that was there, for give_back.  One
+ * call at a time; sig is not taken.  0 or errno. */
+int os_signal_take(int sig, os_signal_handler fn);
+void os_signal_give_back(int sig);
 void os_signal_unblock(int sig);
 void os_signal_block_all(sigset_t *old);
 void os_signal_set_mask(const sigset_t *mask);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include "test.h"
 
@@ -625,6 +626,17 @@ static void check_deadline(int fd) // a listening one
     CHECK_EQ(gort_set_deadline(fd, 0, 0), 0);
 }
 
+TEST(signals)
+{
+    gort_signal_channel c = gort_chan_make(int, 1);
+    int sig = 0;
+    CHECK_EQ(gort_signal_notify(c, SIGUSR1), 0);
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK(gort_recv(c, &sig));
+    CHECK_EQ(sig, SIGUSR1);
+    gort_signal_stop(c);
+}
+
 TEST(datagrams)
 {
     char address[64], byte = 0;
@@ -925,6 +937,7 @@ static int gort_main(int argc, char **argv)
     RUN(synchronization);
     RUN(panic_and_defer);
     RUN(recovering);
+    RUN(signals);
     RUN(datagrams);
     RUN(network);
     RUN(contexts);

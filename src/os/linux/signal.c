@@ -92,6 +92,20 @@ int os_signal_install(int sig, os_signal_handler fn, struct sigaction *old)
     return error;
 }
 
+static struct kernel_sigaction taken_from[SIGNALS + 1]; /* os_signal_take's callers take turns */
+
+int os_signal_take(int sig, os_signal_handler fn)
+{
+    if (sig < 1 || sig > SIGNALS) return EINVAL;
+    int error = kernel_action(sig, NULL, &taken_from[sig]);
+    return error != 0 ? error : os_signal_install(sig, fn, NULL);
+}
+
+void os_signal_give_back(int sig)
+{
+    (void)kernel_action(sig, &taken_from[sig], NULL); /* as it was: can not fail */
+}
+
 int os_signal_restore_default(int sig)
 {
     struct kernel_sigaction act = { .handler = NULL }; /* SIG_DFL */
