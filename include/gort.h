@@ -24,6 +24,7 @@
 #include <gort/context.h>
 #include <gort/go.h>
 #include <gort/inspect.h>
+#include <gort/map.h>
 #include <gort/mem.h>
 #include <gort/metrics.h>
 #include <gort/net.h>

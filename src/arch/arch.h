@@ -56,6 +56,11 @@ uintptr_t arch_registers_pc(const struct arch_registers *r);
 /* The same for a place that is known by its registers. */
 void arch_call_behind_registers(void (*fn)(void *), void *arg, const struct arch_registers *r);
 
+/* Does this processor have AES instructions? */
+bool arch_has_aes(void);
+/* A hash of more than 16 bytes by them. */
+uint64_t arch_hash_long(const unsigned char *p, size_t n, uint64_t seed, const uint64_t secret[8]);
+
 static force_inline void arch_prefetch(const void *p)
 {
     __builtin_prefetch(p);

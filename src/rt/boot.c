@@ -28,6 +28,7 @@
 #include "heap/poison.h"
 #include "heap/scavenge.h"
 #include "lang/go.h"
+#include "lang/hash.h"
 #include "lang/timer.h"
 #include "os/os.h"
 #include "rt/env.h"
@@ -202,6 +203,7 @@ int gort_run(int (*main_fn)(int argc, char **argv), int argc, char **argv)
     step("environment");
     env_apply(&env);
     step_machine();
+    hash_init(env.seed_given);
     step("heap");
     boot_heap();
     step("collector");

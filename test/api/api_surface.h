@@ -453,6 +453,64 @@ TEST(channels)
     CHECK_EQ(gort_try_recv(none, NULL), GORT_EMPTY);
 }
 
+// ---- maps
+
+static uint64_t hash_leaf(const leaf *key, uint64_t seed)
+{
+    return gort_hash_bytes(key, sizeof *key, gort_hash_int(1, seed));
+}
+
+static bool same_leaf(const leaf *a, const leaf *b)
+{
+    return a->a == b->a && a->b == b->b;
+}
+
+static gort_map(int64_t, node *) global_map;
+
+TEST(maps)
+{
+    gort_set(&global_map, gort_map_make(int64_t, node *, 10));
+    gort_map_put(global_map, 3, gort_new(node));
+    gort_map_put(global_map, -1, NULL);
+    node *got;
+    CHECK(gort_map_get(global_map, 3, &got) && got->n == 0);
+    CHECK(!gort_map_get(global_map, 4, &got) && got == NULL);
+    CHECK(gort_map_get(global_map, -1, NULL));
+    gort_set(gort_map_ref(global_map, 5), gort_new(node));
+    CHECK_EQ(gort_map_len(global_map), 3);
+    CHECK(gort_map_find(global_map, 6) == NULL && *gort_map_find(global_map, 5) != NULL);
+    CHECK(gort_map_delete(global_map, 5) && !gort_map_delete(global_map, 5));
+    int64_t k, sum = 0;
+    gort_map_iter it = GORT_MAP_ITER, jt = GORT_MAP_ITER;
+    while (gort_map_next(global_map, &it, &k, &got))
+        sum += k;
+    CHECK_EQ(sum, 2);
+    CHECK(gort_map_next(global_map, &jt, NULL, NULL));
+    gort_map_clear(global_map);
+    CHECK(!gort_map_next(global_map, &jt, &k, NULL));
+
+    gort_map(leaf, double) leaves = gort_map_make_typed(leaf, double, 0);
+    leaf l = { 1, 2 };
+    gort_map_put(leaves, l, 0.5);
+    CHECK(*gort_map_find(leaves, l) == 0.5);
+    gort_map(leaf, int) own = gort_map_make_own(leaf, int, 0, hash_leaf, same_leaf);
+    *gort_map_ref(own, l) += 7;
+    CHECK_EQ(*gort_map_find(own, l), 7);
+    gort_map(const char *, leaf) texts = gort_map_make(const char *, leaf, 0);
+#ifdef __cplusplus
+    gort_map_put(texts, "a", { 1, 2 });
+#else
+    gort_map_put(texts, "a", (leaf){ 1, 2 });
+#endif
+    CHECK_EQ(gort_map_find(texts, "a")->b, 2);
+    gort_map_bytes b = { "abc", 2 };
+    gort_map(gort_map_bytes, int) bytes = gort_map_make(gort_map_bytes, int, 0);
+    gort_map_put(bytes, b, 1);
+    CHECK_EQ(*gort_map_find(bytes, b), 1);
+    gort_map(int, int) none = NULL;
+    CHECK(gort_map_len(none) == 0 && !gort_map_delete(none, 1));
+}
+
 TEST(selecting)
 {
     gort_chan(int) in = gort_chan_make(int, 1);
@@ -933,6 +991,7 @@ static int gort_main(int argc, char **argv)
     RUN(timers);
     RUN(goroutines);
     RUN(channels);
+    RUN(maps);
     RUN(selecting);
     RUN(synchronization);
     RUN(panic_and_defer);

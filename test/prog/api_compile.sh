@@ -27,7 +27,7 @@ names=$(cat include/gort.h include/gort/*.h |
     grep -vE '_raw$|_at$|_slow$|_$|^gort_errno_location$|^gort_ranges_|^gort_store_pointer$')
 [ "$(wc -l <<<"$names")" -ge 80 ] || fail "found only $(wc -l <<<"$names") public functions"
 types=$(grep -ohE '^\} gort_[a-z_]+;|^typedef .* gort_[a-z_]+;' include/gort/*.h |
-    grep -oE 'gort_[a-z_]+;$' | tr -d ';' | sort -u)
+    grep -oE 'gort_[a-z_]+;$' | tr -d ';' | grep -v '_$' | sort -u)
 for name in $names $types; do
     # An enumeration's and a global's type is used through its values.
     case $name in gort_metric_kind) continue ;; esac

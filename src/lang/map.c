@@ -1,0 +1,271 @@
+/* Maps: looking for a key, adding and removing one.  How a map is made is said in map.h.
+ *
+ * Each operation is compiled once for each kind of key, so that hashing and comparing are inlined; what is
+ * the same for all stands in functions of its own.
+ *
+ * Answers to: runtime/map_fast64.go and its likes, internal/runtime/maps/table.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "lang/map.h"
+
+#include "gort/panic.h"
+
+/* The expression for the map's kind, a constant in each branch. */
+#define MAP_BY_KIND(m, expression)                                                                 \
+    switch (map_kind(m)) {                                                                         \
+        MAP_KIND_CASE(GORT_MAP_INT1, expression)                                                   \
+        MAP_KIND_CASE(GORT_MAP_INT2, expression)                                                   \
+        MAP_KIND_CASE(GORT_MAP_INT4, expression)                                                   \
+        MAP_KIND_CASE(GORT_MAP_INT8, expression)                                                   \
+        MAP_KIND_CASE(GORT_MAP_F32, expression)                                                    \
+        MAP_KIND_CASE(GORT_MAP_F64, expression)                                                    \
+        MAP_KIND_CASE(GORT_MAP_CSTRING, expression)                                                \
+        MAP_KIND_CASE(GORT_MAP_STRING, expression)                                                 \
+        MAP_KIND_CASE(GORT_MAP_BYTES, expression)                                                  \
+    default: {                                                                                     \
+        enum { kind = GORT_MAP_OWN };                                                              \
+        return expression;                                                                         \
+    }                                                                                              \
+    }
+#define MAP_KIND_CASE(k, expression)                                                               \
+    case k: {                                                                                      \
+        enum { kind = k };                                                                         \
+        return expression;                                                                         \
+    }
+
+/* ---- looking for ------------------------------------------------------------------------------------- */
+
+#define NO_SLOT SIZE_MAX
+
+/* Where a key may be added: in the first group on its way that has a slot for it. */
+static force_inline void note_gap(size_t *gap, size_t group, uint64_t control)
+{
+    uint64_t unused = control & GORT_MAP_HIGH_;
+    if (*gap == NO_SLOT && unused != 0) *gap = MAP_SLOTS * group + bits_ctz64(unused) / 8;
+}
+
+/* The number of the slot in the group that has the key. */
+static force_inline size_t find_in_group(const struct gort_map *m, int kind, struct map_key k,
+                                         const unsigned char *control, size_t group, uint64_t match)
+{
+    const struct map_layout *l = map_layout(m);
+    for (; match != 0; match &= match - 1) {
+        size_t i = MAP_SLOTS * group + bits_ctz64(match) / 8;
+        const void *slot = map_slot(l, control, i);
+        const void *key = kind <= GORT_MAP_INT8 ? slot : map_slot_key(l, slot);
+        if (likely(map_same(m, kind, k, key))) return i;
+    }
+    return NO_SLOT;
+}
+
+/* The number of the key's slot in its table t; NO_SLOT: there is none, but *gap, which may be NULL. */
+static force_inline size_t find_slot(const struct gort_map *m, int kind, struct map_key k,
+                                     uint64_t hash, const struct gort_map_table *t, size_t *gap)
+{
+    size_t mask = t->mask, group = hash >> 7 & mask;
+    const unsigned char *table = t->control;
+    if (gap != NULL) *gap = NO_SLOT;
+    for (size_t step = 1;; group = (group + step++) & mask) {
+        uint64_t control = gort_map_control_(table + MAP_SLOTS * group);
+        uint64_t match = gort_map_match_(control, hash & 0x7f);
+        size_t slot = find_in_group(m, kind, k, table, group, match);
+        if (slot != NO_SLOT) return slot;
+        if (gap != NULL) note_gap(gap, group, control);
+        if (likely(gort_map_empty_(control) != 0)) return NO_SLOT;
+    }
+}
+
+static force_inline unsigned char *lookup(const struct gort_map *m, int kind, struct map_key k)
+{
+    uint64_t hash = map_hash(m, kind, k);
+    const struct gort_map_table *t = &m->tables[map_place(m, hash)];
+    size_t slot = find_slot(m, kind, k, hash, t, NULL);
+    return slot != NO_SLOT ? map_slot(map_layout(m), t->control, slot) : NULL;
+}
+
+unsigned char *map_lookup(const struct gort_map *m, const void *key)
+{
+    MAP_BY_KIND(m, lookup(m, kind, map_key_of(kind, key)))
+}
+
+void *gort_map_find_raw(const void *map, const void *key)
+{
+    const struct gort_map *m = map;
+    if (m == NULL) return NULL;
+    map_read_check(m);
+    const unsigned char *slot = map_lookup(m, key);
+    return slot != NULL ? map_slot_value(map_layout(m), slot) : NULL;
+}
+
+void *gort_map_find_int_raw(const void *map, uint64_t key)
+{
+    return gort_map_find_raw(map, &key); /* the least byte is the first one */
+}
+
+/* ---- adding -------------------------------------------------------------------------------------------- */
+
+static void put_key(const struct map_layout *l, void *slot, const void *key)
+{
+    if (!l->key_direct) {
+        void *own = gort_new_raw(l->key);
+        gort_copy_raw(l->key, own, key, 1);
+        gort_store_pointer(slot, own);
+    } else if (l->key_holds) {
+        gort_copy_raw(l->key, slot, key, 1);
+    } else {
+        memcpy(slot, key, l->shape.key_size);
+    }
+}
+
+static force_inline void put_int(const struct map_layout *l, int kind, void *slot, uint64_t bits)
+{
+    if (kind == GORT_MAP_INT8 && unlikely(l->key_holds))
+        gort_store_pointer(slot, (void *)(uintptr_t)bits);
+    else
+        memcpy(slot, &bits, (size_t)kind);
+}
+
+/* Where it may hold pointers it is zero already. */
+static force_inline void put_no_value(const struct map_layout *l, unsigned char *slot)
+{
+    unsigned char *at = slot + l->shape.value_at;
+    if (unlikely(!l->value_direct))
+        gort_store_pointer((void **)(void *)at, gort_new_raw(l->value));
+    else if (likely(l->shape.value_size == 8))
+        memset(at, 0, 8);
+    else if (!l->value_holds)
+        memset(at, 0, l->shape.value_size);
+}
+
+/* Adds the key in the gap of the table that leads; NULL: that must grow first. */
+static force_inline unsigned char *fill(struct gort_map *m, int kind, struct map_key k,
+                                        uint64_t hash, size_t gap)
+{
+    const struct map_layout *l = map_layout(m);
+    struct gort_map_table *t = &m->tables[map_first_place(m, map_place(m, hash))];
+    bool was_empty = t->control[gap] == MAP_EMPTY;
+    if (was_empty && t->left == 0) return NULL;
+    unsigned char *slot = map_slot(l, t->control, gap);
+    if (kind <= GORT_MAP_INT8)
+        put_int(l, kind, slot, k.bits);
+    else
+        put_key(l, slot, k.at);
+    put_no_value(l, slot);
+    t->left -= was_empty;
+    t->used++;
+    m->count++;
+    t->control[gap] = hash & 0x7f;
+    return slot;
+}
+
+static never_inline void grow_for(struct gort_map *m, uint64_t hash)
+{
+    map_grow(m, map_first_place(m, map_place(m, hash)));
+}
+
+static force_inline unsigned char *find_or_add(struct gort_map *m, int kind, struct map_key k,
+                                               uint64_t hash)
+{
+    for (;;) {
+        size_t gap;
+        const struct gort_map_table *t = &m->tables[map_place(m, hash)];
+        size_t at = find_slot(m, kind, k, hash, t, &gap);
+        if (at != NO_SLOT) return map_slot(map_layout(m), t->control, at);
+        unsigned char *slot = fill(m, kind, k, hash, gap);
+        if (likely(slot != NULL)) return slot;
+        grow_for(m, hash);
+    }
+}
+
+static force_inline void *ref(struct gort_map *m, int kind, struct map_key k)
+{
+    uint64_t hash = map_hash(m, kind, k);
+    map_write_begin(m);
+    const void *slot = find_or_add(m, kind, k, hash);
+    map_write_end(m);
+    return map_slot_value(map_layout(m), slot);
+}
+
+void *gort_map_ref_raw(void *map, const void *key)
+{
+    struct gort_map *m = map;
+    if (m == NULL) gort_panic("assignment to entry in nil map");
+    MAP_BY_KIND(m, ref(m, kind, map_key_of(kind, key)))
+}
+
+static force_inline void *ref_int(struct gort_map *m, int kind, uint64_t bits)
+{
+    struct map_key k = { bits, NULL };
+    return ref(m, kind, k);
+}
+
+void *gort_map_ref_int_raw(void *map, uint64_t key)
+{
+    struct gort_map *m = map;
+    int size = map_kind(m);
+    if (likely(size == GORT_MAP_INT8)) return ref_int(m, GORT_MAP_INT8, key);
+    if (likely(size == GORT_MAP_INT4)) return ref_int(m, GORT_MAP_INT4, key);
+    return gort_map_ref_raw(map, &key);
+}
+
+/* ---- removing ------------------------------------------------------------------------------------------- */
+
+/* Invariant (4). */
+static void forget(const struct map_layout *l, unsigned char *slot)
+{
+    unsigned char *value = slot + l->shape.value_at;
+    if (!l->key_direct)
+        gort_store_pointer((void **)(void *)slot, NULL);
+    else if (l->key_holds)
+        gort_clear_raw(l->key, slot, 1);
+    if (!l->value_direct)
+        gort_store_pointer((void **)(void *)value, NULL);
+    else if (l->value_holds)
+        gort_clear_raw(l->value, value, 1);
+}
+
+static force_inline void take_out(struct gort_map *m, size_t place, size_t i)
+{
+    const struct map_layout *l = map_layout(m);
+    struct gort_map_table *t = &m->tables[map_first_place(m, place)];
+    const unsigned char *group = t->control + align_down(i, MAP_SLOTS);
+    bool ends = gort_map_empty_(gort_map_control_(group)) != 0; /* invariant (2) */
+    if (unlikely(l->key_holds || l->value_holds)) forget(l, map_slot(l, t->control, i));
+    t->control[i] = ends ? MAP_EMPTY : MAP_DELETED;
+    t->left += ends;
+    t->used--;
+    m->count--;
+}
+
+static force_inline bool delete (struct gort_map *m, int kind, struct map_key k)
+{
+    uint64_t hash = map_hash(m, kind, k);
+    size_t place = map_place(m, hash);
+    map_write_begin(m);
+    size_t slot = find_slot(m, kind, k, hash, &m->tables[place], NULL);
+    if (slot != NO_SLOT) take_out(m, place, slot);
+    map_write_end(m);
+    return slot != NO_SLOT;
+}
+
+bool gort_map_delete_raw(void *map, const void *key)
+{
+    struct gort_map *m = map;
+    if (m == NULL) return false;
+    MAP_BY_KIND(m, delete (m, kind, map_key_of(kind, key)))
+}
+
+static force_inline bool delete_int(struct gort_map *m, int kind, uint64_t bits)
+{
+    struct map_key k = { bits, NULL };
+    return delete (m, kind, k);
+}
+
+bool gort_map_delete_int_raw(void *map, uint64_t key)
+{
+    struct gort_map *m = map;
+    int size = map_kind(m);
+    if (likely(size == GORT_MAP_INT8)) return delete_int(m, GORT_MAP_INT8, key);
+    if (likely(size == GORT_MAP_INT4)) return delete_int(m, GORT_MAP_INT4, key);
+    return gort_map_delete_raw(map, &key);
+}

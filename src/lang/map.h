@@ -1,0 +1,277 @@
+/* Maps: what their files share.
+ *
+ * A map is a directory of tables, a table an array of groups of eight slots, a slot a key and its value.  A
+ * key's hash says where it is:
+ *
+ *      63 ... 32 | 31 ... 7             | 6 ... 0
+ *      directory | group to begin with  | tag
+ *
+ * The directory is looked up by as many of its upper bits as it has places for.  The tag stands in the
+ * control word, so that of the keys of a group one is compared, seldom two.  Where the group has no empty slot
+ * the search goes on, to the group after 1, 3, 6, ... more: all groups are met, for their number is a
+ * power of two.
+ *
+ * Note [Growth].  A table that is full is rebuilt at twice its size, up to MAP_TABLE_SLOTS; then it is
+ * split in two of this size by the next bit of the hash, and only it.  When that bit is the first that the
+ * directory does not know, the directory is doubled; several of its places may lead to one table.  So
+ * no operation moves more than a table, and the directory of ten million entries is some tens of KB.
+ * Rejected: one array that is evacuated step by step, where each operation looks in two places until it is
+ * done, and where the new array must be zeroed at once; tables that know where their groups are, which is
+ * one more memory access in each operation: what a search needs stands in the directory itself.
+ *
+ * Keys whose hashes do not differ, which a function of the program's may give, would be split for ever: a
+ * table that is deep for the size of the map is doubled instead.
+ *
+ * Note [Control words].  One byte for each slot: 0x80 empty, 0xfe deleted, else the tag of its key, with
+ * bit 7 off.  Eight bytes are compared at once in a general register: the same speed as SSE2 has for eight
+ * (measured), on every processor.  The match may also say yes for the byte above one that matches, if
+ * they differ in the lowest bit; the key decides.
+ *
+ * Invariants, between operations:
+ *  (1) every table has an empty slot, so searches end: left counts the empty slots that may be filled,
+ *      which leaves at least one in eight;
+ *  (2) a group passed by the search for a key had no empty slot, and has none since: a slot of such a
+ *      group becomes deleted, one of any other group empty;
+ *  (3) places of the directory that lead to one table are neighbours, 2^(depth of the directory - depth
+ *      of the table) in number, the first at a multiple of that; left and used of the first one count;
+ *  (4) of a slot that is not in use the words that may hold pointers are zero;
+ *  (5) a table that was replaced is not changed any more.
+ *
+ * Note [Moving entries].  A table that is built is filled without barriers, although marking may be under way.
+ * It is sound: what is copied stands in the table before it, which stays as it is (5), and of which:
+ * either it was reachable when marking began, then it is marked, and all it holds; or it is younger, and
+ * then holds what was stored with the barrier, which shades it, or copied from a table before, of which the
+ * same holds.  The store of the new table's address in the directory shades the old one.
+ *
+ * Note [Changes seen].  Who changes a map sets MAP_WRITING in its state, and who finds it set has found a
+ * change beside his own change or reading: the state tells nothing about the map then, so that is
+ * fatal.  It is a plain load and store; that two threads do it in step is not seen.  The state is otherwise
+ * the kind of the map's keys, so that the inlined search tests both at once.
+ *
+ * Locking: none; the program's.
+ * Answers to: internal/runtime/maps; runtime/map.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef GORT_LANG_MAP_H
+#define GORT_LANG_MAP_H
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/throw.h"
+#include "gort/map.h"
+#include "lang/hash.h"
+#include "lang/lang.h"
+
+#define MAP_SLOTS GORT_MAP_SLOTS
+#define MAP_TABLE_SLOTS 2048 /* of the tables of a map that has several */
+#define MAP_TABLE_GROUPS (MAP_TABLE_SLOTS / MAP_SLOTS)
+#define MAP_DEPTH_MAX 28
+#define MAP_EMPTY 0x80
+#define MAP_DELETED 0xfe
+#define MAP_NO_CONTROL GORT_MAP_HIGH_ /* a control word: all empty */
+
+/* One for each place of a program that makes maps; permanent.  shape.key_size and value_size are those
+ * of what the program sees; a slot holds pointers to those that are not direct. */
+struct map_layout {
+    gort_map_shape_ shape;
+    const struct gort_type *key, *value;
+    bool key_direct, value_direct;
+    bool key_holds, value_holds; /* what the slot has of it may hold pointers */
+    struct gort_type slot;
+    struct gort_pointer_run runs[2];
+};
+
+static force_inline const struct map_layout *map_layout(const struct gort_map *m)
+{
+    return m->layout;
+}
+
+/* A key that is looked for: integers by their bits, others by where they are. */
+struct map_key {
+    uint64_t bits;
+    const void *at;
+};
+
+/* ---- who changes, who reads: Note [Changes seen] -------------------------------------------------- */
+
+static force_inline void map_write_begin(struct gort_map *m)
+{
+    uint32_t state = atomic_load_relaxed(&m->state);
+    if (unlikely(state & GORT_MAP_WRITING)) throw_msg("concurrent map writes");
+    atomic_store_relaxed(&m->state, state | GORT_MAP_WRITING);
+    if (unlikely(race_on)) race_write_slow(m, sizeof m->tables, __builtin_return_address(0));
+}
+
+static force_inline void map_write_end(struct gort_map *m)
+{
+    uint32_t state = atomic_load_relaxed(&m->state);
+    if (unlikely(!(state & GORT_MAP_WRITING))) throw_msg("concurrent map writes");
+    atomic_store_relaxed(&m->state, state & ~GORT_MAP_WRITING);
+}
+
+static force_inline void map_read_check(const struct gort_map *m)
+{
+    if (unlikely(atomic_load_relaxed(&m->state) & GORT_MAP_WRITING))
+        throw_msg("concurrent map read and map write");
+    if (unlikely(race_on)) race_read_slow(m, sizeof m->tables, __builtin_return_address(0));
+}
+
+/* Without MAP_WRITING. */
+static force_inline int map_kind(const struct gort_map *m)
+{
+    return (int)(atomic_load_relaxed(&m->state) & ~GORT_MAP_WRITING);
+}
+
+/* ---- places --------------------------------------------------------------------------------------------- */
+
+static force_inline uint32_t map_depth(const struct gort_map *m)
+{
+    return 32 - m->shift;
+}
+
+static force_inline size_t map_place(const struct gort_map *m, uint64_t hash)
+{
+    return hash >> 32 >> m->shift;
+}
+
+/* Invariant (3). */
+static force_inline size_t map_first_place(const struct gort_map *m, size_t place)
+{
+    return place & ~(((size_t)1 << (map_depth(m) - m->tables[place].depth)) - 1);
+}
+
+/* Slot i of a table. */
+static force_inline unsigned char *map_slot(const struct map_layout *l,
+                                            const unsigned char *control, size_t i)
+{
+    return (unsigned char *)(uintptr_t)control - (i + 1) * l->shape.slot_size;
+}
+
+static force_inline const void *map_slot_key(const struct map_layout *l, const void *slot)
+{
+    return l->key_direct ? slot : *(const void *const *)slot;
+}
+
+static force_inline void *map_slot_value(const struct map_layout *l, const void *slot)
+{
+    char *at = (char *)(uintptr_t)slot + l->shape.value_at;
+    return l->value_direct ? at : *(void **)at;
+}
+
+/* Entries that a table of so many groups takes. */
+static force_inline uint32_t map_room(size_t groups)
+{
+    return (uint32_t)(groups * (MAP_SLOTS - 1));
+}
+
+static force_inline void map_set_empty(unsigned char *control, size_t groups)
+{
+    memset(control, MAP_EMPTY, groups * MAP_SLOTS);
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------ */
+
+static force_inline struct map_key map_key_of(int kind, const void *at)
+{
+    struct map_key k = { 0, at };
+    if (kind <= GORT_MAP_INT8) memcpy(&k.bits, at, (size_t)kind);
+    return k;
+}
+
+/* For random places, seeds and hashes. */
+static inline uint64_t map_random(void)
+{
+    crit_enter();
+    uint64_t x = random_next(sched_random());
+    crit_exit();
+    return x;
+}
+
+static force_inline uint64_t map_hash_float(double x, uint64_t seed)
+{
+    uint64_t bits;
+    if (x != x) return map_random(); /* equals nothing: anywhere */
+    x += 0.0;                        /* -0 is 0 */
+    memcpy(&bits, &x, sizeof bits);
+    return gort_map_hash_int_(bits, seed);
+}
+
+static force_inline uint64_t map_hash_cstring(const char *s, uint64_t seed)
+{
+    return s != NULL ? hash_bytes(s, strlen(s), seed) : seed;
+}
+
+static force_inline uint64_t map_hash(const struct gort_map *m, int kind, struct map_key k)
+{
+    const gort_map_bytes *bytes = k.at;
+    switch (kind) {
+    case GORT_MAP_F32:
+        return map_hash_float(*(const float *)k.at, m->seed);
+    case GORT_MAP_F64:
+        return map_hash_float(*(const double *)k.at, m->seed);
+    case GORT_MAP_CSTRING:
+        return map_hash_cstring(*(const char *const *)k.at, m->seed);
+    case GORT_MAP_STRING:
+        return hash_bytes(bytes->start, bytes->size, m->seed);
+    case GORT_MAP_BYTES:
+        return hash_bytes(k.at, map_layout(m)->shape.key_size, m->seed);
+    case GORT_MAP_OWN:
+        return gort_map_hash_int_(m->hash(k.at, m->seed), m->seed);
+    default:
+        return gort_map_hash_int_(k.bits, m->seed);
+    }
+}
+
+static force_inline bool map_same_cstring(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static force_inline bool map_same_bytes(const gort_map_bytes *a, const gort_map_bytes *b)
+{
+    return a->size == b->size && (a->start == b->start || memcmp(a->start, b->start, a->size) == 0);
+}
+
+/* b: a key in the map. */
+static force_inline bool map_same(const struct gort_map *m, int kind, struct map_key a,
+                                  const void *b)
+{
+    switch (kind) {
+    case GORT_MAP_INT1:
+        return (uint8_t)a.bits == *(const uint8_t *)b;
+    case GORT_MAP_INT2:
+        return (uint16_t)a.bits == *(const uint16_t *)b;
+    case GORT_MAP_INT4:
+        return (uint32_t)a.bits == *(const uint32_t *)b;
+    case GORT_MAP_INT8:
+        return a.bits == *(const uint64_t *)b;
+    case GORT_MAP_F32:
+        return *(const float *)a.at == *(const float *)b;
+    case GORT_MAP_F64:
+        return *(const double *)a.at == *(const double *)b;
+    case GORT_MAP_CSTRING:
+        return map_same_cstring(*(const char *const *)a.at, *(const char *const *)b);
+    case GORT_MAP_STRING:
+        return map_same_bytes(a.at, b);
+    case GORT_MAP_BYTES:
+        return memcmp(a.at, b, map_layout(m)->shape.key_size) == 0;
+    default:
+        return m->equal(a.at, b);
+    }
+}
+
+/* ---- between the files -------------------------------------------------------------------------------------- */
+
+/* The key's slot; NULL: none. */
+unsigned char *map_lookup(const struct gort_map *m, const void *key);
+
+/* The control words of n groups, all empty, behind their slots. */
+unsigned char *map_groups_new(const struct map_layout *l, size_t n);
+/* A table that has no memory yet. */
+struct gort_map_table map_table_none(void);
+extern const struct gort_type map_table_type;
+/* Makes room in the table at this place, its first one.  In a change. */
+void map_grow(struct gort_map *m, size_t first);
+
+#endif

@@ -1,0 +1,185 @@
+/* Maps: tables that grow.  Note [Growth] and Note [Moving entries] in map.h.
+ *
+ * Answers to: rehash, grow and split in internal/runtime/maps/table.go.
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "lang/map.h"
+
+static const struct gort_pointer_run table_runs[] = {
+    { offsetof(struct gort_map_table, control), sizeof(void *) },
+};
+const struct gort_type map_table_type = {
+    .name = "table of a map",
+    .size = sizeof(struct gort_map_table),
+    .ptrdata = sizeof(void *),
+    .mask = 1,
+    .runs = table_runs,
+    .nruns = 1,
+    .align = _Alignof(struct gort_map_table),
+};
+_Static_assert(offsetof(struct gort_map_table, control) == 0, "the mask says the first word");
+
+/* What a map has before its first entry: nobody writes there. */
+static const uint64_t no_group = MAP_NO_CONTROL;
+
+struct gort_map_table map_table_none(void)
+{
+    return (struct gort_map_table){ .control = (unsigned char *)(uintptr_t)&no_group };
+}
+
+/* Slots, then control words.  The slots' type, repeated, describes the whole: what it says of the control
+ * words is wrong, but these are no addresses. */
+unsigned char *map_groups_new(const struct map_layout *l, size_t n)
+{
+    size_t slots = n * MAP_SLOTS * l->shape.slot_size, size = slots + n * MAP_SLOTS;
+    unsigned char *start;
+    if (l->slot.flags & GORT_TYPE_NOSCAN && l->shape.align <= 16)
+        start = gort_alloc_uninit(size);
+    else
+        start = gort_new_array_raw(&l->slot, div_up(size, l->slot.size));
+    map_set_empty(start + slots, n);
+    return start + slots;
+}
+
+/* ---- moving entries ------------------------------------------------------------------------------------ */
+
+/* A table that is being built. */
+struct building {
+    unsigned char *control;
+    size_t mask;
+    uint32_t used;
+};
+
+static struct building building_new(const struct gort_map *m, size_t groups)
+{
+    return (struct building){ map_groups_new(map_layout(m), groups), groups - 1, 0 };
+}
+
+static force_inline void copy_slot(void *dst, const void *src, size_t size)
+{
+    if (likely(size == 16))
+        memcpy(dst, src, 16);
+    else
+        memcpy(dst, src, size);
+}
+
+/* A key that is not there yet. */
+static force_inline void building_add(struct building *b, const struct map_layout *l, uint64_t hash,
+                                      const unsigned char *slot)
+{
+    size_t group = hash >> 7 & b->mask, step = 0;
+    uint64_t unused;
+    for (;;) {
+        unused = gort_map_control_(b->control + MAP_SLOTS * group) & GORT_MAP_HIGH_;
+        if (likely(unused != 0)) break;
+        group = (group + ++step) & b->mask;
+    }
+    size_t i = MAP_SLOTS * group + bits_ctz64(unused) / 8;
+    b->control[i] = hash & 0x7f;
+    copy_slot(map_slot(l, b->control, i), slot, l->shape.slot_size);
+    b->used++;
+}
+
+/* Moves all to b[0], or by the hash's bit to b[0] and b[1].  bit 64: there is b[0] only. */
+static force_inline void move_all(const struct gort_map *m, int kind, struct gort_map_table from,
+                                  struct building b[2], unsigned bit)
+{
+    const struct map_layout *l = map_layout(m);
+    for (size_t i = 0; i <= from.mask * MAP_SLOTS; i += MAP_SLOTS) {
+        uint64_t full = ~gort_map_control_(from.control + i) & GORT_MAP_HIGH_;
+        for (; full != 0; full &= full - 1) {
+            const unsigned char *slot = map_slot(l, from.control, i + bits_ctz64(full) / 8);
+            uint64_t hash = map_hash(m, kind, map_key_of(kind, map_slot_key(l, slot)));
+            building_add(bit < 64 && (hash >> bit & 1) ? &b[1] : &b[0], l, hash, slot);
+        }
+    }
+}
+
+static never_inline void move(const struct gort_map *m, struct gort_map_table from,
+                              struct building b[2], unsigned bit)
+{
+    int kind = map_kind(m);
+    if (kind == GORT_MAP_INT8)
+        move_all(m, GORT_MAP_INT8, from, b, bit);
+    else if (kind == GORT_MAP_STRING)
+        move_all(m, GORT_MAP_STRING, from, b, bit);
+    else
+        move_all(m, kind, from, b, bit);
+}
+
+/* ---- the directory --------------------------------------------------------------------------------------- */
+
+/* n places from `first` on lead to what was built. */
+static void set_places(struct gort_map *m, size_t first, size_t n, const struct building *b,
+                       uint32_t depth)
+{
+    for (size_t i = first; i < first + n; i++) {
+        struct gort_map_table *t = &m->tables[i];
+        gort_store_pointer((void **)(void *)&t->control, b->control);
+        t->mask = (uint32_t)b->mask;
+        t->depth = depth;
+        t->left = map_room(b->mask + 1) - b->used;
+        t->used = b->used;
+    }
+}
+
+static void double_directory(struct gort_map *m)
+{
+    size_t n = (size_t)1 << map_depth(m);
+    struct gort_map_table *wide = gort_new_array_raw(&map_table_type, 2 * n);
+    for (size_t i = 0; i < n; i++)
+        wide[2 * i] = wide[2 * i + 1] = m->tables[i]; /* new memory: Note [Moving entries] */
+    gort_store_pointer((void **)(void *)&m->tables, wide);
+    gort_store_pointer((void **)(void *)&m->first.control, NULL); /* would keep what it named */
+    m->shift--;
+}
+
+static size_t places_of(const struct gort_map *m, const struct gort_map_table *t)
+{
+    return (size_t)1 << (map_depth(m) - t->depth);
+}
+
+/* ---- growing ----------------------------------------------------------------------------------------------- */
+
+static void rebuild(struct gort_map *m, size_t first, size_t groups)
+{
+    struct gort_map_table old = m->tables[first];
+    struct building b[2] = { building_new(m, groups) };
+    move(m, old, b, 64);
+    set_places(m, first, places_of(m, &old), b, old.depth);
+}
+
+static void split(struct gort_map *m, size_t first)
+{
+    struct gort_map_table old = m->tables[first];
+    struct building b[2] = { building_new(m, old.mask + 1), building_new(m, old.mask + 1) };
+    move(m, old, b, 63 - old.depth);
+    if (old.depth == map_depth(m)) {
+        double_directory(m);
+        first *= 2;
+    }
+    size_t half = places_of(m, &old) / 2;
+    set_places(m, first, half, &b[0], old.depth + 1);
+    set_places(m, first + half, half, &b[1], old.depth + 1);
+}
+
+/* Not when its keys' hashes seem to have all bits in common: Note [Growth]. */
+static bool may_split(const struct gort_map *m, const struct gort_map_table *t)
+{
+    return t->depth < MAP_DEPTH_MAX && t->depth < bits_len64(m->count / (MAP_TABLE_SLOTS / 2)) + 3;
+}
+
+void map_grow(struct gort_map *m, size_t first)
+{
+    const struct gort_map_table *t = &m->tables[first];
+    size_t groups = (size_t)t->mask + 1, slots = groups * MAP_SLOTS;
+    if (t->control == (const unsigned char *)&no_group)
+        rebuild(m, first, 1);
+    else if (t->used <= slots / 32 * 25) /* the rest were deleted */
+        rebuild(m, first, groups);
+    else if (groups < MAP_TABLE_GROUPS || !may_split(m, t))
+        rebuild(m, first, 2 * groups);
+    else
+        split(m, first);
+    m->change++;
+}
