@@ -30,13 +30,14 @@ enum bench_who {
     BENCH_LIBDILL,
     BENCH_NECO,
     BENCH_FIBER,
+    BENCH_ABSL,
     BENCH_WHO
 };
 static const struct {
     const char *folder, *title;
 } bench_who[BENCH_WHO] __attribute__((unused)) = {
     { "gort", "gort" },       { "go", "Go" },     { "boehm", "Boehm" }, { "mimalloc", "mimalloc" },
-    { "libdill", "libdill" }, { "neco", "neco" }, { "fiber", "Fiber" },
+    { "libdill", "libdill" }, { "neco", "neco" }, { "fiber", "Fiber" }, { "absl", "Abseil" },
 };
 
 typedef struct {

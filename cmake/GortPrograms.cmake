@@ -44,6 +44,10 @@ function(gort_bench_tasks peer)
   gort_bench_peer(tasks ${peer} ${peer}/tasks ${ARGN})
 endfunction()
 
+function(gort_bench_maps peer)
+  gort_bench_peer(maps ${peer} ${peer}/maps ${ARGN})
+endfunction()
+
 # Where tools/setup --bench puts what is no package of the distribution.
 set(GORT_PEERS "${PROJECT_SOURCE_DIR}/build/peers" CACHE PATH
   "Libraries that benchmarks compare with")

@@ -1,0 +1,34 @@
+// What maps cost, beside Go's and Abseil's flat_hash_map.
+//
+//     maps [--quick] [--runs N] [--list] [LINE ...]       LINE: the beginning of a line's name
+//
+// How it is measured: driver.h; what: bench/maps/maps.h.  All on one P.
+//
+// SPDX-License-Identifier: BSD-3-Clause
+#include "driver.h"
+
+// clang-format off
+#define LINE(load, figure)                                                                         \
+    { load "-" figure, load, 1, figure, "ns CPU", { [BENCH_GO] = 0.8, [BENCH_ABSL] = 1.2 }, false, NULL },
+#define LOAD(load)                                                                                 \
+    LINE(load, "put") LINE(load, "hit") LINE(load, "miss") LINE(load, "update")                    \
+    LINE(load, "iterate") LINE(load, "delete")
+static const struct driver_line lines[] = {
+    LOAD("int-1k") LOAD("int-100k") LOAD("int-10m")
+    LOAD("text-1k") LOAD("text-100k") LOAD("text-10m")
+    { "grow-longest", "grow", 1, "longest", "us", { [BENCH_GORT] = 1000 }, false, NULL },
+};
+// clang-format on
+
+int main(int argc, char **argv)
+{
+    static const struct driver_table table = {
+        .name = "maps",
+        .lines = lines,
+        .count = sizeof lines / sizeof *lines,
+        .program = "maps",
+        .runs = 3,
+        .takes = { [BENCH_GORT] = true, [BENCH_GO] = true, [BENCH_ABSL] = true },
+    };
+    return driver_main(&table, argc, argv);
+}
