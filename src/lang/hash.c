@@ -9,7 +9,7 @@
  * choose keys whose factor is zero, which is what such a hash is attacked by.
  *
  * Where the processor has AES, more than 16 bytes go through its rounds instead, 64 bytes at a time in
- * four lanes (arch_hash_long): the same quality, and faster from about 32 bytes on.
+ * four lanes (arch_hash_long): the same quality, in fewer instructions the longer they are.
  *
  * What is tested: avalanche, and the spread of the bits that maps use (test/unit/lang/hash.c).
  *

@@ -23,8 +23,8 @@
  * table that is deep for the size of the map is doubled instead.
  *
  * Note [Control words].  One byte for each slot: 0x80 empty, 0xfe deleted, else the tag of its key, with
- * bit 7 off.  Eight bytes are compared at once in a general register: the same speed as SSE2 has for eight
- * (measured), on every processor.  The match may also say yes for the byte above one that matches, if
+ * bit 7 off.  Eight bytes are compared at once in a general register: as few instructions as SSE2 takes for
+ * eight, on every processor.  The match may also say yes for the byte above one that matches, if
  * they differ in the lowest bit; the key decides.
  *
  * Invariants, between operations:
