@@ -102,6 +102,7 @@ bool defers_run(struct g *g, const struct defer *base, uintptr_t cfa)
 {
     struct defer *d;
     while ((d = g->defers) != base) {
+        assert_that(d != NULL); /* invariant (3) */
         if (d->frame != 0 && d->frame > cfa) return false;
         lang_store_root(&g->defers, d->next);
         if (d->fn != NULL) d->fn(d->arg);
@@ -248,9 +249,33 @@ void panic_arrive(struct try_frame *t, const struct panic_frame *p)
     _longjmp(t->env, 1); /* Note [Jump] */
 }
 
+/* The scopes that the panic passes, up to end, from the innermost outwards: their deferred calls run, and
+ * their frames go, so that nothing arrives at a scope that has ended (invariant 3).  A deferred call of a
+ * gort_try that is passed belongs to it still; one of a gort_context_run has the context of before. */
+static void leave_passed(struct g *g, struct panic_frame *p, const struct frame *end)
+{
+    struct frame **at = &p->frame.outer;
+    while (*at != end) {
+        if ((*at)->kind != FRAME_TRY) {
+            at = &(*at)->outer; /* of older panics and exits: the report shows them */
+            continue;
+        }
+        struct try_frame *t = (struct try_frame *)*at;
+        if (p->leaving) {
+            (void)defers_run(g, t->base, UINTPTR_MAX);
+            *at = t->frame.outer;
+        } else {
+            *at = t->frame.outer;
+            lang_store_root(&g->context, t->context);
+            (void)defers_run(g, t->base, UINTPTR_MAX);
+        }
+    }
+}
+
 /* Nobody catches it. */
 _Noreturn static void raise_uncaught(struct g *g, struct panic_frame *p)
 {
+    leave_passed(g, p, NULL);
     (void)defers_run(g, NULL, UINTPTR_MAX);
     if (!p->recovered) die(p);
     if (g->is_attached)
@@ -268,6 +293,7 @@ _Noreturn static void raise_panic(struct g *g, struct panic_frame *p)
     if (p->leaving) lang_store_root(&g->context, t->context);
     if (exiting) t->exiting = true;
     if (unwind_wanted()) unwind_to_try(t, p);
+    leave_passed(g, p, &t->frame);
     panic_arrive(t, p);
 }
 

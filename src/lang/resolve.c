@@ -45,11 +45,12 @@ struct lookup {
 };
 
 static struct {
-    gort_mutex gate; /* held while the queue is made */
-    int queue[2];    /* pipe of struct lookup *; written under gate before ready */
-    uint32_t ready;  /* atomic; there is a queue */
-    uint32_t made;   /* atomic; threads */
-    uint32_t asked;  /* atomic; lookups in the queue or with a thread */
+    gort_mutex gate;  /* held while the queue is made */
+    int queue[2];     /* pipe of struct lookup *; written under gate before ready */
+    uint32_t ready;   /* atomic; there is a queue */
+    uint32_t made;    /* atomic; threads that run or are being made */
+    uint32_t running; /* atomic; threads that run */
+    uint32_t asked;   /* atomic; lookups in the queue or with a thread */
 } resolver;
 
 /* ---- the threads' side -------------------------------------------------------------------------- */
@@ -137,17 +138,25 @@ static int make_queue(struct g *g)
     return error;
 }
 
-/* A lookup that finds all threads busy gets one of its own, up to the limit.  0, or errno when there is no
- * thread at all. */
+static void make_thread(void *error)
+{
+    *(int *)error = os_thread_create(resolver_main, NULL, 0);
+}
+
+/* A lookup that finds all threads busy gets one of its own, up to the limit.  In a blocking region, because
+ * pthread_create takes locks of the C library that a goroutine which was stopped may hold.  0, or errno when
+ * there is no thread at all. */
 static int need_thread(void)
 {
     uint32_t asked = atomic_fetch_add_relaxed(&resolver.asked, 1u) + 1;
     uint32_t made = atomic_load_relaxed(&resolver.made);
     while (made < asked && made < RESOLVERS) {
         if (!atomic_cas_relaxed(&resolver.made, &made, made + 1)) continue;
-        int error = os_thread_create(resolver_main, NULL, 0);
-        if (error == 0) return 0;
-        return atomic_fetch_sub_relaxed(&resolver.made, 1u) == 1 ? error : 0;
+        int error = 0;
+        blocking_call(make_thread, &error);
+        if (error == 0) return atomic_fetch_add_acqrel(&resolver.running, 1u), 0;
+        (void)atomic_fetch_sub_acqrel(&resolver.made, 1u);
+        return atomic_load_acquire(&resolver.running) == 0 ? error : 0;
     }
     return 0;
 }
@@ -183,9 +192,10 @@ static int wait_answered(struct g *g, const struct lookup *l, int fd, int64_t de
 static int ask(struct g *g, struct lookup *l, int fd, int64_t deadline, struct net_addr *out)
 {
     int told = l->told, n, error = net_fd_open(fd, NET_POLLED);
-    if (error == 0) error = enqueue(l);
+    bool known = error == 0;
+    if (known) error = enqueue(l);
     if (error != 0) {
-        (void)net_sys_close(fd);
+        (void)(known ? net_fd_close(g, fd) : net_sys_close(fd));
         (void)net_sys_close(told);
         free(l);
         return -error;

@@ -91,7 +91,10 @@ static void signal_loop(void *unused)
 static never_inline int make_event(void)
 {
     signals.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return signals.event < 0 ? errno : 0;
+    if (signals.event < 0) return errno;
+    int error = net_fd_open(signals.event, NET_POLLED); /* whatever its number is */
+    if (error != 0) (void)net_sys_close(signals.event);
+    return error;
 }
 
 static int start_loop(void)

@@ -54,8 +54,9 @@ static int watched_unlock(pthread_mutex_t *m)
 {
     struct m *self = m_self();
     struct g *g = self != NULL ? self->curg : NULL;
-    if (g != NULL && g->mutexes_held != 0) g->mutexes_held--;
-    return real_unlock(m);
+    int error = real_unlock(m);
+    if (error == 0 && g != NULL && g->mutexes_held != 0) g->mutexes_held--;
+    return error;
 }
 
 /* The loader may fill a slot at its first call only. */

@@ -63,8 +63,11 @@
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
 #define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
 #define REPEAT_NS ((int64_t)100000)        /* after so long without progress all are asked again */
-#define CHECK_ROUNDS 1000 /* looks at a thread that should have stopped, 1 ms apart */
-#define CHECK_LOOK_NS ((int64_t)1000000)
+/* How long a thread that has no business running may seem to: in USER, and in RUNTIME, where it is on its way
+ * back already, and only kept from it, by a page fault or a debugger for one. */
+#define CHECK_USER_NS ((int64_t)2000000000)
+#define CHECK_RUNTIME_NS ((int64_t)60000000000)
+#define CHECK_LOOK_NS ((int64_t)1000000) /* between looks */
 
 uint32_t world_stopping cache_aligned; /* atomic; the stopper; a futex word */
 
@@ -281,14 +284,19 @@ bool world_freeze(int64_t patience_ns)
 
 static bool stays_stopped(struct m *m)
 {
+    int64_t begin = 0;
     for (unsigned round = 0; !m_is_stopped(m); round++) {
         uint32_t seen = atomic_load_seq(&world.progress);
-        if (round < SPIN_ROUNDS)
+        if (round < SPIN_ROUNDS) {
             arch_pause();
-        else if (round < SPIN_ROUNDS + CHECK_ROUNDS)
-            os_futex_wait(&world.progress, seen, CHECK_LOOK_NS);
-        else
+            continue;
+        }
+        int64_t now = os_now();
+        if (begin == 0) begin = now;
+        if (now - begin >
+            (atomic_load_relaxed(&m->state) == M_USER ? CHECK_USER_NS : CHECK_RUNTIME_NS))
             return false;
+        os_futex_wait(&world.progress, seen, CHECK_LOOK_NS);
     }
     return true;
 }

@@ -330,7 +330,7 @@ TEST(a_context_ends_the_wait)
     gort_set(&context, gort_context_make(NULL));
     STORE(&through, 0);
     gort_go(dial_inside, NULL);
-    WAIT_FOR(LOAD(&asked) == before + 1);
+    WAIT_FOR(LOAD(&asked) > before);
     gort_context_cancel(context, 0);
     WAIT_FOR(LOAD(&through) == 1);
     open_gate(1);

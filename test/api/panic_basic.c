@@ -456,6 +456,176 @@ TEST(a_panic_after_a_switch)
         CHECK_PANICS(wait_then_panic, "a wait", "after a wait");
 }
 
+// ---- past a gort_context_run --------------------------------------------------------------------
+
+static int passed; // atomic
+
+static void note_passed(void *n)
+{
+    ADD(&passed, (int)(uintptr_t)n);
+}
+
+static void recover_it(void *unused)
+{
+    (void)unused;
+    CHECK(gort_recover(NULL));
+}
+
+static int recovering_member(void *unused)
+{
+    (void)unused;
+    gort_defer(note_passed, (void *)1);
+    gort_defer(recover_it, NULL);
+    gort_panic("in a scope");
+    return 0;
+}
+
+// The member ends as by gort_goexit; its scope hears of it.
+TEST(a_scope_s_member_recovers)
+{
+    STORE(&passed, 0);
+    gort_scope *s = gort_scope_make(NULL);
+    for (int i = 0; i < 10; i++)
+        gort_scope_go(s, recovering_member, NULL);
+    (void)gort_scope_wait(s);
+    CHECK_EQ(LOAD(&passed), 10);
+}
+
+static void panic_inside(void *unused)
+{
+    (void)unused;
+    gort_defer(note_passed, (void *)100);
+    gort_panic("inside");
+}
+
+static void exit_now(void *unused)
+{
+    (void)unused;
+    ADD(&passed, 10);
+    gort_goexit();
+}
+
+static void exit_past_a_run(void *context)
+{
+    gort_defer(note_passed, (void *)1);
+    gort_defer(exit_now, NULL);
+    gort_context_run(context, panic_inside, NULL);
+    CHECK(false);
+}
+
+static void exit_past_a_run_tried(void *context)
+{
+    (void)gort_try(exit_past_a_run, context, NULL);
+    CHECK(false); // the goroutine exits
+}
+
+static gort_waitgroup gone;
+
+static void one_is_gone(void *unused)
+{
+    (void)unused;
+    gort_waitgroup_done(&gone);
+}
+
+static void until_gone(void *fn)
+{
+    gort_context *c = gort_context_make(NULL);
+    gort_defer(one_is_gone, NULL);
+    ((void (*)(void *))(uintptr_t)fn)(c);
+}
+
+// A deferred call outside the run exits, when the panic has passed the run.
+TEST(an_exit_past_a_context_run)
+{
+    static void (*const ways[])(void *) = { exit_past_a_run, exit_past_a_run_tried };
+    for (int i = 0; i < 2; i++) {
+        STORE(&passed, 0);
+        gort_waitgroup_add(&gone, 1);
+        gort_go(until_gone, (void *)(uintptr_t)ways[i]);
+        gort_waitgroup_wait(&gone);
+        CHECK_EQ(LOAD(&passed), 111);
+    }
+}
+
+static void wait_in_vain(void *unused)
+{
+    (void)unused;
+    ADD(&passed, 10);
+    gort_sleep(GORT_S); // outer's context has ended
+    CHECK(false);
+}
+
+static void run_inner(void *inner)
+{
+    gort_defer(note_passed, (void *)1);
+    gort_defer(wait_in_vain, NULL);
+    gort_context_run(inner, panic_inside, NULL);
+    CHECK(false);
+}
+
+static gort_context *outer, *inner_context;
+
+static void end_outer_and_run(void *unused)
+{
+    (void)unused;
+    gort_context_cancel(outer, 0);
+    (void)gort_try(run_inner, inner_context, NULL);
+    CHECK(false); // left
+}
+
+// The panic has passed the inner run; what is deferred in the gort_try outside of it leaves the outer one.
+TEST(a_panic_past_a_run_and_an_end)
+{
+    STORE(&passed, 0);
+    gort_set(&outer, gort_context_make(NULL));
+    gort_set(&inner_context, gort_context_make(NULL));
+    CHECK_EQ(gort_context_run(outer, end_outer_and_run, NULL), ECANCELED);
+    CHECK_EQ(LOAD(&passed), 111);
+}
+
+static void panic_in_a_try(void *unused)
+{
+    (void)unused;
+    gort_defer(note_passed, (void *)100);
+    gort_context_cancel(outer, 0);
+    gort_sleep(GORT_S);
+    CHECK(false);
+}
+
+static void panic_late(void *unused)
+{
+    (void)unused;
+    ADD(&passed, 10);
+    gort_panic("late");
+}
+
+static void try_and_panic_late(void *unused)
+{
+    (void)unused;
+    gort_defer(note_passed, (void *)1);
+    gort_defer(panic_late, NULL);
+    (void)gort_try(panic_in_a_try, NULL, NULL);
+    CHECK(false);
+}
+
+static void run_outer(void *unused)
+{
+    (void)unused;
+    (void)gort_context_run(outer, try_and_panic_late, NULL);
+    CHECK(false);
+}
+
+// The other way round: who leaves has passed a gort_try, and a call deferred outside of it panics.
+TEST(an_end_past_a_try_and_a_panic)
+{
+    gort_panic_info why;
+    STORE(&passed, 0);
+    gort_set(&outer, gort_context_make(NULL));
+    CHECK(gort_try(run_outer, NULL, &why));
+    CHECK_STR_EQ(why.message, "late");
+    CHECK_EQ(LOAD(&passed), 111);
+}
+
 static int run(int argc, char **argv)
 {
     (void)argc;
@@ -476,6 +646,10 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(an_exit_leaves_scopes_behind);
     RUN_ON_ALL(goroutines_panic_side_by_side);
     RUN_ON_ALL(a_panic_after_a_switch);
+    RUN(a_scope_s_member_recovers);
+    RUN(an_exit_past_a_context_run);
+    RUN(a_panic_past_a_run_and_an_end);
+    RUN(an_end_past_a_try_and_a_panic);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -128,12 +129,12 @@ int os_thread_count(void)
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     if (fd >= 0) close(fd);
     errno = saved;
-    if (n <= 0) return os_threads_made() + 1; /* no /proc: as if there were no others */
+    if (n <= 0) return INT_MAX; /* no /proc, or no descriptor */
     text[n] = 0;
     const char *p = strrchr(text, ')');
     for (int field = 2; p != NULL && field < 20; field++)
         p = strchr(p + 1, ' ');
-    return p != NULL ? atoi(p) : os_threads_made() + 1;
+    return p != NULL ? atoi(p) : INT_MAX;
 }
 
 /* ---- identity ----------------------------------------------------------------------------- */
