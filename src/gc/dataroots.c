@@ -3,7 +3,7 @@
  * dl_iterate_phdr shows every loaded object's segments.  Writable ones of the program and of its
  * libraries are roots, but for the C library's own, the loader's and the compiler runtimes': they
  * hold no collected pointer, and malloc's bookkeeping would keep garbage.  This library's own data
- * holds off-heap addresses only, and is left in, but for its larger tables (base/unscanned.h), and for what
+ * holds off-heap addresses, and one table that is collected (lang/intern.c); it is left in, but for its larger tables (base/unscanned.h), and for what
  * is read-only once the loader has relocated it.
  *
  * The loader counts what it has loaded and unloaded (dlpi_adds, dlpi_subs); when neither changed the
@@ -132,9 +132,9 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
         if (ph->p_type != PT_LOAD || (ph->p_flags & (PF_W | PF_R)) != (PF_W | PF_R)) continue;
         uintptr_t lo = info->dlpi_addr + ph->p_vaddr;
         uintptr_t hi = lo + ph->p_memsz;
-        if (out.lo >= lo && out.hi <= hi) {
-            add_data(list, lo, out.lo);
-            lo = out.hi;
+        if (out.lo < hi && out.hi > lo) { /* some linkers round its end up, beyond the segment's */
+            if (out.lo > lo) add_data(list, lo, out.lo);
+            lo = out.hi < hi ? out.hi : hi;
         }
         add_data(list, lo, hi);
     }

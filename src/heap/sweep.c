@@ -443,6 +443,20 @@ unsigned heap_sweep_some(unsigned most, enum sweep_reason why)
 
 /* ---- reclaiming pages ------------------------------------------------------------------------ */
 
+#define STAMPED_PAGES_MAX                                                                          \
+    4 /* of a span whose slots divide pages; were there more, it would be swept in vain */
+
+/* Has the span that begins at a page the stamp of those in which something was marked, at one of the pages
+ * that may carry it?  s is not looked into: it may be freed meanwhile. */
+static bool carries_stamp(const struct arena *a, size_t page, const struct span *s, uint8_t marked)
+{
+    size_t end = page + STAMPED_PAGES_MAX;
+    for (size_t i = page; i < end && i < PAGES_PER_ARENA && atomic_load_relaxed(&a->spans[i]) == s;
+         i++)
+        if (atomic_load_relaxed(&a->mark_stamp[i]) == marked) return true;
+    return false;
+}
+
 /* The candidates of one word of an arena's bitmap: in-use spans in which nothing was marked.  `marked`:
  * the stamp of those in which something was. */
 static void reclaim_word(struct sweeper *w, struct arena *a, size_t word, uint8_t marked)
@@ -450,9 +464,9 @@ static void reclaim_word(struct sweeper *w, struct arena *a, size_t word, uint8_
     uint64_t bits = atomic_load_relaxed(&a->in_use_pages[word]);
     for (; bits != 0; bits &= bits - 1) {
         size_t page = word * 64 + bits_ctz64(bits);
-        if (atomic_load_relaxed(&a->mark_stamp[page]) == marked) continue;
         struct span *s = atomic_load_acquire(&a->spans[page]);
-        if (s == NULL || !span_sweep_claim(s)) continue; /* freed meanwhile, or another's */
+        if (s == NULL || carries_stamp(a, page, s, marked)) continue;
+        if (!span_sweep_claim(s)) continue; /* freed meanwhile, or another's */
         uint32_t npages = (uint32_t)s->npages;
         if (sweep_claimed(w, s, SWEEP_RECLAIM)) w->freed_pages += npages;
     }

@@ -3,7 +3,6 @@
 // each all four hold the same. Goroutines do so beside each other and beside the collector; what a slice
 // points to is found there or the test fails.
 //
-// TEST notmodes=determ
 // TEST timeout=180 notmodes=determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

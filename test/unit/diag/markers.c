@@ -151,7 +151,8 @@ TEST(workers_keep_their_ps)
     begin_marking();
     gort_blocking(wait_for_the_end, &retakes);
     sched_debug.slice_us = former;
-    CHECK_EQ(retakes, 0);
+    CHECK_LE(retakes,
+             3); // others are retaken, too, where a busy machine stops them; 15 if workers are
     gort_set(&kept, NULL);
 }
 

@@ -79,6 +79,31 @@ TEST(exactly_the_marked_survive)
     }
 }
 
+// What survives on any page of a span keeps it from being swept for its pages.
+TEST(survivors_on_later_pages_are_not_reclaimed)
+{
+    unsigned spc = span_class_make(size_class_of(128), true);
+    mcache_release(caches[0]);
+    size_t marked = 0;
+    for (size_t k = 0; k < OBJECTS; k++)
+        CHECK_NE(objects[k].p = take(caches[0], spc), 0);
+    mcache_publish(caches[0]);
+    for (size_t k = 0; k < OBJECTS; k++) {
+        objects[k].marked = objects[k].p - span_of(objects[k].p)->base >= PAGE_BYTES;
+        if (objects[k].marked) mark_object(objects[k].p), marked++;
+    }
+    CHECK_GT(marked, OBJECTS / 2);
+    begin_sweep(caches, 1);
+    heap_sweep_reclaim(SIZE_MAX);
+    for (size_t k = 0; k < OBJECTS; k++)
+        if (objects[k].marked) CHECK_NE(span_of(objects[k].p)->sweepgen, heap_sweepgen());
+    finish_sweep();
+    CHECK_EQ(objects_now(), marked);
+    begin_sweep(caches, 1);
+    finish_sweep();
+    CHECK_EQ(objects_now(), 0);
+}
+
 // Without a sweep in between, allocation itself sweeps, and reuses the slots of the dead.
 TEST(allocation_sweeps)
 {
@@ -516,6 +541,7 @@ int main(void)
     RUN(zombie_is_fatal);
     RUN(double_free_is_fatal);
     RUN(exactly_the_marked_survive);
+    RUN(survivors_on_later_pages_are_not_reclaimed);
     RUN(allocation_sweeps);
     RUN(late_flush);
     RUN(out_of_turn);
