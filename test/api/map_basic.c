@@ -132,11 +132,11 @@ TEST(not_a_number)
 TEST(texts)
 {
     gort_map(const char *, int) m = gort_map_make(const char *, int, 0);
-    char text[40];
+    char text[48];
     char *texts[1000];
     for (int i = 0; i < 1000; i++) {
-        texts[i] = gort_alloc_noscan(40);
-        snprintf(texts[i], 40, "%.*s%d", i % 30, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", i);
+        texts[i] = gort_alloc_noscan(48);
+        snprintf(texts[i], 48, "%.*s%d", i % 30, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", i);
         gort_map_put(m, texts[i], i);
     }
     for (int i = 0; i < 1000; i++) {
