@@ -88,6 +88,7 @@ GORT_TYPE(map_header, tables, first);
 /* Groups for so many entries, a power of two; 0: too many. */
 static size_t groups_for(const struct map_layout *l, size_t hint)
 {
+    if (hint > LARGE_MAX) return 0;
     size_t wanted = div_up(hint, MAP_SLOTS - 1), bytes;
     if (wanted > (size_t)MAP_TABLE_GROUPS << MAP_DEPTH_MAX) return 0;
     size_t groups = (size_t)1 << bits_len64(wanted - 1);
