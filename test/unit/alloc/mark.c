@@ -84,7 +84,7 @@ static void collect_until_shared(unsigned one_in)
 {
     gc_debug.stoptheworld = 1; // with helper threads
     gc_cycle_listener = on_cycle;
-    for (int i = 0; i < CYCLES || (i < 20 * CYCLES && !shared_at_least(one_in)); i++)
+    for (int i = 0; i < CYCLES || (i < 80 * CYCLES && !shared_at_least(one_in)); i++)
         gort_gc();
     CHECK_GE(cycles_seen, CYCLES);
     CHECK_EQ(markers_most, p_count());
