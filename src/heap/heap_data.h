@@ -202,6 +202,7 @@ struct mcache {
     struct span_batch batches[SPAN_CLASSES]; /* beside spans[i] */
     uint32_t flush_gen;                      /* heap.sweepgen at the last flush; atomic */
     int64_t live;                            /* charged, but not in heap_live yet */
+    bool unseen;                             /* live went to heap_live, and nobody looked at that */
     int64_t sample_left;                     /* bytes to be offered before the next sample */
     struct random random;                    /* chooses samples */
     struct page_cache pages;

@@ -19,7 +19,9 @@
  *
  * heap_live is charged for all free slots of a span when it is opened, so that the fast path need not
  * count; what is unused is given back when the span is returned, unless a cycle ended in between,
- * which set heap_live to what was marked.  Charges gather in the cache up to MCACHE_LIVE_STEP.
+ * which set heap_live to what was marked.  Charges gather in the cache up to MCACHE_LIVE_STEP; the refill
+ * that adds them to heap_live looks whether a collection is due.  Where another thread publishes them, the
+ * next refill looks: else who reads statistics often enough would never collect.
  *
  * Note [Black slots].  While marking runs beside the program, what is allocated is black, and never
  * scanned: its pointers are to objects that were reachable when marking began, or are black too
@@ -522,8 +524,9 @@ static bool open_some(struct mcache *c, unsigned spc, struct mcache_notes *notes
 {
     if (open_slots(c, spc) != 0 || mcache_next_window(c, spc)) return true;
     if (!mcache_refill_span(c, spc)) return false;
-    if (c->live >= MCACHE_LIVE_STEP) {
+    if (c->live >= MCACHE_LIVE_STEP || c->unseen) {
         publish_live(c);
+        c->unseen = false;
         notes->charged = true;
     }
     return true;
@@ -601,6 +604,7 @@ void mcache_publish(struct mcache *c)
         return_batch(c, i);
     }
     publish_live(c);
+    c->unseen = true;
     mcache_flush_stats(c);
 }
 

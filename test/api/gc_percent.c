@@ -100,6 +100,18 @@ static void callers_share_cycles(void)
     CHECK_LE(cycles, 45);
 }
 
+// Less is allocated between two readings, and a span of the class is smaller, than what a P keeps to itself
+// before it asks for a collection.
+static void who_reads_statistics_collects(void)
+{
+    gort_gc();
+    uint64_t before = stats().num_gc;
+    for (int i = 0; i < 16 << 10 && stats().num_gc == before; i++) // at most 64 MB
+        for (int k = 0; k < 10; k++)
+            ((char *)gort_alloc_noscan(400))[0] = 1;
+    CHECK_GT(stats().num_gc, before);
+}
+
 static void tests(void)
 {
     RUN(the_percentage_is_returned);
@@ -107,5 +119,6 @@ static void tests(void)
     RUN(lower_is_more_often);
     RUN(sums_agree);
     RUN(callers_share_cycles);
+    RUN(who_reads_statistics_collects);
 }
 GC_MAIN(tests)
