@@ -38,6 +38,14 @@ static inline void settle(void)
         TEST_SAW_ALL();                                                                            \
     } while (0)
 
+// A call that reports as POSIX ones do.
+#define CHECK_FAILS(call, error)                                                                   \
+    do {                                                                                           \
+        errno = 0;                                                                                 \
+        CHECK_EQ((call), -1);                                                                      \
+        CHECK_EQ(errno, error);                                                                    \
+    } while (0)
+
 #define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define ADD(p, v) __atomic_add_fetch((p), (v), __ATOMIC_ACQ_REL)

@@ -3,8 +3,9 @@
  * dl_iterate_phdr shows every loaded object's segments.  Writable ones of the program and of its
  * libraries are roots, but for the C library's own, the loader's and the compiler runtimes': they
  * hold no collected pointer, and malloc's bookkeeping would keep garbage.  This library's own data
- * holds off-heap addresses, and one table that is collected (lang/intern.c); it is left in, but for its larger tables (base/unscanned.h), and for what
- * is read-only once the loader has relocated it.
+ * holds off-heap addresses, and a few that are collected (of the table in lang/intern.c, of the list in
+ * lang/signal.c); it is left in, but for its larger tables (base/unscanned.h), and for what is read-only
+ * once the loader has relocated it.
  *
  * The loader counts what it has loaded and unloaded (dlpi_adds, dlpi_subs); when neither changed the
  * former list is still right, so a cycle usually pays one callback.

@@ -22,8 +22,8 @@
 
 /* What the marker must know of a page, in one word: PAGE_OTHER, or of a span of slots that is one page, or in
  * which no slot straddles pages (Note [Slots by page] in span.c), its size class, in the upper byte, with
- * PAGE_NOSCAN if its objects have no pointers; below, where the marks of the page's slots begin.  0: not in use.  Every page of a span has its word from when the span is
- * published until it is hidden. */
+ * PAGE_NOSCAN if its objects have no pointers; below, where the marks of the page's slots begin.  0: not
+ * in use.  Every page of a span has its word from when the span is published until it is hidden. */
 #define PAGE_KIND_SHIFT 56
 #define PAGE_NOSCAN 0x80u
 #define PAGE_CLASS_MASK 0x7fu

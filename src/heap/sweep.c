@@ -443,8 +443,8 @@ unsigned heap_sweep_some(unsigned most, enum sweep_reason why)
 
 /* ---- reclaiming pages ------------------------------------------------------------------------ */
 
-#define STAMPED_PAGES_MAX                                                                          \
-    4 /* of a span whose slots divide pages; were there more, it would be swept in vain */
+/* Of a span whose slots divide pages; were there more, it would be swept in vain. */
+#define STAMPED_PAGES_MAX 4
 
 /* Has the span that begins at a page the stamp of those in which something was marked, at one of the pages
  * that may carry it?  s is not looked into: it may be freed meanwhile. */

@@ -132,11 +132,11 @@ static entry *entry_of(gort_signal_channel c)
 
 static bool may_be_taken(int sig)
 {
-    static const int not [] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+    static const int reserved[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
     if (sig < 1 || sig > 64 || sig == preempt_signal()) return false;
     if (sig > 31 && sig < SIGRTMIN) return false; /* libc's */
-    for (size_t i = 0; i < array_len(not ); i++)
-        if (sig == not [i]) return false;
+    for (size_t i = 0; i < array_len(reserved); i++)
+        if (sig == reserved[i]) return false;
     return true;
 }
 

@@ -83,7 +83,8 @@ int os_thread_id(void);               /* kernel's number of the calling thread; 
 int os_thread_kill(int tid, int sig); /* signal to one thread of this process; raw */
 /* Extent [*lo, *hi) of the calling thread's stack.  Not raw. */
 void os_thread_stack(uintptr_t *lo, uintptr_t *hi);
-/* Threads of the process (INT_MAX: nobody can tell), and how many of them os_thread_create made (they never end). */
+/* Threads of the process (INT_MAX: nobody can tell), and how many of them os_thread_create made, which
+ * never end. */
 int os_thread_count(void);
 int os_threads_made(void);
 uint64_t os_thread_stack_bytes(void); /* of the stacks of those, guards apart */

@@ -43,7 +43,8 @@
  *     trimming (young), those that were dead then already (old), those that have no pages (bare).  After each
  *     cycle's sweep the old ones become bare and the young ones old, so a stack that is in use again and
  *     again keeps its pages; who wants one takes a young one first, and a P that has none left takes several
- *     young ones.  A P's own cache (at most GFREE_MAX, of any depth) is emptied into the young ones in the cycle's last stop: a chain, however long.
+ *     young ones.  A P's own cache (at most GFREE_MAX, of any depth) is emptied into the young ones in the
+ *     cycle's last stop: a chain, however long.
  *   - Of those that wait, what lies below the stack pointer (stack_trim_claimed).  The caller has the
  *     stack's claim (Note [No grey stack runs] in grey.c), so it is not run; below the red zone of the saved
  *     stack pointer nobody has anything.  TRIM_KEPT below it stay, and whether more is there is asked

@@ -313,6 +313,10 @@ TEST(yield_takes_turns)
     gort_go(take_turns, "b");
     settle();
     CHECK_EQ(strlen(order), 10);
+    int as = 0;
+    for (int i = 0; i < 10; i++)
+        as += order[i] == 'a';
+    CHECK_EQ(as, 5);
     const char *modes = getenv("GORTDEBUG");
     if (modes != NULL && strstr(modes, "migrate") != NULL) return; // the queues are mixed
     CHECK(strcmp(order, "ababababab") == 0 || strcmp(order, "bababababa") == 0);

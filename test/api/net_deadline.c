@@ -11,13 +11,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define CHECK_FAILS(call, error)                                                                   \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK_EQ((call), -1);                                                                      \
-        CHECK_EQ(errno, error);                                                                    \
-    } while (0)
-
 #define SOON (3 * GORT_MS)
 
 // ---- kinds --------------------------------------------------------------------------------------

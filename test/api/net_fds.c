@@ -16,13 +16,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define CHECK_FAILS(call, error)                                                                   \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK_EQ((call), -1);                                                                      \
-        CHECK_EQ(errno, error);                                                                    \
-    } while (0)
-
 static char folder[] = "/tmp/gort-net-XXXXXX";
 
 static const char *path_of(const char *name)

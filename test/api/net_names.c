@@ -14,13 +14,6 @@
 #include <semaphore.h>
 #include <sys/socket.h>
 
-#define CHECK_FAILS(call, error)                                                                   \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK_EQ((call), -1);                                                                      \
-        CHECK_EQ(errno, error);                                                                    \
-    } while (0)
-
 // ---- the system's answers -----------------------------------------------------------------------
 
 static sem_t gate;          // "slow.test" waits here

@@ -45,13 +45,6 @@ static void close_pair(int fd[2])
     CHECK_EQ(gort_close_fd(fd[1]), 0);
 }
 
-#define CHECK_FAILS(call, error)                                                                   \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK_EQ((call), -1);                                                                      \
-        CHECK_EQ(errno, error);                                                                    \
-    } while (0)
-
 // ---- echo --------------------------------------------------------------------------------------
 
 static void echo(void *arg)

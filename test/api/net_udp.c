@@ -10,13 +10,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#define CHECK_FAILS(call, error)                                                                   \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK_EQ((call), -1);                                                                      \
-        CHECK_EQ(errno, error);                                                                    \
-    } while (0)
-
 static const char *address_of(int fd)
 {
     static char text[4][64];

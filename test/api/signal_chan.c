@@ -11,13 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK_FAILS(call, error)                                                                   \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK_EQ((call), -1);                                                                      \
-        CHECK_EQ(errno, error);                                                                    \
-    } while (0)
-
 static void send_to_process(int sig)
 {
     CHECK_EQ(kill(getpid(), sig), 0);
