@@ -12,14 +12,16 @@
 # repeated as x@mode, label "modes", in every environment of test/modes.txt; a rotating few of these
 # are also labelled "modes-ci". A line near the top of a source may say more:
 #
-#   // TEST timeout=60 serial skip=asan,tsan modes=p1,p16     (or modes=none, notmodes=efence)
+#   // TEST timeout=600 serial skip=asan,tsan modes=p1,p16     (or modes=none, notmodes=efence)
 #
+# A limit is at least ten times what the test takes alone, and only longer ones than the usual are said.
 # The mark of the comment is //, or # in scripts, or a star inside a comment of several lines.
 #
 # SPDX-License-Identifier: BSD-3-Clause
-set(GORT_TEST_TIMEOUT 60)
-set(GORT_TEST_TIMEOUT_LONG 600)
-set(GORT_FATAL_TIMEOUT 20)
+# Ten times and more what a test takes alone: who is slow is on a busy machine, who hangs hangs for ever.
+set(GORT_TEST_TIMEOUT 300)
+set(GORT_TEST_TIMEOUT_LONG 1200)
+set(GORT_FATAL_TIMEOUT 120)
 set(GORT_TIMEOUT_FACTOR 1)
 if(GORT_SANITIZE OR GORT_COVERAGE)
   set(GORT_TIMEOUT_FACTOR 4)
@@ -93,7 +95,7 @@ function(gort_test)
       list(APPEND labels quick)
     endif()
   endif()
-  if(arg_TIMEOUT)
+  if(arg_TIMEOUT AND arg_TIMEOUT GREATER timeout)
     set(timeout ${arg_TIMEOUT})
   endif()
   math(EXPR timeout "${timeout} * ${GORT_TIMEOUT_FACTOR}")
@@ -212,9 +214,9 @@ function(gort_fatal_tests)
     gort_test_directives(t "${source}")
     gort_test_executable(${target} fatal/${name} "${source}")
     target_link_libraries(${target} PRIVATE gort_user_flags gort_static)
-    set(limit ${t_TIMEOUT})
-    if(NOT limit)
-      set(limit ${GORT_FATAL_TIMEOUT})
+    set(limit ${GORT_FATAL_TIMEOUT})
+    if(t_TIMEOUT AND t_TIMEOUT GREATER limit)
+      set(limit ${t_TIMEOUT})
     endif()
     math(EXPR inner "${limit} * ${GORT_TIMEOUT_FACTOR}")
     math(EXPR outer "${limit} + 10")

@@ -29,10 +29,10 @@ static inline void settle(void)
 // With any number of Ps: waits for the condition, which another goroutine brings about.
 #define WAIT_FOR(condition)                                                                        \
     do {                                                                                           \
-        int64_t test_until_ = gort_now() + 30 * GORT_S;                                            \
+        int64_t test_until_ = gort_now() + 200 * GORT_S;                                           \
         while (!(condition)) {                                                                     \
             if (gort_now() > test_until_)                                                          \
-                test_fail(__FILE__, __LINE__, #condition, "30 s passed");                          \
+                test_fail(__FILE__, __LINE__, #condition, "200 s passed");                         \
             gort_sleep(50 * GORT_US);                                                              \
         }                                                                                          \
         TEST_SAW_ALL();                                                                            \

@@ -21,8 +21,7 @@
 // EXPECT select-none stderr=\Afatal error: all goroutines are asleep - deadlock!$
 //
 // SPDX-License-Identifier: BSD-3-Clause
-#include <gort.h>
-#include <string.h>
+#include "../listed.h"
 
 typedef gort_chan(int64_t) longs;
 
@@ -43,7 +42,7 @@ static void closed(const char *name)
     if (is(name, "close-null")) gort_close((longs)NULL);
     if (is(name, "waiting-sender")) {
         gort_go(send_for_ever, (void *)c);
-        gort_sleep(10 * GORT_MS);
+        wait_till_listed("[chan send]");
     }
     gort_close(c);
     if (is(name, "send-closed")) gort_send(c, 1);
@@ -51,7 +50,7 @@ static void closed(const char *name)
     if (is(name, "close-twice")) gort_close(c);
     gort_case cases[] = { gort_on_send(c, &v), gort_on_recv((longs)NULL, &v) };
     if (is(name, "select-closed")) gort_select(cases, 2);
-    gort_sleep(GORT_S);
+    wait_for_the_end();
 }
 
 static void sizes(const char *name)

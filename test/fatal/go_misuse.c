@@ -29,10 +29,9 @@
 // EXPECT huge-copy stderr=^fatal error: gort_go_copy: 1\d{6} bytes of arguments do not fit a stack
 //
 // SPDX-License-Identifier: BSD-3-Clause
-#include <gort.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "../listed.h"
 
 static const char *name = "";
 
@@ -119,7 +118,7 @@ static int run(int argc, char **argv)
     if (strncmp(name, "attached-", 9) == 0) {
         pthread_t t;
         pthread_create(&t, NULL, attached, NULL);
-        gort_sleep(GORT_S);
+        wait_for_the_end();
     }
     return 0;
 }

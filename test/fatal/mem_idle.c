@@ -4,7 +4,7 @@
 // EXPECT deadlock stderr=^goroutine 1 \[chan receive\]:$
 // EXPECT deadlock stderr=^work is left$
 // EXPECT ends skip=emulated env:GORTMAXPROCS=1 exit=0 stderr=^work is left$
-// TEST skip=asan,tsan timeout=60
+// TEST skip=asan,tsan
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 #include <sys/prctl.h>

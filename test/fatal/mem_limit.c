@@ -3,7 +3,7 @@
 // EXPECT limit-large skip=emulated env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: out of memory: gort_alloc can not allocate \d+ bytes; the heap has \d+ MB mapped, \d+ MB in use, \d+ MB live; address space is limited to
 // EXPECT limit-small skip=emulated env:GORTMAXPROCS=1 exit=2 stderr=^fatal error: out of memory: gort_new can not allocate \d+ bytes; .*address space is limited to
 // EXPECT limit-garbage env:GORTMAXPROCS=1 exit=0 stdout=^survived$
-// TEST skip=asan,tsan timeout=60
+// TEST skip=asan,tsan
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 #include <sys/resource.h>

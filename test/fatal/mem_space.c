@@ -11,7 +11,7 @@
 // EXPECT hint-taken exit=0 stdout=^done$
 // EXPECT hints-taken exit=0 stdout=^done$
 // EXPECT arenas-apart exit=0 stdout=^done$
-// TEST skip=asan,tsan timeout=60
+// TEST skip=asan,tsan
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 #include <sys/mman.h>

@@ -15,10 +15,10 @@
 // EXPECT attached stderr=\Apanic: one 1$
 //
 // SPDX-License-Identifier: BSD-3-Clause
-#include <gort.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "../listed.h"
 
 static const char *name = "";
 
@@ -96,7 +96,7 @@ static int run(int argc, char **argv)
     }
     if (is("at-end") || is("in-exit")) {
         gort_go(end_with_panic, is("in-exit") ? "" : NULL);
-        gort_sleep(GORT_S);
+        wait_for_the_end();
     }
     if (is("after-catch")) {
         gort_try(panic_text, "caught", NULL);
@@ -104,12 +104,12 @@ static int run(int argc, char **argv)
     }
     if (is("goroutine")) {
         gort_go(panic_one, NULL);
-        gort_sleep(GORT_S);
+        wait_for_the_end();
     }
     if (is("attached")) {
         pthread_t t;
         pthread_create(&t, NULL, attached, NULL);
-        gort_sleep(GORT_S);
+        wait_for_the_end();
     }
     return 0;
 }

@@ -50,16 +50,15 @@ NOINLINE static void wait_here(void)
     RETURN_HERE();
 }
 
-NOINLINE static void send_here(void)
+NOINLINE static void send_here(void *to)
 {
-    gort_send(c, 1);
+    gort_send(*(gort_chan(int) *)to, 1);
     RETURN_HERE();
 }
 
-NOINLINE static void sender(void *arg)
+NOINLINE static void sender(void *to)
 {
-    (void)arg;
-    send_here();
+    send_here(to);
     RETURN_HERE();
 }
 
@@ -118,12 +117,11 @@ NOINLINE static void start(const char *name, void (*fn)(void *), void *arg)
 
 NOINLINE static void case_every(void)
 {
-    static gort_chan(int) other;
+    static gort_chan(int) other, third;
     gort_set(&other, gort_chan_make(int, 0));
+    gort_set(&third, gort_chan_make(int, 0));
     gort_mutex_lock(&mutex);
-    start("sender", sender, NULL);
-    gort_sleep(GORT_MS);
-    gort_set(&c, gort_chan_make(int, 0));
+    start("sender", sender, &third);
     start("selector", selector, NULL);
     start("nothing", nothing, NULL);
     start("null", null, NULL);

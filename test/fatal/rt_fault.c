@@ -34,14 +34,12 @@
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <fcntl.h>
-#include <gort.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
+
+#include "../listed.h"
 
 #define NOINLINE __attribute__((noinline))
 // Keeps a call before it from becoming a jump.
@@ -84,9 +82,7 @@ NOINLINE static void sleeper(void *arg)
 NOINLINE static void case_segv_all(void)
 {
     gort_go_opt(&(gort_go_options){ .name = "sleeper" }, sleeper, NULL);
-    for (int i = 0; i < 100; i++)
-        gort_yield();
-    gort_sleep(20 * GORT_MS);
+    wait_till_listed("[chan receive, sleeper]");
     case_segv();
 }
 

@@ -12,12 +12,11 @@
 // TEST skip=asan,tsan,ubsan
 //
 // SPDX-License-Identifier: BSD-3-Clause
-#include <gort.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "../listed.h"
 
 static const char *name = "";
 
@@ -71,8 +70,7 @@ static int main_goroutine(int argc, char **argv)
     (void)argv;
     bool attached = strcmp(name, "attached") == 0;
     pthread_create(&t, NULL, attached ? attached_thread : foreign_thread, NULL);
-    gort_sleep(10 * GORT_S);
-    return 0;
+    wait_for_the_end();
 }
 
 int main(int argc, char **argv)

@@ -17,10 +17,9 @@
 // EXPECT crash signal=SIGABRT env:GORTTRACEBACK=crash stderr=^panic: number 7 is odd$
 //
 // SPDX-License-Identifier: BSD-3-Clause
-#include <gort.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "../listed.h"
 
 #define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")
@@ -117,7 +116,7 @@ NOINLINE static int main_goroutine(int argc, char **argv)
         static gort_chan(int) c;
         gort_set(&c, gort_chan_make(int, 0));
         gort_go(sleeper, &c);
-        gort_sleep(20 * GORT_MS);
+        wait_till_listed("[chan receive]");
     }
     outermost(7);
     RETURN_HERE();

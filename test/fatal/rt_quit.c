@@ -23,12 +23,10 @@
 // EXPECT stuck stderr=^goroutine 1 \[chan receive\]:$
 //
 // SPDX-License-Identifier: BSD-3-Clause
-#include <gort.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "../listed.h"
 
 #define NOINLINE __attribute__((noinline))
 #define RETURN_HERE() __asm__ volatile("")
@@ -121,12 +119,13 @@ NOINLINE static void start(const char *what, void (*fn)(void *))
     RETURN_HERE();
 }
 
-// Raises the signal once all are where they will be: n say so, and what they do next they do soon.
+// Raises the signal once all are where they will be: n say so, and those who wait are seen waiting.
 static void raise_when_ready(int n)
 {
     while (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) < n)
         gort_sleep(GORT_MS);
-    gort_sleep(50 * GORT_MS);
+    wait_till_listed("goroutine 1 [chan receive]");
+    if (strcmp(name, "mixed") == 0) wait_till_listed("[mutex lock, locker]");
     kill(getpid(), SIGQUIT);
 }
 

@@ -21,12 +21,11 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <gort.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
+
+#include "../listed.h"
 
 static void fail(const char *what)
 {
@@ -37,6 +36,16 @@ static void fail(const char *what)
 static void wait_ms(int64_t ms)
 {
     gort_sleep(ms * GORT_MS);
+}
+
+// ---- the trace ------------------------------------------------------------------------------------
+
+// So many bytes are on standard error, where that is a file.
+static void wait_till_printed(off_t bytes)
+{
+    struct stat st;
+    while (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < bytes)
+        wait_ms(10);
 }
 
 // ---- collections ----------------------------------------------------------------------------------
@@ -123,6 +132,7 @@ static void case_undeclared(void)
 static int main_goroutine(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    bool traces = strcmp(name, "trace") == 0 || strcmp(name, "detail") == 0;
     if (strcmp(name, "period") == 0)
         case_period();
     else if (strcmp(name, "no-period") == 0)
@@ -134,8 +144,10 @@ static int main_goroutine(int argc, char **argv)
     else if (strncmp(name, "fixed", 5) == 0) {
         if (strcmp(name, "fixed-by-call") == 0) gort_max_procs(3);
         stays(gort_max_procs(0));
-    } else
-        wait_ms(500);
+    } else {
+        wait_ms(200);
+        if (traces) wait_till_printed(4000); // several times all there is
+    }
     return 0;
 }
 

@@ -24,8 +24,7 @@
 // EXPECT once stderr=\Afatal error: all goroutines are asleep - deadlock!$
 //
 // SPDX-License-Identifier: BSD-3-Clause
-#include <gort.h>
-#include <string.h>
+#include "../listed.h"
 
 static const char *name = "";
 
@@ -86,11 +85,10 @@ static void others(void)
         gort_max_procs(1);
         gort_waitgroup_add(&wg, 1);
         gort_go(wait_in_group, NULL);
-        for (int i = 0; i < 20; i++)
-            gort_yield();
+        wait_till_listed("[waitgroup wait]");
         gort_waitgroup_done(&wg);
         gort_waitgroup_add(&wg, 1);
-        gort_sleep(GORT_S);
+        wait_for_the_end();
     }
     if (is("sema")) {
         gort_sema_init(&s, UINT32_MAX);

@@ -2,7 +2,7 @@
 # GORTDEBUG=efence=1 where freed objects cost mappings, as on kernels before 6.13: when these run out the
 # report says so. Locked memory can not have the newer guards, so it stands for an older kernel.
 #
-# TEST timeout=120 skip=asan,tsan,ubsan,coverage serial
+# TEST skip=asan,tsan,ubsan,coverage serial
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -2,7 +2,7 @@
 # Tests of the public interface under modes of the allocator whose output nobody wants to read, and under
 # combinations: the trace with collections everywhere, leaks with fences, all with many Ps.
 #
-# TEST timeout=300 skip=tsan,coverage
+# TEST skip=tsan,coverage
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -3,7 +3,7 @@
 # at the line, in every kind of slot, with a library that was built with or without it. A program without
 # errors runs as ever. With MemorySanitizer a read of freed memory is found where the runtime is there.
 #
-# TEST timeout=240 skip=tsan,coverage
+# TEST skip=tsan,coverage
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -2,7 +2,7 @@
 # The public headers, judged by compilers alone: every declaration is used by the surface test, what
 # must compile does so without a warning, and what must not compile does not. As C11 and C++17, by
 # gcc and clang, with and without optimization.
-# TEST skip=asan,ubsan,tsan,coverage,clang timeout=240
+# TEST skip=asan,ubsan,tsan,coverage,clang timeout=700
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail

@@ -3,7 +3,7 @@
 # only as the order does; and a program whose result hangs on the order shows it under some seed, each
 # time that seed is given.
 #
-# TEST timeout=240 skip=tsan,asan,coverage
+# TEST skip=tsan,asan,coverage
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -2,7 +2,7 @@
 # Libraries are opened and closed by threads of the program's own while goroutines collect: what their
 # data holds is kept as long as they are there, and marking never reads what was unmapped.
 #
-# TEST skip=asan,ubsan,tsan,coverage timeout=120
+# TEST skip=asan,ubsan,tsan,coverage
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail

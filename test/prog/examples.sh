@@ -3,7 +3,6 @@
 #
 # usage: examples.sh BUILD_FOLDER
 #
-# TEST timeout=120
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 

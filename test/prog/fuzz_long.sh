@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes what takes any bytes: each target of test/fuzz for some seconds, with libFuzzer. The library is
 # not instrumented; its inlined parts and the targets are.
-# TEST skip=asan,ubsan,tsan,coverage,arm64 timeout=300
+# TEST skip=asan,ubsan,tsan,coverage,arm64
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail

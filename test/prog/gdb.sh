@@ -4,7 +4,7 @@
 #
 # usage: gdb.sh BUILD_FOLDER [core]
 #
-# TEST skip=asan,ubsan,tsan,coverage,clang timeout=120
+# TEST skip=asan,ubsan,tsan,coverage,clang
 # (in clang's optimised code too many values can not be had)
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -3,6 +3,6 @@
 #
 # usage: gdb_core_long.sh BUILD_FOLDER
 #
-# TEST skip=asan,ubsan,tsan,coverage timeout=300
+# TEST skip=asan,ubsan,tsan,coverage
 # SPDX-License-Identifier: BSD-3-Clause
 exec bash "$(dirname "$0")/gdb.sh" "${1:?usage: gdb_core_long.sh BUILD_FOLDER}" core

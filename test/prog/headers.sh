@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every header compiles alone: the public ones as C11 and C++17, by gcc and clang, with all warnings
 # and -pedantic; the private ones as the library's own C.
-# TEST skip=asan,ubsan,tsan,coverage,clang timeout=240
+# TEST skip=asan,ubsan,tsan,coverage,clang
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail

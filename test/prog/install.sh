@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # An installation is complete: a small program is built against it by pkg-config and by
 # find_package, with the shared and with the static library, in C and in C++, and runs.
-# TEST skip=asan,ubsan,tsan,coverage timeout=120
+# TEST skip=asan,ubsan,tsan,coverage
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail

@@ -5,7 +5,6 @@ After each of them the server must still answer, with the memory and the descrip
 
 usage: kvserver_hostile.py BUILD_FOLDER [case ...]
 """
-# TEST timeout=150
 # SPDX-License-Identifier: BSD-3-Clause
 
 import os

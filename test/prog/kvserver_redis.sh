@@ -5,7 +5,6 @@
 #
 # usage: kvserver_redis.sh BUILD_FOLDER
 #
-# TEST timeout=120
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 

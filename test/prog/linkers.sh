@@ -2,7 +2,7 @@
 # Every linker keeps the record of each restartable range that is kept, whatever it is told to discard:
 # without it a stop would tear the range. Programs of one range, plain and in a COMDAT function, are
 # linked with --gc-sections, and what they would register is counted.
-# TEST skip=asan,ubsan,tsan,coverage,clang timeout=240
+# TEST skip=asan,ubsan,tsan,coverage,clang
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail

@@ -2,7 +2,7 @@
 # The memory profile by `go tool pprof`: the functions that allocate are named, in order, with the bytes
 # that they allocated and that are in use; position-independent or not, with the archive and with the shared
 # library. GORTMEMPROFILE: what can not be written is told.
-# TEST skip=asan,ubsan,tsan,coverage timeout=120
+# TEST skip=asan,ubsan,tsan,coverage
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail

@@ -4,7 +4,7 @@
 #
 # usage: pgpool.sh BUILD_FOLDER
 #
-# TEST timeout=240 skip=asan,ubsan,tsan,coverage
+# TEST skip=asan,ubsan,tsan,coverage
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 

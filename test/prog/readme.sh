@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The program in README.md builds by the command line that stands there, and does what it says.
-# TEST skip=asan,ubsan,tsan,coverage timeout=60
+# TEST skip=asan,ubsan,tsan,coverage
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail

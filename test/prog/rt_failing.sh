@@ -2,7 +2,6 @@
 # Every request for memory and every creation of a thread fails once, and from then on: a program either
 # ends well or with a report and exit code 2; it never hangs, crashes, or goes on with a broken heap.
 #
-# TEST timeout=120
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

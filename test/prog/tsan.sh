@@ -3,7 +3,7 @@
 # it is installed, which is built without that sanitizer. Each racy case lacks one order that a
 # runtime which told too much would give it.
 #
-# TEST timeout=240 skip=asan,ubsan,coverage
+# TEST timeout=1500 skip=asan,ubsan,coverage
 #
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -18,7 +18,6 @@
 // a handler must be gone while it runs there is one goroutine and no collection but the one that its
 // handler waits for: any other could see the handler.
 // TEST notmodes=determ
-// TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 #include <signal.h>

@@ -5,7 +5,6 @@
 // If it does not, the block is given out again: what is read there is not zero, or not what was stored
 // (with clobberfree, in mode clobber, within a second).
 // TEST notmodes=determ
-// TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"
 

@@ -1,6 +1,6 @@
 // N senders, M receivers, one orderly close: a million runs.
 //
-// TEST timeout=600 modes=none
+// TEST modes=none
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../closing.h"
 

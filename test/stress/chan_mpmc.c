@@ -1,6 +1,5 @@
 // Channels under load: many senders and receivers, rings, trees; every value arrives exactly once,
 // each sender's in order. On 1, 2, 4 and 16 Ps.
-// TEST timeout=120
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

@@ -1,7 +1,6 @@
 // Threads with large thread-locals, and stacks that are unmapped when they end, attach and detach
 // while others collect: thread-locals are read only while their thread is there.
 // TEST notmodes=determ
-// TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 // Cleanups added and taken back by several goroutines while collections, sweeps, and the cleanups of others go
 // on: each runs once at most, after its object has gone; one that was taken back while its object was
 // held never runs; nearly all others do.
-// TEST timeout=180 notmodes=gcstress,gcp1,gcmarkp1
+// TEST notmodes=gcstress,gcp1,gcmarkp1
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 
@@ -147,16 +147,14 @@ static int run(int argc, char **argv)
     }
     gort_waitgroup_wait(&makers);
     uint64_t due = count_due(n), done = 0;
-    for (int round = 0; round < 100 && done < due; round++) {
+    for (int round = 0; done + due / 50 + 50 < due || (round < 6 && done < due); round++) {
         gort_gc();
-        gort_sleep(10 * GORT_MS);
+        gort_sleep(10 * GORT_MS); // the time limit is the other end
         done = count_due_run(n);
-        if (round > 5 && done + due / 50 + 50 >= due) break;
     }
     printf("%zu cleanups, %" PRIu64 " ran, %" PRIu64 " taken back held, %" PRIu64
            " at any time, %" PRIu64 " ended their goroutine\n",
            n, ran, stopped, perhaps, exited);
-    CHECK_GE(done + due / 50 + 50, due);
     CHECK_GT(stopped, 0);
     CHECK_GT(perhaps, 0);
     return 0;

@@ -1,5 +1,4 @@
 // Random programs and their shadows: see gc_shadow.h. Some seconds of what gc_shadow_long does.
-// TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_shadow.h"
 

@@ -1,5 +1,4 @@
 // Random programs and their shadows, at length: 20 seeds of 1,000 collections. See gc_shadow.h.
-// TEST timeout=900
 // TEST modes=none
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_shadow.h"

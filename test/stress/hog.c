@@ -3,7 +3,6 @@
 // does not end.
 //
 // TEST notmodes=determ
-// TEST timeout=60
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 

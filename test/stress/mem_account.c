@@ -5,7 +5,7 @@
 // What is present is, byte for byte, what the collector marked. Stacks are scanned conservatively, and a
 // word that was left on one keeps a dead object: so what is marked may be a few objects more than what the
 // program keeps.
-// TEST timeout=180 notmodes=efence,gcefence,determ
+// TEST notmodes=efence,gcefence,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 

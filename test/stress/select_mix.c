@@ -1,6 +1,5 @@
 // Selects under load: goroutines that send and receive on random sets of channels, with and without
 // deadlines, until a close; the books balance. On 1, 2, 4 and 16 Ps.
-// TEST timeout=120
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

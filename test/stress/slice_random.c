@@ -3,7 +3,7 @@
 // each all four hold the same. Goroutines do so beside each other and beside the collector; what a slice
 // points to is found there or the test fails.
 //
-// TEST timeout=180 notmodes=determ
+// TEST notmodes=determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"
 

@@ -1,6 +1,5 @@
 // Sync objects under load, many of them at once, some in frames that are left as soon as that is
 // allowed. On 1, 2, 4 and 16 Ps.
-// TEST timeout=120
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

@@ -3,7 +3,6 @@
 //
 // SPDX-License-Identifier: BSD-3-Clause
 // TEST notmodes=determ
-// TEST timeout=240
 #include "../goroutines.h"
 
 // ---- functions: each setting ends in exactly one way --------------------------------------------

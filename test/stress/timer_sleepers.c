@@ -1,7 +1,6 @@
 // Ten thousand goroutines sleep, over and over, each for its own time, while others come and go.
 //
 // SPDX-License-Identifier: BSD-3-Clause
-// TEST timeout=120
 #include <gort.h>
 
 #include "test.h"

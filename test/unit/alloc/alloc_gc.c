@@ -1,5 +1,4 @@
 // Objects of every layout survive collections while they are reachable, and are reclaimed afterwards.
-// TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../gc/gc_test.h"
 #include "gort.h"

@@ -1,6 +1,5 @@
 // Marking beside the program: what must hold while the number of Ps changes, threads wait or attach, and
 // the queue has no memory.  Each case failed when the line that it is for was taken out.
-// TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 

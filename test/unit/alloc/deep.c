@@ -1,7 +1,6 @@
 // Note [Deep stacks] in gc/stackroots.c: a stack is scanned in pieces, a stop comes between two of them, and what
 // the oldest frame held when marking began is kept, whoever scans it.  Markers find the rest, and the P of who
 // scans its own is there for others.
-// TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/mark.h"
 #include "gc/pace.h"

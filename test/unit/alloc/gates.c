@@ -1,6 +1,5 @@
 // When a cycle may begin, how many begin when many ask, how often one fails to end, and what must not be
 // done meanwhile.
-// TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../../expect_fatal.h"
 #include "../gc/gc_test.h"

@@ -1,6 +1,5 @@
 // Note [Stops that end marking] in gc/cycle.c: a stop that finds much lets the world go on, as often as it takes;
 // what is logged and marked already does not count, unless there is very much of it.
-// TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/mark.h"
 #include "marking.h"

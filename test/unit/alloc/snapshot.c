@@ -1,7 +1,6 @@
 // Note [Snapshot] in gc/cycle.c, case by case: an object is hidden from the collector after marking began,
 // in each of the ways that a mechanism answers for, and must outlive the cycle.  In test/removals.txt each of
 // these mechanisms is taken out, and a case here fails.
-// TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause
 #include "marking.h"
 

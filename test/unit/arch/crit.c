@@ -92,9 +92,8 @@ TEST(signals_and_sections)
     CHECK_EQ(os_signal_install(SIGUSR1, on_signal, NULL), 0);
     target = os_thread_id();
     CHECK_EQ(pthread_create(&thread, NULL, sender, NULL), 0);
-    int64_t from = os_now(), honoured = 0, least = test_count(200);
-    while ((acted < least || deferred < least) &&
-           os_now() - from < INT64_C(20) * 1000 * 1000 * 1000) {
+    int64_t honoured = 0, least = test_count(200);
+    while (acted < least || deferred < least) { // the time limit is the other end
         arch_crit_enter();
         *(volatile uint64_t *)&pair[0] += 1;
         arch_pause();
@@ -108,8 +107,6 @@ TEST(signals_and_sections)
     atomic_store_relaxed(&sender_end, 1);
     pthread_join(thread, NULL);
     CHECK_EQ(torn, 0);
-    CHECK_GE(acted, least);
-    CHECK_GE(deferred, least);
     CHECK(honoured > 0 && honoured <= deferred);
     CHECK_EQ(arch_crit_word(), 0u);
 }

@@ -6,7 +6,7 @@
 // the two stops a slot's number rose by as many as were logged for it, or a store went past the log.
 //
 // Looks inside the library, so it stands here and not in test/stress.
-// TEST timeout=300 serial
+// TEST serial
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/barrier.h"
 #include "gc_test.h"
@@ -95,7 +95,7 @@ static uint64_t rolled(void)
     return n;
 }
 
-// Until `enough` says so.
+// Until `enough` says so: when enough has been shown, however long that takes.
 static void toggle(bool (*enough)(int64_t started))
 {
     uint64_t rnd = test_seed();
@@ -118,15 +118,13 @@ static void toggle(bool (*enough)(int64_t started))
 static bool enough_met(int64_t started)
 {
     int64_t t = test_now_ns() - started;
-    return violations != 0 || t > 60 * SECOND || (t > 3 * SECOND && rolled() >= 20);
+    return violations != 0 || (t > 3 * SECOND && rolled() >= 20 && stores_logged > 0);
 }
 
 static void no_store_is_lost(void)
 {
     toggle(enough_met);
     CHECK_EQ(violations, 0);
-    CHECK_GT(stores_logged, 0);
-    CHECK_GT(rolled(), 0); // or the test has shown nothing
     struct barrier_counts c;
     barrier_read_counts(&c);
     CHECK_EQ(c.logged, 2 * stores_logged);
@@ -140,14 +138,14 @@ static void nor_an_exchange(void)
 
 static bool enough_lost(int64_t started)
 {
-    return violations != 0 || test_now_ns() - started > 60 * SECOND;
+    (void)started;
+    return violations != 0; // the time limit is the other end
 }
 
 static void without_roll_back_stores_are_lost(void)
 {
     preempt_disable_rollback = true;
     toggle(enough_lost);
-    CHECK_GT(violations, 0);
 }
 
 int main(void)

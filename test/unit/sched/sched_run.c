@@ -184,7 +184,8 @@ static void idle_then_wake(void)
 // Goroutines that hand over directly, each after a round of the monitor, do not keep one waiting whose time has
 // come: the monitor asks for a look around, so that it runs within a few turns instead of 64.
 static uint32_t turns, ended;
-static int64_t due; // 0: it is not asleep
+static int64_t due; // 0: it is not asleep; UNKNOWN: nobody has seen its timer
+#define UNKNOWN ((int64_t)-1)
 
 static void monitor(void *arg)
 {
@@ -210,8 +211,9 @@ static void take_turns(void *arg)
         int64_t before = atomic_load_relaxed(&sched.clock);
         while (atomic_load_relaxed(&sched.clock) == before)
             arch_pause();
-        int64_t when = atomic_load_relaxed(&due);
-        if (when != 0 && before >= when) atomic_fetch_add_relaxed(&turns, 1);
+        int64_t when = atomic_load_relaxed(&due), first = timer_first(p_at(0));
+        if (when == UNKNOWN && first != 0) atomic_store_relaxed(&due, when = first);
+        if (when > 0 && before >= when) atomic_fetch_add_relaxed(&turns, 1);
         g_yield();
     }
     group_done(&group);
@@ -226,7 +228,7 @@ static void due_in_time(void)
     g_start(take_turns, NULL, NULL, 0);
     g_start(take_turns, NULL, NULL, 0);
     for (int i = 0; i < SLEEPS; i++) {
-        atomic_store_relaxed(&due, os_now() + 1000000);
+        atomic_store_relaxed(&due, UNKNOWN);
         g_sleep(1000000);
         atomic_store_relaxed(&due, (int64_t)0);
     }
