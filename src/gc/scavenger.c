@@ -20,7 +20,9 @@
  * half and more, with what happened to be garbage when marking began.  Followed downwards each time it had
  * a tenth of such a program's time go into giving pages back and taking them again.  So while a goal falls
  * it follows at a distance: instead of a tenth above what is expected, SCAVENGER_STEADY or a half may stay,
- * whichever is less.  From 88 MB on that is less than the tenth, and nothing changes.
+ * whichever is less.  From 88 MB on that is less than the tenth, and nothing changes.  And a heap may grow
+ * to PACER_MIN_HEAP whatever is live, unless its percentage is small: what a cycle that began early found
+ * in use says nothing about that, so as much is kept in any case.
  *
  * Who wakes it:
  *
@@ -86,12 +88,13 @@ uint64_t scavenger_retained_goal(uint64_t in_use, uint64_t goal, uint64_t last_g
 {
     if (last_goal == 0) return SCAV_NONE; /* nothing is known of the heap yet */
     if (goal != PACER_OFF && last_goal != PACER_OFF) in_use = scaled(in_use, goal, last_goal);
-    return scaled(in_use, 100 + SCAVENGER_RETAIN, 100);
+    uint64_t least = goal < PACER_MIN_HEAP ? goal : PACER_MIN_HEAP; /* Note [Steady goals] */
+    return scaled(in_use > least ? in_use : least, 100 + SCAVENGER_RETAIN, 100);
 }
 
 uint64_t scavenger_steady_goal(uint64_t goal, uint64_t former)
 {
-    if (former <= goal || former == SCAV_NONE) return goal;
+    if (former <= goal) return goal;
     uint64_t most = goal / 2 < SCAVENGER_STEADY ? goal / 2 : SCAVENGER_STEADY;
     uint64_t tenth = goal - scaled(goal, 100, 100 + SCAVENGER_RETAIN);
     uint64_t high = goal + (most > tenth ? most - tenth : 0);

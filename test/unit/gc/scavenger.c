@@ -24,7 +24,11 @@ TEST(retained_goal)
     CHECK_EQ(scavenger_retained_goal(100 * MB, PACER_OFF, 100 * MB), 110 * MB);
     CHECK_EQ(scavenger_retained_goal(100 * MB, 100 * MB, PACER_OFF), 110 * MB);
     CHECK_EQ(scavenger_retained_goal(100 * MB, PACER_OFF, PACER_OFF), 110 * MB);
-    CHECK_EQ(scavenger_retained_goal(0, 4 * MB, 4 * MB), 0);
+    /* As much as the least heap may take is kept in any case, and less only if the goal is less. */
+    CHECK_EQ(scavenger_retained_goal(0, 4 * MB, 4 * MB), 4 * MB * 110 / 100);
+    CHECK_EQ(scavenger_retained_goal(2 * MB, 100 * MB, 100 * MB), 4 * MB * 110 / 100);
+    CHECK_EQ(scavenger_retained_goal(0, PACER_OFF, 4 * MB), 4 * MB * 110 / 100);
+    CHECK_EQ(scavenger_retained_goal(0, 1 * MB, 1 * MB), 1 * MB * 110 / 100);
     // It saturates.
     CHECK_EQ(scavenger_retained_goal(UINT64_MAX / 2, UINT64_MAX - 1, 1), UINT64_MAX);
 }
@@ -45,7 +49,7 @@ TEST(steady_goal)
     // Before the first cycle, and after it.
     CHECK_EQ(scavenger_steady_goal(SCAV_NONE, SCAV_NONE), SCAV_NONE);
     CHECK_EQ(scavenger_steady_goal(SCAV_NONE, 4 * MB), SCAV_NONE);
-    CHECK_EQ(scavenger_steady_goal(4 * MB, SCAV_NONE), 4 * MB);
+    CHECK_EQ(scavenger_steady_goal(44 * MB, SCAV_NONE), 48 * MB);
 }
 
 TEST(background_goal)
