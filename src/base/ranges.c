@@ -36,6 +36,7 @@
 
 #include "base/atomic.h"
 #include "base/throw.h"
+#include "base/unscanned.h"
 #include "gort/inline.h"
 
 struct range_entry {
@@ -51,6 +52,7 @@ struct range_table {
 
 /* Atomic; written by ranges_publish only (invariants 1 to 3). */
 static struct range_table *library[RANGES_LIBRARIES];
+UNSCANNED(library);
 
 static uint64_t mapped; /* atomic; bytes of all tables, in whole pages: a statistic */
 

@@ -13,7 +13,7 @@
 
 #include "base/config.h"
 
-#define UNSCANNED_MOST 8
+#define UNSCANNED_MOST 24
 
 struct unscanned {
     uintptr_t lo, hi;
@@ -24,12 +24,12 @@ void unscanned_add(const void *at, size_t size);
 /* The first of them, in order of address, that ends above `at`.  false: there is none. */
 bool unscanned_next(uintptr_t at, struct unscanned *out);
 
-/* After the definition of an array of this file. */
-#define UNSCANNED(array)                                                                           \
-    __attribute__((__constructor__)) static void unscanned_##array(void)                           \
+/* After the definition of a table of this file: an array, or a structure. */
+#define UNSCANNED(table)                                                                           \
+    __attribute__((__constructor__)) static void unscanned_##table(void)                           \
     {                                                                                              \
-        unscanned_add(array, sizeof array);                                                        \
+        unscanned_add(&(table), sizeof table);                                                     \
     }                                                                                              \
-    _Static_assert(sizeof array % 8 == 0, "whole words")
+    _Static_assert(sizeof table % 8 == 0, "whole words")
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "base/atomic.h"
 #include "base/print.h"
+#include "base/unscanned.h"
 #include "diag/events.h"
 #include "gc/gc_stats.h"
 #include "gc/pace.h"
@@ -25,6 +26,7 @@
 #include "rt/env.h"
 
 struct events events;
+UNSCANNED(events);
 
 static int64_t start; /* constant once loaded */
 

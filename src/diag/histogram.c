@@ -7,8 +7,10 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/unscanned.h"
 
 static double bounds[HISTOGRAM_BUCKETS + 1]; /* constant once loaded */
+UNSCANNED(bounds);
 
 unsigned histogram_bucket(int64_t ns)
 {

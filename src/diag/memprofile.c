@@ -36,6 +36,7 @@
 #include "base/atomic.h"
 #include "base/print.h"
 #include "base/throw.h"
+#include "base/unscanned.h"
 #include "diag/callstack.h"
 #include "diag/events.h"
 #include "diag/membuckets.h"
@@ -82,6 +83,7 @@ static struct {
     uint64_t samples, freed, dropped; /* atomic; statistics */
     char path[PATH_MAX];              /* GORTMEMPROFILE, from the root; constant after boot */
 } prof;
+UNSCANNED(prof);
 
 void memprofile_read_counts(struct memprofile_counts *out)
 {

@@ -18,6 +18,7 @@
 #include "base/atomic.h"
 #include "base/ranges.h"
 #include "base/throw.h"
+#include "base/unscanned.h"
 #include "diag/events.h"
 #include "diag/memprofile.h"
 #include "diag/objects.h"
@@ -536,6 +537,7 @@ static gort_metric table[] = {
 #undef X
 #undef H
 };
+UNSCANNED(table);
 
 static const struct source sources[] = {
 #define X(path, unit, kind, reading, heap, field, text)                                            \

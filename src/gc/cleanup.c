@@ -50,6 +50,7 @@
 
 #include "base/assert.h"
 #include "base/throw.h"
+#include "base/unscanned.h"
 #include "gc/specials.h"
 #include "heap/fixalloc.h"
 #include "heap/span.h"
@@ -84,6 +85,7 @@ static struct {
     uint64_t added, stopped, queued, run; /* atomic; statistics */
     struct runner runners[RUNNERS_MAX];
 } cleanups;
+UNSCANNED(cleanups);
 
 _Static_assert(RUNNERS_MIN <= RUNNERS_MAX, "there is room for the least number");
 

@@ -22,6 +22,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/print.h"
+#include "base/unscanned.h"
 #include "gc/gc.h"
 #include "gc/pace.h"
 #include "gc/work.h"
@@ -38,6 +39,7 @@ static struct {
     uint64_t step;                                 /* bytes scanned between two; likewise */
     uint64_t due;                                  /* atomic; bytes scanned at the next */
 } colors;
+UNSCANNED(colors);
 
 static void count_span(const struct span *s, struct colors_sample *c)
 {

@@ -83,6 +83,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/unscanned.h"
 #include "gc/pace.h"
 #include "gc/roots.h"
 #include "gc/stackroots.h"
@@ -137,6 +138,7 @@ static struct {
     uint64_t ns;                           /* atomic; time of mark_some */
     uint32_t lenient; /* stops of this cycle that took all their LOOKS_IN_STOP; the stopper */
 } mark;
+UNSCANNED(mark);
 
 void mark_overflowed(void)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/unscanned.h"
 #include "gc/background.h"
 #include "gc/barrier.h"
 #include "gc/cleanup.h"
@@ -31,6 +32,7 @@ static struct {
     struct gc_totals t; /* cycle_lock */
     int64_t boot;       /* os_now */
 } stats;
+UNSCANNED(stats);
 
 void totals_init(int64_t boot)
 {

@@ -34,6 +34,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "base/unscanned.h"
 #include "gc/colors.h"
 #include "gc/cpulimit.h"
 #include "gc/gc.h"
@@ -62,6 +63,7 @@ static struct {
     uint32_t cycle;           /* number of the present cycle; written in stops */
     int64_t spent[MAX_PROCS]; /* ns of fractional marking on each P in this cycle; its owner */
 } workers;
+UNSCANNED(workers);
 
 /* ---- marking -------------------------------------------------------------------------------------- */
 

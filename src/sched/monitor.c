@@ -30,6 +30,7 @@
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "os/os.h"
+#include "base/unscanned.h"
 #include "sched/runq.h"
 
 #define IDLE_NS ((int64_t)1000000000) /* between looks while nothing runs */
@@ -45,6 +46,7 @@ static struct {
     uint64_t run_count; /* the P's gs_run when last looked at ... */
     int64_t since;      /* ... and since when it has been that */
 } seen[MAX_PROCS];      /* the monitor's own */
+UNSCANNED(seen);
 
 /* ---- giving a P away --------------------------------------------------------------------------- */
 

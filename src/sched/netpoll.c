@@ -94,6 +94,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "base/unscanned.h"
 #include "heap/persistent.h"
 #include "os/os.h"
 #include "sched/blocks.h"
@@ -144,6 +145,7 @@ static struct {
         struct lock lock;
     } cache_aligned locks[POLL_LOCKS]; /* RANK_POLL_DESC, by number */
 } poll;
+UNSCANNED(poll);
 
 /* ---- system calls: out of line, because they use errno, whose address compilers keep ----------
  * */

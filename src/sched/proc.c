@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 
+#include "base/unscanned.h"
 #include "os/os.h"
 #include "sched/sanitize.h"
 #include "sched/runq.h"
@@ -32,6 +33,7 @@
  * with release, and read after look_round, with acquire. */
 
 struct sched sched;
+UNSCANNED(sched);
 struct sched_shape sched_shape;
 struct sched_debug sched_debug;
 uint64_t sched_debug_yields, sched_debug_migrations;

@@ -11,7 +11,7 @@
 
 #include "gc_util.h"
 
-enum { KILOBYTE = 1024, TABLES = 192, SLACK = 6 };
+enum { KILOBYTE = 1024, TABLES = 236, SLACK = 6 };
 
 typedef struct leaf leaf;
 struct leaf {

@@ -33,6 +33,7 @@
 #include <sys/auxv.h>
 
 #include "base/bits.h"
+#include "base/unscanned.h"
 #include "os/linux/syscall.h"
 #include "os/os.h"
 
@@ -93,6 +94,7 @@ int os_signal_install(int sig, os_signal_handler fn, struct sigaction *old)
 }
 
 static struct kernel_sigaction taken_from[SIGNALS + 1]; /* os_signal_take's callers take turns */
+UNSCANNED(taken_from);
 
 int os_signal_take(int sig, os_signal_handler fn)
 {
