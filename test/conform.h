@@ -3,11 +3,16 @@
 //
 // A program ends with a table of its cases and conform_main. Called with names it runs only these
 // cases; with -l it lists them. A case says on how many Ps it runs, 0: on 1, 2, 4 and 16 in turn.
-// Those that say 1 may count on the order in which goroutines run.
+// Those that say 1 may count on the order in which goroutines run: they run first, in a process of their own in
+// which no P is taken away (keep_ps), and not in the modes that are about that.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_TEST_CONFORM_H
 #define GORT_TEST_CONFORM_H
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "goroutines.h"
 
@@ -78,22 +83,24 @@ __attribute__((unused)) static void check_in_order(const struct world *w, int n)
         CHECK_EQ(w->log[i], i);
 }
 
-// A test mode that changes the order of goroutines is on.
-static inline bool in_mode(const char *name)
-{
-    const char *text = getenv("GORTDEBUG");
-    return text != NULL && strstr(text, name) != NULL;
-}
-
 static const struct conform_case *conform_cases;
 static int conform_n, conform_argc;
 static char **conform_argv;
+static bool conform_in_order; // which of the two processes this is
 
 static bool conform_wanted(const char *name)
 {
     for (int i = 1; i < conform_argc; i++)
         if (strcmp(conform_argv[i], name) == 0) return true;
     return conform_argc < 2;
+}
+
+static int conform_count(bool in_order)
+{
+    int n = 0;
+    for (int i = 0; i < conform_n; i++)
+        n += (conform_cases[i].procs == 1) == in_order && conform_wanted(conform_cases[i].name);
+    return n;
 }
 
 static void conform_run_case(const struct conform_case *k)
@@ -110,16 +117,30 @@ static void conform_run_case(const struct conform_case *k)
 
 static int conform_run(int argc, char **argv)
 {
-    int ran = 0;
     (void)argc, (void)argv;
     for (int i = 0; i < conform_n; i++) {
-        if (!conform_wanted(conform_cases[i].name)) continue;
-        conform_run_case(&conform_cases[i]);
-        ran++;
+        const struct conform_case *k = &conform_cases[i];
+        if ((k->procs == 1) != conform_in_order || !conform_wanted(k->name)) continue;
+        conform_run_case(k);
     }
-    CHECK(ran != 0); // a name that there is not
-    printf("%d cases\n", ran);
+    printf("%d cases%s\n", conform_count(conform_in_order), conform_in_order ? " in order" : "");
     return 0;
+}
+
+// In a child, before there are threads.
+static inline void conform_run_in_order(void)
+{
+    int status = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        CHECK_EQ(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
+        conform_in_order = true;
+        keep_ps();
+        exit(gort_run(conform_run, conform_argc, conform_argv));
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    if (status != 0) exit(1); // it has said why
 }
 
 static inline int conform_main(const struct conform_case *cases, int n, int argc, char **argv)
@@ -134,7 +155,9 @@ static inline int conform_main(const struct conform_case *cases, int n, int argc
     conform_argc = argc;
     conform_argv = argv;
     test_seed();
-    return gort_run(conform_run, argc, argv);
+    CHECK_NE(conform_count(true) + conform_count(false), 0); // a name that there is not
+    if (conform_count(true) != 0 && !in_mode("slice")) conform_run_in_order();
+    return conform_count(false) != 0 ? gort_run(conform_run, argc, argv) : 0;
 }
 #define CONFORM_MAIN(cases)                                                                        \
     int main(int argc, char **argv)                                                                \

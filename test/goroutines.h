@@ -26,6 +26,25 @@ static inline void settle(void)
     TEST_SAW_ALL();
 }
 
+// A test mode is on.
+static inline bool in_mode(const char *name)
+{
+    const char *text = getenv("GORTDEBUG");
+    return text != NULL && strstr(text, name) != NULL;
+}
+
+// Orders on one P hold while it stays where it is. A thread that the kernel lets wait for 10 ms, in the middle of
+// anything, would lose it, and its goroutine go on by itself beside the others. So a program that has tests of such
+// orders calls this before gort_run, and runs them by RUN_IN_ORDER: not in the modes that are about taking Ps away.
+static inline void keep_ps(void)
+{
+    const char *former = getenv("GORTDEBUG");
+    char text[512];
+    if (in_mode("slice")) return;
+    snprintf(text, sizeof text, "%s%sslice=10000000", former ? former : "", former ? "," : "");
+    CHECK_EQ(setenv("GORTDEBUG", text, 1), 0);
+}
+
 // With any number of Ps: waits for the condition, which another goroutine brings about.
 #define WAIT_FOR(condition)                                                                        \
     do {                                                                                           \
@@ -56,6 +75,12 @@ static inline void settle(void)
         int test_former_ = gort_max_procs(procs);                                                  \
         RUN(name);                                                                                 \
         gort_max_procs(test_former_);                                                              \
+    } while (0)
+
+// With one, in a program that began with keep_ps.
+#define RUN_IN_ORDER(name)                                                                         \
+    do {                                                                                           \
+        if (!in_mode("slice") || in_mode("slice=10000000")) RUN_ON(1, name);                       \
     } while (0)
 
 // And with several numbers of them.

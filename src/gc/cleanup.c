@@ -270,9 +270,9 @@ void cleanup_add(struct gort_cleanup *handle, void *obj, void (*fn)(void *arg), 
     atomic_store_relaxed(&c->id, id); /* who has the handle got it from us */
     *handle = (struct gort_cleanup){ (uintptr_t)obj, id, c };
     specials_shade((uintptr_t)arg);
+    atomic_fetch_add_relaxed(&cleanups.added, 1); /* before it can be queued */
     special_add(s, (uintptr_t)obj, &c->special);
     specials_leave();
-    atomic_fetch_add_relaxed(&cleanups.added, 1);
     if (unlikely(atomic_load_relaxed(&cleanups.nrunners) == 0)) runner_add(1);
 }
 
@@ -300,8 +300,8 @@ void cleanup_queue(struct special *sp)
 {
     struct cleanup *c = cleanup_of(sp);
     atomic_store_relaxed(&c->id, 0);
+    atomic_fetch_add_relaxed(&cleanups.queued, 1); /* before it can have run */
     lfstack_push(&cleanups.queue, &c->node);
-    atomic_fetch_add_relaxed(&cleanups.queued, 1);
 }
 
 /* ---- marking ---------------------------------------------------------------------------------- */

@@ -60,9 +60,9 @@ void finalizer_init(void)
 
 void finalizer_read_counts(struct finalizer_counts *out)
 {
-    out->set = atomic_load_relaxed(&finalizers.set); /* statistics */
+    out->run = atomic_load_relaxed(&finalizers.run); /* statistics; later ones are not less */
     out->queued = atomic_load_relaxed(&finalizers.queued);
-    out->run = atomic_load_relaxed(&finalizers.run);
+    out->set = atomic_load_relaxed(&finalizers.set);
 }
 
 uint64_t finalizer_bytes(void)
@@ -141,8 +141,8 @@ void finalizer_queue(struct span *s, struct special *sp)
     struct finalizer *f = finalizer_of(sp);
     atomic_store_relaxed(&f->queued, s->base + sp->offset); /* no marker before the sweep's end */
     atomic_store_relaxed(&f->target, 0);
+    atomic_fetch_add_relaxed(&finalizers.queued, 1); /* before it can have run */
     lfstack_push(&finalizers.queue, &f->node);
-    atomic_fetch_add_relaxed(&finalizers.queued, 1);
 }
 
 void finalizer_wake(void)

@@ -495,13 +495,13 @@ static int run(int argc, char **argv)
     RUN(compound_literals);
     RUN(elements_that_are_channels);
     RUN(fifo_across_the_end_of_the_ring);
-    RUN_ON(1, receivers_are_served_in_order);
-    RUN_ON(1, senders_are_served_in_order);
-    RUN_ON(1, hand_over_to_a_waiting_receiver);
-    RUN_ON(1, unbuffered_try_needs_a_partner);
+    RUN_IN_ORDER(receivers_are_served_in_order);
+    RUN_IN_ORDER(senders_are_served_in_order);
+    RUN_IN_ORDER(hand_over_to_a_waiting_receiver);
+    RUN_IN_ORDER(unbuffered_try_needs_a_partner);
     RUN(out_may_be_null);
     RUN(arguments_are_evaluated_once);
-    RUN_ON(1, null_channels_block_for_ever);
+    RUN_IN_ORDER(null_channels_block_for_ever);
     RUN_ON_ALL(pointers_in_flight_are_kept);
     RUN(out_may_lie_in_collected_memory);
     RUN(the_ring_keeps_nothing);
@@ -510,5 +510,6 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    keep_ps();
     return gort_run(run, argc, argv);
 }

@@ -295,17 +295,18 @@ static int run(int argc, char **argv)
     (void)argv;
     RUN(what_is_left_is_received);
     RUN(a_large_out_is_zeroed);
-    RUN_ON(1, all_receivers_wake);
+    RUN_IN_ORDER(all_receivers_wake);
     RUN_ON_ALL(close_publishes);
     RUN(misuse_panics);
     RUN(a_full_closed_channel_panics_too);
-    RUN_ON(1, waiting_senders_panic);
-    RUN_ON(1, selects_wake);
+    RUN_IN_ORDER(waiting_senders_panic);
+    RUN_IN_ORDER(selects_wake);
     RUN_ON_ALL(a_loop_over_a_channel_ends);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
+    keep_ps();
     return gort_run(run, argc, argv);
 }

@@ -590,20 +590,20 @@ static void block_thread(void *arg)
 {
     struct world *w = arg;
     gort_enter_blocking();
-    usleep(100000);
+    ADD(&w->a, 1);
+    while (LOAD(&w->a) < w->n) // until all are here
+        usleep(100);
     gort_exit_blocking();
     gort_waitgroup_done(&w->wg);
 }
 
 static void blocked_threads_do_not_hold_up_others(void)
 {
-    struct world w = { 0 };
-    int64_t begin = gort_now();
-    gort_waitgroup_add(&w.wg, 20);
-    for (int i = 0; i < 20; i++)
+    struct world w = { .n = 20 };
+    gort_waitgroup_add(&w.wg, w.n);
+    for (int i = 0; i < w.n; i++)
         gort_go(block_thread, &w);
     gort_waitgroup_wait(&w.wg);
-    CHECK_LT(gort_now() - begin, 20 * 100 * GORT_MS); // not one after the other
 }
 
 // ---- sleeping and timers ------------------------------------------------------------------------
@@ -688,9 +688,8 @@ static void busy_channels_do_not_keep_timers_waiting(void)
     int n = 0;
     gort_waitgroup_add(&w.wg, 1);
     gort_go(count_in_select, &w);
-    int64_t end = gort_now() + 30 * GORT_S;
     // The receiver leaves by its deadline again and again while we offer all the time.
-    while ((LOAD(&w.sum) < 3 || n < 3) && gort_now() < end) {
+    while (LOAD(&w.sum) < 3 || n < 3) {
         n += gort_try_send(w.c, 1);
         gort_yield();
     }
@@ -707,10 +706,8 @@ static void yielding_does_not_keep_sleepers_waiting(void)
     struct world w = { 0 };
     gort_waitgroup_add(&w.wg, 1);
     gort_go(yield_until, &w);
-    int64_t begin = gort_now();
     for (int i = 0; i < 5; i++)
         gort_sleep(GORT_MS);
-    CHECK_LT(gort_now() - begin, 5 * GORT_S);
     STORE(&w.a, 1);
     gort_waitgroup_wait(&w.wg);
 }
@@ -720,22 +717,20 @@ static void computing_does_not_keep_sleepers_waiting(void)
     struct world w = { 0 };
     gort_waitgroup_add(&w.wg, 1);
     gort_go(compute_until, &w);
-    int64_t begin = gort_now();
     gort_sleep(2 * GORT_MS);
-    CHECK_LT(gort_now() - begin, 5 * GORT_S);
     STORE(&w.a, 1);
     gort_waitgroup_wait(&w.wg);
 }
 
 static void an_earlier_sleeper_is_not_held_up_by_a_later(void)
 {
-    struct world w = { .c = gort_chan_make(int, 0), .done = gort_chan_make(int, 0), .b = GORT_S };
+    struct world w = { .c = gort_chan_make(int, 0),
+                       .done = gort_chan_make(int, 0),
+                       .b = 3600 * GORT_S };
     gort_waitgroup_add(&w.wg, 1);
-    gort_go(count_in_select, &w); // a deadline in a second
+    gort_go(count_in_select, &w); // a deadline in an hour
     gort_sleep(GORT_MS);
-    int64_t begin = gort_now();
     gort_sleep(GORT_MS);
-    CHECK_LT(gort_now() - begin, GORT_S / 2);
     gort_close(w.done);
     gort_waitgroup_wait(&w.wg);
     CHECK_EQ(w.sum, 0);

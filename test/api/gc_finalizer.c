@@ -43,8 +43,7 @@ static void the_pointing_comes_before_the_pointed_to(void)
     for (int i = 0; i < CHAIN + 60 && norder < CHAINS * CHAIN; i++) {
         scrub_stack();
         gort_gc();
-        gort_sleep(2 * GORT_MS);
-        TEST_SAW_ALL();
+        finalizers_done();
     }
     uint32_t at[CHAINS * CHAIN];
     memset(at, 0xff, sizeof at);
@@ -176,7 +175,7 @@ static void circles_are_never_finalized(void)
     on_goroutine(make_circles, NULL);
     for (int i = 0; i < 4; i++)
         gort_gc();
-    gort_sleep(5 * GORT_MS);
+    finalizers_done();
 }
 
 static uint32_t large_deaths;
@@ -265,10 +264,7 @@ static void a_finalizer_may_defer_and_exit(void)
     on_goroutine(make_exiting, NULL);
     collect_until(200);
     CHECK_NEARLY_ALL(witness_deaths, 200);
-    uint32_t *ran = &deferred_ran, n = __atomic_load_n(&deferring, __ATOMIC_RELAXED);
-    CHECK_NEARLY_ALL(n, 200);
-    for (int i = 0; i < 1000 && __atomic_load_n(ran, __ATOMIC_RELAXED) < n; i++)
-        gort_sleep(GORT_MS);
+    CHECK_NEARLY_ALL(__atomic_load_n(&deferring, __ATOMIC_RELAXED), 200);
     CHECK_EQ(__atomic_load_n(&deferred_ran, __ATOMIC_RELAXED),
              __atomic_load_n(&deferring, __ATOMIC_RELAXED));
 }
@@ -281,7 +277,7 @@ static void kept_up_to_keep_alive(void)
         witness_reset();
         witness *w = witness_new(i);
         gort_gc();
-        gort_sleep(GORT_MS / 10);
+        finalizers_done();
         CHECK_EQ(__atomic_load_n(&witness_deaths, __ATOMIC_RELAXED), 0);
         gort_keep_alive(w);
     }

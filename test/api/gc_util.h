@@ -79,8 +79,9 @@ __attribute__((noinline, unused)) static void on_goroutine(void (*fn)(void *), v
     gort_go(gc_util_call, &c);
     gort_waitgroup_wait(&c.wg);
     // Its stack is a root until it has ended, which is some instructions later.
-    for (int i = 0; i < 10000 && gort_num_goroutines() > others; i++)
-        gort_yield();
+    while (gort_num_goroutines() > others)
+        gort_sleep(10 * GORT_US);
+    TEST_SAW_ALL();
 }
 
 // Overwrites what calls have left below this frame.
@@ -92,20 +93,32 @@ __attribute__((noinline, unused)) static void scrub_stack(void)
     __asm__ volatile("" : : "r"(&words) : "memory");
 }
 
-// Collects until nothing more dies: objects that were dead are finalized. Waits up to a few seconds
-// for at least `deaths` of them.
+static inline double gc_util_metric(const char *name)
+{
+    double value = -1;
+    CHECK_EQ(gort_metric_read(name, &value), 0);
+    return value;
+}
+
+// Waits until all finalizers have run whose objects were found dead.
+static inline void finalizers_done(void)
+{
+    for (;;) {
+        double executed = gc_util_metric("/gc/finalizers/executed:finalizers");
+        if (executed >= gc_util_metric("/gc/finalizers/queued:finalizers")) break;
+        gort_sleep(20 * GORT_US);
+    }
+    TEST_SAW_ALL();
+}
+
+// Collects until nothing more dies: objects that were dead are finalized.
 static inline void collect_until(uint32_t deaths)
 {
     for (int round = 0; round < 200; round++) {
         scrub_stack();
         gort_gc();
-        TEST_SAW_ALL();
-        uint32_t n;
-        do {
-            n = __atomic_load_n(&witness_deaths, __ATOMIC_RELAXED);
-            gort_sleep(2 * GORT_MS);
-        } while (n != __atomic_load_n(&witness_deaths, __ATOMIC_RELAXED));
-        TEST_SAW_ALL();
+        finalizers_done();
+        uint32_t n = __atomic_load_n(&witness_deaths, __ATOMIC_RELAXED);
         if (n >= deaths && round >= 1) return;
         if (round >= 4 && n + n / 50 + 4 >= deaths) return; // what is left is kept conservatively
     }

@@ -429,11 +429,11 @@ static int run(int argc, char **argv)
     RUN(the_choice_is_uniform);
     RUN(the_choice_is_uniform_among_cases_of_one_channel);
     RUN(not_ready_ones_do_not_bias);
-    RUN_ON(1, a_waiting_select_is_served);
-    RUN_ON(1, a_waiting_send_is_taken);
-    RUN_ON(1, a_select_happens_once);
-    RUN_ON(1, duplicates);
-    RUN_ON(1, selects_are_served_in_order);
+    RUN_IN_ORDER(a_waiting_select_is_served);
+    RUN_IN_ORDER(a_waiting_send_is_taken);
+    RUN_IN_ORDER(a_select_happens_once);
+    RUN_IN_ORDER(duplicates);
+    RUN_IN_ORDER(selects_are_served_in_order);
     RUN_ON_ALL(selects_meet);
     RUN_ON_ALL(a_thousand_cases);
     RUN_ON_ALL(a_thousand_cases_of_one_channel);
@@ -443,5 +443,6 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    keep_ps();
     return gort_run(run, argc, argv);
 }

@@ -317,20 +317,21 @@ static int run(int argc, char **argv)
     (void)argv;
     RUN_ON_ALL(a_mutex_excludes);
     RUN(trylock);
-    RUN_ON(1, handed_over_after_a_millisecond);
+    RUN_IN_ORDER(handed_over_after_a_millisecond);
     RUN_ON_ALL(another_goroutine_may_unlock);
-    RUN_ON(1, waiters_are_served_in_order);
-    RUN_ON(1, a_waiter_that_lost_keeps_its_place);
+    RUN_IN_ORDER(waiters_are_served_in_order);
+    RUN_IN_ORDER(a_waiter_that_lost_keeps_its_place);
     RUN_ON(2, nobody_starves);
     RUN_ON(4, nobody_starves);
     RUN_ON_ALL(mutexes_in_collected_memory);
     RUN_ON_ALL(an_rwmutex_excludes);
     RUN(readers_share);
-    RUN_ON(1, a_waiting_writer_goes_before_later_readers);
+    RUN_IN_ORDER(a_waiting_writer_goes_before_later_readers);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
+    keep_ps();
     return gort_run(run, argc, argv);
 }

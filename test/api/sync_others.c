@@ -431,22 +431,23 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(signal_wakes_one);
     RUN_ON_ALL(broadcast_wakes_all);
     RUN_ON_ALL(signals_under_the_mutex);
-    RUN_ON(1, a_signal_is_for_the_first_ticket);
-    RUN_ON(1, tickets_wrap_around);
+    RUN_IN_ORDER(a_signal_is_for_the_first_ticket);
+    RUN_IN_ORDER(tickets_wrap_around);
     RUN_ON_ALL(a_bounded_buffer);
     RUN_ON_ALL(once_is_once);
     RUN_ON_ALL(a_panic_or_exit_counts_as_done);
     RUN(a_deferred_call_inside_once);
     RUN_ON_ALL(a_wait_group_waits);
-    RUN_ON(1, several_may_wait);
+    RUN_IN_ORDER(several_may_wait);
     RUN_ON_ALL(a_semaphore_counts);
     RUN(a_zeroed_semaphore_is_empty);
-    RUN_ON(1, a_unit_goes_to_who_waits_longest);
+    RUN_IN_ORDER(a_unit_goes_to_who_waits_longest);
     RUN_ON_ALL(many_objects);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
+    keep_ps();
     return gort_run(run, argc, argv);
 }
