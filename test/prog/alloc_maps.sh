@@ -38,7 +38,7 @@ int main(int argc, char **argv) { return gort_run(run, argc, argv); }
 END
 "$CC" -O2 -I"$GORT_SOURCE_DIR/include" "$dir/p.c" "$1/libgort.a" -o "$dir/p" -lpthread -lm || exit 1
 [ "$(cat /proc/sys/vm/max_map_count)" -le 200000 ] || { echo "skipped: no limit to speak of"; exit 77; }
-GORTDEBUG=efence=1 timeout 100 "$dir/p" 2>"$dir/err"
+GORTDEBUG=efence=1 timeout 250 "$dir/p" 2>"$dir/err"
 status=$?
 [ $status = 77 ] && { echo "skipped: memory can not be locked"; exit 77; }
 [ $status = 2 ] && grep -Eq '^fatal error: out of memory: freed memory can not be made inaccessible \(error 12\) after [0-9]+ MB of it: too many mappings' "$dir/err" && exit 0

@@ -124,13 +124,13 @@ build_program() { # compiler, sanitizer, output
 }
 # expect_fine <program> <word>: runs through and says so.
 expect_fine() {
-    timeout 100 "$1" fine >"$dir/out" 2>&1 && grep -qx "$2" "$dir/out" || fail "$1 fine: not $2"
+    timeout 250 "$1" fine >"$dir/out" 2>&1 && grep -qx "$2" "$dir/out" || fail "$1 fine: not $2"
 }
 # expect_report <program> <case> <pattern>: ends with it, and its first frame in the program is the line.
 expect_report() {
     local line
     line=$(grep -n "// BAD $2\$" "$dir/p.c" | cut -d: -f1)
-    timeout 60 "$1" "$2" >"$dir/out" 2>&1 && fail "$2: not found"
+    timeout 250 "$1" "$2" >"$dir/out" 2>&1 && fail "$2: not found"
     grep -q "$3" "$dir/out" || fail "$2: another report"
     grep -Eq "#[0-9]+ .* in run .*p\.c:$line" "$dir/out" || fail "$2: not at line $line"
 }

@@ -93,7 +93,7 @@ fail()
 orders=""
 for seed in 1 2 3 18446744073709551615; do
     for run in 1 2 3; do
-        GORTDEBUG=deterministic=$seed timeout 60 "$dir/p" >"$dir/$run" 2>&1 || fail "seed $seed: exit code $?"
+        GORTDEBUG=deterministic=$seed timeout 250 "$dir/p" >"$dir/$run" 2>&1 || fail "seed $seed: exit code $?"
     done
     cmp -s "$dir/1" "$dir/2" && cmp -s "$dir/1" "$dir/3" ||
         { fail "seed $seed: orders differ"; cat "$dir/1" "$dir/2" "$dir/3"; }
@@ -102,15 +102,15 @@ for seed in 1 2 3 18446744073709551615; do
 done
 [ "$(echo "$orders" | sed 's/ order /\n/g' | sort -u | grep -c .)" = 4 ] || fail "seeds give one order: $orders"
 
-GORTDEBUG=deterministic=1 timeout 20 "$dir/p" hour 2>/dev/null || fail "an hour of logical time"
+GORTDEBUG=deterministic=1 timeout 250 "$dir/p" hour 2>/dev/null || fail "an hour of logical time"
 
 found=""
 for seed in $(seq 200); do
-    GORTDEBUG=deterministic=$seed timeout 20 "$dir/p" pay 2>/dev/null || { found=$seed; break; }
+    GORTDEBUG=deterministic=$seed timeout 250 "$dir/p" pay 2>/dev/null || { found=$seed; break; }
 done
 [ "$found" ] || fail "no seed of 200 finds the payment that is made twice"
 for run in 1 2 3 4 5; do
-    GORTDEBUG=deterministic=$found timeout 20 "$dir/p" pay 2>/dev/null && fail "seed $found finds it once only"
+    GORTDEBUG=deterministic=$found timeout 250 "$dir/p" pay 2>/dev/null && fail "seed $found finds it once only"
 done
 echo "the seed that finds it: $found"
 
@@ -119,7 +119,7 @@ for t in conform_chan conform_select conform_sync chan_basic chan_close select_b
     [ -x "$build/test/api/$t" ] || continue
     for seed in 5 6; do
         for run in 1 2; do
-            TEST_SEED=1 TEST_SCALE=10 GORTDEBUG=deterministic=$seed timeout 60 "$build/test/api/$t" \
+            TEST_SEED=1 TEST_SCALE=10 GORTDEBUG=deterministic=$seed timeout 250 "$build/test/api/$t" \
                 >"$dir/$run" 2>&1 || { fail "$t, seed $seed: exit code $?"; tail -3 "$dir/$run"; }
         done
         [ "$(grep order "$dir/1")" = "$(grep order "$dir/2")" ] || fail "$t, seed $seed: orders differ"
@@ -128,7 +128,7 @@ done
 
 # Seeds that found a fault once.
 for seed in 1 5 6; do # a context that another was in the middle of ending
-    TEST_SEED=1 GORTDEBUG=deterministic=$seed timeout 60 "$build/test/api/context_basic" >"$dir/1" 2>&1 ||
+    TEST_SEED=1 GORTDEBUG=deterministic=$seed timeout 250 "$build/test/api/context_basic" >"$dir/1" 2>&1 ||
         { fail "context_basic, seed $seed: exit code $?"; tail -3 "$dir/1"; }
 done
 

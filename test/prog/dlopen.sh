@@ -106,5 +106,5 @@ done
 "$CC" -O2 -g -D_GNU_SOURCE -fstack-clash-protection -I"$GORT_SOURCE_DIR/include" -o "$work/program" \
     "$work/program.c" "$1/libgort.a" -pthread -lm -ldl
 for procs in 1 4; do
-    GORTMAXPROCS=$procs timeout 50 "$work/program" "$work/a.so" "$work/b.so" "$work/c.so"
+    GORTMAXPROCS=$procs timeout 250 "$work/program" "$work/a.so" "$work/b.so" "$work/c.so"
 done

@@ -16,7 +16,7 @@ run() {
     local wanted=$1 program=$2 status
     shift 2
     what="$program $*"
-    timeout 60 "$build/examples/$program" "$@" >"$tmp/out" 2>"$tmp/err"
+    timeout 250 "$build/examples/$program" "$@" >"$tmp/out" 2>"$tmp/err"
     status=$?
     [ $status = "$wanted" ] || fail "exit status $status, not $wanted"
     [ "$wanted" = 0 ] && [ -s "$tmp/err" ] && fail "wrote to stderr"

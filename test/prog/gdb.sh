@@ -44,7 +44,7 @@ fi
 "$server" --listen 127.0.0.1:0 >"$tmp/out" 2>&1 &
 pid=$!
 port=
-for _ in $(seq 100); do
+while kill -0 $pid 2>/dev/null; do # the time limit is the other end
     port=$(grep -ao '127\.0\.0\.1:[0-9]*' "$tmp/out" | head -1 | cut -d: -f2)
     [ -n "$port" ] && break
     sleep 0.1
@@ -53,11 +53,14 @@ done
 exec 3<>"/dev/tcp/127.0.0.1/$port" 4<>"/dev/tcp/127.0.0.1/$port"
 for fd in 3 4; do
     printf '*1\r\n$4\r\nPING\r\n' >&$fd
-    read -r -t 20 answer <&$fd || fail "no answer" "$tmp/out"
+    read -r -t 120 answer <&$fd || fail "no answer" "$tmp/out"
 done
 
+# Who has answered waits again when no thread runs.
+while sed 's/.*) //' /proc/$pid/task/*/stat 2>/dev/null | grep -qv '^S'; do sleep 0.1; done
+
 run_gdb() {
-    timeout 60 gdb -nx -batch -ex "set debuginfod enabled off" -ex "set pagination off" \
+    timeout 250 gdb -nx -batch -ex "set debuginfod enabled off" -ex "set pagination off" \
         -x "$script" "$@" 2>&1
 }
 
@@ -106,4 +109,4 @@ check "$tmp/live"
 
 # The server goes on after gdb has left.
 printf '*1\r\n$4\r\nPING\r\n' >&3
-read -r -t 20 answer <&3 || fail "the server does not answer any more" "$tmp/live"
+read -r -t 120 answer <&3 || fail "the server does not answer any more" "$tmp/live"

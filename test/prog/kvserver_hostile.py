@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-PATIENCE = 30  # seconds that any single answer may take on a loaded machine
+PATIENCE = 100  # seconds that any single answer may take on a loaded machine
 
 
 class Failure(Exception):
@@ -75,6 +75,17 @@ class Server:
         with open(f"/proc/{self.process.pid}/stat") as f:
             fields = f.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def wait_till_quiet(self, otherwise):
+        """What was asked of it before may take its time; then it takes less than half a CPU."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            start, before = time.monotonic(), self.cpu_seconds()
+            time.sleep(0.5)
+            cpu, took = self.cpu_seconds() - before, time.monotonic() - start
+            if cpu < took / 2:
+                return
+            check(time.monotonic() < deadline, f"{otherwise}: {cpu:.2f} s of CPU in {took:.1f} s")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -382,7 +393,7 @@ def slow_reader(server):
             c.send(command(b"APPEND", b"other", b"x") + command(b"LPUSH", b"otherlist", b"x"))
             c.expect(b":%d\r\n" % i * 2)
         took = time.monotonic() - start
-        check(took < 10, f"clients that do not read make others wait {took:.1f} s")
+        check(took < PATIENCE, f"clients that do not read make others wait {took:.1f} s")
         c.send(command(b"FLUSHALL"))
     # Flushed or not, who asked before gets it all.
     c = slow[1]
@@ -436,10 +447,7 @@ def full_descriptor_table(_, binary):
             pending.append(c)
         check(len(inside) >= 30, f"only {len(inside)} clients fit 64 descriptors")
         check(outside >= 80, f"only {outside} of 150 refused")
-        cpu = server.cpu_seconds()
-        time.sleep(1)
-        cpu = server.cpu_seconds() - cpu
-        check(cpu < 0.5, f"a full table keeps the server busy: {cpu:.2f} s of CPU in 1 s")
+        server.wait_till_quiet("a full table keeps the server busy")
         for c in inside[:3]:
             c.send(b"PING\r\n")
             c.expect(b"+PONG\r\n")
@@ -482,10 +490,7 @@ def ten_thousand_idle(server):
         each = (server.rss_mb() - before) * 1024 / wanted
         print(f"  {wanted} idle connections, {each:.1f} KB each")
         check(each < 32, f"an idle connection costs {each:.1f} KB")
-        cpu = server.cpu_seconds()
-        time.sleep(0.5)
-        cpu = server.cpu_seconds() - cpu
-        check(cpu < 0.4, f"idle connections keep the server busy: {cpu:.2f} s of CPU in 0.5 s")
+        server.wait_till_quiet("idle connections keep the server busy")
     finally:
         for c in clients:
             c.socket.close()

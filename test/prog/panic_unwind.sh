@@ -99,7 +99,7 @@ build_and_run() {
     # shellcheck disable=SC2086
     "$cc" -std=gnu11 -O2 -Wall -Wextra -Werror -I"$source/include" $main -c "$work/main.c" -o "$work/main.o"
     "$cc" "$work/main.o" "$work/between.o" -o "$work/prog" "$@" -lpthread -lm
-    LD_LIBRARY_PATH=$build timeout 60 "$work/prog"
+    LD_LIBRARY_PATH=$build timeout 250 "$work/prog"
 }
 
 honoured=$'1cbasecond\n1cba'
@@ -148,7 +148,7 @@ for cxx in g++ clang++; do
     $cxx -std=c++17 -O2 -Wall -Wextra -Werror -I"$source/include" "$work/swallow.cc" -o "$work/swallow" \
         "$build/libgort.a" -lpthread -lm
     status=0
-    said=$(timeout 60 "$work/swallow" 2>&1 >/dev/null | head -1) || status=$?
+    said=$(timeout 250 "$work/swallow" 2>&1 >/dev/null | head -1) || status=$?
     check "$cxx: catch (...)" \
         "fatal error: a catch (...) ended a panic or a goexit: it must throw it on" "$said"
 done

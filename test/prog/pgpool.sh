@@ -52,7 +52,7 @@ conninfo="host=$tmp user=tester dbname=postgres"
 run() {
     local wanted=$1 status
     shift
-    timeout 120 "$program" "$@" >"$tmp/out" 2>"$tmp/err"
+    timeout 250 "$program" "$@" >"$tmp/out" 2>"$tmp/err"
     status=$?
     if [ $status != "$wanted" ]; then
         fail "pgpool $*: exit status $status, not $wanted"

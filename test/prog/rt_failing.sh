@@ -12,7 +12,7 @@ trap 'rm -f "$err"' EXIT
 bad=0 refused=0 fine=0
 
 attempt() {
-    GORTDEBUG=$1 TEST_SCALE=20 timeout 20 "$program" 2>"$err"
+    GORTDEBUG=$1 TEST_SCALE=20 timeout 120 "$program" 2>"$err"
     local status=$?
     if [ $status = 0 ]; then
         fine=$((fine + 1))

@@ -38,6 +38,12 @@ static __thread int mine;
 
 #define TOUCH(x) ((x)++)
 
+// The others have ended.
+static void settle(void)
+{
+    while (gort_num_goroutines() > 1) gort_sleep(GORT_MS);
+}
+
 // ---- races -------------------------------------------------------------------------------------
 static void add_one(void *arg) { (void)arg; TOUCH(shared); gort_waitgroup_done(&wg); } // RACE
 static void nothing(void)
@@ -53,9 +59,9 @@ static void add_only(void *arg) { (void)arg; TOUCH(shared); } // RACE
 static void one_after_the_other(void)
 {
     gort_go(add_only, NULL);
-    gort_sleep(20 * GORT_MS);
+    settle();
     gort_go(add_only, NULL);
-    gort_sleep(20 * GORT_MS);
+    settle();
 }
 
 // A receive from a buffer with room comes after its send, not the next send after it.
@@ -64,7 +70,7 @@ static void buffer_backwards(void)
 {
     gort_send(b, 1);
     gort_go(receive_and_add, NULL);
-    gort_sleep(20 * GORT_MS);
+    settle();
     gort_send(b, 2);
     TOUCH(shared); // RACE
 }
@@ -338,13 +344,13 @@ for cc in ${CC:-cc} gcc clang; do
     found=1
     for procs in 1 4; do
         for c in $racy; do
-            GORTMAXPROCS=$procs timeout 60 setarch -R "$prog" "$c" >"$dir/out" 2>&1
+            GORTMAXPROCS=$procs timeout 250 setarch -R "$prog" "$c" >"$dir/out" 2>&1
             [ $? = 66 ] || fail "$cc, $procs Ps, $c: no race was reported"
             lines=$(grep -n "RACE$\|// RACE" "$dir/p.c" | cut -d: -f1 | paste -sd'|')
             grep -qE "#[01] .*p\.c:($lines)\b" "$dir/out" || fail "$cc, $procs Ps, $c: another place"
         done
         for c in $clean; do
-            GORTMAXPROCS=$procs timeout 60 setarch -R "$prog" "$c" >"$dir/out" 2>&1 ||
+            GORTMAXPROCS=$procs timeout 250 setarch -R "$prog" "$c" >"$dir/out" 2>&1 ||
                 fail "$cc, $procs Ps, $c: exit code $?"
         done
     done

@@ -29,7 +29,6 @@
 
 enum { WORKERS = 3, RING = 64, SPIN_NS = 30000, STEP_NS = 1000000, SEND_US = 150, SIGNALS = 4 };
 #define DEEP ((size_t)512 << 10)
-#define LONGER (30 * GORT_S) // until all has been seen
 #define OWN_STACK ((size_t)64 << 10)
 #define DEEP_STACK ((size_t)2 << 20)
 
@@ -353,7 +352,7 @@ static void allocations_stay_whole(void)
     pthread_t sender;
     CHECK_EQ(pthread_create(&sender, NULL, send, NULL), 0);
     int64_t end = gort_now() + (int64_t)test_count(2000) * GORT_MS;
-    while (gort_now() < end || (!seen_all(must) && gort_now() < end + LONGER))
+    while (gort_now() < end || !seen_all(must)) // the time limit is the other end
         gort_sleep(10 * GORT_MS);
     for (int i = 0; i < SIGNALS; i++)
         signal(signal_of(i), SIG_IGN); // what is on its way meets no default action
@@ -365,7 +364,6 @@ static void allocations_stay_whole(void)
     printf("%s: handled %lu, %lu, %lu and %lu, rolled back %.0f, below handlers %.0f\n",
            scenario->name, handled[0], handled[1], handled[2], handled[3],
            metric("/gort/sched/stops/rolled-back:events"), metric(ROLLED_OUTER));
-    CHECK(seen_all(must));
 }
 
 static int test_main(int argc, char **argv)
