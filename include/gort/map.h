@@ -16,7 +16,8 @@
  *                                           each put of one adds an entry that only iteration finds
  *     const char *, char *                  by the characters up to the final zero; what the key points to
  *                                           must not change while it is in the map, and stays the program's
- *     gort_map_bytes                        by the bytes that it names; the same is required
+ *     gort_string                           by its bytes, which the map keeps if they are collected
+ *     gort_map_bytes                        by the bytes that it names, as if they were a gort_string's
  *     structs and unions                    by their bytes, padding included: zero it, or else:
  *     gort_map_make_own                     by a function of the program's
  * The key that entered an entry stays when the value is replaced.
@@ -42,6 +43,7 @@
 #include <gort/map_inline.h>
 #include <gort/mem.h>
 #include <gort/panic.h>
+#include <gort/string.h>
 #include <gort/type.h>
 
 /* The type of a map from K to V: an object pointer; K and V are complete where the map is used. */
@@ -52,6 +54,10 @@ typedef struct gort_map_bytes {
     const void *start;
     size_t size;
 } gort_map_bytes;
+GORT_STATIC_ASSERT_(sizeof(gort_map_bytes) == sizeof(gort_string) &&
+                        offsetof(gort_map_bytes, start) == offsetof(gort_string, ptr) &&
+                        offsetof(gort_map_bytes, size) == offsetof(gort_string, len),
+                    "GORT_MAP_STRING is the kind of both");
 
 /* An iteration, a local variable: begun by the first gort_map_next.  Its fields are private. */
 #define GORT_MAP_ITER                                                                              \
@@ -82,8 +88,8 @@ GORT_END_DECLS
 
 /* gort_map(K, V) gort_map_make_own(K, V, size_t hint, uint64_t (*hash)(const K *key, uint64_t seed),
  * bool (*equal)(const K *a, const K *b)): keys are hashed and compared by these functions.  Equal keys
- * have equal hashes for equal seeds.  They neither panic nor block nor use the map.  A key that does
- * not equal itself is found by iteration only. */
+ * have equal hashes for equal seeds.  They neither block nor use the map.  When one panics the map is as it
+ * was before the call.  A key that does not equal itself is found by iteration only. */
 #define gort_map_make_own(K, V, hint, hash, equal)                                                 \
     GORT_APPLY_(GORT_MAP_MAKE_OWN_, __COUNTER__, K, #K, V, #V, hint, hash, equal)
 
@@ -112,7 +118,8 @@ GORT_END_DECLS
 #else
 #define GORT_MAP_KIND_(K)                                                                          \
     _Generic((__typeof__(K) *)0, const char ** : GORT_MAP_CSTRING, char ** : GORT_MAP_CSTRING,     \
-             gort_map_bytes * : GORT_MAP_STRING, float * : GORT_MAP_F32, double * : GORT_MAP_F64,  \
+             gort_string * : GORT_MAP_STRING, gort_map_bytes * : GORT_MAP_STRING,                  \
+             float * : GORT_MAP_F32, double * : GORT_MAP_F64,                                      \
              default : GORT_MAP_KIND_PLAIN_(*(__typeof__(K) *)0))
 #define GORT_MAP_KIND_PLAIN_(k)                                                                    \
     ((__builtin_classify_type(k) == 5 ||                                                           \

@@ -35,6 +35,9 @@ template <> struct gort_map_kind_of<char *> {
 template <> struct gort_map_kind_of<gort_map_bytes> {
     static constexpr int value = GORT_MAP_STRING;
 };
+template <> struct gort_map_kind_of<gort_string> {
+    static constexpr int value = GORT_MAP_STRING;
+};
 template <> struct gort_map_kind_of<float> {
     static constexpr int value = GORT_MAP_F32;
 };

@@ -26,7 +26,7 @@ enum gort_map_kind {
     GORT_MAP_F32 = 9,
     GORT_MAP_F64 = 10,
     GORT_MAP_CSTRING = 11,
-    GORT_MAP_STRING = 12, /* gort_map_bytes */
+    GORT_MAP_STRING = 12, /* gort_string, gort_map_bytes */
     GORT_MAP_BYTES = 13,
     GORT_MAP_OWN = 14
 };

@@ -177,9 +177,32 @@ static force_inline unsigned char *find_or_add(struct gort_map *m, int kind, str
     }
 }
 
+/* Note [Keys that panic]. */
+static force_inline unsigned char *find_then_add(struct gort_map *m, int kind, struct map_key k,
+                                                 uint64_t hash)
+{
+    for (;;) {
+        size_t gap;
+        struct map_version looked = map_version_now(m);
+        const struct gort_map_table *t = &m->tables[map_place(m, hash)];
+        const unsigned char *control = t->control;
+        size_t at = find_slot(m, kind, k, hash, t, &gap);
+        map_write_begin_after(m, looked);
+        if (at == NO_SLOT && unlikely(!(control[gap] & MAP_EMPTY)))
+            throw_msg("concurrent map writes"); /* one entry for another */
+        unsigned char *slot =
+            at != NO_SLOT ? map_slot(map_layout(m), control, at) : fill(m, kind, k, hash, gap);
+        map_write_end(m);
+        if (likely(slot != NULL)) return slot;
+        grow_for(m, hash);
+    }
+}
+
 static force_inline void *ref(struct gort_map *m, int kind, struct map_key k)
 {
     uint64_t hash = map_hash(m, kind, k);
+    if (map_kind_may_panic(kind))
+        return map_slot_value(map_layout(m), find_then_add(m, kind, k, hash));
     map_write_begin(m);
     const void *slot = find_or_add(m, kind, k, hash);
     map_write_end(m);
@@ -240,9 +263,15 @@ static force_inline void take_out(struct gort_map *m, size_t place, size_t i)
 static force_inline bool delete (struct gort_map *m, int kind, struct map_key k)
 {
     uint64_t hash = map_hash(m, kind, k);
-    size_t place = map_place(m, hash);
-    map_write_begin(m);
-    size_t slot = find_slot(m, kind, k, hash, &m->tables[place], NULL);
+    size_t place = map_place(m, hash), slot;
+    if (map_kind_may_panic(kind)) { /* Note [Keys that panic] */
+        struct map_version looked = map_version_now(m);
+        slot = find_slot(m, kind, k, hash, &m->tables[place], NULL);
+        map_write_begin_after(m, looked);
+    } else {
+        map_write_begin(m);
+        slot = find_slot(m, kind, k, hash, &m->tables[place], NULL);
+    }
     if (slot != NO_SLOT) take_out(m, place, slot);
     map_write_end(m);
     return slot != NO_SLOT;

@@ -48,6 +48,12 @@
  * fatal.  It is a plain load and store; that two threads do it in step is not seen.  The state is otherwise
  * the kind of the map's keys, so that the inlined search tests both at once.
  *
+ * Note [Keys that panic].  A program's own functions may panic, or fault, which the program may recover from;
+ * the map must then be as it was, and not marked as being changed.  So they are called before the
+ * mark is set, growing included, and what was found is used only if the map was not changed meanwhile:
+ * that would be somebody beside this change, or the function itself, and is fatal.  Keys of the other kinds
+ * are read by the runtime and the C library, where a fault is fatal.
+ *
  * Locking: none; the program's.
  * Answers to: internal/runtime/maps; runtime/map.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -123,6 +129,31 @@ static force_inline int map_kind(const struct gort_map *m)
     return (int)(atomic_load_relaxed(&m->state) & ~GORT_MAP_WRITING);
 }
 
+/* Note [Keys that panic]. */
+static force_inline bool map_kind_may_panic(int kind)
+{
+    return kind == GORT_MAP_OWN;
+}
+
+/* What tells whether a map was changed. */
+struct map_version {
+    uint64_t change;
+    size_t count;
+};
+static force_inline struct map_version map_version_now(const struct gort_map *m)
+{
+    if (unlikely(atomic_load_relaxed(&m->state) & GORT_MAP_WRITING))
+        throw_msg("concurrent map writes");
+    return (struct map_version){ m->change, m->count };
+}
+/* map_write_begin for who looked at the map before. */
+static force_inline void map_write_begin_after(struct gort_map *m, struct map_version looked)
+{
+    map_write_begin(m);
+    if (unlikely(m->change != looked.change || m->count != looked.count))
+        throw_msg("concurrent map writes");
+}
+
 /* ---- places --------------------------------------------------------------------------------------------- */
 
 static force_inline uint32_t map_depth(const struct gort_map *m)
@@ -186,6 +217,11 @@ static inline uint64_t map_random(void)
     uint64_t x = random_next(sched_random());
     crit_exit();
     return x;
+}
+
+static inline uint64_t map_seed(void)
+{
+    return gort_map_mix_(map_random() ^ hash_secret.word[0], hash_secret.word[1]);
 }
 
 static force_inline uint64_t map_hash_float(double x, uint64_t seed)
@@ -263,6 +299,10 @@ static force_inline bool map_same(const struct gort_map *m, int kind, struct map
 
 /* ---- between the files -------------------------------------------------------------------------------------- */
 
+/* Can an element of this type hold collected pointers; from its first to its last word that may be one. */
+bool map_may_hold(const struct gort_type *t);
+struct gort_pointer_run map_run_of(const struct gort_type *t);
+
 /* The key's slot; NULL: none. */
 unsigned char *map_lookup(const struct gort_map *m, const void *key);
 
@@ -271,7 +311,8 @@ unsigned char *map_groups_new(const struct map_layout *l, size_t n);
 /* A table that has no memory yet. */
 struct gort_map_table map_table_none(void);
 extern const struct gort_type map_table_type;
-/* Makes room in the table at this place, its first one.  In a change. */
+/* Makes room in the table at this place, its first one.  In a change, but not if the keys are of a kind that
+ * may panic. */
 void map_grow(struct gort_map *m, size_t first);
 
 #endif

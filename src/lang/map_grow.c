@@ -141,26 +141,16 @@ static size_t places_of(const struct gort_map *m, const struct gort_map_table *t
 
 /* ---- growing ----------------------------------------------------------------------------------------------- */
 
-static void rebuild(struct gort_map *m, size_t first, size_t groups)
+static void place_halves(struct gort_map *m, size_t first, const struct gort_map_table *old,
+                         const struct building b[2])
 {
-    struct gort_map_table old = m->tables[first];
-    struct building b[2] = { building_new(m, groups) };
-    move(m, old, b, 64);
-    set_places(m, first, places_of(m, &old), b, old.depth);
-}
-
-static void split(struct gort_map *m, size_t first)
-{
-    struct gort_map_table old = m->tables[first];
-    struct building b[2] = { building_new(m, old.mask + 1), building_new(m, old.mask + 1) };
-    move(m, old, b, 63 - old.depth);
-    if (old.depth == map_depth(m)) {
+    if (old->depth == map_depth(m)) {
         double_directory(m);
         first *= 2;
     }
-    size_t half = places_of(m, &old) / 2;
-    set_places(m, first, half, &b[0], old.depth + 1);
-    set_places(m, first + half, half, &b[1], old.depth + 1);
+    size_t half = places_of(m, old) / 2;
+    set_places(m, first, half, &b[0], old->depth + 1);
+    set_places(m, first + half, half, &b[1], old->depth + 1);
 }
 
 /* Not when its keys' hashes seem to have all bits in common: Note [Growth]. */
@@ -169,17 +159,31 @@ static bool may_split(const struct gort_map *m, const struct gort_map_table *t)
     return t->depth < MAP_DEPTH_MAX && t->depth < bits_len64(m->count / (MAP_TABLE_SLOTS / 2)) + 3;
 }
 
+/* How many groups the table is rebuilt with; 0: it is split. */
+static size_t groups_after(const struct gort_map *m, const struct gort_map_table *t)
+{
+    size_t groups = (size_t)t->mask + 1, slots = groups * MAP_SLOTS;
+    if (t->control == (const unsigned char *)&no_group) return 1;
+    if (t->used <= slots / 32 * 25) return groups; /* the rest were deleted */
+    if (groups < MAP_TABLE_GROUPS || !may_split(m, t)) return 2 * groups;
+    return 0;
+}
+
 void map_grow(struct gort_map *m, size_t first)
 {
-    const struct gort_map_table *t = &m->tables[first];
-    size_t groups = (size_t)t->mask + 1, slots = groups * MAP_SLOTS;
-    if (t->control == (const unsigned char *)&no_group)
-        rebuild(m, first, 1);
-    else if (t->used <= slots / 32 * 25) /* the rest were deleted */
-        rebuild(m, first, groups);
-    else if (groups < MAP_TABLE_GROUPS || !may_split(m, t))
-        rebuild(m, first, 2 * groups);
+    bool apart = map_kind_may_panic(map_kind(m)); /* Note [Keys that panic] */
+    struct map_version looked = { 0, 0 };
+    if (apart) looked = map_version_now(m);
+    struct gort_map_table old = m->tables[first];
+    size_t groups = groups_after(m, &old);
+    struct building b[2] = { building_new(m, groups != 0 ? groups : old.mask + 1) };
+    if (groups == 0) b[1] = building_new(m, old.mask + 1);
+    move(m, old, b, groups != 0 ? 64 : 63 - old.depth);
+    if (apart) map_write_begin_after(m, looked);
+    if (groups != 0)
+        set_places(m, first, places_of(m, &old), b, old.depth);
     else
-        split(m, first);
+        place_halves(m, first, &old, b);
     m->change++;
+    if (apart) map_write_end(m);
 }

@@ -16,21 +16,26 @@
 
 /* ---- layouts ------------------------------------------------------------------------------------------- */
 
-static bool may_hold(const struct gort_type *t)
+bool map_may_hold(const struct gort_type *t)
 {
     return !(t->flags & GORT_TYPE_NOSCAN) && t->size >= WORD_SIZE && t->align >= WORD_SIZE;
 }
 
-/* A key or value in the slot, from its first to its last word that may be a pointer. */
+struct gort_pointer_run map_run_of(const struct gort_type *t)
+{
+    bool by_mask = !(t->flags & GORT_TYPE_CONSERVATIVE) && t->mask != 0;
+    size_t lo = by_mask ? bits_ctz64(t->mask) * WORD_SIZE : 0;
+    size_t hi = align_down(by_mask ? t->ptrdata : t->size, WORD_SIZE);
+    return (struct gort_pointer_run){ lo, hi - lo };
+}
+
+/* A key or value in the slot. */
 static void add_run(struct map_layout *l, size_t at, const struct gort_type *t, bool direct)
 {
-    size_t lo = 0, hi = WORD_SIZE;
-    if (direct) {
-        bool by_mask = !(t->flags & GORT_TYPE_CONSERVATIVE) && t->mask != 0;
-        hi = align_down(by_mask ? t->ptrdata : t->size, WORD_SIZE);
-        if (by_mask) lo = bits_ctz64(t->mask) * WORD_SIZE;
-    }
-    l->runs[l->slot.nruns++] = (struct gort_pointer_run){ at + lo, hi - lo };
+    struct gort_pointer_run run = { 0, WORD_SIZE };
+    if (direct) run = map_run_of(t);
+    run.offset += at;
+    l->runs[l->slot.nruns++] = run;
 }
 
 static void describe_slot(struct map_layout *l)
@@ -64,8 +69,8 @@ static struct map_layout *layout_new(const struct gort_map_type *t, const struct
     l->value = value;
     l->key_direct = t->key_size <= GORT_MAP_DIRECT_MAX;
     l->value_direct = t->value_size <= GORT_MAP_DIRECT_MAX;
-    l->key_holds = !l->key_direct || may_hold(key);
-    l->value_holds = !l->value_direct || may_hold(value);
+    l->key_holds = !l->key_direct || map_may_hold(key);
+    l->value_holds = !l->value_direct || map_may_hold(value);
     describe_slot(l);
     return l;
 }
@@ -146,7 +151,7 @@ void *gort_map_make_raw(struct gort_map_type *type, const struct gort_type *key,
     m->slot_size = (uint32_t)map_layout(m)->shape.slot_size;
     m->value_at = (uint32_t)map_layout(m)->shape.value_at;
     m->state = (uint32_t)type->kind;
-    m->seed = gort_map_mix_(map_random() ^ hash_secret.word[0], hash_secret.word[1]);
+    m->seed = map_seed();
     m->change = 1; /* iterations know 0 as none */
     m->hash = hash;
     m->equal = equal;
