@@ -21,7 +21,9 @@
 #include <gort/type.h>
 
 #include <gort/chan.h>
+#include <gort/cmap.h>
 #include <gort/context.h>
+#include <gort/counter.h>
 #include <gort/go.h>
 #include <gort/inspect.h>
 #include <gort/map.h>

@@ -1,5 +1,6 @@
 // What goroutines cost: switching, starting, channels, select, locks, programs that are mostly
-// communication, deferred calls and panics, a million of them, timers, the network; beside Go and C's libraries of coroutines.
+// communication, deferred calls and panics, shared counters and maps, a million of them, timers, the
+// network; beside Go and C's libraries of coroutines.
 //
 //     sched [--quick] [--runs N] [--list] [LINE ...]      LINE: the beginning of a line's name
 //
@@ -32,6 +33,8 @@
     { n "-tables", n, 2, "tables", "bytes", { 0, 0, 0, 0 }, true, NULL },                          \
     { n "-make", n, 2, "wall", "ms", { 3000, 0, 0, 0 }, true, NULL },                              \
     { n "-wake", n, 2, "wake", "ms", { 0, 0, 0, 0 }, true, NULL },
+#define SHARED(n)                                                                                  \
+    ONE("cmap-" n, 0, 0.8) TWO("cmap-" n, 0, 0.8) ONE("locked-" n, 0, 0) TWO("locked-" n, 0, 0)
 #define LATENESS(n, p)                                                                             \
     LINE(n "-p50", "lateness", p, "p50", "us", 0, 0) LINE(n "-p99", "lateness", p, "p99", "us", 0, 1)
 #define ECHO(n)                                                                                    \
@@ -50,6 +53,9 @@ static const struct driver_line lines[] = {
     PROGRAM("skynet") PROGRAM("thread-ring") PROGRAM("sieve") PROGRAM("chameneos")
     PROGRAM("ping-pong") PROGRAM("big") PROGRAM("bounded")
     ONE("defer", 0, 1) ONE("defer-loop", 0, 1) ONE("panic", 0, 0.5) ONE("panic-deep", 0, 0.5)
+    ONE("counter", 0, 0.5) TWO("counter", 0, 0.5)
+    SHARED("hit-1000") SHARED("hit-1000000") SHARED("update-100000") SHARED("insert-1000000")
+    SHARED("mixed-100000")
     PARKED_LINES("parked", 4800) PARKED_LINES("parked-64", 4400)
     LINE("timers", "timers", 1, "each", "ns CPU", 0, 0.6)
     LINE("timers-2p", "timers", 2, "each", "ns CPU", 0, 0.6)

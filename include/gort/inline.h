@@ -44,15 +44,18 @@ struct gort_cache_class {
 /* unzeroed: by size class; of windows whose slots hold old bytes, and may be taken by who does not mind:
  * Note [Unzeroed windows] in the runtime's mcache.c.
  * tiny: where the next tiny object goes in the current block of 16 bytes, all zero from there on; a
- * multiple of 16: no room.  Above GORT_TINY_COUNT_SHIFT, how many went into it. */
+ * multiple of 16: no room.  Above GORT_TINY_COUNT_SHIFT, how many went into it.
+ * cell: where the P's cell is in a counter, in bytes; of no P: beyond all. */
 struct gort_cache {
     uint64_t tiny;
-    uint64_t reserved;
+    uint64_t cell;
     struct gort_cache_class classes[GORT_SPAN_CLASSES];
     struct gort_cache_class unzeroed[GORT_SPAN_CLASSES / 2];
 };
 #define GORT_CACHE_TINY 0
+#define GORT_CACHE_CELL 8
 #define GORT_CACHE_CLASSES 16
+#define GORT_COUNTER_STRIDE 64
 #define GORT_TINY_COUNT_SHIFT 48
 /* Objects up to this size are packed in blocks of 16 bytes, when they hold no pointers.  Of larger ones,
  * aligned to 8, a block has room for one: they have a slot of 16. */

@@ -12,7 +12,7 @@
  */
 #include "base/tls.h"
 
-const struct gort_cache gort_cache_empty;
+const struct gort_cache gort_cache_empty = { .cell = UINT64_MAX };
 
 /* Threads that the runtime has not met have the empty cache too: inline allocation tests nothing but
  * whether the cache has a slot. */
@@ -27,4 +27,5 @@ _Static_assert(offsetof(struct gort_tls_block, cache) == GORT_TLS_CACHE, "assemb
 _Static_assert(offsetof(struct gort_tls_block, m) == GORT_TLS_M, "assembly reads m");
 _Static_assert(offsetof(struct gort_tls_block, g) == GORT_TLS_G, "assembly reads g");
 _Static_assert(offsetof(struct gort_tls_block, crit) == GORT_TLS_CRIT, "assembly counts crit");
+_Static_assert(offsetof(struct gort_cache, cell) == GORT_CACHE_CELL, "assembly reads cell");
 _Static_assert(sizeof(struct gort_tls_block) == 32, "fits any loader's surplus");

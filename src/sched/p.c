@@ -125,6 +125,7 @@ static void p_revive(struct p *p)
     p->status = P_IDLE;
     atomic_store_relaxed(&p->m, (struct m *)NULL);
     sched_hooks.p_init(p);
+    if (p->mcache != NULL) p->mcache->fast.cell = (uint64_t)p->id * GORT_COUNTER_STRIDE;
 }
 
 static void p_retire_locked(struct p *p)

@@ -453,6 +453,64 @@ TEST(channels)
     CHECK_EQ(gort_try_recv(none, NULL), GORT_EMPTY);
 }
 
+// ---- counters
+
+TEST(counters)
+{
+    gort_counter *c = gort_counter_make();
+    gort_counter_add(c, 3);
+    gort_counter_add(c, -5);
+    CHECK_EQ(gort_counter_read(c), -2);
+}
+
+// ---- concurrent maps
+
+static uint64_t hash_leaf(const leaf *l, uint64_t seed);
+static bool same_leaf(const leaf *a, const leaf *b);
+
+TEST(concurrent_maps)
+{
+    gort_cmap(int64_t, node *) m = gort_cmap_make(int64_t, node *, 10);
+    node *a = gort_new(node), *b = gort_new(node), *got = NULL;
+    CHECK(!gort_cmap_load(m, 3, &got) && got == NULL);
+    gort_cmap_store(m, 3, a);
+    CHECK(gort_cmap_load(m, 3, &got) && got == a && gort_cmap_load(m, 3, NULL));
+    CHECK(gort_cmap_swap(m, 3, &got, b) && got == a);
+    CHECK(gort_cmap_load_or_store(m, 3, &got, a) && got == b);
+    CHECK(!gort_cmap_load_or_store(m, 4, &got, a) && got == a);
+    CHECK(!gort_cmap_compare_and_swap(m, 3, a, b) && gort_cmap_compare_and_swap(m, 3, b, a));
+    CHECK(!gort_cmap_compare_and_delete(m, 3, b) && gort_cmap_compare_and_delete(m, 3, a));
+    CHECK_EQ(gort_cmap_len(m), 1);
+    int64_t k = 0;
+    gort_cmap_iter it = GORT_CMAP_ITER, jt = GORT_CMAP_ITER;
+    CHECK(gort_cmap_next(m, &it, &k, &got) && k == 4 && got == a);
+    CHECK(!gort_cmap_next(m, &it, &k, &got));
+    CHECK(gort_cmap_next(m, &jt, NULL, NULL));
+    CHECK(gort_cmap_load_and_delete(m, 4, &got) && got == a);
+    CHECK(!gort_cmap_delete(m, 4));
+    gort_cmap_store(m, 5, NULL);
+    gort_cmap_clear(m);
+    CHECK_EQ(gort_cmap_len(m), 0);
+
+    leaf l = { 1, 2 };
+    gort_cmap(leaf, double) leaves = gort_cmap_make_typed(leaf, double, 0);
+    gort_cmap_store(leaves, l, 0.5);
+    gort_cmap(leaf, int) own = gort_cmap_make_own(leaf, int, 0, hash_leaf, same_leaf);
+    CHECK(!gort_cmap_load_or_store(own, l, NULL, 7) && gort_cmap_load(own, l, NULL));
+    gort_cmap(const char *, leaf) texts = gort_cmap_make(const char *, leaf, 0);
+#ifdef __cplusplus
+    gort_cmap_store(texts, "a", { 1, 2 });
+#else
+    gort_cmap_store(texts, "a", (leaf){ 1, 2 });
+#endif
+    CHECK(gort_cmap_load(texts, "a", &l) && l.b == 2);
+    gort_cmap(gort_string, int) strings = gort_cmap_make(gort_string, int, 0);
+    gort_cmap_store(strings, gort_str("ab"), 1);
+    CHECK(gort_cmap_load(strings, gort_string_sub(gort_str("cab"), 1, 3), NULL));
+    gort_cmap(int, int) none = NULL;
+    CHECK(gort_cmap_len(none) == 0 && !gort_cmap_delete(none, 1));
+}
+
 // ---- maps
 
 static uint64_t hash_leaf(const leaf *key, uint64_t seed)
@@ -507,6 +565,9 @@ TEST(maps)
     gort_map(gort_map_bytes, int) bytes = gort_map_make(gort_map_bytes, int, 0);
     gort_map_put(bytes, b, 1);
     CHECK_EQ(*gort_map_find(bytes, b), 1);
+    gort_map(gort_string, int) strings = gort_map_make_typed(gort_string, int, 0);
+    gort_map_put(strings, gort_str("abc"), 4);
+    CHECK_EQ(*gort_map_find(strings, gort_string_of("abc")), 4);
     gort_map(int, int) none = NULL;
     CHECK(gort_map_len(none) == 0 && !gort_map_delete(none, 1));
 }
@@ -991,6 +1052,8 @@ static int gort_main(int argc, char **argv)
     RUN(timers);
     RUN(goroutines);
     RUN(channels);
+    RUN(counters);
+    RUN(concurrent_maps);
     RUN(maps);
     RUN(selecting);
     RUN(synchronization);

@@ -127,6 +127,13 @@ var loads = map[string]func(){
 	"parked":            parked,
 	"echo-4":            echo,
 	"echo-1000":         echo,
+
+	"counter":             counter,
+	"cmap-hit-1000":       cmapHit,
+	"cmap-hit-1000000":    cmapHit,
+	"cmap-update-100000":  cmapUpdate,
+	"cmap-insert-1000000": cmapInsert,
+	"cmap-mixed-100000":   cmapMixed,
 }
 
 func main() {

@@ -21,7 +21,14 @@
         { "echo-4", echo_run, 0 }, { "echo-1000", echo_run, 0 }, { "timers", timers_run, 0 },      \
         { "lateness", lateness_run, 0 }, { "defer", defer_run, 0 },                                \
         { "defer-loop", defer_loop_run, 0 }, { "panic", panic_run, 0 },                            \
-        { "panic-deep", panic_deep_run, 0 },
+        { "panic-deep", panic_deep_run, 0 }, { "counter", counter_run, 0 },                        \
+        { "cmap-hit-1000", cmap_hit_run, 0 }, { "cmap-hit-1000000", cmap_hit_run, 0 },             \
+        { "cmap-update-100000", cmap_update_run, 0 },                                              \
+        { "cmap-insert-1000000", cmap_insert_run, 0 }, { "cmap-mixed-100000", cmap_mixed_run, 0 }, \
+        { "locked-hit-1000", locked_hit_run, 0 }, { "locked-hit-1000000", locked_hit_run, 0 },     \
+        { "locked-update-100000", locked_update_run, 0 },                                          \
+        { "locked-insert-1000000", locked_insert_run, 0 },                                         \
+        { "locked-mixed-100000", locked_mixed_run, 0 },
 
 void mutex_run(void);
 void rwmutex_run(void);
@@ -35,6 +42,15 @@ void defer_loop_run(void);
 void panic_run(void);
 void panic_deep_run(void);
 void lateness_run(void);
+void counter_run(void);
+void cmap_hit_run(void);
+void cmap_update_run(void);
+void cmap_insert_run(void);
+void cmap_mixed_run(void);
+void locked_hit_run(void);
+void locked_update_run(void);
+void locked_insert_run(void);
+void locked_mixed_run(void);
 
 typedef gort_chan(intptr_t) port_chan;
 typedef gort_waitgroup port_group;
