@@ -133,18 +133,27 @@ static force_inline void *noscan_fast(size_t n)
     return gort_take_noscan_at_(fast_window(class, true), (long)size_class_table[class].size);
 }
 
+/* Slots above BITMAP_MAX are zeroed by who takes them, if at all, so their windows are for all. */
+static force_inline void *uninit_take(unsigned class, long size)
+{
+    if (size <= (long)BITMAP_MAX) {
+        long at =
+            (long)(offsetof(struct gort_cache, unzeroed) + sizeof(struct gort_cache_class) * class);
+        void *x = gort_take_noscan_at_(at, size);
+        if (x != NULL) return x;
+    }
+    return gort_take_noscan_at_(fast_window(class, true), size);
+}
+
 /* The slot that comes next is fetched: who does not zero meets each one cold. */
 static force_inline void *uninit_fast(size_t n)
 {
     if (n - 1 < TINY_MAX) return gort_take_tiny_(n, 8);
-    if (n - 1 >= BITMAP_MAX) return NULL;
+    if (n - 1 >= SIZE_FINE_MAX) return NULL;
     unsigned class = fast_class(n);
     long size = (long)size_class_table[class].size;
-    long at =
-        (long)(offsetof(struct gort_cache, unzeroed) + sizeof(struct gort_cache_class) * class);
-    void *x = gort_take_noscan_at_(at, size);
-    if (x == NULL) return gort_take_noscan_at_(fast_window(class, true), size);
-    __builtin_prefetch((char *)x + size, 1);
+    void *x = uninit_take(class, size);
+    if (x != NULL) __builtin_prefetch((char *)x + size, 1);
     return x;
 }
 
