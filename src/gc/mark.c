@@ -200,10 +200,8 @@ static void rescan_span(struct marker *m, struct span *s)
     if (span_state_of(s) != SPAN_IN_USE || span_is_noscan(s)) return;
     if (span_is_large(s) && !atomic_load_acquire(&s->large_zeroed)) /* as in marker_marked */
         return;
-    /* Marked slots that are free, or were when marking began, are black: Note [Black slots] in
-     * heap/mcache.c.  In a free one there may be anything. */
     for (uint32_t i = 0; i < s->nelems; i++)
-        if (span_is_marked(s, i) && span_is_slot_allocated(s, i)) scan_object(m, span_slot(s, i));
+        if (span_is_marked(s, i)) scan_object(m, span_slot(s, i));
 }
 
 static void rescan_job(struct marker *m, uint32_t job)

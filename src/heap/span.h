@@ -67,7 +67,8 @@ static inline unsigned span_slot_mark(const struct span *s, uint32_t index)
 {
     return atomic_load_relaxed(&s->marks[index]); /* Note [Marks]: a stale one repeats a mark */
 }
-/* Will the slot survive: is it allocated, and marked or black. */
+/* Will the slot survive: is it allocated, and marked or black.  A free one is closed, so not white either,
+ * and there may be anything in it. */
 static inline bool span_is_marked(const struct span *s, uint32_t index)
 {
     return span_slot_mark(s, index) != SLOT_WHITE && span_is_slot_allocated(s, index);
