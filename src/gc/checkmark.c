@@ -37,6 +37,7 @@
 #include "gc/mark.h"
 #include "gc/roots.h"
 #include "gc/specials.h"
+#include "gc/threadlocals.h"
 #include "gort/type.h"
 #include "heap/heap.h"
 #include "heap/mcache.h"
@@ -223,8 +224,9 @@ static void see_data(void)
     see_list(roots_libraries(), ROOT_LIBRARIES);
     for (size_t i = 0; roots_registered_at(i, &r); i++)
         see_words(r.lo, r.hi, in_root(ROOT_RANGES));
+    thread_locals_find_stw();
     for (struct m *m = m_all(); m != NULL; m = m->all_next)
-        for (uint32_t i = 0; i < atomic_load_acquire(&m->ntls); i++) /* pairs: roots_read_tls */
+        for (uint32_t i = 0; i < atomic_load_acquire(&m->ntls); i++) /* pairs: thread_locals_read */
             see_words(m->tls[i].lo, m->tls[i].hi, in_root(ROOT_TLS));
 }
 

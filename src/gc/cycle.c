@@ -113,6 +113,7 @@
 #include "gc/scavenger.h"
 #include "gc/specials.h"
 #include "gc/stackroots.h"
+#include "gc/threadlocals.h"
 #include "gc/worker.h"
 #include "heap/mcache.h"
 #include "heap/persistent.h"
@@ -723,7 +724,7 @@ void gc_hooks_fill(struct sched_hooks *h)
     h->p_init = p_gets_cache;
     h->p_destroy = p_loses_cache;
     h->g_dead = specials_goroutine_ended;
-    h->thread_start = roots_read_tls;
+    h->thread_start = thread_locals_read;
     h->g_scan = stackroots_scan_piece;
     h->g_rest = stackroots_put_rest;
     h->stacks_done = mark_stacks_done;

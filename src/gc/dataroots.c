@@ -1,4 +1,4 @@
-/* The program's own memory as roots: writable data and thread-local storage, asked of the loader.
+/* The program's own memory as roots: writable data, asked of the loader.
  *
  * dl_iterate_phdr shows every loaded object's segments.  Writable ones of the program and of its
  * libraries are roots, but for the C library's own, the loader's and the compiler runtimes': they
@@ -21,7 +21,7 @@
  *   - When we have the lock no stopped thread has it: whoever wants it, or waits for another lock
  *     whose holder wants it (dlopen's, malloc's), waits until the world runs again.  Such a thread
  *     stops all the same: it waits in user code, where the signal reaches it, or in state BLOCKING
- *     (roots_read_tls, a thread that is being made).  So no critical section may call the loader,
+ *     (thread_locals_read, a thread that is being made).  So no critical section may call the loader,
  *     pthread_create or malloc; and threads are made by a thread that no stop waits for, or, the
  *     markers' helpers, before the lock is taken.
  *   - Other stops do not take the lock, and end whoever has it.
@@ -32,15 +32,7 @@
  * The lock is recursive: the callback reads the list by an inner dl_iterate_phdr.  Rejected: comparing
  * the loader's counters after the stop, which needs the lock too.
  *
- * Thread-local storage is asked for on the thread itself, when it starts.  Libraries opened later are
- * not in m->tls: their thread-locals are no roots.
- *
- * Note [Ranges of a thread].  A record of a detached thread is reused, and is on the list of all while
- * its new thread, in state BLOCKING, fills in the ranges: a stop may read them at any time.  So ntls
- * is 0 from before the former thread passes for stopped (m_detach) until the new one's ranges are
- * whole, and is then stored with release.
- *
- * Memory order: roots_read_tls's release of ntls pairs with the acquire in cut_thread_locals.
+ * Thread-local storage: threadlocals.c, which is told of each library.
  *
  * Answers to: the data and bss roots of modules in symtab.go; C has no pointer bitmap for them.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -54,6 +46,7 @@
 #include "base/assert.h"
 #include "base/unscanned.h"
 #include "gc/roots.h"
+#include "gc/threadlocals.h"
 #include "sched/sched.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -126,6 +119,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
     bool *first = arg; /* the program is */
     struct root_list *list = *first ? &data.program : &data.libraries;
     *first = false;
+    thread_locals_add_module(info);
     if (roots_is_system_library(info->dlpi_name)) return 0;
     struct root_range out = relocated(info);
     for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -147,6 +141,7 @@ static void read_list(uint64_t adds, uint64_t subs)
     if (data.read && adds == data.adds && subs == data.subs) return;
     bool first = true;
     data.program.n = data.libraries.n = 0;
+    thread_locals_no_modules();
     dl_iterate_phdr(add_object, &first);
     data.adds = adds;
     data.subs = subs;
@@ -188,36 +183,4 @@ const struct root_list *roots_program(void)
 const struct root_list *roots_libraries(void)
 {
     return &data.libraries;
-}
-
-/* ---- thread-local storage ------------------------------------------------------------------------ */
-
-struct thread_locals {
-    struct m *m;
-    uint32_t n;
-};
-
-static int add_thread_locals(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    struct thread_locals *t = arg;
-    if (size < offsetof(struct dl_phdr_info, dlpi_tls_data) + sizeof info->dlpi_tls_data)
-        return 1; /* a loader that does not tell */
-    if (info->dlpi_tls_data == NULL || roots_is_system_library(info->dlpi_name)) return 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-        if (ph->p_type != PT_TLS || ph->p_memsz == 0) continue;
-        if (t->n == M_TLS_RANGES)
-            throw_fmt("more than %d libraries with thread-local storage", M_TLS_RANGES);
-        uintptr_t lo = (uintptr_t)info->dlpi_tls_data;
-        t->m->tls[t->n++] = (struct thread_range){ lo, lo + ph->p_memsz };
-    }
-    return 0;
-}
-
-void roots_read_tls(struct m *m)
-{
-    struct thread_locals t = { m, 0 };
-    assert_that(m->ntls == 0);
-    dl_iterate_phdr(add_thread_locals, &t);
-    atomic_store_release(&m->ntls, t.n); /* pairs with cut_thread_locals */
 }

@@ -17,7 +17,7 @@
  * Locking: registered ranges by ROOTS, in a critical section of a goroutine; so the stopper, who
  * waited for all sections to end, reads them freely.  (A thread without a goroutine has no sections
  * that a stop waits for: the calls refuse it.)  Everything else here belongs to the cycle.
- * m->ntls: Note [Ranges of a thread] in dataroots.c.
+ * m->ntls: Note [Ranges of a thread] in threadlocals.c.
  *
  * Answers to: gcMarkRootPrepare, markroot in mgcmark.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -32,6 +32,7 @@
 #include "gc/pace.h"
 #include "gc/specials.h"
 #include "gc/stackroots.h"
+#include "gc/threadlocals.h"
 #include "heap/heap.h"
 #include "gort/mem.h"
 #include "os/os.h"
@@ -84,6 +85,7 @@ bool root_list_add(struct root_list *l, uintptr_t lo, uintptr_t hi)
 void roots_init(void)
 {
     lock_init(&roots.lock, RANK_ROOTS);
+    thread_locals_init();
 }
 
 static struct root_range *registered_find(uintptr_t lo)
@@ -168,8 +170,9 @@ static uint32_t cut_list(const struct root_list *l)
 static uint32_t cut_thread_locals(void)
 {
     uint32_t n = 0;
+    thread_locals_find_stw();
     for (struct m *m = m_all(); m != NULL; m = m->all_next) {
-        uint32_t ntls = atomic_load_acquire(&m->ntls); /* pairs with roots_read_tls */
+        uint32_t ntls = atomic_load_acquire(&m->ntls); /* pairs: thread_locals_read */
         for (uint32_t i = 0; i < ntls; i++)
             n += cut_into_jobs(m->tls[i].lo, m->tls[i].hi);
     }

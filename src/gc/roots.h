@@ -35,8 +35,6 @@ const struct root_list *roots_program(void);
 const struct root_list *roots_libraries(void);
 /* By a library's file name: is it the C library's, the loader's or a compiler runtime's? */
 bool roots_is_system_library(const char *path);
-/* On a thread itself, in state BLOCKING: notes its thread-local storage in m->tls. */
-void roots_read_tls(struct m *m);
 
 /* ---- while the world is stopped ---------------------------------------------------------------- */
 

@@ -178,7 +178,7 @@ void m_detach(void)
     m->curg = NULL;
     g_set_status(g, G_DEAD);
     pthread_setspecific(exit_key, NULL);
-    m->ntls = 0; /* before the state lets a stopper pass that scans it */
+    m->thread = m->ntls = 0; /* before the state lets a stopper pass that scans it */
     m_enter_blocking_state(m);
     os_sigstack_set(m->former_sigstack, m->former_sigstack_size);
     sanitize_detached(m);

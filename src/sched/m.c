@@ -132,7 +132,7 @@ void m_discard(struct m *m)
 {
     lock_acquire(&sched.lock);
     atomic_store_relaxed(&sched.nm, sched.nm - 1);
-    m->ntls = 0; /* that memory goes with the thread */
+    m->thread = m->ntls = 0; /* that memory goes with the thread */
     m->dead = true;
     lock_release(&sched.lock);
 }

@@ -168,7 +168,7 @@ enum m_state {
     M_STOPPED,  /* waits for the end of the stop whose epoch it acknowledged */
 };
 
-#define M_TLS_RANGES 32
+#define M_TLS_RANGES 64
 
 struct m {
     uint32_t state;    /* enum m_state; atomic: own thread, by m_set_state */
@@ -217,11 +217,16 @@ struct m {
     uint64_t outer_searched;       /* bytes of its stacks that were searched for those */
     struct barrier_buffer barrier; /* used by barriers without a P; own */
 
-    /* Thread-local storage of this thread that may hold collected pointers: found by the
-     * thread_start hook on the thread itself; roots.  ntls: atomic; 0 until all are filled in. */
+    /* Thread-local storage of this thread that may hold collected pointers: roots.  Found by the
+     * thread_start hook on the thread itself, and then in each first stop: Note [Ranges of a thread] in
+     * gc/threadlocals.c.  ntls, thread: atomic; 0 until all is filled in. */
     struct thread_range {
         uintptr_t lo, hi;
+        uintptr_t number, generation; /* of the library, as the loader counts */
     } tls[M_TLS_RANGES];
+    const char *tls_vector;    /* the loader's notes of it, when last seen; the stopper */
+    uintptr_t tls_vector_size; /* likewise */
+    uintptr_t thread;          /* pthread_self of it */
     uint32_t ntls;
 };
 
