@@ -130,16 +130,30 @@ static void hog(void *arg)
     gort_waitgroup_done(h->wg);
 }
 
-TEST(goroutines_that_compute_lose_nothing)
+static void run_hogs(gort_counter *c)
 {
     gort_waitgroup *wg = gort_new(gort_waitgroup);
     int64_t *n = gort_new(int64_t);
-    struct hog h = { gort_counter_make(), gort_now() + test_count(100) * GORT_MS, n, wg };
+    struct hog h = { c, gort_now() + test_count(100) * GORT_MS, n, wg };
     gort_waitgroup_add(wg, 6);
     for (int i = 0; i < 6; i++)
         gort_go_copy(hog, &h, sizeof h);
     gort_waitgroup_wait(wg);
     CHECK_EQ(gort_counter_read(h.c), *n);
+}
+
+TEST(goroutines_that_compute_lose_nothing)
+{
+    run_hogs(gort_counter_make());
+}
+
+// The same by the call, which the Ps need that the counter does not know.
+TEST(goroutines_that_compute_on_later_ps_lose_nothing)
+{
+    gort_max_procs(1);
+    gort_counter *c = gort_counter_make();
+    gort_max_procs(4);
+    run_hogs(c);
 }
 
 static int run(int argc, char **argv)
@@ -149,6 +163,7 @@ static int run(int argc, char **argv)
     RUN(the_number_of_ps_changes);
     RUN_ON_ALL(the_collector_stops_those_who_add);
     RUN_ON(2, goroutines_that_compute_lose_nothing);
+    RUN_ON(4, goroutines_that_compute_on_later_ps_lose_nothing);
     return 0;
 }
 
