@@ -574,6 +574,7 @@ static bool faulting_equal(const touchy *a, const touchy *b)
 
 static void an_equality_that_faults_changes_nothing(void)
 {
+    if (in_mode("efence")) return; // there a fault is the finding, and ends the program
     fill_touchies(0);
     gort_set(&touchies, gort_map_make_own(touchy, int, 0, touchy_hash, faulting_equal));
     for (int i = 0; i < 50; i++)
