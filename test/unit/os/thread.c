@@ -132,19 +132,24 @@ TEST(failure_is_an_error)
 // The asymmetric handshake that a stop relies on: one side pays a compiler fence only, the other
 // one a membarrier; they never both miss the other's store.
 static int fast_flag, slow_flag, fast_saw, slow_saw;
+static bool over;           // plain: written and read on either side of an arrival
 static uint32_t start_line; // round that may run; both sides spin on it
 
+// Who waits long lets others have the CPU.
 static void arrive(uint32_t *line, uint32_t round)
 {
     atomic_fetch_add_seq(line, 1);
-    while (atomic_load_seq(line) < 2 * round)
-        os_cpu_relax_thread(1);
+    for (uint32_t i = 1; atomic_load_seq(line) < 2 * round; i++)
+        if (i % 1024 == 0)
+            os_thread_yield();
+        else
+            os_cpu_relax_thread(1);
 }
 
 static void *fast_side(void *arg)
 {
-    uint32_t n = (uint32_t)(uintptr_t)arg, round = 0;
-    for (uint32_t i = 0; i < n; i++) {
+    uint32_t round = 0;
+    while (!over) {
         arrive(&start_line, ++round);
         atomic_store_relaxed(&fast_flag, 1);
         atomic_fence_signal();
@@ -152,17 +157,17 @@ static void *fast_side(void *arg)
         arrive(&start_line, ++round);
         arrive(&start_line, ++round); // the slow side has judged and reset
     }
-    return NULL;
+    return arg;
 }
 
 TEST(membarrier_orders_the_other_side)
 {
     pthread_t thread;
     uint32_t n = (uint32_t)test_count(2000), round = 0;
+    int64_t begin = os_now();
     if (!os_membarrier()) SKIP("the kernel has no membarrier");
-    if (os_cpu_count() == 1) n = 20; // each round costs time slices
-    CHECK_EQ(pthread_create(&thread, NULL, fast_side, (void *)(uintptr_t)n), 0);
-    for (uint32_t i = 0; i < n; i++) {
+    CHECK_EQ(pthread_create(&thread, NULL, fast_side, NULL), 0);
+    for (uint32_t i = 1; !over; i++) {
         arrive(&start_line, ++round);
         atomic_store_relaxed(&slow_flag, 1);
         CHECK(os_membarrier());
@@ -170,6 +175,8 @@ TEST(membarrier_orders_the_other_side)
         arrive(&start_line, ++round);
         CHECK(fast_saw || slow_saw);
         fast_flag = slow_flag = 0;
+        over = i == n ||
+               os_now() - begin > INT64_C(5000000000); // rounds cost time slices on a busy machine
         arrive(&start_line, ++round);
     }
     pthread_join(thread, NULL);

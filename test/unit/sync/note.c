@@ -92,8 +92,12 @@ static void *racer(void *arg)
     uint64_t state = test_seed();
     (void)arg;
     for (uint32_t i = 1; i <= (uint32_t)rounds; i++) {
-        while (atomic_load_acquire(&racing_round) != i) // pairs with the test's store
-            os_cpu_relax_thread(1);
+        for (uint32_t k = 1; atomic_load_acquire(&racing_round) != i;
+             k++)              // pairs with the test's store
+            if (k % 1024 == 0) // long: others may have the CPU
+                os_thread_yield();
+            else
+                os_cpu_relax_thread(1);
         os_cpu_relax_thread(test_random(&state) % 300);
         note_wake(&racing);
     }
