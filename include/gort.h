@@ -20,6 +20,7 @@
 #include <gort/errno.h>
 #include <gort/type.h>
 
+#include <gort/any.h>
 #include <gort/chan.h>
 #include <gort/cmap.h>
 #include <gort/context.h>
@@ -32,6 +33,7 @@
 #include <gort/net.h>
 #include <gort/panic.h>
 #include <gort/profile.h>
+#include <gort/reflect.h>
 #include <gort/signal.h>
 #include <gort/slice.h>
 #include <gort/string.h>

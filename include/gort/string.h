@@ -23,6 +23,7 @@
 
 #include <gort/base.h>
 #include <gort/mem.h>
+#include <gort/reflect.h>
 #include <gort/slice.h>
 #include <gort/type.h>
 
@@ -30,7 +31,7 @@ typedef struct gort_string {
     const char *ptr;
     size_t len;
 } gort_string;
-GORT_TYPE(gort_string, ptr);
+GORT_TYPE_KIND_(GORT_KIND_STRING, gort_string, ptr);
 
 /* A slice of strings: the calls of slice.h take it. */
 typedef struct gort_strings {
@@ -38,7 +39,7 @@ typedef struct gort_strings {
     size_t len;
     size_t cap;
 } gort_strings;
-GORT_TYPE(gort_strings, ptr);
+GORT_SLICE(gort_strings, gort_string);
 
 /* Bytes that become a string, or are written somewhere else: all zero it is empty.  ptr and len may be read.
  * May lie anywhere, in collected memory too; one goroutine at a time. */

@@ -1,4 +1,5 @@
-/* Type descriptors: what the collector knows of a type.
+/* Type descriptors: what the collector knows of a type.  What else may be said of one, its fields, is in
+ * reflect.h.
  *
  *     typedef struct node { struct node *next; char *text; int n; } node;
  *     GORT_TYPE(node, next, text);
@@ -33,6 +34,8 @@ struct gort_pointer_run {
 /* Every aligned word of the object may be a pointer; runs and mask say nothing. */
 #define GORT_TYPE_CONSERVATIVE 2u
 
+struct gort_field;
+
 /* One type.  Constant, so it lies in read-only data; lives as long as the program or library that
  * holds it.  Exactly one of NOSCAN, CONSERVATIVE, and "runs are valid" (neither flag) applies. */
 struct gort_type {
@@ -44,7 +47,11 @@ struct gort_type {
     uint32_t nruns;
     uint32_t align; /* bytes, a power of two */
     uint32_t flags; /* GORT_TYPE_NOSCAN, GORT_TYPE_CONSERVATIVE, or 0 */
-    uint32_t reserved;
+    uint32_t kind;  /* enum gort_kind in reflect.h; 0: only the collector's part is there */
+    size_t count;   /* fields of a struct, elements of an array */
+    const struct gort_field *fields; /* of a struct */
+    const struct gort_type *elem; /* what it is made of, points to, or maps to; NULL: not known */
+    const struct gort_type *key;  /* of a map */
 };
 
 GORT_END_DECLS
@@ -55,14 +62,21 @@ GORT_END_DECLS
  * before the first use, with a semicolon.  Internal linkage.  Does not compile: a field that is not
  * pointer-aligned or is smaller than a pointer, a packed type, a flexible array, a bit-field. */
 #define GORT_TYPE(...)                                                                             \
-    GORT_APPLY_(GORT_TYPE_, GORT_COUNT_(__VA_ARGS__), GORT_FIRST_(gort_type_##__VA_ARGS__, 0),     \
+    GORT_APPLY_(GORT_TYPE_, 0, GORT_COUNT_(__VA_ARGS__), GORT_FIRST_(gort_type_##__VA_ARGS__, 0),  \
                 GORT_FIRST_(gort_runs_##__VA_ARGS__, 0),                                           \
+                GORT_FIRST_(gort_extent_##__VA_ARGS__, 0), GORT_FIRST_(__VA_ARGS__, 0),            \
+                __VA_ARGS__)
+
+/* The same of a kind that has neither fields nor elements.  (Names are pasted at once: T may be a macro.) */
+#define GORT_TYPE_KIND_(kind, ...)                                                                 \
+    GORT_APPLY_(GORT_TYPE_, kind, GORT_COUNT_(__VA_ARGS__),                                        \
+                GORT_FIRST_(gort_type_##__VA_ARGS__, 0), GORT_FIRST_(gort_runs_##__VA_ARGS__, 0),  \
                 GORT_FIRST_(gort_extent_##__VA_ARGS__, 0), GORT_FIRST_(__VA_ARGS__, 0),            \
                 __VA_ARGS__)
 
 /* The union is as long as the last listed field's end; runs end with an empty one, which is not
  * counted, because an array can not be empty. */
-#define GORT_TYPE_(count, desc, all, extent, T, ...)                                               \
+#define GORT_TYPE_(kind, count, desc, all, extent, T, ...)                                         \
     GORT_EACH_(GORT_TYPE_CHECK_, __VA_ARGS__)                                                      \
     GORT_STATIC_ASSERT_((count) == 0 || GORT_ALIGNOF_(T) % sizeof(void *) == 0,                    \
                         "GORT_TYPE: a packed type can not hold collected pointers");               \
@@ -72,10 +86,11 @@ GORT_END_DECLS
     };                                                                                             \
     static const struct gort_pointer_run all[] = { GORT_EACH_(GORT_TYPE_RUN_, __VA_ARGS__){ 0,     \
                                                                                             0 } }; \
-    static const struct gort_type desc[1] __attribute__((                                          \
-        __unused__)) = { { GORT_STRING_(T), sizeof(T), (count) == 0 ? 0 : sizeof(union extent),    \
-                           0 GORT_EACH_(GORT_TYPE_MASK_, __VA_ARGS__), all, (count),               \
-                           GORT_ALIGNOF_(T), (count) == 0 ? GORT_TYPE_NOSCAN : 0u, 0 } };          \
+    static const struct gort_type desc[1] __attribute__((__unused__)) = {                          \
+        { GORT_STRING_(T), sizeof(T), (count) == 0 ? 0 : sizeof(union extent),                     \
+          0 GORT_EACH_(GORT_TYPE_MASK_, __VA_ARGS__), all, (count), GORT_ALIGNOF_(T),              \
+          (count) == 0 ? GORT_TYPE_NOSCAN : 0u, (kind), 0, 0, 0, 0 }                               \
+    };                                                                                             \
     GORT_TYPE_DECLARED_(T, desc)                                                                   \
     GORT_STATIC_ASSERT_(sizeof(desc[0]) != 0, "")
 
@@ -103,11 +118,13 @@ GORT_END_DECLS
 
 /* A descriptor of a type that was not described: pointer-free when arithmetic, else conservative.
  * T is any type that is complete, and may be several tokens. */
-#define GORT_TYPE_PLAIN_(T, name)                                                                  \
+#define GORT_TYPE_PLAIN_(T, name) GORT_TYPE_PLAIN_KIND_(T, name, 0)
+#define GORT_TYPE_PLAIN_KIND_(T, name, kind)                                                       \
     {                                                                                              \
         name, sizeof(T), GORT_TYPE_IS_ARITHMETIC_(T) ? 0 : GORT_WORDS_(sizeof(T)), 0, 0, 0,        \
             GORT_ALIGNOF_(T),                                                                      \
-            GORT_TYPE_IS_ARITHMETIC_(T) ? GORT_TYPE_NOSCAN : GORT_TYPE_CONSERVATIVE, 0             \
+            GORT_TYPE_IS_ARITHMETIC_(T) ? GORT_TYPE_NOSCAN : GORT_TYPE_CONSERVATIVE, (kind), 0, 0, \
+            0, 0                                                                                   \
     }
 
 /* GORT_TYPE_FIND_(id, T, symbol, name): inside a statement expression, defines gort_desc_<id>, the
@@ -118,23 +135,23 @@ GORT_END_DECLS
 #define GORT_TYPE_DECLARED_(T, desc)                                                               \
     template <> struct gort_descriptor_of<T> {                                                     \
         static constexpr bool declared = true;                                                     \
-        __attribute__((__always_inline__)) static const struct gort_type *get()                    \
+        __attribute__((__always_inline__)) static constexpr const struct gort_type *get()          \
         {                                                                                          \
             return desc;                                                                           \
         }                                                                                          \
     };
-#define GORT_TYPE_FIND_PLAIN_(id, T, name)                                                         \
-    static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                    \
-        GORT_TYPE_PLAIN_(T, name);                                                                 \
+#define GORT_TYPE_FIND_AS_(id, T, symbol, ...)                                                     \
+    static const struct gort_type gort_plain_##id __attribute__((__unused__)) = __VA_ARGS__;       \
     const struct gort_type *const gort_desc_##id =                                                 \
         ::gort_descriptor_of<T>::declared ? ::gort_descriptor_of<T>::get() : &gort_plain_##id
-#define GORT_TYPE_FIND_(id, T, symbol, name) GORT_TYPE_FIND_PLAIN_(id, T, name)
+#define GORT_TYPE_FIND_PLAIN_(id, T, name)                                                         \
+    GORT_TYPE_FIND_AS_(id, T, none, GORT_TYPE_PLAIN_(T, name))
 
 extern "C++" {
 /* Specialised by GORT_TYPE. */
 template <typename T> struct gort_descriptor_of {
     static constexpr bool declared = false;
-    static const struct gort_type *get()
+    static constexpr const struct gort_type *get()
     {
         return nullptr;
     }
@@ -185,15 +202,20 @@ GORT_ARITHMETIC_TYPE_(long double)
     _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wnested-externs\"")          \
         _Pragma("GCC diagnostic ignored \"-Wredundant-decls\"")
 #define GORT_EXTERN_LOUD_ _Pragma("GCC diagnostic pop")
-#define GORT_TYPE_FIND_(id, T, symbol, name)                                                       \
+#define GORT_TYPE_FIND_AS_(id, T, symbol, ...)                                                     \
     GORT_EXTERN_QUIET_                                                                             \
     extern const struct gort_type symbol[];                                                        \
     GORT_EXTERN_LOUD_                                                                              \
-    static const struct gort_type gort_plain_##id __attribute__((__unused__)) =                    \
-        GORT_TYPE_PLAIN_(T, name);                                                                 \
-    const struct gort_type *const gort_desc_##id = __builtin_choose_expr(                          \
+    static const struct gort_type gort_plain_##id __attribute__((__unused__)) = __VA_ARGS__;       \
+    const struct gort_type *const gort_desc_##id __attribute__((__unused__)) =                     \
+        GORT_TYPE_CHOOSE_(symbol, &gort_plain_##id)
+/* The symbol if the program defined it, else other: Note [Was GORT_TYPE written?]. */
+#define GORT_TYPE_CHOOSE_(symbol, other)                                                           \
+    __builtin_choose_expr(                                                                         \
         _Generic((__typeof__(&symbol))0, const struct gort_type(*)[2] : 0, default : 1), symbol,   \
-        &gort_plain_##id)
+        other)
 #endif
+#define GORT_TYPE_FIND_(id, T, symbol, name)                                                       \
+    GORT_TYPE_FIND_AS_(id, T, symbol, GORT_TYPE_PLAIN_(T, name))
 
 #endif

@@ -1010,6 +1010,112 @@ TEST(runes_and_builders)
     CHECK_EQ(format_by_list("%s %d", "nine", 9).len, 6);
 }
 
+// ---- described types
+
+typedef struct spot {
+    short x;
+    double y;
+    const char *label;
+    struct spot *next;
+    gort_any tag;
+    void (*call)(int);
+    int grid[2][2];
+    struct spot *near_ones[3];
+} spot;
+typedef gort_slice(spot) spots;
+typedef gort_map(int, spot) spot_map;
+typedef gort_chan(spot) spot_chan;
+typedef spot *spot_ref;
+typedef struct spot_set {
+    spots all;
+    spot_map by_number;
+    spot_chan queue;
+    spot first;
+} spot_set;
+GORT_FORWARD(spot);
+GORT_SLICE(spots, spot);
+GORT_STRUCT(spot, x, y, label, (next, spot), tag, (call, gort_func), grid, (near_ones, spot));
+GORT_MAP(spot_map, int, spot);
+GORT_CHAN(spot_chan, spot);
+GORT_POINTER(spot_ref, spot);
+GORT_STRUCT(spot_set, (all, spots), (by_number, spot_map), (queue, spot_chan), (first, spot));
+
+TEST(described_types)
+{
+    const struct gort_type *t = gort_type_of(spot_set);
+    char name[32];
+    CHECK_STR_EQ(gort_reflect_name(t, name, sizeof name), "spot_set");
+    CHECK(t->kind == GORT_KIND_STRUCT && t->count == 4);
+    const struct gort_field *f = gort_reflect_field(t, "by_number");
+    CHECK(f != NULL && f->type->kind == GORT_KIND_MAP && f->type->key->kind == GORT_KIND_INT32);
+    CHECK(gort_reflect_same(f->type->elem, gort_type_of(spot)));
+    CHECK(gort_reflect_same(gort_type_of(spots)->elem, gort_type_of(spot_ref)->elem));
+    CHECK(gort_reflect_same(gort_type_of(spot_chan)->elem, gort_type_of(spot)));
+    f = gort_reflect_field(gort_type_of(spot), "near_ones");
+    CHECK(f->type->kind == GORT_KIND_ARRAY && f->type->count == 3);
+    CHECK_EQ(gort_reflect_field(gort_type_of(spot), "call")->type->kind, GORT_KIND_FUNC);
+    CHECK_EQ(gort_reflect_field(gort_type_of(spot), "grid")->type->count, 4);
+    CHECK_EQ(gort_reflect_field(gort_type_of(spot), "label")->type->kind, GORT_KIND_CSTRING);
+    CHECK_EQ(gort_reflect_field(gort_type_of(spot), "x")->type->kind, GORT_KIND_INT16);
+    CHECK_EQ(sizeof(gort_func), 1);
+}
+
+TEST(described_values)
+{
+    spot *a = gort_new(spot), *b = gort_new(spot);
+    a->y = 0.0;
+    b->y = -0.0;
+    a->label = "label";
+    b->label = gort_string_to_c(gort_str("label"));
+    CHECK(!gort_reflect_comparable(gort_type_of(spot_set)));
+    CHECK(gort_reflect_comparable(gort_type_of(spot)));
+    CHECK(gort_value_equal(gort_type_of(spot), a, b) && gort_equal_of_spot(a, b));
+    CHECK_EQ(gort_value_hash(gort_type_of(spot), a, 1), gort_hash_of_spot(b, 1));
+    gort_map(spot, int) m = gort_map_make_described(spot, int, 10);
+    gort_map_put(m, *a, 3);
+    CHECK_EQ(*gort_map_find(m, *b), 3);
+    gort_builder text = { NULL, 0, 0 };
+    gort_builder_value(&text, gort_type_of(spot), a);
+    CHECK(gort_string_equal(gort_builder_string(&text),
+                            gort_str("{x:0 y:0 label:\"label\" next:NULL tag:nil call:NULL "
+                                     "grid:[0 0 0 0] near_ones:[NULL NULL NULL]}")));
+    gort_layout l;
+    unsigned order[8];
+    gort_reflect_layout(gort_type_of(spot), &l);
+    gort_reflect_best_order(gort_type_of(spot), order);
+    CHECK(l.size == sizeof(spot) && l.best_size <= l.size && order[0] != 0);
+    gort_builder_reset(&text);
+    gort_builder_layout(&text, gort_type_of(spot));
+    CHECK_GT(text.len, 0);
+    int null = open("/dev/null", O_WRONLY);
+    CHECK_EQ(gort_print_value(null, gort_type_of(spot), a), 0);
+    CHECK_EQ(gort_print_layout(null, gort_type_of(spot)), 0);
+    close(null);
+}
+
+TEST(any_values)
+{
+    spot *s = gort_new(spot);
+    gort_any a = gort_any_make(int, 42), p = gort_any_make(spot_ref, s);
+    int i = 0;
+    double d = 0;
+    CHECK_EQ(gort_any_get(int, a), 42);
+    CHECK(gort_any_is(int, a) && !gort_any_is(double, a) && !gort_any_as(double, a, &d));
+    CHECK(gort_any_as(int, a, &i) && i == 42);
+    CHECK(gort_any_convert(double, a, &d) && d > 41 && d < 43);
+    CHECK_EQ(*(const int *)gort_any_address(&a), 42);
+    CHECK(gort_any_equal(a, gort_any_make(int, 42)) && !gort_any_equal(a, p));
+    CHECK_EQ(gort_any_hash(a, 1), gort_any_hash(gort_any_make(int, 42), 1));
+    gort_any_set(&s->tag, a);
+    gort_field_set(gort_type_of(spot), s, "next", p);
+    CHECK(s->next == s && gort_any_get(int, gort_field_get(gort_type_of(spot), s, "tag")) == 42);
+    gort_map(gort_any, int) m =
+        gort_map_make_own(gort_any, int, 0, gort_any_hash_of, gort_any_equal_of);
+    gort_map_put(m, a, 5);
+    const int *found = gort_map_find(m, a);
+    CHECK_EQ(*found, 5);
+}
+
 // ---- inspection
 
 TEST(inspection)
@@ -1068,6 +1174,9 @@ static int gort_main(int argc, char **argv)
     RUN(slices_of_structs);
     RUN(strings);
     RUN(runes_and_builders);
+    RUN(described_types);
+    RUN(described_values);
+    RUN(any_values);
     RUN(inspection);
     RUN(memory_profile);
     RUN(collector);

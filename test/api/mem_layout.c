@@ -268,8 +268,11 @@ static void alignments(void)
             for (uint32_t flags = 1; flags <= 2; flags++) {
                 subject_reset();
                 struct gort_type *t = &it.made->type;
-                *t = (struct gort_type){ "aligned", bytes,           bytes, 0, NULL,
-                                         0,         (uint32_t)align, flags, 0 };
+                *t = (struct gort_type){ .name = "aligned",
+                                         .size = bytes,
+                                         .ptrdata = bytes,
+                                         .align = (uint32_t)align,
+                                         .flags = flags };
                 CHECK_EQ((uintptr_t)gort_new_raw(t) % align, 0);
                 CHECK_EQ((uintptr_t)gort_new_array_raw(t, 3) % align, 0);
             }

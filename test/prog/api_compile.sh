@@ -63,6 +63,11 @@ typedef struct __attribute__((packed)) shifted { char c; void *p; } shifted;
 typedef struct loose { void *p; char c; } loose;
 typedef struct fixed { void *p; void *rest[2]; } fixed;
 typedef struct named { void *p; unsigned bits : 3; } named;
+typedef struct manifold { int d[2][2][2], e[2][2][2][2]; other o; struct manifold *m; node *n; } manifold;
+typedef gort_slice(int) int_slice;
+typedef gort_map(int, double) int_map;
+typedef gort_chan(int) int_chan;
+typedef other *other_ref;
 struct never;
 extern gort_chan(int) ints;
 extern gort_chan(node *) nodes;
@@ -189,10 +194,32 @@ file 'typedef struct half { int a, b; void *p; } half; GORT_TYPE(half, p);' \
 file 'struct never { int complete; }; typedef struct never never; GORT_TYPE(never);' \
     'typedef struct never never; GORT_TYPE(never);'
 
+file 'GORT_STRUCT(loose, p, c);' 'GORT_STRUCT(tight, p, c);'
+file 'GORT_STRUCT(shifted, c);' 'GORT_STRUCT(shifted, c, p);'
+file 'GORT_STRUCT(fixed, p, rest);' 'GORT_STRUCT(fixed, p, missing);'
+file 'GORT_STRUCT(named, p);' 'GORT_STRUCT(named, p, bits);'
+file 'GORT_STRUCT(manifold, d);' 'GORT_STRUCT(manifold, e);'
+file 'GORT_STRUCT(manifold, (d, int), (o, other), (m, manifold), (n, node));' \
+    'GORT_STRUCT(manifold, (d, long));'
+file 'GORT_STRUCT(manifold, (o, other));' 'GORT_STRUCT(manifold, (o, node));'
+file 'GORT_STRUCT(manifold, (m, manifold));' 'GORT_STRUCT(manifold, (m, node));'
+file 'GORT_STRUCT(manifold, (n, gort_func));' 'GORT_STRUCT(manifold, (o, gort_func));'
+file 'typedef struct flex { void *p; __extension__ int rest[]; } flex; GORT_STRUCT(flex, p);' \
+    'typedef struct flex { void *p; __extension__ int rest[]; } flex; GORT_STRUCT(flex, p, rest);'
+file 'GORT_SLICE(int_slice, int);' 'GORT_SLICE(int_slice, long);'
+file 'GORT_MAP(int_map, int, double);' 'GORT_MAP(int_map, double, int);'
+file 'GORT_CHAN(int_chan, int);' 'GORT_CHAN(int_chan, long);'
+file 'GORT_POINTER(other_ref, other);' 'GORT_POINTER(other_ref, node);'
+file 'GORT_FORWARD(loose); GORT_STRUCT(fixed, p); GORT_STRUCT(loose, c);' 'GORT_FORWARD(missing);'
+both 'o = gort_any_get(other_ref, gort_any_make(other_ref, o));' \
+    'o = gort_any_get(other_ref, gort_any_make(other_ref, n));'
+both 'i = gort_any_as(int, gort_any_make(int, 1), ip);' 'i = gort_any_as(int, gort_any_make(int, 1), lp);'
+
 # 64 fields, and the mask, extent and runs of types at the edges of a mask.
 fields=$(printf ', f%d' $(seq 64))
 declarators=$(printf ', *f%d' $(seq 64))
 wide="typedef struct wide { void ${declarators#, }; } wide; GORT_TYPE(wide$fields);"
+wide+=" typedef struct told { void ${declarators#, }; } told; GORT_STRUCT(told$fields);"
 cat >"$work/edges.h" <<'END'
 typedef struct full { void *all[64]; } full;
 GORT_TYPE(full, all);
@@ -205,6 +232,8 @@ int main(void)
     int bad = 0;
     bad |= gort_type_wide[0].nruns != 64 || gort_type_wide[0].mask != ~(uint64_t)0;
     bad |= gort_type_wide[0].runs[63].offset != 63 * sizeof(void *);
+    bad |= gort_type_told[0].nruns != 64 || gort_type_told[0].mask != ~(uint64_t)0;
+    bad |= gort_type_told[0].count != 64 || gort_type_told[0].fields[63].offset != 504;
     bad |= gort_type_full[0].nruns != 1 || gort_type_full[0].mask != ~(uint64_t)0;
     bad |= gort_type_over[0].mask != 0 || gort_type_over[0].ptrdata != 1024 + sizeof(void *);
     bad |= gort_type_over[0].runs[0].offset != 1024 || gort_type_over[0].size != sizeof(over);
@@ -213,7 +242,7 @@ int main(void)
 }
 END
 {
-    printf '#include <gort/type.h>\n%s\n' "$wide"
+    printf '#include <gort/reflect.h>\n%s\n' "$wide"
     cat "$work/edges.h"
 } >"$work/edges.in"
 for language in "${languages[@]}"; do
