@@ -184,6 +184,7 @@ static void idle_then_wake(void)
 // Goroutines that hand over directly, each after a round of the monitor, do not keep one waiting whose time has
 // come: the monitor asks for a look around, so that it runs within a few turns instead of 64.
 static uint32_t turns, ended;
+static struct g *sleeper;
 static int64_t due; // 0: it is not asleep; UNKNOWN: nobody has seen its timer
 #define UNKNOWN ((int64_t)-1)
 
@@ -212,7 +213,9 @@ static void take_turns(void *arg)
         while (atomic_load_relaxed(&sched.clock) == before)
             arch_pause();
         int64_t when = atomic_load_relaxed(&due), first = timer_first(p_at(0));
-        if (when == UNKNOWN && first != 0) atomic_store_relaxed(&due, when = first);
+        bool fired = first == 0 && atomic_load_relaxed(&sleeper->status) == G_RUNNABLE;
+        if (when == UNKNOWN && (first != 0 || fired))
+            (void)atomic_cas_relaxed(&due, &when, fired ? before : first);
         if (when > 0 && before >= when) atomic_fetch_add_relaxed(&turns, 1);
         g_yield();
     }
@@ -224,6 +227,7 @@ static void due_in_time(void)
 {
     if (p_count() != 1) return;
     start_monitor();
+    sleeper = g_self();
     atomic_store_relaxed(&group.left, 2u);
     g_start(take_turns, NULL, NULL, 0);
     g_start(take_turns, NULL, NULL, 0);
