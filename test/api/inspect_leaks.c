@@ -29,6 +29,7 @@ NOINLINE static void scrub(void)
 }
 
 static int waiting; // have said that they will wait at once
+static int woken;   // of these, did not wait for ever
 
 // How many are leaked, once all that were started wait.
 static int leaked(void)
@@ -80,6 +81,7 @@ static void receiver(void *arg)
     ints c = arg;
     __atomic_fetch_add(&waiting, 1, __ATOMIC_SEQ_CST);
     gort_recv(c, NULL);
+    __atomic_fetch_add(&woken, 1, __ATOMIC_SEQ_CST);
     __atomic_fetch_sub(&waiting, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -237,6 +239,14 @@ static void wait_until_waits(void)
     gort_sleep(10 * GORT_MS);
 }
 
+// For one who wakes by himself, and may have done so.
+static void wait_until_waited(int woken_before)
+{
+    while (__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) != 1 &&
+           __atomic_load_n(&woken, __ATOMIC_SEQ_CST) == woken_before)
+        gort_yield();
+}
+
 NOINLINE static void by_global(void)
 {
     gort_set(&held, gort_chan_make(int, 0));
@@ -308,9 +318,9 @@ NOINLINE static void by_sleeper(void)
 
 TEST(one_who_sleeps_wakes)
 {
+    int before = __atomic_load_n(&woken, __ATOMIC_SEQ_CST);
     by_sleeper();
-    while (__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) != 1)
-        gort_yield();
+    wait_until_waited(before);
     expect_not_reported();
     wait_until_woken();
 }
@@ -372,6 +382,7 @@ static void until_deadline(void *arg)
     gort_case k[] = { gort_on_recv((ints)arg, &v), gort_on_recv((ints)arg, &v) };
     __atomic_fetch_add(&waiting, 1, __ATOMIC_SEQ_CST);
     gort_select_until(k, 2, gort_now() + 200 * GORT_MS);
+    __atomic_fetch_add(&woken, 1, __ATOMIC_SEQ_CST);
     __atomic_fetch_sub(&waiting, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -383,10 +394,10 @@ NOINLINE static void by_deadline(void)
 
 TEST(a_deadline_wakes)
 {
+    int before = __atomic_load_n(&woken, __ATOMIC_SEQ_CST);
     by_deadline();
     scrub();
-    while (__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) != 1)
-        gort_yield();
+    wait_until_waited(before);
     expect_not_reported();
     wait_until_woken();
 }

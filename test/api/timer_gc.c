@@ -122,10 +122,7 @@ TEST(arguments_live_until_the_call)
 
 TEST(arguments_die_after_the_call)
 {
-    for (int i = 0; i < 100 && LOAD(&witness_deaths) < N - N / 4; i++) {
-        gort_gc();
-        gort_sleep(GORT_MS);
-    }
+    collect_until(N - N / 4);
     CHECK_GE(LOAD(&witness_deaths), N - N / 4);
 }
 
