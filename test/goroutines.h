@@ -65,6 +65,24 @@ static inline void keep_ps(void)
         CHECK_EQ(errno, error);                                                                    \
     } while (0)
 
+// How many goroutines wait, the runtime's own apart, by what a report says of each in brackets; `why` NULL: for
+// anything.
+static inline int count_waiting(const char *why)
+{
+    FILE *f = tmpfile();
+    char line[512];
+    int n = 0;
+    CHECK(f != NULL && gort_goroutines_write(fileno(f)) >= 0);
+    rewind(f);
+    while (fgets(line, sizeof line, f) != NULL) {
+        const char *state = strncmp(line, "goroutine ", 10) == 0 ? strchr(line, '[') : NULL;
+        if (state == NULL || strncmp(state, "[run", 4) == 0) continue; // running, runnable
+        n += why == NULL || strncmp(state + 1, why, strlen(why)) == 0;
+    }
+    CHECK_EQ(fclose(f), 0);
+    return n;
+}
+
 #define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define ADD(p, v) __atomic_add_fetch((p), (v), __ATOMIC_ACQ_REL)

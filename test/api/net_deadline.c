@@ -220,6 +220,7 @@ TEST(closing_comes_first)
     make_tcp(fd);
     CHECK_EQ(gort_set_deadline(fd[0], gort_now() + 1000 * GORT_S, 0), 0);
     start_reader(&r, fd[0]);
+    WAIT_FOR(count_waiting("IO wait") == 1);
     close_both(fd);
     check_result(&r, -1, ECANCELED);
 }

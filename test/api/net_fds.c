@@ -191,7 +191,7 @@ TEST(a_full_backlog)
     STORE(&dialled, 0);
     for (int i = 0; i < N; i++)
         gort_go(dial_unix, (void *)(uintptr_t)path);
-    gort_sleep(5 * GORT_MS);
+    WAIT_FOR(count_waiting(NULL) == N); // two to be read to, the others for a place
     CHECK_FAILS(gort_dial("unix", path, gort_now() + 5 * GORT_MS), ETIMEDOUT);
     for (int i = 0; i < N; i++) {
         int fd = gort_accept(l); // made elsewhere, blocking until now
@@ -291,7 +291,7 @@ TEST(close_wakes_a_pipe_reader)
     struct copier c = { .in = fd[0], .done = &done };
     gort_go(read_byte, &c);
     gort_go(read_byte, &c);
-    gort_sleep(10 * GORT_MS);
+    WAIT_FOR(count_waiting(NULL) == 2);
     CHECK_EQ(gort_close_fd(fd[0]), 0);
     WAIT_FOR(LOAD(&done) == 2);
     close(fd[1]);

@@ -249,21 +249,6 @@ static void count_up(void *counter)
     }
 }
 
-// Goroutines that wait for a descriptor, by their number in the list of all.
-static int waiters_for_io(void)
-{
-    static char text[1 << 20];
-    FILE *f = tmpfile();
-    CHECK(f != NULL && gort_goroutines_write(fileno(f)) >= 0);
-    rewind(f);
-    text[fread(text, 1, sizeof text - 1, f)] = '\0';
-    CHECK_EQ(fclose(f), 0);
-    int n = 0;
-    for (const char *s = text; (s = strstr(s, "[IO wait")) != NULL; s++)
-        n++;
-    return n;
-}
-
 static void open_gate(void)
 {
     CHECK_EQ(sem_post(&gate), 0);
@@ -288,8 +273,8 @@ TEST(others_run_meanwhile)
     WAIT_FOR(LOAD(&asked) == before + RESOLVERS);
     int seen = LOAD(&counter);
     WAIT_FOR(LOAD(&counter) > seen + 1000);
-    WAIT_FOR(waiters_for_io() == DIALS);        // without a thread
-    CHECK_EQ(LOAD(&asked), before + RESOLVERS); // the others wait in the queue
+    WAIT_FOR(count_waiting("IO wait") == DIALS); // without a thread
+    CHECK_EQ(LOAD(&asked), before + RESOLVERS);  // the others wait in the queue
     open_gate();
     for (int i = 0; i < DIALS; i++)
         CHECK_EQ(gort_close_fd(gort_accept(listener)), 0);

@@ -337,7 +337,7 @@ static void close_under(int fd, int readers, int writers, int acceptors)
                                         : wait_accepting,
                 &w[i]);
     }
-    gort_sleep((TEST_TSAN ? 500 : 20) * GORT_MS);
+    WAIT_FOR(count_waiting(NULL) == n);
     CHECK_EQ(LOAD(&done), 0);
     CHECK_EQ(gort_close_fd(fd), 0);
     WAIT_FOR(LOAD(&done) == n);

@@ -111,7 +111,7 @@ TEST(waits_end)
     CHECK_FAILS(gort_recvfrom(fd, &byte, 1, NULL, NULL), ETIMEDOUT);
     CHECK_EQ(gort_set_deadline(fd, 0, 0), 0);
     gort_go(receive_until_closed, &fd);
-    gort_sleep(3 * GORT_MS);
+    WAIT_FOR(count_waiting("IO wait") == 1);
     int closing = fd;
     CHECK_EQ(gort_close_fd(closing), 0);
     WAIT_FOR(LOAD(&fd) == -1);
