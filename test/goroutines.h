@@ -72,7 +72,10 @@ static inline int count_waiting(const char *why)
     FILE *f = tmpfile();
     char line[512];
     int n = 0;
-    CHECK(f != NULL && gort_goroutines_write(fileno(f)) >= 0);
+    CHECK(f != NULL);
+    int fd = dup(fileno(f)); // what gort has used it closes: the number may be a socket's next
+    CHECK_GE(gort_goroutines_write(fd), 0);
+    CHECK_EQ(gort_close_fd(fd), 0);
     rewind(f);
     while (fgets(line, sizeof line, f) != NULL) {
         const char *state = strncmp(line, "goroutine ", 10) == 0 ? strchr(line, '[') : NULL;

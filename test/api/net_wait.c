@@ -54,6 +54,8 @@ TEST(gives_up_at_the_deadline)
     close_both();
 }
 
+static int drained; // atomic
+
 static void drain_later(void *arg)
 {
     static char into[1 << 16];
@@ -61,6 +63,7 @@ static void drain_later(void *arg)
     while (recv(fds[1], into, sizeof into, MSG_DONTWAIT) > 0)
         ;
     (void)arg;
+    STORE(&drained, 1);
 }
 
 TEST(waits_for_room)
@@ -71,9 +74,11 @@ TEST(waits_for_room)
         ;
     CHECK_EQ(gort_wait_fd(fds[0], true, gort_now() + GORT_MS), -1);
     CHECK_EQ(errno, ETIMEDOUT);
+    STORE(&drained, 0);
     gort_go(drain_later, NULL);
     CHECK_EQ(gort_wait_fd(fds[0], true, 0), 0);
     CHECK_GT(send(fds[0], bytes, 1, MSG_DONTWAIT), 0);
+    WAIT_FOR(LOAD(&drained));
     close_both();
 }
 
