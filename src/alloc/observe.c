@@ -61,10 +61,10 @@ static void close_rest(uintptr_t x, size_t size)
 }
 
 /* NULL for memory of no type. */
-static const char *type_name(const struct shape *s)
+static const struct gort_type *type_of(const struct shape *s)
 {
     const struct gort_type *t = layout_type(s->layout);
-    return t == NULL || t == &alloc_conservative ? NULL : t->name;
+    return t == &alloc_conservative ? NULL : t;
 }
 
 static void stress(void)
@@ -77,7 +77,7 @@ static void stress(void)
 cold_path void alloc_observe_slow(void *x, const struct shape *s)
 {
     struct alloc_event e = {
-        .object = x, .size = s->size, .call = s->call, .type = type_name(s), .frame = s
+        .object = x, .size = s->size, .call = s->call, .type = type_of(s), .frame = s
     };
     if (heap->params.poison) close_rest((uintptr_t)x, s->size);
     if (heap->params.poison && s->unzeroed) poison_blank((uintptr_t)x, s->size);

@@ -11,9 +11,9 @@
 /* One allocation that is observed: complete, about to be returned to the program. */
 struct alloc_event {
     void *object;
-    size_t size;       /* as asked for */
-    const char *call;  /* the public call */
-    const char *type;  /* its name, NULL: none was given */
+    size_t size;                  /* as asked for */
+    const char *call;             /* the public call */
+    const struct gort_type *type; /* NULL: none was given */
     const void *frame; /* an address in the frame of the public call, or of one that it called */
 };
 

@@ -23,6 +23,7 @@
 #include "gort/mem.h"
 #include "heap/heap.h"
 #include "lang/net_fd.h"
+#include "lang/reflect.h"
 #include "os/os.h"
 #include "rt/env.h"
 #include "rt/hooks.h"
@@ -88,15 +89,28 @@ static struct place *largest(struct place *places, size_t mask)
     return best;
 }
 
+/* Of a described type its fields: addresses and numbers only, since others may be changing it.  Goroutines that
+ * still run may let it die, which does no harm unless dead memory can not be read. */
+static void print_example(struct report *r, const struct object *o)
+{
+    const struct gort_type *t = o->type;
+    if (t == NULL || t->kind != GORT_KIND_STRUCT || o->size < t->size) return;
+    if (heap->params.never_reuse || heap->params.poison) return;
+    print_fmt(&r->out, "\tone of them: ");
+    value_print(&r->out, t, (const void *)o->address, true);
+    print_fmt(&r->out, "\n");
+}
+
 static void print_place(struct report *r, const struct place *p)
 {
     const struct object *o = p->example;
     begin_line(r);
     print_fmt(&r->out, "%lu bytes in %lu object%s", (unsigned long)p->bytes,
               (unsigned long)p->objects, PLURAL(p->objects));
-    if (o->type != NULL) print_fmt(&r->out, " (%.64s)", o->type);
+    if (o->type != NULL) print_fmt(&r->out, " (%.64s)", o->type->name);
     print_fmt(&r->out, ", ");
     objects_print_allocation(&r->out, o);
+    print_example(r, o);
 }
 
 static void print_places(struct report *r, struct place *places, size_t mask, size_t found)

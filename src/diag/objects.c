@@ -30,6 +30,7 @@
 #include "diag/callstack.h"
 #include "gc/gc.h"
 #include "heap/heap.h"
+#include "lang/reflect.h"
 #include "os/os.h"
 #include "rt/env.h"
 #include "sched/sched.h"
@@ -195,7 +196,7 @@ static void print_stack(struct print *out, const struct stack *s)
 void objects_print_size(struct print *out, const struct object *o)
 {
     print_fmt(out, "%zu byte%s", o->size, o->size == 1 ? "" : "s");
-    if (o->type != NULL) print_fmt(out, " (%.64s)", o->type);
+    if (o->type != NULL) print_fmt(out, " (%.64s)", o->type->name);
 }
 
 void objects_print_allocation(struct print *out, const struct object *o)
@@ -212,6 +213,14 @@ void objects_print_free(struct print *out, const struct object *o)
     print_stack(out, o->free_stack);
 }
 
+/* Of a described type, or an array of such: which field the byte is in. */
+static void print_field(struct print *out, const struct object *o, size_t at)
+{
+    if (o->type == NULL || o->type->kind != GORT_KIND_STRUCT || o->type->size == 0) return;
+    print_fmt(out, ", field ");
+    type_print_path(out, o->type, at % o->type->size);
+}
+
 void objects_describe(struct print *out, uintptr_t address)
 {
     if (!objects_wanted()) return;
@@ -226,6 +235,7 @@ void objects_describe(struct print *out, uintptr_t address)
         print_fmt(out, "%lu bytes past ", (unsigned long)(at - o->size));
     print_fmt(out, "%s object of ", freed ? "a freed" : "an");
     objects_print_size(out, o);
+    if (at < o->size) print_field(out, o, at);
     print_fmt(out, "\n");
     objects_print_allocation(out, o);
     if (freed) objects_print_free(out, o);

@@ -24,7 +24,8 @@ struct object {
     struct lfnode node;             /* freed, to be printed: alloctrace.c */
     struct object *print_next;      /* there */
     size_t size;                    /* as asked for */
-    const char *type, *call;        /* constant text; type NULL: none */
+    const struct gort_type *type;   /* NULL: none */
+    const char *call;               /* constant text */
     uint64_t goid;                  /* the goroutine that allocated it */
     const struct stack *stack;      /* NULL: not kept */
     uint64_t free_cycle;            /* the collection that found it dead */

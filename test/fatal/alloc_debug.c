@@ -8,6 +8,7 @@
 // EXPECT fence-small stderr=^read_at\(\.\.\.\)$
 // EXPECT fence-write skip=emulated env:GORTDEBUG=efence=1,clobberfree=1,gccheck=1 stderr=^0x[0-9a-f]+ is byte 0 of a freed object of 40 bytes \(node\)$
 // EXPECT fence-tiny skip=emulated env:GORTDEBUG=efence=1,allocfreetrace=1 stderr=^fatal error: SIGSEGV(?s:.*)^0x[0-9a-f]+ is byte 0 of a freed object of 5 bytes$
+// EXPECT fence-field skip=emulated env:GORTDEBUG=efence=1 stderr=^0x[0-9a-f]+ is byte 36 of a freed object of 40 bytes \(told\), field at\[1\]\.y$
 // EXPECT fence-middle skip=emulated env:GORTDEBUG=efence=1 env:GORTMAXPROCS=1 stderr=^0x[0-9a-f]+ is byte 99999 of a freed object of 100000 bytes$
 // EXPECT fence-past skip=emulated env:GORTDEBUG=efence=1 stderr=^0x[0-9a-f]+ is 60 bytes past a freed object of 40 bytes \(node\)$
 // EXPECT fence-foreign env:GORTDEBUG=efence=1 stderr=^fatal error: SIGSEGV
@@ -37,6 +38,7 @@
 // EXPECT leaks stderr=^gort: leaks: 1 root range is registered:\n\t0x[0-9a-f]+ of 80 bytes$
 // EXPECT leaks absent=make_small
 // EXPECT leaks-none env:GORTDEBUG=leaks=1 exit=0 stderr=^gort: leaks: nothing is left$
+// EXPECT leaks-fields env:GORTDEBUG=leaks=1 exit=0 stderr=^\tone of them: \{next:NULL text:0x[0-9a-f]+\+4 at:\[\{x:1 y:2\} \{x:0 y:-3\}\]\}$
 // EXPECT leaks-off exit=0 absent=leaks
 // EXPECT leaks-many env:GORTDEBUG=leaks=1,efence=1,gccheck=1 exit=0 stderr=^gort: leaks: \d+ objects of
 //
@@ -93,6 +95,33 @@ NOINLINE static void make_big(void)
 {
     hide(gort_new(big));
     RETURN_HERE();
+}
+// Described: reports name its fields.
+typedef struct spot {
+    int x, y;
+} spot;
+GORT_STRUCT(spot, x, y);
+typedef struct told {
+    struct told *next;
+    gort_string text;
+    spot at[2];
+} told;
+GORT_STRUCT(told, (next, told), text, (at, spot));
+static told *kept;
+
+NOINLINE static void make_told(void)
+{
+    told *t = gort_new(told);
+    t->at[0] = (spot){ 1, 2 };
+    t->at[1].y = -3;
+    gort_string_set(&t->text, gort_str("text"));
+    hide(t);
+    RETURN_HERE();
+}
+NOINLINE static void keep_told(void)
+{
+    make_told();
+    gort_set(&kept, (told *)(void *)found());
 }
 NOINLINE static void make_large(void)
 {
@@ -342,6 +371,8 @@ static void map_many(void)
 static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    CASE("fence-field") make_and_lose(make_told), read_at(found() + 36);
+    CASE("leaks-fields") keep_told();
     CASE("fence-small") make_and_lose(make_small), read_at(found() + 9);
     CASE("fence-write") make_and_lose(make_small), *found() = 1;
     CASE("fence-tiny") make_and_lose(make_tiny), read_at(found());
