@@ -37,7 +37,7 @@
 /* What is being reported.  Written by the one thread that throw_begin let through. */
 static struct {
     void *ucontext; /* of a fault */
-    bool everyone;  /* deadlock: all goroutines, whatever GORTTRACEBACK says short of none */
+    bool everyone;  /* all goroutines, whatever GORTTRACEBACK says short of none */
     bool stopped;   /* the world is: those that run have traces */
 } report;
 
@@ -159,6 +159,7 @@ static void on_fault(int sig, void *siginfo, void *ucontext)
     bool memory = (sig == SIGSEGV || sig == SIGBUS) && info->si_code > 0;
     throw_begin();
     report.ucontext = ucontext;
+    report.everyone = m_self() == NULL; /* a signal that was sent: rt/fault.c */
     const struct g *owner = memory ? stack_guard_owner(address) : NULL;
     if (owner != NULL && owner == m_self()->curg)
         print_overflow(owner, pc);

@@ -4,11 +4,16 @@
  *   one (lang/panic_fault.c)
  *   on a thread of the runtime or an attached one   sched_hooks.fault, which reports and ends
  *   on any other thread                             whoever handled the signal before gort_run,
- *                                                   else the default action
+ *                                                   else the default action; but one that was sent
+ *                                                   is reported as on a thread of the runtime
  *
  * The handler runs on the thread's alternate stack, so that the overflow of a goroutine's stack can
  * be reported at all.  The default action is reached by restoring it and returning: the instruction
- * faults again.  A signal that was sent (by kill) does not come again, so it is sent once more.
+ * faults again.
+ *
+ * A signal that was sent to the process (by kill) comes to any thread that does not block it,
+ * mostly to the one that called gort_run, which is none of the runtime's.  It says nothing about
+ * that thread: who sends it wants to know what the process does.
  *
  * Answers to: sigpanic, sigfwd and sigtramp in signal_unix.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -37,16 +42,23 @@ static const struct sigaction *former_of(int sig)
     return &former[i];
 }
 
+static bool was_handled(int sig)
+{
+    const struct sigaction *a = former_of(sig);
+    return (a->sa_flags & SA_SIGINFO) != 0 ||
+           (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN);
+}
+
 static void pass_on(int sig, siginfo_t *info, void *ucontext)
 {
     const struct sigaction *a = former_of(sig);
     if ((a->sa_flags & SA_SIGINFO) != 0) {
         a->sa_sigaction(sig, info, ucontext);
-    } else if (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN) {
+    } else if (was_handled(sig)) {
         a->sa_handler(sig);
     } else {
         os_signal_restore_default(sig);
-        if (info->si_code <= 0) os_thread_kill(os_thread_id(), sig);
+        if (info->si_code <= 0) os_thread_kill(os_thread_id(), sig); /* it does not come again */
     }
 }
 
@@ -54,7 +66,8 @@ static void on_fault(int sig, siginfo_t *info, void *ucontext)
 {
     if (env.efence == 0 && panic_hand_over(sig, info, ucontext))
         return; /* there it is the finding */
-    if (m_self() != NULL && sched_hooks.fault != NULL) sched_hooks.fault(sig, info, ucontext);
+    bool reported = m_self() != NULL || (info->si_code <= 0 && !was_handled(sig));
+    if (reported && sched_hooks.fault != NULL) sched_hooks.fault(sig, info, ucontext);
     pass_on(sig, info, ucontext);
 }
 

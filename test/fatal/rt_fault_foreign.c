@@ -1,11 +1,19 @@
 // Faults on threads that gort does not know are not its business: they go to whoever handled the
-// signal before, or have their default action.
+// signal before, or have their default action. But signals that were sent are reported.
 //
 // EXPECT default signal=SIGSEGV absent=fatal error
 // EXPECT ignored signal=SIGSEGV absent=fatal error
 // EXPECT handled exit=7 stdout=^former handler$
 // EXPECT handled-info exit=7 stdout=^former handler at 0x10$
-// EXPECT sent signal=SIGSEGV absent=fatal error
+// EXPECT sent stderr=^fatal error: SIGSEGV sent by process \d+$
+// EXPECT sent stderr=^goroutine 1 \[
+// EXPECT sent-none env:GORTTRACEBACK=none stderr=^fatal error: SIGSEGV sent by process \d+$
+// EXPECT sent-none absent=goroutine
+// EXPECT sent-crash signal=SIGABRT env:GORTTRACEBACK=crash stderr=^goroutine 1 \[
+// EXPECT sent-handled exit=7 stdout=^former handler$
+// EXPECT sent-handled absent=fatal error
+// EXPECT process exit=2 stderr=^fatal error: SIGSEGV sent by process \d+$
+// EXPECT process stderr=^goroutine 1 \[
 // EXPECT attached stderr=^fatal error: SIGSEGV: segmentation violation at address 0x10
 // EXPECT attached stderr=^goroutine \d+ \[running, attached thread\]:(?s:.*)^attached_thread\(\.\.\.\)$
 //
@@ -30,8 +38,10 @@ static void fault(void)
 static void *foreign_thread(void *arg)
 {
     (void)arg;
-    if (strcmp(name, "sent") == 0)
+    if (strncmp(name, "sent", 4) == 0)
         pthread_kill(pthread_self(), SIGSEGV);
+    else if (strcmp(name, "process") == 0)
+        kill(getpid(), SIGSEGV); // mostly to the thread that called gort_run
     else
         fault();
     return NULL;
@@ -77,7 +87,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1) name = argv[1];
     if (strcmp(name, "ignored") == 0) signal(SIGSEGV, SIG_IGN);
-    if (strcmp(name, "handled") == 0) signal(SIGSEGV, former);
+    if (strcmp(name, "handled") == 0 || strcmp(name, "sent-handled") == 0) signal(SIGSEGV, former);
     if (strcmp(name, "handled-info") == 0) {
         struct sigaction act = { .sa_sigaction = former_info, .sa_flags = SA_SIGINFO };
         sigaction(SIGSEGV, &act, NULL);
