@@ -24,6 +24,12 @@
  *  (5) GORTDEBUG=efence is off: there a fault is the finding.
  * All else is reported as ever.
  *
+ * Note [Whose code].  Libraries come and go, and the handler can not ask for the list of them: its
+ * lock may be held by whom the fault interrupted.  But from 2.35 on glibc finds the one object of
+ * an address without any lock (_dl_find_object), and its name decides.  Where that is missing, or
+ * knows nothing of the address, a list decides that was made when panics were first asked for:
+ * there, faults in a C library or sanitizer that is opened later count as the program's.
+ *
  * Memory order: the release of `wanted` pairs with the acquire in panic_hand_over: the ranges are complete.
  * Locking: the list of ranges is filled in under the loader's lock, once, and then constant.
  * Answers to: sigpanic and preparePanic in signal_unix.go, signal_amd64.go.
@@ -98,8 +104,30 @@ static void list_foreign_code(void)
     if (dl_iterate_phdr(list_object, &is_program) == 0) listed = true;
 }
 
+/* As the loader lays it out; only its beginning is wanted. */
+struct found_object {
+    unsigned long long flags;
+    void *begin, *end;
+    struct link_map *map;
+    uint64_t more[16];
+};
+
+extern int find_object(void *address, struct found_object *) __asm__("_dl_find_object")
+    __attribute__((__weak__));
+
+static bool has_place(const struct found_object *o, const void *p)
+{
+    return (uintptr_t)p >= (uintptr_t)o->begin && (uintptr_t)p < (uintptr_t)o->end;
+}
+
+/* Note [Whose code]; in the handler.  The program itself has no name. */
 static bool is_foreign(uintptr_t pc)
 {
+    struct found_object o;
+    if (find_object != NULL && find_object((void *)pc, &o) == 0) {
+        const char *name = o.map->l_name;
+        return name[0] != '\0' && (has_place(&o, &foreign) || roots_is_system_library(name));
+    }
     for (size_t i = 0; i < foreign_count; i++)
         if (pc >= foreign[i].lo && pc < foreign[i].hi) return true;
     return false;
