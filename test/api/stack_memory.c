@@ -3,8 +3,14 @@
 // TEST notmodes=determ
 // TEST skip=asan,tsan,emulated
 // SPDX-License-Identifier: BSD-3-Clause
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <sys/mman.h>
+
 #include "../goroutines.h"
 
+#define PAGE ((size_t)4096)
 #define MB ((size_t)1 << 20)
 #define DEPTH ((size_t)150 << 10)
 #define LARGE_DEPTH ((size_t)20 << 20)
@@ -14,25 +20,22 @@ static gort_waitgroup group;
 static gort_chan(int) gate;
 static int deep; // atomic; goroutines that have been at the bottom
 
-// Of the mappings named so by the runtime; all memory where the kernel does not know names.
-static size_t resident(void)
+// Where the stacks of the goroutines of a test have their first frames.
+#define MOST 3000
+static uintptr_t frames[MOST];
+
+// Of what the first n of them may use below those, in bytes; what is not mapped any more counts as given back.
+static size_t resident(int n, size_t depth)
 {
-    static char line[512];
-    FILE *f = fopen("/proc/self/smaps", "r");
-    size_t kb, named = 0, all = 0;
-    bool ours = false, known = false;
-    CHECK(f != NULL);
-    while (fgets(line, sizeof line, f) != NULL) {
-        if (strchr(line, '-') != NULL && strstr(line, "kB") == NULL) {
-            ours = strstr(line, "gort stacks") != NULL;
-            known |= ours;
-        } else if (sscanf(line, "Rss: %zu kB", &kb) == 1) {
-            all += kb;
-            if (ours) named += kb;
-        }
+    static unsigned char there[LARGE_DEPTH / PAGE + 1];
+    size_t pages = 0;
+    for (int i = 0; i < n; i++) {
+        uintptr_t hi = frames[i] & ~(uintptr_t)(PAGE - 1), lo = hi - depth / PAGE * PAGE;
+        if (mincore((void *)lo, hi - lo, there) != 0) continue;
+        for (size_t k = 0; k < (hi - lo) / PAGE; k++)
+            pages += there[k] & 1;
     }
-    fclose(f);
-    return (known ? named : all) << 10;
+    return pages * PAGE;
 }
 
 static __attribute__((noinline)) int fill(size_t bytes, int seed)
@@ -52,7 +55,7 @@ static void goes_deep_and_ends(void *arg)
 {
     (void)arg;
     int x;
-    ADD(&arrived, 1);
+    frames[ADD(&arrived, 1) - 1] = (uintptr_t)__builtin_frame_address(0);
     CHECK(!gort_recv(gate, &x));
     fill(DEPTH, 1);
     gort_waitgroup_done(&group);
@@ -66,25 +69,26 @@ static double metric(const char *name)
 }
 
 // Nothing of them, those that the Ps kept included; but of goroutines that ended since the last stop, as there are
-// few, and of what else the process does.
+// few, and of others that use one of these stacks now.
 enum { KEPT = 2 * MB };
 
 static void stacks_of_the_dead_give_their_pages_back(void)
 {
-    int n = (int)test_count(3000);
+    int n = (int)test_count(MOST);
+    if (n > MOST) n = MOST;
     gate = gort_chan_make(int, 0);
     gort_waitgroup_add(&group, n);
     STORE(&arrived, 0);
     for (int i = 0; i < n; i++)
         gort_go(goes_deep_and_ends, NULL);
     WAIT_FOR(LOAD(&arrived) == n);
-    size_t before = resident();
+    size_t before = resident(n, DEPTH);
     gort_close(gate);
     gort_waitgroup_wait(&group);
-    size_t used = resident() - before;
+    size_t used = resident(n, DEPTH) - before;
     CHECK_GE(used, (size_t)n * DEPTH / 2);
     double bared = metric("/gort/stacks/bared:stacks");
-    WAIT_FOR((gort_gc(), resident() <= before + KEPT));
+    WAIT_FOR((gort_gc(), resident(n, DEPTH) <= before + KEPT));
     WAIT_FOR(metric("/gort/stacks/bared:stacks") > bared);
 }
 
@@ -98,27 +102,28 @@ static void stacks_that_the_ps_keep_do_too(void)
     for (int i = 0; i < FEW; i++)
         gort_go(goes_deep_and_ends, NULL);
     WAIT_FOR(LOAD(&arrived) == FEW);
-    size_t before = resident();
+    size_t before = resident(FEW, DEPTH);
     gort_close(gate);
     gort_waitgroup_wait(&group);
-    CHECK_GE(resident() - before, (size_t)FEW * DEPTH / 2);
-    WAIT_FOR((gort_gc(), resident() <= before + KEPT));
+    CHECK_GE(resident(FEW, DEPTH) - before, (size_t)FEW * DEPTH / 2);
+    WAIT_FOR((gort_gc(), resident(FEW, DEPTH) <= before + KEPT));
 }
 
 static void free_os_memory_takes_all(void)
 {
-    int n = (int)test_count(3000);
+    int n = (int)test_count(MOST);
+    if (n > MOST) n = MOST;
     gate = gort_chan_make(int, 0);
     gort_waitgroup_add(&group, n);
     STORE(&arrived, 0);
     for (int i = 0; i < n; i++)
         gort_go(goes_deep_and_ends, NULL);
     WAIT_FOR(LOAD(&arrived) == n);
-    size_t before = resident();
+    size_t before = resident(n, DEPTH);
     gort_close(gate);
     gort_waitgroup_wait(&group);
     // A batch of stacks may be in the sweeper's hands, and who ended last may still be on its way.
-    WAIT_FOR((gort_free_os_memory(), resident() <= before + KEPT));
+    WAIT_FOR((gort_free_os_memory(), resident(n, DEPTH) <= before + KEPT));
 }
 
 struct visit {
@@ -129,6 +134,7 @@ struct visit {
 static void goes_deep_and_waits(void *arg)
 {
     const struct visit *v = arg;
+    frames[v->seed] = (uintptr_t)__builtin_frame_address(0);
     volatile int local[64];
     for (int i = 0; i < 64; i++)
         local[i] = v->seed + i;
@@ -147,7 +153,6 @@ static void stacks_that_wait_are_trimmed(int n, size_t depth, size_t stack)
     struct visit *visits = gort_alloc((size_t)n * sizeof visits[0]);
     gate = gort_chan_make(int, 0);
     STORE(&deep, 0);
-    size_t before = resident();
     gort_waitgroup_add(&group, n);
     for (int i = 0; i < n; i++) {
         visits[i] = (struct visit){ depth, i };
@@ -158,7 +163,7 @@ static void stacks_that_wait_are_trimmed(int n, size_t depth, size_t stack)
     double trimmed = metric("/gort/stacks/trimmed:stacks");
     // Kept are the page of the record and 64 KB.
     size_t kept = (size_t)n * (80 << 10);
-    WAIT_FOR((gort_gc(), resident() <= before + kept + MB));
+    WAIT_FOR((gort_gc(), resident(n, depth) <= kept + MB));
     WAIT_FOR(metric("/gort/stacks/trimmed:stacks") > trimmed);
     gort_close(gate);
     gort_waitgroup_wait(&group);
@@ -166,7 +171,8 @@ static void stacks_that_wait_are_trimmed(int n, size_t depth, size_t stack)
 
 static void small_stacks_that_wait_are_trimmed(void)
 {
-    stacks_that_wait_are_trimmed((int)test_count(1000), DEPTH, 0);
+    int n = (int)test_count(1000);
+    stacks_that_wait_are_trimmed(n < MOST ? n : MOST, DEPTH, 0);
 }
 
 static void large_stacks_that_wait_are_trimmed(void)
