@@ -37,6 +37,12 @@ template <typename T> struct gort_stripped {
 };
 template <typename T, size_t n> struct gort_stripped<T[n]> : gort_stripped<T> {
 };
+template <typename T> struct gort_dimensions {
+    static constexpr int value = 0;
+};
+template <typename T, size_t n> struct gort_dimensions<T[n]> {
+    static constexpr int value = 1 + gort_dimensions<T>::value;
+};
 
 /* ---- kinds ------------------------------------------------------------------------------------------ */
 
@@ -124,7 +130,9 @@ template <typename T> constexpr const struct gort_type *gort_elem(const struct g
 #define GORT_KIND_OF_(T) (::gort_kind_of<T>::value)
 #define GORT_FIELD_TYPES_(at, f)                                                                   \
     typedef decltype(at::f) at##_##f##_0;                                                          \
-    typedef ::gort_stripped<at##_##f##_0>::type at##_##f##_3;
+    typedef ::gort_stripped<at##_##f##_0>::type at##_##f##_3;                                      \
+    static_assert(::gort_dimensions<at##_##f##_0>::value <= 3,                                     \
+                  "GORT_STRUCT: " #f " has more than three dimensions");
 #define GORT_FORWARD_(T, desc)                                                                     \
     namespace                                                                                      \
     {                                                                                              \

@@ -91,18 +91,18 @@ extern gort_case one;
 END
 
 count=0
-# both <good> <bad>: in C and C++, inside a function.  c_only: in C.  file_scope: outside functions.
+# both <good> <bad>: in C and C++, inside a function.  c_only: in C.  file, c_file: outside functions.
 pair() {
     local where=$1 good=$2 bad=$3 which code language suffix
     for language in "${languages[@]}"; do
-        case $where,$language in c_only,*c++*) continue ;; esac
+        case $where,$language in c_*,*c++*) continue ;; esac
         for which in good bad; do
             code=$good
             [ $which = good ] || code=$bad
             count=$((count + 1))
             {
                 echo '#include "prelude.h"'
-                if [ "$where" = file_scope ]; then
+                if [[ $where == *file ]]; then
                     echo "$code"
                 else
                     printf 'void f(void);\nvoid f(void)\n{\n    %s\n}\n' "$code"
@@ -182,7 +182,8 @@ pair c_only 'extern int e[]; (void)e; n = gort_new(node);' \
 GORT_TYPE(loose, p);
 void g(void) {'
 
-file() { pair file_scope "$1" "$2"; }
+file() { pair file "$1" "$2"; }
+c_file() { pair c_file "$1" "$2"; }
 file 'GORT_TYPE(loose, p);' 'GORT_TYPE(tight, p);'
 file 'GORT_TYPE(loose);' 'GORT_TYPE(shifted, p);'
 file 'GORT_TYPE(loose, p);' 'GORT_TYPE(loose, c);'
@@ -204,7 +205,7 @@ file 'GORT_STRUCT(manifold, (d, int), (o, other), (m, manifold), (n, node));' \
 file 'GORT_STRUCT(manifold, (o, other));' 'GORT_STRUCT(manifold, (o, node));'
 file 'GORT_STRUCT(manifold, (m, manifold));' 'GORT_STRUCT(manifold, (m, node));'
 file 'GORT_STRUCT(manifold, (n, gort_func));' 'GORT_STRUCT(manifold, (o, gort_func));'
-file 'typedef struct flex { void *p; __extension__ int rest[]; } flex; GORT_STRUCT(flex, p);' \
+c_file 'typedef struct flex { void *p; __extension__ int rest[]; } flex; GORT_STRUCT(flex, p);' \
     'typedef struct flex { void *p; __extension__ int rest[]; } flex; GORT_STRUCT(flex, p, rest);'
 file 'GORT_SLICE(int_slice, int);' 'GORT_SLICE(int_slice, long);'
 file 'GORT_MAP(int_map, int, double);' 'GORT_MAP(int_map, double, int);'
