@@ -51,8 +51,8 @@ GORT_API void gort_rwmutex_runlock(gort_rwmutex *rw) GORT_NONNULL(1);
 
 /* A condition that goroutines wait for under a mutex. */
 typedef struct {
-    uint32_t wait;   /* atomic: tickets handed out */
-    uint32_t notify; /* the next ticket to wake; under the queue's lock */
+    uint32_t waiting;    /* atomic: goroutines in the queue; under the queue's lock */
+    uint32_t broadcasts; /* so far; under the queue's lock */
     uint32_t reserved[2];
 } gort_cond;
 

@@ -96,12 +96,14 @@ static struct sudog **enter_ring(struct addr_bucket *b, struct sudog *s)
     s->prev = NULL;
     s->elem = NULL;
     if (*link == NULL) {
-        s->next = s;
+        s->next = s->before = s;
         insert(&b->root, s);
         return NULL;
     }
+    s->before = *link;
     s->next = (*link)->next;
-    (*link)->next = s;
+    s->next->before = s;
+    s->before->next = s;
     return link;
 }
 
@@ -116,17 +118,17 @@ void addrq_push_front(struct addr_bucket *b, struct sudog *s)
     (void)enter_ring(b, s);
 }
 
-/* Takes the one after `before` out of the ring whose node hangs at link. */
-static struct sudog *take_after(struct sudog **link, struct sudog *before)
+/* Takes s out of the ring whose node hangs at link. */
+static struct sudog *take(struct sudog **link, struct sudog *s)
 {
-    struct sudog *s = before->next;
-    if (s == before) {
+    if (s->next == s) {
         delete (link);
     } else {
-        if (s == *link) replace(link, before);
-        before->next = s->next;
+        if (s == *link) replace(link, s->before);
+        s->before->next = s->next;
+        s->next->before = s->before;
     }
-    s->next = NULL;
+    s->next = s->before = NULL;
     return s;
 }
 
@@ -143,28 +145,13 @@ bool addrq_has(struct addr_bucket *b, const void *addr)
 struct sudog *addrq_pop(struct addr_bucket *b, const void *addr)
 {
     struct sudog **link = find(&b->root, addr);
-    return *link != NULL ? take_after(link, *link) : NULL;
-}
-
-struct sudog *addrq_take_ticket(struct addr_bucket *b, const void *addr, uint32_t ticket)
-{
-    struct sudog **link = find(&b->root, addr);
-    struct sudog *last = *link, *before = last;
-    if (last == NULL) return NULL;
-    do {
-        if (before->next->ticket == ticket) return take_after(link, before);
-        before = before->next;
-    } while (before != last);
-    return NULL;
+    return *link != NULL ? take(link, (*link)->next) : NULL;
 }
 
 bool addrq_remove(struct addr_bucket *b, struct sudog *s)
 {
     if (s->next == NULL) return false; /* in a ring it never is */
-    struct sudog **link = find(&b->root, s->object), *before = *link;
-    while (before->next != s)
-        before = before->next;
-    (void)take_after(link, before);
+    (void)take(find(&b->root, s->object), s);
     return true;
 }
 
@@ -185,8 +172,9 @@ static bool ring_is_valid(const struct sudog *last, uint32_t *records)
 {
     const struct sudog *s = last;
     do {
+        if (s->next == NULL || s->next->before != s) return false;
         s = s->next;
-        if (s == NULL || s->object != last->object || s->g == NULL) return false;
+        if (s->object != last->object || s->g == NULL) return false;
         if (s != last && (s->prev != NULL || s->elem != NULL)) return false;
         ++*records;
     } while (s != last);

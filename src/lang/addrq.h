@@ -12,6 +12,7 @@
  * Fields of a record while it is queued here:
  *     object      the address
  *     next        the next of the same address; the last one's is the first: a ring
+ *     before      the one before it in the ring: who leaves need not look for it
  *     prev, elem  only in the last, which is the treap's node: addresses below, and above
  * The node is the last so that both ends of the ring are one step away.  wait_link stays free for
  * the goroutine's own list, and the collector takes elem for a pointer that is none of its.
@@ -49,9 +50,8 @@ struct sudog *addrq_last(struct addr_bucket *b, const void *addr);
 bool addrq_has(struct addr_bucket *b, const void *addr);
 /* Takes the first of addr off; NULL: none. */
 struct sudog *addrq_pop(struct addr_bucket *b, const void *addr);
-/* Takes off the one of addr with this ticket; NULL: none. */
-struct sudog *addrq_take_ticket(struct addr_bucket *b, const void *addr, uint32_t ticket);
-/* Takes s off, if it is queued; it was set to its address by addrq_push. */
+/* Takes s off, if it is queued, wherever in the ring it is; addrq_push set its address.  Not for
+ * one of a chain that addrq_take_all returned. */
 bool addrq_remove(struct addr_bucket *b, struct sudog *s);
 /* Takes all of addr off, as a chain through next from the first on; NULL: none. */
 struct sudog *addrq_take_all(struct addr_bucket *b, const void *addr);

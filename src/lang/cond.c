@@ -1,27 +1,39 @@
 /* Condition variables.
  *
- * A goroutine that waits takes a ticket before it unlocks the mutex; a signal gives out the next
- * ticket to be woken.  So a signal that comes between the unlock and the moment the goroutine is
- * queued is not lost: the goroutine finds that its ticket has been called, and does not wait.
- * Rejected: queueing before the unlock, which would let a signal ready a goroutine that has not
- * parked; unlocking the user's mutex in the commit, which reports misuse from the wrong stack.
+ * A goroutine that waits is queued before it unlocks the mutex, so that a signal which comes
+ * between the unlock and its parking finds it.  Whoever takes it off the queue calls it; what the
+ * call does depends on how far it has come:
  *
- * Invariants: (1) notify <= wait, as a distance (both wrap); (2) tickets in [notify, wait) are held
- * by goroutines that are queued or about to be; (3) those below notify were woken.
+ *                queue_locked              commit (of its parking)
+ *      (waiter) -------------> NOT_PARKED -------------------------> PARKED
+ *                                   |                                  |
+ *                                   | call: nothing more               | call: g_ready
+ *                                   +-------------> CALLED <-----------+
  *
- * Note [Giving a ticket up].  A goroutine whose context ends leaves, and nobody may call its ticket
- * afterwards: that signal would be lost to the others.  So its ticket is taken out: when all that hold
- * uncalled ones are queued, those after it move up by one, and `wait` goes down by one.  That all are
- * queued, `wait` tells: it is notify and as many as are in the queue; and the compare-and-swap that lowers
- * it fails if somebody took another meanwhile.  One who has a ticket and is not queued is on the way
- * there and waits for nothing, so whoever gives up yields until it has come.  Who ends the context does all
- * this, for the one that waits: that one keeps its place, and may be called, until it is out.  Once
- * called it returns as if the context went on.  Rejected: leaving the ticket in the queue without
- * a goroutine, for signals to skip: it would outlive the condition, whose memory may hold another.
+ * One that was called first does not park: its commit fails.  Rejected: tickets, taken before the
+ * unlock and given out by signals, as in Go, so that the queue may be entered later.  Tickets are
+ * dense, so who leaves without a signal must renumber those behind it, and wait until all that
+ * hold one have come to the queue: for n goroutines whose contexts end n * n steps.  Rejected too:
+ * unlocking the user's mutex in the commit, which reports misuse from the wrong stack.
  *
- * Locking: NOTIFY, one bucket, for notify and the queue.  Memory order: `wait` and `notify` are read
- * without the lock by signal, to leave early when nobody waits; sequentially consistent, so that a
- * signal after the ticket was taken (under the user's mutex) sees it.
+ * Invariants: (1) `waiting` is the number of records in the queue; (2) a record that was taken off
+ * the queue is called exactly once, by whoever took it, who looks at it no more afterwards: it is
+ * its goroutine's.
+ *
+ * Note [Giving up].  A goroutine whose context ends leaves, and no signal may go to it afterwards:
+ * that would be lost to the others.  Who ends the context takes it off the queue, under the lock,
+ * and calls it; so a signal either took it before, and then it returns as if the context went on,
+ * or never sees it.  One that is not queued yet is told, and will not queue.  A broadcast takes
+ * the whole queue at once and calls one after the other, without the lock: those are no longer
+ * queued though their links say so, which `broadcasts` tells, moved on by each broadcast and noted
+ * by who is queued.  The wait stays on the context's list until after its record has been called,
+ * and keeps the record so long.
+ *
+ * Locking: NOTIFY, one bucket, for the queue and the condition's fields.  Memory order: `waiting`
+ * is read without the lock by signal, to leave early when nobody waits: who changed what others
+ * wait for, under the user's mutex, comes after the unlock of each that looked before and is
+ * queued.  The exchange of `call` and the compare-and-swap in commit release and acquire: what was
+ * done before a signal is seen by who it wakes.
  *
  * Answers to: sync/cond.go, notifyList in sema.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -37,139 +49,130 @@ static struct addr_bucket table[ADDR_BUCKETS] = {
 };
 UNSCANNED(table);
 
-static bool called_before(uint32_t ticket, uint32_t next)
-{
-    return (int32_t)(ticket - next) < 0;
-}
+enum call { NOT_PARKED, PARKED, CALLED };
+
+/* A wait that ends with its context: Note [Giving up].  In the frame of its goroutine. */
+struct bound_wait {
+    struct context_wait wait;
+    gort_cond *c;
+    struct sudog *s; /* NULL: not queued yet; NOTIFY */
+    bool gave_up;    /* NOTIFY */
+};
 
 static struct addr_bucket *bucket_of(const gort_cond *c)
 {
     return &table[addr_bucket_index(c)];
 }
 
-/* A wait that ends with its context: Note [Giving a ticket up].  In the frame of g. */
-struct bound_wait {
-    struct context_wait wait;
-    struct g *g;
-    gort_cond *c;
-    struct sudog *s; /* from when it is queued until it runs again; NOTIFY */
-    bool is_over;    /* it was called; NOTIFY */
-    bool gave_up;    /* NOTIFY */
-};
-
-/* Bucket locked.  Out of the queue, called or not: s is about to go. */
-static void bound_wait_over(struct bound_wait *w)
+/* s is off the queue, and its goroutine's again: invariant (2). */
+static void call(struct sudog *s)
 {
-    w->s = NULL;
-    w->is_over = true;
+    struct g *g = s->g;
+    if (atomic_exchange_acqrel(&s->call, (uint32_t)CALLED) == PARKED) g_ready(g);
 }
 
-static void park_called(struct g *g, struct addr_bucket *b, struct sudog *s, struct bound_wait *w)
+static bool commit(struct g *g, void *record)
 {
-    g->waiting = s;
-    g_park_unlock(&b->lock, WAIT_COND);
-    g->waiting = NULL;
-    if (w != NULL) {
-        lock_acquire(&b->lock);
-        bound_wait_over(w);
-        lock_release(&b->lock);
-    }
-    sudog_release(s);
+    uint32_t *call = &((struct sudog *)record)->call, expected = NOT_PARKED;
+    (void)g;
+    return atomic_cas_acqrel(call, &expected, (uint32_t)PARKED);
 }
 
-/* w: NULL without a context. */
-static force_inline void wait_called(struct g *g, gort_cond *c, uint32_t ticket,
-                                     struct bound_wait *w)
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static void set_waiting(gort_cond *c, uint32_t n)
+{
+    atomic_store_seq(&c->waiting, n);
+}
+
+static struct sudog *queue_locked(struct addr_bucket *b, struct g *g, gort_cond *c)
+{
+    struct sudog *s = sudog_acquire(g);
+    s->g = g;
+    s->object = c;
+    s->call = NOT_PARKED;
+    s->broadcasts = c->broadcasts;
+    s->is_select = s->success = false;
+    lang_shade(c, NULL);
+    addrq_push(b, s);
+    set_waiting(c, c->waiting + 1);
+    g->waiting = s; /* a root from now on */
+    return s;
+}
+
+/* NULL: the context ended first. */
+static struct sudog *queue(struct g *g, gort_cond *c, struct bound_wait *w)
 {
     struct addr_bucket *b = bucket_of(c);
+    struct sudog *s = NULL;
     p_pin();
     lock_acquire(&b->lock);
-    if (called_before(ticket, c->notify)) {
-        if (w != NULL) bound_wait_over(w);
-        lock_release(&b->lock);
-    } else {
-        struct sudog *s = sudog_acquire(g);
-        s->g = g;
-        s->object = c;
-        s->ticket = ticket;
-        s->is_select = s->success = false;
-        lang_shade(c, NULL);
-        addrq_push(b, s);
-        if (w != NULL) w->s = s;
-        park_called(g, b, s, w);
-    }
-    p_unpin();
-}
-
-static uint32_t count_queued(struct addr_bucket *b, const gort_cond *c)
-{
-    const struct sudog *last = addrq_last(b, c), *s = last;
-    uint32_t n = 0;
-    if (last == NULL) return 0;
-    do
-        n++;
-    while ((s = s->next) != last);
-    return n;
-}
-
-static void move_up(struct addr_bucket *b, const gort_cond *c, uint32_t after)
-{
-    struct sudog *last = addrq_last(b, c), *s = last;
-    do
-        if (called_before(after, s->ticket)) s->ticket--;
-    while ((s = s->next) != last);
-}
-
-/* Bucket locked, w queued and not called.  false: somebody is on the way to the queue. */
-static bool give_up(struct addr_bucket *b, struct bound_wait *w)
-{
-    gort_cond *c = w->c;
-    uint32_t wait = atomic_load_relaxed(&c->notify) + count_queued(b, c);
-    if (!atomic_cas_seq(&c->wait, &wait, wait - 1)) return false;
-    move_up(b, c, w->s->ticket);
-    (void)addrq_remove(b, w->s);
-    w->gave_up = true;
-    return true;
-}
-
-enum progress { TRY_AGAIN, LEFT_ALONE, GAVE_UP };
-
-static enum progress try_to_give_up(struct bound_wait *w)
-{
-    struct addr_bucket *b = bucket_of(w->c);
-    enum progress p = TRY_AGAIN;
-    p_pin();
-    lock_acquire(&b->lock);
-    if (w->is_over || (w->s != NULL && called_before(w->s->ticket, w->c->notify)))
-        p = LEFT_ALONE;
-    else if (w->s != NULL && give_up(b, w))
-        p = GAVE_UP;
+    if (w == NULL || !w->gave_up) s = queue_locked(b, g, c);
+    if (w != NULL) w->s = s;
     lock_release(&b->lock);
-    if (p == GAVE_UP) g_ready(w->g);
     p_unpin();
-    return p;
+    return s;
+}
+
+static void park_until_called(struct g *g, struct sudog *s)
+{
+    p_pin();
+    g_park(commit, s, WAIT_COND);
+    g->waiting = NULL;
+    p_unpin();
+}
+
+static void release(struct sudog *s)
+{
+    p_pin();
+    sudog_release(s);
+    p_unpin();
+}
+
+static void take_off(struct addr_bucket *b, gort_cond *c, struct sudog *s)
+{
+    (void)addrq_remove(b, s);
+    set_waiting(c, c->waiting - 1);
+}
+
+/* Bucket locked. */
+static bool is_queued(const gort_cond *c, const struct sudog *s)
+{
+    return s->broadcasts == c->broadcasts && s->next != NULL;
 }
 
 static void context_ended(struct context_wait *wait)
 {
-    while (try_to_give_up(container_of(wait, struct bound_wait, wait)) == TRY_AGAIN)
-        g_yield();
+    struct bound_wait *w = container_of(wait, struct bound_wait, wait);
+    struct addr_bucket *b = bucket_of(w->c);
+    p_pin();
+    lock_acquire(&b->lock);
+    struct sudog *s = w->s != NULL && is_queued(w->c, w->s) ? w->s : NULL;
+    if (s != NULL) take_off(b, w->c, s);
+    w->gave_up = s != NULL || w->s == NULL;
+    lock_release(&b->lock);
+    if (s != NULL) call(s);
+    p_unpin();
 }
 
-/* It enters the context before it takes a ticket: who ends the context waits for tickets to be queued.
- * The mutex is held when the goroutine leaves, as when it returns. */
+/* The mutex is held when the goroutine leaves, as when it returns. */
 static never_inline void wait_bound(struct g *g, gort_cond *c, gort_mutex *m)
 {
-    struct bound_wait w = { .wait.wake = context_ended, .g = g, .c = c };
+    struct bound_wait w = { .wait.wake = context_ended, .c = c };
     if (!context_wait_enter(g, &w.wait)) context_leave(g);
-    uint32_t ticket = atomic_fetch_add_seq(&c->wait, 1u);
-    race_release(m);
-    mutex_unlock(m);
-    wait_called(g, c, ticket, &w);
+    struct sudog *s = queue(g, c, &w);
+    if (s != NULL) {
+        race_release(m);
+        mutex_unlock(m);
+        park_until_called(g, s);
+    }
     context_wait_leave(&w.wait);
-    race_acquire(c);
-    mutex_lock(g, m, WAIT_MUTEX);
-    race_acquire(m);
+    if (s != NULL) {
+        release(s);
+        race_acquire(c);
+        mutex_lock(g, m, WAIT_MUTEX);
+        race_acquire(m);
+    }
     if (w.gave_up) context_leave(g);
 }
 
@@ -181,18 +184,21 @@ void gort_cond_wait(gort_cond *c, gort_mutex *m)
         wait_bound(g, c, m);
         return;
     }
-    uint32_t ticket = atomic_fetch_add_seq(&c->wait, 1u);
+    struct sudog *s = queue(g, c, NULL);
     race_release(m);
     mutex_unlock(m);
-    wait_called(g, c, ticket, NULL);
+    park_until_called(g, s);
+    release(s);
     race_acquire(c);
     mutex_lock(g, m, WAIT_MUTEX);
     race_acquire(m);
 }
 
+/* ---- signals -------------------------------------------------------------------------------- */
+
 static bool nobody_waits(gort_cond *c)
 {
-    return atomic_load_seq(&c->wait) == atomic_load_seq(&c->notify);
+    return atomic_load_seq(&c->waiting) == 0;
 }
 
 void gort_cond_signal(gort_cond *c)
@@ -201,16 +207,12 @@ void gort_cond_signal(gort_cond *c)
     race_release(c);
     if (nobody_waits(c)) return;
     struct addr_bucket *b = bucket_of(c);
-    struct sudog *s = NULL;
     p_pin();
     lock_acquire(&b->lock);
-    if (!nobody_waits(c)) {
-        uint32_t ticket = c->notify;
-        atomic_store_seq(&c->notify, ticket + 1);
-        s = addrq_take_ticket(b, c, ticket); /* NULL: about to be queued, and will see notify */
-    }
+    struct sudog *s = addrq_pop(b, c);
+    if (s != NULL) set_waiting(c, c->waiting - 1);
     lock_release(&b->lock);
-    if (s != NULL) g_ready(s->g);
+    if (s != NULL) call(s);
     p_unpin();
 }
 
@@ -222,14 +224,14 @@ void gort_cond_broadcast(gort_cond *c)
     struct addr_bucket *b = bucket_of(c);
     p_pin();
     lock_acquire(&b->lock);
-    /* All that are queued took their tickets before this load: they are below it. */
-    atomic_store_seq(&c->notify, atomic_load_seq(&c->wait));
     struct sudog *s = addrq_take_all(b, c), *next;
+    set_waiting(c, 0);
+    c->broadcasts++; /* Note [Giving up] */
     lock_release(&b->lock);
     for (; s != NULL; s = next) {
         next = s->next;
         s->next = NULL;
-        g_ready(s->g); /* s is its goroutine's again */
+        call(s);
     }
     p_unpin();
 }

@@ -75,11 +75,12 @@ struct sudog {
     void *elem;                /* data to send from or receive into: often on g's stack */
     void *object;              /* channel or address waited on */
     struct sudog *wait_link;   /* g's list: cases of one select; free list link */
-    uint32_t ticket;           /* semaphores and conditions */
+    uint32_t broadcasts;       /* of the condition, when it was queued: lang/cond.c */
+    uint32_t call;             /* atomic; whether it was called: lang/cond.c */
     int32_t case_index;        /* select */
     bool is_select;            /* others may win: g->select_done decides */
     bool success;              /* woken by a partner, not by close */
-    int64_t acquire_time;
+    struct sudog *before;      /* in the ring of an address: lang/addrq.h */
     struct sudog_chunk *chunk; /* where it lies; NULL: in its goroutine's record; constant */
 };
 

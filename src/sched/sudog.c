@@ -180,6 +180,7 @@ void sudog_release(struct sudog *s)
     struct g *g = s->g;
     s->g = NULL;
     s->object = NULL;
+    s->before = NULL;
     s->wait_link = NULL;
     s->is_select = s->success = false;
     if (s->chunk == NULL) {

@@ -80,34 +80,60 @@ TEST(signals_under_the_mutex)
     WAIT_FOR(LOAD(&t.done) == 10);
 }
 
-// Somebody took the first ticket and has not come to the queue yet: the first signal is his.
-TEST(a_signal_is_for_the_first_ticket)
+// The number of broadcasts begins again at 0.
+TEST(broadcasts_wrap_around)
 {
-    struct meeting t = { .c = { .wait = 1 } };
-    start_waiters(&t, 1);
-    settle();
-    gort_cond_signal(&t.c);
-    settle();
-    CHECK_EQ(LOAD(&t.done), 0);
-    gort_cond_signal(&t.c);
-    WAIT_FOR(LOAD(&t.done) == 1);
-    CHECK_EQ(t.c.notify, 2);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct meeting t = { .c = { .broadcasts = UINT32_MAX - 1 + i } };
+        start_waiters(&t, 4);
+        gort_cond_signal(&t.c);
+        WAIT_FOR(LOAD(&t.done) == 1);
+        gort_cond_broadcast(&t.c);
+        WAIT_FOR(LOAD(&t.done) == 4);
+        CHECK_EQ(t.c.broadcasts, UINT32_MAX + i);
+        CHECK_EQ(t.c.waiting, 0);
+    }
 }
 
-// The tickets' numbers begin again at 0.
-TEST(tickets_wrap_around)
+// One waits for its turn, and the other takes the mutex the moment it is let go: the signal comes
+// while the waiter is between its unlock and its parking.
+struct turns {
+    gort_mutex m;
+    gort_cond c;
+    bool asked;        // by m
+    int rounds, stops; // rounds left; atomic: the asker has ended
+};
+
+static void ask(void *arg)
 {
-    struct meeting t = { .c = { .wait = UINT32_MAX - 1, .notify = UINT32_MAX - 1 } };
-    start_waiters(&t, 4);
-    settle();
-    for (int i = 1; i <= 3; i++) {
-        gort_cond_signal(&t.c);
-        WAIT_FOR(LOAD(&t.done) == i);
+    struct turns *t = arg;
+    gort_mutex_lock(&t->m);
+    for (; t->rounds > 0; t->rounds--) {
+        t->asked = true;
+        while (t->asked)
+            gort_cond_wait(&t->c, &t->m);
     }
-    gort_cond_broadcast(&t.c);
-    WAIT_FOR(LOAD(&t.done) == 4);
-    CHECK_EQ(t.c.notify, 2);
-    CHECK_EQ(t.c.wait, 2);
+    gort_mutex_unlock(&t->m);
+    STORE(&t->stops, 1);
+}
+
+static void answer_one(struct turns *t)
+{
+    for (int i = 0; !gort_mutex_trylock(&t->m); i++)
+        if (i % 256 == 255) gort_yield();
+    bool asked = t->asked;
+    t->asked = false;
+    if (asked) gort_cond_signal(&t->c);
+    gort_mutex_unlock(&t->m);
+    if (!asked) gort_yield();
+}
+
+TEST(signals_before_it_parks)
+{
+    struct turns t = { .rounds = (int)test_count(30000) };
+    gort_go(ask, &t);
+    while (LOAD(&t.stops) == 0)
+        answer_one(&t);
 }
 
 // A bounded buffer with two conditions: no signal is lost.
@@ -431,8 +457,8 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(signal_wakes_one);
     RUN_ON_ALL(broadcast_wakes_all);
     RUN_ON_ALL(signals_under_the_mutex);
-    RUN_IN_ORDER(a_signal_is_for_the_first_ticket);
-    RUN_IN_ORDER(tickets_wrap_around);
+    RUN_ON_ALL(broadcasts_wrap_around);
+    RUN_ON_ALL(signals_before_it_parks);
     RUN_ON_ALL(a_bounded_buffer);
     RUN_ON_ALL(once_is_once);
     RUN_ON_ALL(a_panic_or_exit_counts_as_done);

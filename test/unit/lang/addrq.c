@@ -1,6 +1,8 @@
-// Queues keyed by address, against a plain list: order, tickets, validity, depth.
+// Queues keyed by address, against a plain list: order, removal, validity, depth.
 //
 // SPDX-License-Identifier: BSD-3-Clause
+#include <sys/mman.h>
+
 #include "../../test.h"
 #include "lang/addrq.h"
 
@@ -50,13 +52,12 @@ static struct sudog *free_record(void)
     return NULL;
 }
 
-static void put(const void *addr, uint32_t ticket, bool front)
+static void put(const void *addr, bool front)
 {
     struct sudog *s = free_record();
     if (s == NULL) return;
     s->g = &someone;
     s->object = (void *)(uintptr_t)addr;
-    s->ticket = ticket;
     if (front)
         addrq_push_front(&bucket, s);
     else
@@ -81,12 +82,12 @@ static void take_first(const void *addr)
     check_taken(addrq_pop(&bucket, addr), model_find(addr));
 }
 
-static void take_ticket(const void *addr, uint32_t ticket)
+static void take_one(int i)
 {
-    int i = 0;
-    while (i < model_n && (model[i]->object != addr || model[i]->ticket != ticket))
-        i++;
-    check_taken(addrq_take_ticket(&bucket, addr, ticket), i < model_n ? i : -1);
+    struct sudog *s = model[i];
+    CHECK(addrq_remove(&bucket, s));
+    check_taken(s, i);
+    CHECK(!addrq_remove(&bucket, s));
 }
 
 static void take_all(const void *addr)
@@ -107,13 +108,12 @@ TEST(like_the_model)
         const void *addr = &places[test_random(&r) % sizeof places];
         // Fills and empties in turns.
         uint64_t put_of_8 = step / 2000 % 2 == 0 ? 5 : 3;
-        uint32_t ticket = (uint32_t)(test_random(&r) % 1000);
         if (test_random(&r) % 8 < put_of_8)
-            put(addr, ticket, test_random(&r) % 4 == 0);
+            put(addr, test_random(&r) % 4 == 0);
         else if (test_random(&r) % 40 == 0)
             take_all(addr);
         else if (test_random(&r) % 3 == 0 && model_n > 0)
-            take_ticket(addr, model[test_random(&r) % (uint64_t)model_n]->ticket);
+            take_one((int)(test_random(&r) % (uint64_t)model_n));
         else
             take_first(addr);
         if (step % 64 == 0) check_valid();
@@ -122,6 +122,50 @@ TEST(like_the_model)
         take_all(&places[i]);
     check_valid();
     CHECK(bucket.root == NULL);
+}
+
+// Each record has a page of its own, and while one is removed only its own, its neighbours' and the
+// last one's can be touched: nobody walks along a queue to leave it.
+enum { QUEUE = 64, PAGE = 4096 };
+
+static struct sudog *paged(char *pages, int i)
+{
+    return (struct sudog *)(void *)(pages + (size_t)i * PAGE);
+}
+
+static void open_page(char *pages, int i)
+{
+    CHECK_EQ(mprotect(pages + (size_t)((i + QUEUE) % QUEUE) * PAGE, PAGE, PROT_READ | PROT_WRITE),
+             0);
+}
+
+static void remove_paged(char *pages, int i)
+{
+    struct addr_bucket b = { .root = NULL };
+    uint32_t count;
+    for (int k = 0; k < QUEUE; k++) {
+        *paged(pages, k) = (struct sudog){ .g = &someone, .object = places };
+        addrq_push(&b, paged(pages, k));
+    }
+    CHECK_EQ(mprotect(pages, (size_t)QUEUE * PAGE, PROT_NONE), 0);
+    open_page(pages, i - 1);
+    open_page(pages, i);
+    open_page(pages, i + 1);
+    open_page(pages, QUEUE - 1);
+    CHECK(addrq_remove(&b, paged(pages, i)));
+    CHECK_EQ(mprotect(pages, (size_t)QUEUE * PAGE, PROT_READ | PROT_WRITE), 0);
+    CHECK(addrq_is_valid(&b, &count));
+    CHECK_EQ(count, QUEUE - 1);
+}
+
+TEST(removal_touches_neighbours_only)
+{
+    char *pages = mmap(NULL, (size_t)QUEUE * PAGE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(pages != MAP_FAILED);
+    for (int i = 0; i < QUEUE; i++)
+        remove_paged(pages, i);
+    CHECK_EQ(munmap(pages, (size_t)QUEUE * PAGE), 0);
 }
 
 // Addresses as they come: rows of objects of one size that fall into one bucket.
@@ -167,6 +211,7 @@ TEST(buckets_share_the_load)
 int main(void)
 {
     RUN(like_the_model);
+    RUN(removal_touches_neighbours_only);
     RUN(the_depth_is_logarithmic);
     RUN(buckets_share_the_load);
     return 0;
