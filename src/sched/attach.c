@@ -154,6 +154,7 @@ int m_attach(void)
     lock_acquire(&sched.lock);
     sched.nactive++;
     sched.nattached++;
+    sched.nattaches++;
     lock_release(&sched.lock);
     m_leave_blocking_state(m, M_USER); /* from here on a stop waits for the section's end */
     g_scanned(g);                      /* marking that began meanwhile did not know this stack */

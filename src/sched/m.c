@@ -273,9 +273,9 @@ void m_wake_for_work(void)
 
 /* ---- sleeping ------------------------------------------------------------------------------- */
 
-/* Nothing runs, nothing waits for the outside: nothing can ever run again.  An attached thread is active
- * until it parks in a gort call, and then asleep like any other. */
-bool m_deadlocked_locked(void)
+/* Nothing runs, and nothing waits for the outside.  An attached thread is active until it parks in
+ * a gort call, and then asleep like any other. */
+bool m_all_asleep_locked(void)
 {
     if (sched.nactive > 1) return false;
     if (atomic_load_relaxed(&sched.exiting)) return false;
@@ -288,13 +288,33 @@ bool m_deadlocked_locked(void)
         if (atomic_load_seq(&sched.polling)) netpoll_break();
         return false;
     }
-    /* A thread of the program's own may attach at any time and wake somebody, and what it does in other
-     * libraries may be what all wait for: while the process has threads that are neither the runtime's nor
-     * attached, nobody can tell.  The monitor looks again each second: threads end without telling.
-     * ThreadSanitizer has one for itself. */
-    int known = os_threads_made() + 1 + (int)sched.nattached + (race_on ? 1 : 0);
-    if (os_thread_count() > known) return false;
     return true; /* no goroutine left at all: the main one has exited, and did not return */
+}
+
+/* Can nothing ever run again?  Asked by who has just seen that all are asleep.
+ *
+ * A thread of the program's own may attach at any time and wake somebody, and what it does in
+ * other libraries may be what all wait for: while the process has threads that are neither the
+ * runtime's nor attached, nobody can tell.  The monitor looks again each second: threads end
+ * without telling. ThreadSanitizer has one for itself.
+ *
+ * Note [Strangers].  Threads are counted without the lock, since the kernel is asked for them, and
+ * a stranger may attach meanwhile, wake somebody, and go.  But while all are asleep only a
+ * stranger can wake anybody, and it attaches to do so: if nobody has attached between two looks at
+ * which all were asleep, they were asleep throughout, and who was attached at the count is known.
+ * */
+bool m_deadlocked(void)
+{
+    assert_that(lock_none_held());
+    lock_acquire(&sched.lock);
+    uint64_t attaches = sched.nattaches;
+    int known = os_threads_made() + 1 + (int)sched.nattached + (race_on ? 1 : 0);
+    lock_release(&sched.lock);
+    if (os_thread_count() > known) return false;
+    lock_acquire(&sched.lock);
+    bool dead = m_all_asleep_locked() && sched.nattaches == attaches;
+    lock_release(&sched.lock);
+    return dead;
 }
 
 /* Sleeps on the idle list until m_start hands a P over.  RUNTIME state before and after. */
@@ -308,9 +328,9 @@ void m_stop(struct m *m)
         sched.idle_m = m;
         sched.nidle_m++;
         sched.nactive--;
-        bool dead = m_deadlocked_locked();
+        bool asleep = m_all_asleep_locked();
         lock_release(&sched.lock);
-        if (dead) sched_hooks.deadlock();
+        if (asleep && m_deadlocked()) sched_hooks.deadlock();
         m_enter_blocking_state(m);
         note_wait(&m->park);
         m_leave_blocking_state(m, M_RUNTIME);

@@ -143,9 +143,9 @@ static void look_outside(int64_t now)
     ready_inject(&ready);
     lock_acquire(&sched.lock);
     sched.nactive--;
-    bool dead = m_deadlocked_locked();
+    bool asleep = m_all_asleep_locked();
     lock_release(&sched.lock);
-    if (dead) sched_hooks.deadlock();
+    if (asleep && m_deadlocked()) sched_hooks.deadlock();
 }
 
 /* After a stop: descriptors may have become ready in it, and the monitor may have gone to sleep for long before

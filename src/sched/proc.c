@@ -647,9 +647,9 @@ static void stop_locked(struct m *m)
     while (m->p == NULL) {
         lock_acquire(&sched.lock);
         sched.nactive--;
-        bool dead = m_deadlocked_locked();
+        bool asleep = m_all_asleep_locked();
         lock_release(&sched.lock);
-        if (dead) sched_hooks.deadlock();
+        if (asleep && m_deadlocked()) sched_hooks.deadlock();
         m_enter_blocking_state(m);
         note_wait(&m->park);
         note_clear(&m->park);

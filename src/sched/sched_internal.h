@@ -64,6 +64,7 @@ struct sched {
     uint32_t nm cache_aligned; /* SCHED; threads ever made and not detached */
     uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
     uint32_t nattached;        /* SCHED */
+    uint64_t nattaches;        /* how often a thread was attached; SCHED */
     uint32_t nmade;       /* SCHED; records of threads that the runtime makes: these never end */
     uint32_t max_threads; /* atomic; of those: sched_set_max_threads */
     uint32_t next_m_id;   /* SCHED */
@@ -152,7 +153,8 @@ void m_not_computing(struct m *m);
 void m_start_maker(void); /* before the first m_start */
 void m_discard(struct m *m);
 void m_setup_thread(struct m *m);
-bool m_deadlocked_locked(void);
+bool m_all_asleep_locked(void);
+bool m_deadlocked(void); /* after that, without the lock */
 _Noreturn void m_sleep_for_ever(struct m *m);
 
 /* ---- proc.c --------------------------------------------------------------------------------- */
