@@ -463,6 +463,13 @@ static void broadcast_soon(void *arg)
     STORE(&k->told, 1);
 }
 
+// Waits that are too many to sleep in between.
+static void yield_until(int *n, int value)
+{
+    while (LOAD(n) != value)
+        gort_yield();
+}
+
 static void broadcast_to_a_crowd(void)
 {
     struct crowd k = { .waiting = 0 };
@@ -472,11 +479,13 @@ static void broadcast_to_a_crowd(void)
         struct crowd_member m = { &k, c[i] };
         gort_go_copy(run_in_crowd, &m, sizeof m);
     }
-    WAIT_FOR(count_of(&k, &k.waiting) == BOUND);
+    while (count_of(&k, &k.waiting) != BOUND)
+        gort_yield();
     gort_go(broadcast_soon, &k);
     for (int i = 0; i < BOUND; i++)
         gort_go(cancel_soon, c[i]);
-    WAIT_FOR(LOAD(&k.left) == BOUND && LOAD(&k.told));
+    yield_until(&k.left, BOUND);
+    yield_until(&k.told, 1);
     CHECK_EQ(k.cond.waiting, 0);
 }
 
@@ -521,7 +530,7 @@ static void ends_before_it_is_queued(void)
         for (volatile int k = 0; k < i % 64; k++) {
         }
         gort_context_cancel(l.c, 0);
-        WAIT_FOR(LOAD(&l.k.left) == 1);
+        yield_until(&l.k.left, 1);
         CHECK_EQ(l.k.woken, 0);
     }
 }
