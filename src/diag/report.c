@@ -55,7 +55,7 @@ static void print_traces(void)
     arch_crit_enter(); /* for good */
     sched_set_exiting();
     print_init(&out, STDERR_FILENO);
-    if (!report.everyone || t.system) traceback_self(&t, self, report.ucontext);
+    if (!report.everyone || self != NULL || t.system) traceback_self(&t, self, report.ucontext);
     if (report.everyone || env.traceback >= TRACEBACK_ALL) traceback_others(&t, self);
 }
 
@@ -159,7 +159,7 @@ static void on_fault(int sig, void *siginfo, void *ucontext)
     bool memory = (sig == SIGSEGV || sig == SIGBUS) && info->si_code > 0;
     throw_begin();
     report.ucontext = ucontext;
-    report.everyone = m_self() == NULL; /* a signal that was sent: rt/fault.c */
+    report.everyone = info->si_code <= 0; /* sent: it says nothing about this thread, rt/fault.c */
     const struct g *owner = memory ? stack_guard_owner(address) : NULL;
     if (owner != NULL && owner == m_self()->curg)
         print_overflow(owner, pc);
