@@ -1,4 +1,5 @@
-// Waiting until a goroutine is where it is said to be: the list of goroutines has the text.
+// Waiting until a goroutine is where it is said to be: the list of goroutines has the text; and for what others
+// print.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_TEST_LISTED_H
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // For one goroutine of the program.
@@ -28,6 +30,13 @@ static inline void wait_till_listed(const char *part)
 {
     while (!is_listed(part))
         gort_sleep(GORT_MS);
+}
+
+// So many bytes are on standard error, where that is a file.
+static inline bool is_printed(off_t bytes)
+{
+    struct stat st;
+    return fstat(STDERR_FILENO, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size >= bytes;
 }
 
 // For what another goroutine or thread ends the process with.

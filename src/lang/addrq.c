@@ -132,14 +132,9 @@ static struct sudog *take(struct sudog **link, struct sudog *s)
     return s;
 }
 
-struct sudog *addrq_last(struct addr_bucket *b, const void *addr)
-{
-    return *find(&b->root, addr);
-}
-
 bool addrq_has(struct addr_bucket *b, const void *addr)
 {
-    return addrq_last(b, addr) != NULL;
+    return *find(&b->root, addr) != NULL;
 }
 
 struct sudog *addrq_pop(struct addr_bucket *b, const void *addr)

@@ -44,8 +44,6 @@ _Static_assert(ADDR_BUCKETS == 1 << 8, "eight bits of the product");
 /* s->object is set; s becomes the last, or the first, of its address.  Lock held, as for all. */
 void addrq_push(struct addr_bucket *b, struct sudog *s);
 void addrq_push_front(struct addr_bucket *b, struct sudog *s);
-/* The last of addr, whose next is the first; NULL: none. */
-struct sudog *addrq_last(struct addr_bucket *b, const void *addr);
 /* Does anybody wait at addr? */
 bool addrq_has(struct addr_bucket *b, const void *addr);
 /* Takes the first of addr off; NULL: none. */

@@ -139,7 +139,7 @@ static void a_signal_is_not_stolen(void)
         gort_waitgroup_add(&w.wg, 1);
         gort_go(wait_late, &w);
         WAIT_FOR(LOAD(&w.a) == 1);
-        gort_mutex_lock(&w.m); // it has its ticket
+        gort_mutex_lock(&w.m); // it is queued
         gort_mutex_unlock(&w.m);
         gort_cond_signal(&w.cond);
         gort_waitgroup_add(&w.wg, 1);

@@ -534,6 +534,8 @@ TEST(equality)
     b.d = NAN;
     CHECK(!equal(&a, &b) && !gort_value_equal(gort_type_of(holey), &b, &b));
     CHECK(gort_hash_of_holey(&a, 1) != gort_hash_of_holey(&a, 2));
+    point across = { .x = 1, .y = 2 }, down = { .x = 2, .y = 1 };
+    CHECK(gort_hash_of_point(&across, 1) != gort_hash_of_point(&down, 1)); // the order counts
 }
 
 static void compare_slices(void *arg)

@@ -23,7 +23,6 @@
 #endif
 #include <sched.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "../listed.h"
 
@@ -36,16 +35,6 @@ static void fail(const char *what)
 static void wait_ms(int64_t ms)
 {
     gort_sleep(ms * GORT_MS);
-}
-
-// ---- the trace ------------------------------------------------------------------------------------
-
-// So many bytes are on standard error, where that is a file.
-static void wait_till_printed(off_t bytes)
-{
-    struct stat st;
-    while (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < bytes)
-        wait_ms(10);
 }
 
 // ---- collections ----------------------------------------------------------------------------------
@@ -146,7 +135,8 @@ static int main_goroutine(int argc, char **argv)
         stays(gort_max_procs(0));
     } else {
         wait_ms(200);
-        if (traces) wait_till_printed(4000); // several times all there is
+        while (traces && !is_printed(4000)) // several times all there is
+            wait_ms(10);
     }
     return 0;
 }
