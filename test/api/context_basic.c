@@ -1,4 +1,5 @@
-// Contexts, scopes, goroutine-local values and pools.
+// Contexts: the tree of them, waits that end, deadlines.  Conditions: context_cond.c; scopes, goroutine-local
+// values and pools: context_scopes.c.
 //
 // TEST notmodes=determ
 // TEST timeout=120
@@ -7,14 +8,9 @@
 
 #include <sys/socket.h>
 
-#include "../conform.h"
+#include "context_util.h"
 
 // ---- the tree -----------------------------------------------------------------------------------
-
-static bool ended(gort_context *c)
-{
-    return gort_try_recv(gort_context_done(c), NULL) == GORT_CLOSED;
-}
 
 static void cancelling_ends_all_below(void)
 {
@@ -131,14 +127,6 @@ static void many_change_one_tree(void)
     }
 }
 
-static int64_t freed; // atomic
-
-static void count_freed(void *arg)
-{
-    (void)arg;
-    ADD(&freed, 1);
-}
-
 static void __attribute__((noinline)) make_many(gort_context *root, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -206,10 +194,6 @@ static void check_wait_ends(struct world *w, void (*wait)(void *))
     CHECK_EQ(w->log[1], 8);
 }
 
-static void wait_recv(void *arg)
-{
-    gort_recv(((struct world *)arg)->c, NULL);
-}
 static void wait_send(void *arg)
 {
     gort_send(((struct world *)arg)->c, 1);
@@ -360,196 +344,6 @@ static void a_condition_is_left_with_its_mutex(void)
     check_wait_ends(&w, wait_cond);
     check_wait_ends(&w, wait_cond);
     CHECK(gort_mutex_trylock(&w.m));
-}
-
-// Some wait with a context that ends meanwhile, some without; as many are woken as there were signals.
-struct crowd {
-    gort_mutex m;
-    gort_cond cond;
-    int waiting, woken; // by m
-    int gone, left;     // of the plain ones, of the others; atomic
-    int lingering;      // plain ones not woken yet; by m
-    int told;           // atomic; who broadcasts has
-};
-
-static void wait_plainly(void *arg)
-{
-    struct crowd *k = arg;
-    gort_mutex_lock(&k->m);
-    k->waiting++;
-    k->lingering++;
-    gort_cond_wait(&k->cond, &k->m);
-    k->woken++;
-    k->lingering--;
-    gort_mutex_unlock(&k->m);
-    ADD(&k->gone, 1);
-}
-
-static void unlock_crowd(void *arg)
-{
-    gort_mutex_unlock(&((struct crowd *)arg)->m);
-}
-
-static void wait_in_context(void *arg)
-{
-    struct crowd *k = arg;
-    gort_mutex_lock(&k->m);
-    gort_defer(unlock_crowd, k);
-    k->waiting++;
-    gort_cond_wait(&k->cond, &k->m);
-    k->woken++;
-}
-
-struct crowd_member {
-    struct crowd *k;
-    gort_context *c;
-};
-
-static void run_in_crowd(void *arg)
-{
-    struct crowd_member *m = arg;
-    (void)gort_context_run(m->c, wait_in_context, m->k);
-    ADD(&m->k->left, 1);
-}
-
-static void cancel_soon(void *c)
-{
-    gort_context_cancel(c, 0);
-}
-
-enum { PLAIN = 3, BOUND = 6 };
-
-static int count_of(struct crowd *k, const int *count)
-{
-    gort_mutex_lock(&k->m);
-    int n = *count;
-    gort_mutex_unlock(&k->m);
-    return n;
-}
-
-static void signal_a_crowd(int signals)
-{
-    struct crowd k = { .waiting = 0 };
-    gort_context *c[BOUND];
-    for (int i = 0; i < BOUND; i++) {
-        if (i < PLAIN) gort_go(wait_plainly, &k);
-        c[i] = gort_context_make(NULL);
-        struct crowd_member m = { &k, c[i] };
-        gort_go_copy(run_in_crowd, &m, sizeof m);
-    }
-    WAIT_FOR(count_of(&k, &k.waiting) == PLAIN + BOUND);
-    for (int i = 0; i < BOUND; i++) {
-        gort_go(cancel_soon, c[i]);
-        if (i < signals) gort_cond_signal(&k.cond);
-    }
-    WAIT_FOR(LOAD(&k.left) == BOUND && count_of(&k, &k.woken) == signals);
-    for (int n = count_of(&k, &k.lingering); n > 0; n--)
-        gort_cond_signal(&k.cond);
-    WAIT_FOR(LOAD(&k.gone) == PLAIN);
-    CHECK_EQ(k.cond.waiting, 0);
-}
-
-static void no_signal_is_lost(void)
-{
-    for (int64_t i = 0; i < test_count(200); i++)
-        signal_a_crowd((int)(i % (PLAIN + 1)));
-}
-
-// A broadcast, and contexts that end beside it: each waiter leaves once, by the one or the other.
-static void broadcast_soon(void *arg)
-{
-    struct crowd *k = arg;
-    gort_cond_broadcast(&k->cond);
-    STORE(&k->told, 1);
-}
-
-// Waits that are too many to sleep in between.
-static void yield_until(int *n, int value)
-{
-    while (LOAD(n) != value)
-        gort_yield();
-}
-
-static void broadcast_to_a_crowd(void)
-{
-    struct crowd k = { .waiting = 0 };
-    gort_context *c[BOUND];
-    for (int i = 0; i < BOUND; i++) {
-        c[i] = gort_context_make(NULL);
-        struct crowd_member m = { &k, c[i] };
-        gort_go_copy(run_in_crowd, &m, sizeof m);
-    }
-    while (count_of(&k, &k.waiting) != BOUND)
-        gort_yield();
-    gort_go(broadcast_soon, &k);
-    for (int i = 0; i < BOUND; i++)
-        gort_go(cancel_soon, c[i]);
-    yield_until(&k.left, BOUND);
-    yield_until(&k.told, 1);
-    CHECK_EQ(k.cond.waiting, 0);
-}
-
-static void broadcasts_beside_ends(void)
-{
-    for (int64_t i = 0; i < test_count(2000); i++)
-        broadcast_to_a_crowd();
-}
-
-// The context ends while its goroutine is on the way to the condition.
-struct late {
-    struct crowd k;
-    gort_context *c;
-    int begins; // atomic
-};
-
-static void wait_late(void *arg)
-{
-    struct late *l = arg;
-    gort_mutex_lock(&l->k.m);
-    gort_defer(unlock_crowd, &l->k);
-    STORE(&l->begins, 1);
-    gort_cond_wait(&l->k.cond, &l->k.m);
-    l->k.woken++;
-}
-
-static void run_late(void *arg)
-{
-    struct late *l = arg;
-    (void)gort_context_run(l->c, wait_late, l);
-    ADD(&l->k.left, 1);
-}
-
-static void ends_before_it_is_queued(void)
-{
-    for (int64_t i = 0; i < test_count(20000); i++) {
-        struct late l = { .begins = 0 };
-        gort_init(&l.c, gort_context_make(NULL));
-        gort_go(run_late, &l);
-        for (int k = 1; LOAD(&l.begins) == 0; k++)
-            if (k % 4096 == 0) gort_yield();
-        for (volatile int k = 0; k < i % 64; k++) {
-        }
-        gort_context_cancel(l.c, 0);
-        yield_until(&l.k.left, 1);
-        CHECK_EQ(l.k.woken, 0);
-    }
-}
-
-// Many at one condition, half of them by one context and half by one each below it.
-static void a_crowd_leaves_at_once(void)
-{
-    struct crowd k = { .waiting = 0 };
-    int n = (int)test_count(2000);
-    gort_context *c = gort_context_make(NULL);
-    for (int i = 0; i < n; i++) {
-        struct crowd_member m = { &k, i % 2 == 0 ? c : gort_context_make(c) };
-        gort_go_copy(run_in_crowd, &m, sizeof m);
-    }
-    WAIT_FOR(count_of(&k, &k.waiting) == n);
-    gort_context_cancel(c, 0);
-    WAIT_FOR(LOAD(&k.left) == n);
-    CHECK_EQ(k.woken, 0);
-    CHECK_EQ(k.cond.waiting, 0);
 }
 
 // ---- deadlines ----------------------------------------------------------------------------------
@@ -829,216 +623,6 @@ static void no_element_is_lost(void)
     }
 }
 
-// ---- scopes -------------------------------------------------------------------------------------
-
-static int add_and_return(void *arg)
-{
-    ADD((int64_t *)arg, 1);
-    return 0;
-}
-
-static void a_scope_waits(void)
-{
-    int64_t n = 0;
-    gort_scope *s = gort_scope_make(NULL);
-    for (int i = 0; i < 100; i++)
-        gort_scope_go(s, add_and_return, &n);
-    CHECK_EQ(gort_scope_wait(s), 0);
-    CHECK_EQ(n, 100);
-    CHECK_EQ(gort_scope_wait(gort_scope_make(NULL)), 0);
-}
-
-static int wait_for_ever(void *arg)
-{
-    wait_recv(arg);
-    CHECK(false);
-    return 0;
-}
-
-static int fail_soon(void *arg)
-{
-    (void)arg;
-    gort_sleep(100 * GORT_US);
-    return EDOM;
-}
-
-static int exit_soon(void *arg)
-{
-    (void)arg;
-    gort_goexit();
-}
-
-static void the_first_error_ends_the_others(void)
-{
-    struct world w = { .c = gort_chan_make(int, 0) };
-    gort_scope *s = gort_scope_make(NULL);
-    for (int i = 0; i < 10; i++)
-        gort_scope_go(s, wait_for_ever, &w);
-    gort_scope_go(s, exit_soon, NULL);
-    gort_scope_go(s, fail_soon, NULL);
-    CHECK_EQ(gort_scope_wait(s), EDOM);
-    CHECK(ended(gort_scope_context(s)));
-}
-
-static void a_scope_ends_with_its_parent(void)
-{
-    struct world w = { .c = gort_chan_make(int, 0) };
-    gort_context *c = gort_context_until(NULL, gort_now() + GORT_MS);
-    gort_scope *s = gort_scope_make(c);
-    for (int i = 0; i < 10; i++)
-        gort_scope_go(s, wait_for_ever, &w);
-    CHECK_EQ(gort_scope_wait(s), ETIMEDOUT);
-}
-
-static int nested_scope(void *arg)
-{
-    gort_scope *s = gort_scope_make(gort_context_current());
-    gort_scope_go(s, wait_for_ever, arg);
-    gort_scope_go(s, wait_for_ever, arg);
-    return gort_scope_wait(s);
-}
-
-static void scopes_nest(void)
-{
-    struct world w = { .c = gort_chan_make(int, 0) };
-    gort_scope *s = gort_scope_make(NULL);
-    gort_scope_go(s, nested_scope, &w);
-    gort_scope_go(s, fail_soon, NULL);
-    CHECK_EQ(gort_scope_wait(s), EDOM);
-}
-
-// ---- values of a goroutine ----------------------------------------------------------------------
-
-static const char key_a, key_b;
-
-static void use_locals(void *args)
-{
-    struct member *m = args;
-    CHECK(gort_local_get(&key_a) == NULL); // another's are not seen, nor those of a former life
-    int *mine = gort_alloc_noscan(sizeof *mine);
-    *mine = m->id;
-    gort_local_set(&key_a, mine);
-    mine = NULL;
-    for (int i = 0; i < 5; i++) {
-        gort_yield();
-        if (i == 2) gort_gc();
-        CHECK_EQ(*(int *)gort_local_get(&key_a), m->id);
-    }
-    gort_local_set(&key_b, &m->id);
-    gort_local_set(&key_a, NULL);
-    CHECK(gort_local_get(&key_a) == NULL);
-    CHECK(gort_local_get(&key_b) == &m->id);
-    gort_waitgroup_done(&m->w->wg);
-}
-
-static void locals_are_each_goroutines_own(void)
-{
-    struct world w = { 0 };
-    for (int i = 0; i < 3; i++) {
-        gort_waitgroup_add(&w.wg, 20);
-        start_members(&w, 20, use_locals);
-        gort_waitgroup_wait(&w.wg);
-    }
-}
-
-// ---- pools --------------------------------------------------------------------------------------
-
-typedef struct thing {
-    int64_t made, used;
-} thing;
-GORT_TYPE(thing);
-
-static void *make_thing(void *arg)
-{
-    thing *t = gort_new(thing);
-    t->made = ADD((int64_t *)arg, 1);
-    return t;
-}
-
-static void a_pool_gives_back(void)
-{
-    int64_t made = 0;
-    gort_pool *p = gort_pool_make(make_thing, &made);
-    struct thing *a = gort_pool_get(p), *b = gort_pool_get(p);
-    CHECK(a != b);
-    gort_pool_put(p, a);
-    gort_pool_put(p, b);
-    gort_pool_put(p, NULL);
-    struct thing *c = gort_pool_get(p), *d = gort_pool_get(p);
-    // A collection between forgets them; then they are new.
-    CHECK(made == 2 ? c == b && d == a : c->used == 0 && d->used == 0);
-    gort_pool *empty = gort_pool_make(NULL, NULL);
-    CHECK(gort_pool_get(empty) == NULL);
-}
-
-static void a_collection_empties_it(void)
-{
-    int64_t made = 0;
-    gort_pool *p = gort_pool_make(make_thing, &made);
-    for (int i = 0; i < 100; i++)
-        gort_pool_put(p, make_thing(&made));
-    int64_t before = made;
-    gort_gc();
-    struct thing *t = gort_pool_get(p);
-    CHECK_EQ(t->made, before + 1);
-}
-
-static void __attribute__((noinline)) put_finalizable(gort_pool *p, int n)
-{
-    int64_t made = 0;
-    for (int i = 0; i < n; i++) {
-        void *t = make_thing(&made);
-        gort_set_finalizer(t, count_freed);
-        gort_pool_put(p, t);
-    }
-}
-
-static void what_is_pooled_is_collected(void)
-{
-    gort_pool *p = gort_pool_make(NULL, NULL);
-    STORE(&freed, 0);
-    put_finalizable(p, 25);
-    for (int i = 0; i < 100 && LOAD(&freed) < 20; i++) {
-        gort_gc();
-        gort_sleep(GORT_MS);
-    }
-    CHECK_GE(LOAD(&freed), 20);
-    gort_keep_alive(p);
-}
-
-struct pool_user {
-    gort_pool *p;
-    struct world *w;
-};
-
-static void use_pool(void *args)
-{
-    struct pool_user *u = args;
-    for (int i = 0; i < u->w->rounds; i++) {
-        struct thing *t = gort_pool_get(u->p);
-        CHECK_EQ(t->used, 0); // nobody else has it
-        t->used = 1;
-        if (i % 16 == 0) gort_yield();
-        if (i % 256 == 0) gort_gc();
-        CHECK(t->made > 0);
-        t->used = 0;
-        gort_pool_put(u->p, t);
-    }
-    gort_waitgroup_done(&u->w->wg);
-}
-
-static void an_object_has_one_user(void)
-{
-    int64_t made = 0;
-    struct world w = { .rounds = (int)test_count(1000) };
-    struct pool_user u = { gort_pool_make(make_thing, &made), &w };
-    gort_waitgroup_add(&w.wg, 8);
-    for (int i = 0; i < 8; i++)
-        gort_go_copy(use_pool, &u, sizeof u);
-    gort_waitgroup_wait(&w.wg);
-    CHECK_LE(made, 8 * (int64_t)w.rounds);
-}
-
 static const struct conform_case cases[] = {
     CASE(cancelling_ends_all_below, 0),
     CASE(no_context_never_ends, 0),
@@ -1052,10 +636,6 @@ static const struct conform_case cases[] = {
     CASE(every_wait_ends, 1),
     CASE(descriptors_are_waited_for_no_longer, 1),
     CASE(a_condition_is_left_with_its_mutex, 1),
-    CASE(no_signal_is_lost, 0),
-    CASE(broadcasts_beside_ends, 0),
-    CASE(a_crowd_leaves_at_once, 0),
-    CASE(ends_before_it_is_queued, 0),
     CASE(deadlines_under_waits, 0),
     CASE(deadlines_cost_no_goroutine, 2),
     CASE(what_need_not_wait_goes_on, 0),
@@ -1066,14 +646,5 @@ static const struct conform_case cases[] = {
     CASE(no_unit_is_lost, 0),
     CASE(waiting_for_a_group_and_its_end_race, 0),
     CASE(no_element_is_lost, 0),
-    CASE(a_scope_waits, 0),
-    CASE(the_first_error_ends_the_others, 0),
-    CASE(a_scope_ends_with_its_parent, 0),
-    CASE(scopes_nest, 0),
-    CASE(locals_are_each_goroutines_own, 0),
-    CASE(a_pool_gives_back, 1),
-    CASE(a_collection_empties_it, 0),
-    CASE(what_is_pooled_is_collected, 1),
-    CASE(an_object_has_one_user, 0),
 };
 CONFORM_MAIN(cases)
