@@ -76,9 +76,12 @@ static void stress(void)
 
 cold_path void alloc_observe_slow(void *x, const struct shape *s)
 {
-    struct alloc_event e = {
-        .object = x, .size = s->size, .call = s->call, .type = type_of(s), .frame = s
-    };
+    struct alloc_event e = { .object = x,
+                             .size = s->size,
+                             .call = s->call,
+                             .type = type_of(s),
+                             .repeats = (s->layout & LAYOUT_TAG_MASK) == LAYOUT_REPEAT,
+                             .frame = s };
     if (heap->params.poison) close_rest((uintptr_t)x, s->size);
     if (heap->params.poison && s->unzeroed) poison_blank((uintptr_t)x, s->size);
     if (race_on) race_new_memory_slow((uintptr_t)x, s->size, true);

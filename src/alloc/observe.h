@@ -14,6 +14,7 @@ struct alloc_event {
     size_t size;                  /* as asked for */
     const char *call;             /* the public call */
     const struct gort_type *type; /* NULL: none was given */
+    bool repeats;                 /* it does, to the object's end */
     const void *frame; /* an address in the frame of the public call, or of one that it called */
 };
 

@@ -30,7 +30,6 @@
 #include "diag/callstack.h"
 #include "gc/gc.h"
 #include "heap/heap.h"
-#include "lang/reflect.h"
 #include "os/os.h"
 #include "rt/env.h"
 #include "sched/sched.h"
@@ -111,6 +110,7 @@ static struct object *write_allocation(const struct alloc_event *e, const struct
     assert_that(atomic_load_relaxed(&o->state) != OBJECT_LIVE);
     o->size = e->size;
     o->type = e->type;
+    o->repeats = e->repeats;
     o->call = e->call;
     o->goid = g_self()->goid;
     o->stack = stack;
@@ -147,12 +147,26 @@ static void on_free(const struct free_event *e)
     if (trace_wants(o->size)) trace_free(o);
 }
 
+static struct contents contents_of(const struct object *o)
+{
+    return (struct contents){ .type = o->type, .size = o->size, .repeats = o->repeats };
+}
+
+/* Where not all are recorded, what is there now may be another one. */
+static struct contents recorded_contents(uintptr_t address)
+{
+    bool all = env.efence != 0 || env.leaks != 0 || env.allocfreetrace == 1;
+    const struct object *o = all ? find(address) : NULL;
+    return o != NULL ? contents_of(o) : (struct contents){ .type = NULL };
+}
+
 __attribute__((__constructor__)) static void objects_install(void)
 {
     fixalloc_init(&records, sizeof(struct object), false, sched_meta_counter());
     alloc_observer_add(on_alloc);
     alloc_free_observer_set(on_free);
-    gc_describe_object = objects_describe;
+    heap_witness.describe = objects_describe;
+    heap_witness.contents = recorded_contents;
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------- */
@@ -213,14 +227,6 @@ void objects_print_free(struct print *out, const struct object *o)
     print_stack(out, o->free_stack);
 }
 
-/* Of a described type, or an array of such: which field the byte is in. */
-static void print_field(struct print *out, const struct object *o, size_t at)
-{
-    if (o->type == NULL || o->type->kind != GORT_KIND_STRUCT || o->type->size == 0) return;
-    print_fmt(out, ", field ");
-    type_print_path(out, o->type, at % o->type->size);
-}
-
 void objects_describe(struct print *out, uintptr_t address)
 {
     if (!objects_wanted()) return;
@@ -235,7 +241,7 @@ void objects_describe(struct print *out, uintptr_t address)
         print_fmt(out, "%lu bytes past ", (unsigned long)(at - o->size));
     print_fmt(out, "%s object of ", freed ? "a freed" : "an");
     objects_print_size(out, o);
-    if (at < o->size) print_field(out, o, at);
+    if (at < o->size) (void)fields_print(out, ", field ", contents_of(o), at);
     print_fmt(out, "\n");
     objects_print_allocation(out, o);
     if (freed) objects_print_free(out, o);

@@ -21,6 +21,7 @@ struct object {
     uintptr_t address;   /* constant */
     uint32_t state;      /* atomic; release by who allocates and who sweeps */
     uint32_t free_thread;
+    bool repeats;                   /* its type */
     struct lfnode node;             /* freed, to be printed: alloctrace.c */
     struct object *print_next;      /* there */
     size_t size;                    /* as asked for */

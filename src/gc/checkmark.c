@@ -32,7 +32,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
-#include "base/print.h"
+#include "base/fields.h"
 #include "gc/gc.h"
 #include "gc/mark.h"
 #include "gc/roots.h"
@@ -304,22 +304,42 @@ static void see_stack(struct g *g)
 
 /* ---- the report -------------------------------------------------------------------------------------- */
 
-static const char *type_name(const struct span *s, uintptr_t obj)
+static size_t object_size(const struct span *s)
 {
-    if (s->layout != LAYOUT_TYPED_FOOTER && s->layout != LAYOUT_LARGE) return NULL;
-    const struct gort_type *t = layout_type(layout_of(s, obj));
-    return t != NULL ? t->name : NULL;
+    return span_is_large(s) ? s->large_size : s->elem_size;
+}
+
+/* The heap itself knows the types of objects above BITMAP_MAX. */
+static struct contents contents_of(const struct span *s, uintptr_t obj)
+{
+    if (s->layout == LAYOUT_TYPED_FOOTER || s->layout == LAYOUT_LARGE) {
+        uint64_t word = layout_of(s, obj);
+        return (struct contents){ .type = layout_type(word),
+                                  .size = object_size(s),
+                                  .repeats = (word & LAYOUT_TAG_MASK) == LAYOUT_REPEAT };
+    }
+    return heap_contents(obj);
 }
 
 static void print_object(struct print *out, uintptr_t obj)
 {
     static const char *const layouts[] = { "no pointers", "pointer bitmap", "typed", "large" };
     struct span *s = span_of(obj);
-    const char *type = type_name(s, obj);
-    size_t size = span_is_large(s) ? s->large_size : s->elem_size;
-    print_fmt(out, "object %p of %zu bytes (%s%s%.64s, class %u, slot %u)", (void *)obj, size,
-              layouts[s->layout % 4], type != NULL ? ": " : "", type != NULL ? type : "",
-              span_class_size_class(s->span_class), span_index_of(s, obj));
+    const struct gort_type *t = contents_of(s, obj).type;
+    const char *type = t != NULL ? t->name : NULL;
+    print_fmt(out, "object %p of %zu bytes (%s%s%.64s, class %u, slot %u)", (void *)obj,
+              object_size(s), layouts[s->layout % 4], type != NULL ? ": " : "",
+              type != NULL ? type : "", span_class_size_class(s->span_class),
+              span_index_of(s, obj));
+}
+
+/* The word of an object that led on. */
+static void print_word(struct print *out, uintptr_t at, uintptr_t obj)
+{
+    const struct span *s = span_of(obj);
+    print_fmt(out, "\tfrom word at %p, byte %lu of ", (void *)at, (unsigned long)(at - obj));
+    print_object(out, obj);
+    (void)fields_print(out, ", field ", contents_of(s, obj), at - obj);
 }
 
 static void print_root(struct print *out, uintptr_t at, unsigned kind)
@@ -344,9 +364,7 @@ static void print_chain(struct print *out, uintptr_t obj)
         struct span *s = span_of(at);
         uintptr_t parent = span_slot(s, span_index_of(s, at));
         if (shown < CHAIN_SHOWN || kind != 0) {
-            print_fmt(out, "\tfrom word at %p, byte %lu of ", (void *)at,
-                      (unsigned long)(at - parent));
-            print_object(out, parent);
+            print_word(out, at, parent);
             print_fmt(out, "%s\n", kind != 0 ? ", which has a finalizer: a root" : "");
         } else if (shown == CHAIN_SHOWN) {
             print_fmt(out, "\t...\n");
@@ -362,7 +380,7 @@ static void print_miss(struct print *out, uintptr_t obj)
     print_object(out, obj);
     print_fmt(out, "\n");
     print_chain(out, obj);
-    if (gc_describe_object != NULL) gc_describe_object(out, obj);
+    if (heap_witness.describe != NULL) heap_witness.describe(out, obj);
 }
 
 _Noreturn static cold_path void report_misses(uint64_t cycle)

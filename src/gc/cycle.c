@@ -129,7 +129,6 @@ uint64_t gc_trigger = UINT64_MAX;
 int64_t gc_period_ns = GC_PERIOD_NS;
 struct gc_debug gc_debug;
 struct gc_debug_counts gc_debug_counts;
-void (*gc_describe_object)(struct print *out, uintptr_t object);
 void (*gc_cycle_listener)(const struct gc_cycle_record *r);
 void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 

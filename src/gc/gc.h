@@ -102,13 +102,6 @@ struct special;
  * the first such special. */
 extern void (*gc_profile_freed)(struct special *sp);
 
-/* ---- reports ------------------------------------------------------------------------------------ */
-
-/* Prints what is known of where the object was allocated, if anything.  In a fatal report; NULL:
- * nobody knows.  Set before collections begin. */
-struct print;
-extern void (*gc_describe_object)(struct print *out, uintptr_t object);
-
 /* ---- roots kept by other floors --------------------------------------------------------------- */
 
 /* Calls emit for each piece of off-heap memory that holds pointers (DESIGN 4, rule 9).  Called with

@@ -21,6 +21,7 @@
 #include "os/os.h"
 
 struct heap *heap;
+struct heap_witness heap_witness;
 
 static uint64_t handed_out(void)
 {

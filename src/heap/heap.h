@@ -10,6 +10,7 @@
 #define GORT_HEAP_HEAP_H
 
 #include "base/atomic.h"
+#include "base/fields.h"
 #include "heap/fixalloc.h"
 #include "heap/mcentral.h"
 #include "heap/pagealloc.h"
@@ -29,6 +30,21 @@ struct heap_params {
 struct heap_debug_counts {
     uint64_t clobbered, poisoned, fenced;
 };
+
+/* What others know of objects, for fatal reports: diag/objects.c, in modes that keep records.  Filled in
+ * before main; NULL: nobody knows. */
+struct heap_witness {
+    /* Prints lines on where the object was allocated, and freed; or nothing. */
+    void (*describe)(struct print *out, uintptr_t object);
+    /* What the object that begins there was made as; or was, if it is freed. */
+    struct contents (*contents)(uintptr_t object);
+};
+extern struct heap_witness heap_witness;
+static inline struct contents heap_contents(uintptr_t object)
+{
+    if (heap_witness.contents == NULL) return (struct contents){ .type = NULL };
+    return heap_witness.contents(object);
+}
 
 /* Totals since the start, by class.  Atomic adds, relaxed: statistics, no order needed. */
 struct heap_class_totals {

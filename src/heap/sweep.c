@@ -146,21 +146,34 @@ __attribute__((no_sanitize_address)) static uint64_t word_of(uintptr_t slot, siz
     return ((const volatile uint64_t *)slot)[i];
 }
 
+/* Its words, by the names that they had in the object that was there last. */
+static void print_zombie(struct print *out, const struct span *s, uint32_t i)
+{
+    uintptr_t slot = span_slot(s, i);
+    struct contents c = heap_contents(slot);
+    print_fmt(out, "slot %u at %p is free and marked:", i, (void *)slot);
+    for (size_t w = 0; w < 8 && w < span_elem_size(s) / 8; w++) {
+        bool named = fields_print(out, " ", c, w * 8);
+        print_fmt(out, "%s%lx", named ? ":" : " ", (unsigned long)word_of(slot, w));
+    }
+    print_fmt(out, "\n");
+    if (heap_witness.describe != NULL) heap_witness.describe(out, slot);
+}
+
 _Noreturn static cold_path void report_zombies(struct span *s)
 {
+    struct print out;
     throw_begin();
     print_err("fatal error: marked a free slot\n");
     span_print(s);
+    print_init(&out, 2);
     int shown = 0;
     for (uint32_t i = 0; i < s->nelems && shown < 16; i++) {
         if (span_is_slot_allocated(s, i) || span_slot_mark(s, i) != SLOT_MARKED) continue;
-        uintptr_t slot = span_slot(s, i);
-        print_err("slot %u at %p is free and marked:", i, (void *)slot);
-        for (size_t w = 0; w < 8 && w < span_elem_size(s) / 8; w++)
-            print_err(" %lx", (unsigned long)word_of(slot, w));
-        print_err("\n");
+        print_zombie(&out, s, i);
         shown++;
     }
+    print_flush(&out);
     throw_finish();
 }
 

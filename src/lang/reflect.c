@@ -99,33 +99,6 @@ const struct gort_field *gort_reflect_field(const struct gort_type *t, const cha
     return NULL;
 }
 
-static const struct gort_field *field_at(const struct gort_type *t, size_t at)
-{
-    for (size_t i = 0; t->kind == GORT_KIND_STRUCT && i < t->count; i++)
-        if (at - t->fields[i].offset < t->fields[i].type->size) return &t->fields[i];
-    return NULL;
-}
-
-void type_print_path(struct print *out, const struct gort_type *t, size_t at)
-{
-    bool first = true;
-    for (;; first = false) {
-        const struct gort_field *f = field_at(t, at);
-        if (f != NULL) {
-            print_fmt(out, "%s%.64s", first ? "" : ".", f->name);
-            at -= f->offset;
-            t = f->type;
-        } else if (t->kind == GORT_KIND_ARRAY && t->elem->size != 0) {
-            print_fmt(out, "[%zu]", at / t->elem->size);
-            at %= t->elem->size;
-            t = t->elem;
-        } else {
-            if (first) print_fmt(out, "-");
-            return;
-        }
-    }
-}
-
 /* ---- comparing ----------------------------------------------------------------------------------------- */
 
 bool gort_reflect_comparable(const struct gort_type *t)

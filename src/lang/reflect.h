@@ -27,9 +27,6 @@ static inline bool reflect_is_signed(const struct gort_type *t)
  * address, so that nothing is read but the value's own bytes, which others may be changing. */
 void value_print(struct print *out, const struct gort_type *t, const void *p, bool flat);
 
-/* Which field byte `at` of a value is in, as "kids[2].next"; "-": none. */
-void type_print_path(struct print *out, const struct gort_type *t, size_t at);
-
 /* A printer whose text goes to a builder, with print_flush at the end. */
 struct builder_print {
     struct print print; /* first */

@@ -9,6 +9,8 @@
 // EXPECT fence-write skip=emulated env:GORTDEBUG=efence=1,clobberfree=1,gccheck=1 stderr=^0x[0-9a-f]+ is byte 0 of a freed object of 40 bytes \(node\)$
 // EXPECT fence-tiny skip=emulated env:GORTDEBUG=efence=1,allocfreetrace=1 stderr=^fatal error: SIGSEGV(?s:.*)^0x[0-9a-f]+ is byte 0 of a freed object of 5 bytes$
 // EXPECT fence-field skip=emulated env:GORTDEBUG=efence=1 stderr=^0x[0-9a-f]+ is byte 36 of a freed object of 40 bytes \(told\), field at\[1\]\.y$
+// EXPECT fence-row skip=emulated env:GORTDEBUG=efence=1 stderr=^0x[0-9a-f]+ is byte 116 of a freed object of 200 bytes \(told\), field \[2\]\.at\[1\]\.y$
+// EXPECT fence-tail skip=emulated env:GORTDEBUG=efence=1 stderr=^0x[0-9a-f]+ is byte 100 of a freed object of 240 bytes \(tailed\)$
 // EXPECT fence-middle skip=emulated env:GORTDEBUG=efence=1 env:GORTMAXPROCS=1 stderr=^0x[0-9a-f]+ is byte 99999 of a freed object of 100000 bytes$
 // EXPECT fence-past skip=emulated env:GORTDEBUG=efence=1 stderr=^0x[0-9a-f]+ is 60 bytes past a freed object of 40 bytes \(node\)$
 // EXPECT fence-foreign env:GORTDEBUG=efence=1 stderr=^fatal error: SIGSEGV
@@ -107,6 +109,11 @@ typedef struct told {
     spot at[2];
 } told;
 GORT_STRUCT(told, (next, told), text, (at, spot));
+typedef struct tailed {
+    told first;
+    told *rest[];
+} tailed;
+GORT_STRUCT(tailed, (first, told));
 static told *kept;
 
 NOINLINE static void make_told(void)
@@ -116,6 +123,16 @@ NOINLINE static void make_told(void)
     t->at[1].y = -3;
     gort_string_set(&t->text, gort_str("text"));
     hide(t);
+    RETURN_HERE();
+}
+NOINLINE static void make_row(void)
+{
+    hide(gort_new_array(told, 5));
+    RETURN_HERE();
+}
+NOINLINE static void make_tailed(void)
+{
+    hide(gort_new_flex(tailed, rest, 25));
     RETURN_HERE();
 }
 NOINLINE static void keep_told(void)
@@ -372,6 +389,8 @@ static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     CASE("fence-field") make_and_lose(make_told), read_at(found() + 36);
+    CASE("fence-row") make_and_lose(make_row), read_at(found() + 116);
+    CASE("fence-tail") make_and_lose(make_tailed), read_at(found() + 100);
     CASE("leaks-fields") keep_told();
     CASE("fence-small") make_and_lose(make_small), read_at(found() + 9);
     CASE("fence-write") make_and_lose(make_small), *found() = 1;

@@ -1,5 +1,6 @@
 // Verification of marks (GORTDEBUG=gccheckmark): marks taken away on purpose are missed, with the chain
-// that leads there; nothing else is. Marks on free slots are fatal at the sweep.
+// that leads there, by the names of fields where the heap knows them; nothing else is. Marks on free slots
+// are fatal at the sweep. Names of smaller objects' fields: unit/diag/field_names.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/checkmark.h"
 
@@ -22,7 +23,24 @@ typedef struct wide {
     uint64_t between[38];
     struct wide *b;
 } wide;
-GORT_TYPE(wide, a, b);
+
+// The same, described: its fields have names.
+typedef struct told {
+    struct told *next;
+    uint64_t before[60];
+    wide within[2];
+    node *kids[3];
+    uint64_t unlisted;
+} told;
+GORT_STRUCT(wide, before, (a, node), between, (b, wide));
+GORT_STRUCT(told, (next, told), before, (within, wide), (kids, node));
+
+typedef struct tail {
+    node *first;
+    uint64_t between[70];
+    node *rest[];
+} tail;
+GORT_STRUCT(tail, (first, node), between);
 
 static const struct gc_test_options verified = {
     .percent = 100, .gccheck = true, .gccheckmark = true, .clobber = true
@@ -94,6 +112,40 @@ static void miss_in_a_large_array(void)
     gort_set(&global_any, (void *)w);
     gort_init(&w[N - 1].a, gort_new(node));
     collect_without(w[N - 1].a);
+}
+
+static void miss_below_fields(void)
+{
+    told *t = gort_new(told);
+    gort_set(&global_any, (void *)t);
+    gort_init(&t->next, gort_new(told));
+    gort_init(&t->next->within[1].b, gort_new(wide));
+    gort_init(&t->next->within[1].b->a, gort_new(node));
+    collect_without(t->next->within[1].b->a);
+}
+
+static void miss_in_a_row(void)
+{
+    told *t = gort_new_array(told, 5);
+    gort_set(&global_any, (void *)t);
+    gort_init(&t[3].kids[2], gort_new(node));
+    collect_without(t[3].kids[2]);
+}
+
+static void miss_in_a_tail(void)
+{
+    tail *t = gort_new_flex(tail, rest, 300);
+    gort_set(&global_any, (void *)t);
+    gort_init(&t->rest[299], gort_new(node));
+    collect_without(t->rest[299]);
+}
+
+static void miss_ahead_of_a_tail(void)
+{
+    tail *t = gort_new_flex(tail, rest, 300);
+    gort_set(&global_any, (void *)t);
+    gort_init(&t->first, gort_new(node));
+    collect_without(t->first);
 }
 
 static void miss_in_untyped(void)
@@ -192,7 +244,7 @@ static void miss_in_a_record(void)
 
 struct case_of {
     void (*fn)(void);
-    const char *parts[6];
+    const char *parts[7];
 };
 
 static void run_case(void *arg)
@@ -210,8 +262,15 @@ TEST(misses_are_fatal_and_explained)
             "\tfrom root of kind data at 0x", "span 0x" } },
         { miss_at_a_global, { FATAL_ONE, "slot 0)\n\tfrom root of kind data at 0x" } },
         { miss_below_typed,
-          { FATAL_ONE, ", byte 480 of object ", " of 896 bytes (typed: wide, class ",
+          { FATAL_ONE, ", byte 480 of object ", " of 896 bytes (typed: wide, class ", ", field a\n",
             ", byte 792 of object ", "\tfrom root of kind data at 0x" } },
+        { miss_below_fields,
+          { ", field a\n\tfrom word at ", ", field within[1].b\n\tfrom word at ",
+            ", field next\n\tfrom root" } },
+        { miss_in_a_row, { " (typed: told, class ", "), field [3].kids[2]\n\tfrom root" } },
+        { miss_in_a_tail,
+          { ", byte 2960 of object ", " (typed: tail, class ", ", slot 0)\n\tfrom root" } },
+        { miss_ahead_of_a_tail, { ", byte 0 of object ", "), field first\n\tfrom root" } },
         { miss_in_a_large_array,
           { FATAL_ONE, ", byte 7999680 of object ", " of 8000000 bytes (large: wide, class 0" } },
         { miss_in_untyped, { FATAL_ONE, ", byte 99992 of object ", " of 100000 bytes (large" } },
