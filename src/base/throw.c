@@ -5,7 +5,7 @@
  *                    throw_begin: any thread
  *     nobody (0) ------------------------------> tid of the reporter ----> process ends
  *                                                 |            |
- *             throw_begin: the same thread again  |            |  throw_begin: another thread
+ *             throw_begin: the same thread again  |            |  throw_begin, throw_wait: another thread
  *             (the report itself failed)          v            v
  *                                       ends at once         sleeps until the process ends
  *
@@ -94,6 +94,12 @@ static void block_signals(void)
 bool throw_is_on(void)
 {
     return atomic_load_relaxed(&reporting_thread) != 0; /* a hint for those who do not report */
+}
+
+void throw_wait(void)
+{
+    int tid = atomic_load_relaxed(&reporting_thread); /* moves once */
+    if (tid != 0 && tid != thread_id()) sleep_until_end();
 }
 
 void throw_begin(void)

@@ -482,14 +482,23 @@ static void cycle_begin(enum gc_cause cause)
     call_on_system_stack(begin_on_system, r);   /* in no other section: Note [Who scans its own] */
 }
 
-/* Where a cycle can not begin, or must not: before its background goroutines run; on a scheduler's stack, in a
- * section or with a lock held, since a stop would wait for this thread; while a fatal error prints, which
- * looks at goroutines that nobody stops.  The next refill asks again. */
-static bool gate_is_open(void)
+/* Where a cycle can begin: not on a scheduler's stack, in a section or with a lock held, since a stop would
+ * wait for this thread. */
+static bool may_stop_here(void)
 {
     const struct m *m = m_self();
-    bool open = atomic_load_relaxed(&gc.enabled) && m != NULL && m->curg != NULL &&
-                m->on_system == 0 && crit_depth() == 0 && lock_none_held() && !throw_is_on();
+    return m != NULL && m->curg != NULL && m->on_system == 0 && crit_depth() == 0 &&
+           lock_none_held();
+}
+
+/* Nor before its background goroutines run; nor while a fatal error prints, which looks at goroutines that
+ * nobody stops: the next refill asks again, but who demands a cycle would take what is not collected for
+ * reachable, and waits for the end. */
+static bool gate_is_open(enum gc_cause cause)
+{
+    bool may_stop = may_stop_here();
+    if (may_stop && cause == GC_CAUSE_FORCED) throw_wait();
+    bool open = may_stop && atomic_load_relaxed(&gc.enabled) && !throw_is_on();
     if (!open) atomic_fetch_add_relaxed(&gc.refused, 1);
     return open;
 }
@@ -636,7 +645,7 @@ static uint64_t begin_or_share(enum gc_cause cause)
 
 void gc_collect(enum gc_cause cause)
 {
-    if (!gate_is_open()) return;
+    if (!gate_is_open(cause)) return;
     race_hide();
     uint64_t cycle = begin_or_share(cause);
     if (cycle != 0 && cause != GC_CAUSE_HEAP) {

@@ -70,7 +70,8 @@ static inline bool gc_is_due(void)
 }
 /* Runs a cycle on the calling thread, unless it is not wanted any more or another thread's cycle
  * that begins after this call serves as well (then waits for it).  Where none may begin (gate_is_open in
- * cycle.c) it does nothing, which is counted.  The sweep goes on in the background.  Never switches goroutines. */
+ * cycle.c) it does nothing, which is counted; a forced one does not return then if the process is ending.
+ * The sweep goes on in the background.  Never switches goroutines. */
 void gc_collect(enum gc_cause cause);
 /* Sweeps what is left, and waits for those who sweep too.  On a goroutine, outside sections.  May
  * let other goroutines run. */

@@ -79,6 +79,29 @@ static void none_begins_while_an_error_prints(void)
     _exit(0);
 }
 
+static uint32_t demanding; // atomic: 1: about to, 2: came back
+
+static void demand(void *unused)
+{
+    (void)unused;
+    atomic_store_seq(&demanding, 1);
+    gc_collect(GC_CAUSE_FORCED);
+    atomic_store_seq(&demanding, 2);
+}
+
+// Nothing was collected: who demanded it does not go on.  (Whoever comes back does so at once.)
+static void who_demands_one_then_waits_for_the_end(void)
+{
+    gort_gc();
+    throw_begin();
+    go(demand, NULL);
+    while (atomic_load_seq(&demanding) == 0) // on the other P
+        os_thread_yield();
+    usleep(50000);
+    CHECK_EQ(atomic_load_seq(&demanding), 1);
+    _exit(0);
+}
+
 // ---- many ask at a time ----------------------------------------------------------------------------------
 
 enum { RACERS = 6 };
@@ -297,6 +320,7 @@ int main(void)
     gc_test_child("ready", none_begins_before_all_are_ready, 2, &no_background);
     RUN_ALL(none_begins_where_a_stop_would_wait);
     RUN_ALL(none_begins_while_an_error_prints);
+    RUN_ON(who_demands_one_then_waits_for_the_end, 2);
     RUN_ON(racing_triggers_make_one_cycle, 16);
     RUN_ON(racing_triggers_make_one_stopped_cycle, 16);
     RUN_ON(callers_share_a_cycle, 16);
