@@ -100,5 +100,62 @@ says ' +300  quick'
 run 1 wordcount "$tmp/nosuch"
 refuses wordcount 'a b' --help
 
+run 0 settings
+diff - "$tmp/out" >&2 <<'EOT' || fail "prints other settings"
+{
+  "name": "example",
+  "listen": [
+    {
+      "host": "127.0.0.1",
+      "port": 8080,
+      "tls": false
+    },
+    {
+      "host": "::",
+      "port": 8443,
+      "tls": true
+    }
+  ],
+  "cache_bytes": 1048576,
+  "timeout": 30
+}
+EOT
+printf 'name = a "b" \\\tc\n\n#\n cache_bytes=-9223372036854775808\ntimeout = 0.125' >"$tmp/good"
+run 0 settings "$tmp/good"
+says '  "name": "a \\"b\\" \\\\\\u0009c",'
+says '  "cache_bytes": -9223372036854775808,'
+says '  "timeout": 0\.125'
+cat >"$tmp/bad" <<'EOT'
+port = 80
+listen.0.port = 65536
+listen.0.port = 65535
+listen.1.tls = true
+listen.2.port = 80
+listen..port = 80
+listen = 80
+timeout
+timeout = 1e
+cache_bytes = 9223372036854775808
+cache_bytes = 1.5
+timeout = nan
+EOT
+run 1 settings "$tmp/bad"
+[ -s "$tmp/out" ] && fail "printed settings with errors"
+diff - "$tmp/err" >&2 <<EOT || fail "tells other errors"
+settings: $tmp/bad:1: there is no port
+settings: $tmp/bad:2: listen.0.port is of type uint16_t, and can not be 65536
+settings: $tmp/bad:4: listen.1.tls is of type bool, and can not be true
+settings: $tmp/bad:5: there is no listen.2.port
+settings: $tmp/bad:6: there is no listen..port
+settings: $tmp/bad:7: listen is of type listener[2], and can not be 80
+settings: $tmp/bad:8: this is not \`name = value\`
+settings: $tmp/bad:9: timeout is of type double, and can not be 1e
+settings: $tmp/bad:10: cache_bytes is of type int64_t, and can not be 9223372036854775808
+settings: $tmp/bad:11: cache_bytes is of type int64_t, and can not be 1.5
+settings: $tmp/bad:12: timeout is of type double, and can not be nan
+EOT
+run 1 settings "$tmp/nosuch"
+refuses settings 'a b' --help
+
 [ $failures = 0 ] && echo "examples: all well"
 exit $((failures > 0))
