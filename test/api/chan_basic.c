@@ -475,11 +475,7 @@ TEST(the_ring_keeps_nothing)
     gort_chan(box *) c = gort_chan_make(box *, KEPT);
     STORE(&finalized, 0);
     pass_boxes(c);
-    for (int i = 0; i < 20 && LOAD(&finalized) < KEPT - 10; i++) {
-        gort_gc();
-        gort_sleep(5 * GORT_MS);
-    }
-    CHECK_GE(LOAD(&finalized), KEPT - 10);
+    WAIT_FOR((gort_gc(), LOAD(&finalized) >= KEPT - 10));
     CHECK_EQ(gort_chan_len(c), 0);
 }
 

@@ -304,11 +304,7 @@ static void a_received_element_is_not_kept_by_the_ring(void)
     pointers c = gort_chan_make(void *, 64);
     STORE(&gone, 0);
     fill_and_drain(c, 64);
-    for (int i = 0; i < 100 && LOAD(&gone) < 50; i++) {
-        gort_gc();
-        gort_sleep(GORT_MS);
-    }
-    CHECK_GE(LOAD(&gone), 50);
+    WAIT_FOR((gort_gc(), LOAD(&gone) >= 50));
     CHECK_EQ(gort_chan_len(c), 0);
 }
 
@@ -326,11 +322,7 @@ static void an_abandoned_channel_is_collected(void)
 {
     STORE(&gone, 0);
     abandon(64);
-    for (int i = 0; i < 100 && LOAD(&gone) < 50; i++) {
-        gort_gc();
-        gort_sleep(GORT_MS);
-    }
-    CHECK_GE(LOAD(&gone), 50);
+    WAIT_FOR((gort_gc(), LOAD(&gone) >= 50));
 }
 
 static const struct conform_case cases[] = {

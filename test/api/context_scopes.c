@@ -176,11 +176,7 @@ static void what_is_pooled_is_collected(void)
     gort_pool *p = gort_pool_make(NULL, NULL);
     STORE(&freed, 0);
     put_finalizable(p, 25);
-    for (int i = 0; i < 100 && LOAD(&freed) < 20; i++) {
-        gort_gc();
-        gort_sleep(GORT_MS);
-    }
-    CHECK_GE(LOAD(&freed), 20);
+    WAIT_FOR((gort_gc(), LOAD(&freed) >= 20));
     gort_keep_alive(p);
 }
 

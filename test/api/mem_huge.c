@@ -3,6 +3,8 @@
 //
 // TEST skip=asan,tsan timeout=120 serial modes=p1,p16,migrate
 // SPDX-License-Identifier: BSD-3-Clause
+#include <sys/resource.h>
+
 #include "gc_util.h"
 
 #define GIB ((size_t)1 << 30)
@@ -152,6 +154,9 @@ TEST(a_large_object_of_used_memory)
 
 static void tests(void)
 {
+    struct rlimit space;
+    CHECK_EQ(getrlimit(RLIMIT_AS, &space), 0);
+    if (space.rlim_cur != RLIM_INFINITY) SKIP("the address space is limited");
     RUN(used_pages_in_a_huge_object);
     RUN(three_gigabytes); // first: of memory that nobody has used
     RUN(many_blocks_in_a_row);

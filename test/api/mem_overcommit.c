@@ -2,6 +2,8 @@
 //
 // TEST skip=asan,tsan timeout=120 serial modes=p1,p16,gcstress
 // SPDX-License-Identifier: BSD-3-Clause
+#include <sys/resource.h>
+
 #include "gc_util.h"
 
 static size_t number_in(const char *path, const char *format)
@@ -20,6 +22,9 @@ static char *object;
 
 static void tests(void)
 {
+    struct rlimit space;
+    CHECK_EQ(getrlimit(RLIMIT_AS, &space), 0);
+    if (space.rlim_cur != RLIM_INFINITY) SKIP("the address space is limited");
     if (number_in("/proc/sys/vm/overcommit_memory", "%zu") == 2)
         SKIP("the kernel never overcommits");
     size_t n = number_in("/proc/meminfo", "MemTotal: %zu") << 10;

@@ -381,10 +381,14 @@ TEST(a_closed_descriptor)
 
 TEST(nobody_listens)
 {
-    CHECK_EQ(gort_close_fd(listen_any()), 0);
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); // so that nobody else will
+    CHECK_EQ(bind(taken, (struct sockaddr *)&a, sizeof a), 0);
+    CHECK_GT(gort_local_addr(taken, address, sizeof address), 0);
     for (int i = 0; i < 20; i++)
         CHECK_FAILS(gort_dial("tcp", address, 0), ECONNREFUSED);
-    CHECK_FAILS(gort_dial("tcp", address, gort_now() + GORT_S), ECONNREFUSED);
+    CHECK_FAILS(gort_dial("tcp", address, gort_now() + 1000 * GORT_S), ECONNREFUSED);
+    CHECK_EQ(gort_close_fd(taken), 0);
 }
 
 TEST(deadlines_of_dialling)
@@ -393,7 +397,7 @@ TEST(deadlines_of_dialling)
     CHECK_FAILS(gort_dial("tcp", address, 1), ETIMEDOUT);
     CHECK_FAILS(gort_dial("tcp", address, gort_now()), ETIMEDOUT);
     CHECK_FAILS(gort_dial("tcp", address, -1), ETIMEDOUT);
-    int fd = gort_dial("tcp", address, gort_now() + 20 * GORT_S);
+    int fd = gort_dial("tcp", address, gort_now() + 1000 * GORT_S);
     CHECK_GE(fd, 0);
     CHECK_EQ(gort_close_fd(fd), 0);
     CHECK_EQ(gort_close_fd(l), 0);

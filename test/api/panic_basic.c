@@ -551,7 +551,7 @@ static void wait_in_vain(void *unused)
 {
     (void)unused;
     ADD(&passed, 10);
-    gort_sleep(GORT_S); // outer's context has ended
+    gort_sleep(1000 * GORT_S); // outer's context has ended
     CHECK(false);
 }
 
@@ -588,7 +588,7 @@ static void panic_in_a_try(void *unused)
     (void)unused;
     gort_defer(note_passed, (void *)100);
     gort_context_cancel(outer, 0);
-    gort_sleep(GORT_S);
+    gort_sleep(1000 * GORT_S);
     CHECK(false);
 }
 

@@ -71,12 +71,12 @@ class RunFatal(unittest.TestCase):
     def test_hang(self):
         start = time.monotonic()
         self.bad("hang", "hang exit=2", says="did not end within", timeout=1)
-        self.assertLess(time.monotonic() - start, 20)
+        self.assertLess(time.monotonic() - start, 50)  # of 60
 
     def test_children_are_killed(self):
         ran = self.run_case("leave", "leave stdout=never")
         pid = int(ran.stdout.split("left ")[1].split()[0])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 50
         while time.monotonic() < deadline and self.lives(pid):
             time.sleep(0.05)
         self.assertFalse(self.lives(pid))
