@@ -30,6 +30,7 @@
  *     bucket is frozen, the freeze came after; the list counted at that instant.
  *   - Clearing exchanges the table for a new one without `from`.  Who took the former one and still
  *     works in it began before the exchange; all these happen, in their order, just before it.
+ * All but the last was tried in every order of steps: test/model/cmap.pml.
  *
  * Note [Entries and the collector].  Buckets are changed by gort_compare_exchange_raw, which tells
  * the collector of both words; tags are in the lowest bits, so a word points into the entry, which
