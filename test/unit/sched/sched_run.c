@@ -259,7 +259,7 @@ static void no_deadlock_report(void)
 
 // GORTDEBUG=deterministic: who runs next is drawn, evenly, from those that wait; but one of the runtime's own comes
 // first, whenever it came.
-enum { DRAWN = 8, DRAWS = 800 };
+enum { DRAWN = 8, DRAWS = 1600 };
 static int ran[DRAWN + 1], nran;
 
 static void note_turn_of(void *arg)
@@ -282,9 +282,9 @@ static void drawing(void)
         if (with_own) CHECK_EQ(ran[0], DRAWN);
         first[ran[with_own]]++;
     }
-    for (int k = 0; k < DRAWN; k++) { // 100 each; seven standard deviations
-        CHECK_GT(first[k], 100 - 66);
-        CHECK_LT(first[k], 100 + 66);
+    for (int k = 0; k < DRAWN; k++) { // 200 each; nine standard deviations
+        CHECK_GT(first[k], 200 - 120);
+        CHECK_LT(first[k], 200 + 120);
     }
 }
 
