@@ -68,14 +68,17 @@ static void one_round(unsigned char key, uint64_t *seed)
         CHECK_EQ(gort_close_fd(fds[i][0] >= 0 ? fds[i][0] : fds[i][1]), 0);
 }
 
+// The schedule has to bring them about; the time limit is the other end.
+static bool all_ends_were_met(void)
+{
+    return got > 0 && ended > 0 && cancelled > 0;
+}
+
 TEST(closed_under_readers)
 {
     uint64_t seed = test_seed();
-    for (int64_t i = 0; i < test_count(500); i++)
+    for (int64_t i = 0; i < test_count(500) || !all_ends_were_met(); i++)
         one_round((unsigned char)i, &seed);
-    CHECK_GT(got, 0);
-    CHECK_GT(ended, 0);
-    CHECK_GT(cancelled, 0);
 }
 
 // The same numbers over and over, each time as another kind of thing, and always with an answer.

@@ -159,7 +159,8 @@ static void wait_or_not(void *arg)
 {
     uint64_t seed = (uint64_t)(uintptr_t)arg;
     gort_chan(int64_t) c = gort_timer_channel(clock_timer);
-    for (int64_t i = 0; i < test_count(300); i++) {
+    // At least so many, and until somebody had a value: the others' times may come first.
+    for (int64_t i = 0; i < test_count(300) || LOAD(&received) == 0; i++) {
         gort_case cases[] = { gort_on_recv(c, NULL),
                               gort_on_recv(gort_after((int64_t)(test_random(&seed) % 60) * GORT_US),
                                            NULL) };
@@ -186,7 +187,6 @@ TEST(each_setting_gives_one_value)
     gort_waitgroup_wait(&wg);
     kept += gort_timer_stop(clock_timer);
     CHECK_EQ(LOAD(&received) + kept, sets);
-    CHECK_GT(received, 0);
 }
 
 // ---- a crowd is stopped while it fires --------------------------------------------------------------
