@@ -163,10 +163,7 @@ static void what_left_is_collected(void)
     pointer_map m = gort_cmap_make(int, int *, 0);
     fill_and_empty(m, &deaths, 1000);
     gort_cmap_clear(m);
-    int64_t until = gort_now() + 30 * GORT_S;
-    while (LOAD(&deaths) < 900 && gort_now() < until) // stale words may keep some
-        gort_gc();
-    CHECK_GE(LOAD(&deaths), 900);
+    WAIT_FOR((gort_gc(), LOAD(&deaths) >= 900)); // stale words may keep some
     CHECK_EQ(gort_cmap_len(m), 0);
 }
 

@@ -273,10 +273,7 @@ static void deferred_arguments_die_after_their_calls(void)
     static int64_t deaths;
     STORE(&deaths, 0);
     CHECK(!gort_try(defers_objects, &deaths, NULL));
-    int64_t until = gort_now() + 30 * GORT_S;
-    while (LOAD(&deaths) < 90 && gort_now() < until) // stale words may keep some
-        gort_gc();
-    CHECK_GE(LOAD(&deaths), 90);
+    WAIT_FOR((gort_gc(), LOAD(&deaths) >= 90)); // stale words may keep some
 }
 
 // clang-format off
