@@ -366,6 +366,7 @@ static void return_windows(void *unused)
 void gort_free_os_memory(void)
 {
     g_require("gort_free_os_memory");
+    sched_others_first(GC_TURN_NS);
     gc_collect(GC_CAUSE_FORCED);
     gc_sweep_all();
     gc_return_buffers();

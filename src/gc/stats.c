@@ -119,6 +119,7 @@ void gc_read_totals(struct gc_totals *out)
 void gort_gc(void)
 {
     g_require("gort_gc");
+    sched_others_first(GC_TURN_NS);
     gc_collect(GC_CAUSE_FORCED);
     gc_sweep_all();
     gc_check_swept();

@@ -302,7 +302,12 @@ bool m_all_asleep_locked(void)
  * a stranger may attach meanwhile, wake somebody, and go.  But while all are asleep only a
  * stranger can wake anybody, and it attaches to do so: if nobody has attached between two looks at
  * which all were asleep, they were asleep throughout, and who was attached at the count is known.
- * */
+ *
+ * So the last thread that detaches is not followed by a report at once: it lives, and is a stranger from
+ * then on.  A library that attaches its threads for each call back, and detaches them after it, leaves a
+ * program all of whose goroutines sleep between two calls.  The destructor that detaches a thread which
+ * forgot to knows no more: other destructors follow, which may attach, and the kernel still counts it.
+ * What can be told is told by the monitor's look, a second after the thread has ended at the latest. */
 bool m_deadlocked(void)
 {
     assert_that(lock_none_held());

@@ -148,6 +148,15 @@ static void look_outside(int64_t now)
     if (asleep && m_deadlocked()) sched_hooks.deadlock();
 }
 
+/* Note [One order for each seed]: of all that, only this does not change the order. */
+static cold_path void look_for_deadlock(void)
+{
+    lock_acquire(&sched.lock);
+    bool asleep = m_all_asleep_locked();
+    lock_release(&sched.lock);
+    if (asleep && m_deadlocked()) sched_hooks.deadlock();
+}
+
 /* After a stop: descriptors may have become ready in it, and the monitor may have gone to sleep for long before
  * it.  On an M that counts as active. */
 void sched_look_outside(void)
@@ -179,7 +188,10 @@ static void look(void)
     int64_t now = os_now();
     atomic_store_relaxed(&sched.clock, now);
     adopt_orphans();
-    if (unlikely(sched_debug.deterministic)) return;
+    if (unlikely(sched_debug.deterministic)) {
+        look_for_deadlock();
+        return;
+    }
     for (int i = 0; i < p_count(); i++)
         look_at_p(sched.all_p[i], now);
     look_outside(now);

@@ -443,6 +443,12 @@ void sched_maybe_yield_slow(void)
     g_yield();
 }
 
+void sched_others_first_slow(int64_t ns)
+{
+    os_clock_advance(ns);
+    g_yield();
+}
+
 /* ---- looking for work: find_far is in steal.c ------------------------------------------------- */
 
 void run_timers(struct p *p, int64_t now)

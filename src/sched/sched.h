@@ -254,5 +254,12 @@ static inline void sched_maybe_yield(void)
 {
     if (unlikely(sched_debug.rand_yield != 0)) sched_maybe_yield_slow();
 }
+/* Called at the start of a call that works for ns or so, and may switch: others have a turn, and the logical
+ * clock goes on, where nobody takes the P of who works (Note [One order for each seed]).  Not in a section. */
+void sched_others_first_slow(int64_t ns);
+static inline void sched_others_first(int64_t ns)
+{
+    if (unlikely(sched_debug.deterministic)) sched_others_first_slow(ns);
+}
 
 #endif

@@ -24,6 +24,8 @@
  *   - a P is not taken from a computation, and the monitor does nothing that depends on when it looks;
  *   - the clock is logical: it moves by TURN_NS with each turn and each question for the time, and to the
  *     next timer when nobody can run (os_clock_*); so timers fire at the same place of the order;
+ *   - a call that works for long and may switch lets others go first, and moves the clock (sched_others_first):
+ *     who does nothing but collect would keep the P for ever, and the time would stand still;
  *   - collections stop the world, and begin by what was allocated; goroutines of the runtime that threads
  *     wake go first, draw nothing and are no part of the order.
  * Not in it: what comes from outside, by the network, blocking calls, threads of the program's own.

@@ -28,6 +28,7 @@
 // EXPECT foreign-later exit=0 absent=deadlock
 // EXPECT foreign-exits exit=7 absent=deadlock
 // EXPECT foreign-ends stderr=^fatal error: all goroutines are asleep - deadlock!$
+// EXPECT foreign-ends-determ env:GORTDEBUG=deterministic=1 stderr=^fatal error: all goroutines are asleep - deadlock!$
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
