@@ -17,6 +17,14 @@
  * out, unless the runtime's frames are wanted: what a parked goroutine runs inside the public call
  * that parks it, and the runtime's frames that started it.
  *
+ * callstack.c captures for profiles, by rules or by the same unwinder, and shares no walk with this one: it drops
+ * frames by their addresses and fills an array, for a sample; here names decide, both ends of an endless stack
+ * are kept, and a report comes from anywhere, also from a fault in what those rules read.
+ *
+ * Lines of sources are not looked for: reading DWARF after a fault needs memory and time that there may not
+ * be, and no library that does it can be counted on to be there.  What is printed, the file and the address in it, is
+ * what addr2line wants (prog/lines).
+ *
  * Answers to: traceback.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
