@@ -383,6 +383,12 @@ struct source {
       "Objects with a span of their own, allocated ever.")                                         \
     X("/gort/heap/large/frees", "objects", COUNTER, AS_COUNT, true, heap.large_frees,              \
       "Of these, freed.")                                                                          \
+    X("/gort/heap/records/background", "bytes", COUNTER, AS_COUNT, false,                          \
+      scav.records[SCAV_BACKGROUND], "Records of spans given back by the scavenger's goroutine.")  \
+    X("/gort/heap/records/forced", "bytes", COUNTER, AS_COUNT, false, scav.records[SCAV_FORCED],   \
+      "Records of spans given back by gort_free_os_memory.")                                       \
+    X("/gort/heap/records/limit", "bytes", COUNTER, AS_COUNT, false, scav.records[SCAV_LIMIT],     \
+      "Records of spans given back when a memory limit was set.")                                  \
     X("/gort/heap/refills", "spans", COUNTER, AS_COUNT, true, heap.refills,                        \
       "Spans that Ps took from the central lists.")                                                \
     X("/gort/heap/released-total", "bytes", COUNTER, AS_COUNT, true, heap.released_total,          \

@@ -10,11 +10,13 @@
  * so memory that some part of the runtime takes without a counter shows.  A test compares with the
  * kernel's own list of mappings.
  *
- * What counts as memory is what was mapped, used or not, with two exceptions, for address space is free:
+ * What counts as memory is what was mapped, used or not, with three exceptions, for address space is free:
  *   - of goroutine stacks the first page of each slot that was ever used, which holds the record and
  *     the first frames.  How deep a stack went is not known without asking the kernel for each;
- *   - of the two tables over the whole address space the pages that an entry was written to.
- * The rest of both is `reserved`.  Heap that nothing has touched is mapped, and counts as released.
+ *   - of the two tables over the whole address space the pages that an entry was written to;
+ *   - of records of spans and blocks of marks the slabs that are awake (heap/slab.h): the others were never
+ *     used, or went back to the kernel.
+ * The rest of them is `reserved`.  Heap that nothing has touched is mapped, and counts as released.
  *
  * Locking: none; single counters, read one after another.
  * Answers to: readMetrics in metrics.go, mstats.go.
@@ -69,6 +71,6 @@ void memory_read(const struct heap_stats *h, struct memory_classes *c)
     c->meta_sys = c->mspan_inuse + c->mspan_free + c->mcache_inuse + c->mcache_free +
                   c->metadata_other - c->work_buffers + c->os_stacks + c->other + c->profiling;
     c->total = c->heap_sys + c->stack_sys + c->meta_sys;
-    c->reserved = stack.bytes_reserved - stack.bytes_sys + h->sparse;
+    c->reserved = stack.bytes_reserved - stack.bytes_sys + h->sparse + h->asleep;
     c->kernel = os_mem_mapped() + ranges_bytes() + os_thread_stack_bytes();
 }

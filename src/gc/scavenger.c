@@ -237,6 +237,37 @@ static bool step(struct scav_round *r, int64_t *spent)
     return !over;
 }
 
+static bool step_records(int64_t *spent)
+{
+    crit_enter();
+    int64_t begin = os_thread_cpu();
+    size_t bytes = scav_step_records(SCAV_BACKGROUND, false);
+    *spent += os_thread_cpu() - begin;
+    crit_exit();
+    return bytes != 0;
+}
+
+static bool has_records(void)
+{
+    crit_enter();
+    bool has = scav_has_records();
+    crit_exit();
+    return has;
+}
+
+/* Records and marks of spans.  true: there are more, for a later turn. */
+static bool turn_records(int64_t credit, int64_t *spent)
+{
+    int64_t yielded = *spent;
+    while (*spent < credit) {
+        if (!step_records(spent)) return false;
+        if (*spent - yielded < YIELD_NS) continue;
+        yielded = *spent;
+        g_yield();
+    }
+    return has_records();
+}
+
 /* true: there is more to do, later. */
 static bool turn(int64_t credit, int64_t *spent)
 {
@@ -261,6 +292,7 @@ static void take_turn(void)
     refresh_others();
     scavenger_earn(b, os_now(), procs);
     bool more = turn(b->credit, &spent);
+    more |= turn_records(b->credit, &spent);
     scavenger_spend(b, spent);
     atomic_fetch_add_relaxed(&scavenger.counts.background_ns, (uint64_t)spent);
     atomic_fetch_add_relaxed(&scavenger.counts.turns, 1);
@@ -322,7 +354,7 @@ static void trace(bool forced)
 void scavenger_swept(void)
 {
     if (scavenger_trace) trace(false);
-    if (scav_is_wanted()) sleeper_wake(&scavenger.sleeper);
+    if (scav_is_wanted() || has_records()) sleeper_wake(&scavenger.sleeper);
 }
 
 void scavenger_asked(void)
@@ -354,6 +386,15 @@ static void release_now(enum scav_origin origin, uint64_t bytes)
     }
 }
 
+static void release_records_now(enum scav_origin origin)
+{
+    for (size_t bytes = 1; bytes != 0;) {
+        crit_enter();
+        bytes = scav_step_records(origin, true);
+        crit_exit();
+    }
+}
+
 static void return_windows(void *unused)
 {
     (void)unused;
@@ -373,6 +414,7 @@ void gort_free_os_memory(void)
     gc_trim_stacks();
     call_on_system_stack(return_windows, NULL);
     release_now(SCAV_FORCED, UINT64_MAX);
+    release_records_now(SCAV_FORCED);
     if (scavenger_trace) trace(true);
 }
 
@@ -382,6 +424,7 @@ static void fit_into(uint64_t limit)
     gc_collect(GC_CAUSE_MEMORY);
     gc_sweep_all();
     gc_return_buffers();
+    if (scav_total() > limit) release_records_now(SCAV_LIMIT);
     uint64_t total = scav_total();
     if (total > limit) release_now(SCAV_LIMIT, total - limit);
 }

@@ -4,83 +4,106 @@
  * for two cycles, because dead bits need no list then.  Sweeping must therefore allocate, and can
  * fail at the worst moment.  Here a span keeps its marks and its bits for as long as the record, so
  * sweeping allocates nothing and no generation is kept.  The price: a sweep rewrites the marks, and freed
- * blocks need lists by length.
+ * blocks need lists by length: slabs of a page each (slab.h), so that what a shrunken heap does not need
+ * goes back to the kernel.  Note [Records asleep] in span.c says why that is sound.
  *
- * Blocks are cut from chunks of 64 KB, at multiples of 32 bytes.
- *
- * Locking: GCBITS.  The statics hold off-heap addresses only.
- * Answers to: newMarkBits and its arenas in mheap.go.
+ * Locking: GCBITS.  Answers to: newMarkBits and its arenas in mheap.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "heap/gcbits.h"
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "heap/persistent.h"
+#include "heap/slab.h"
 #include "os/os.h"
 #include "sync/lock.h"
 
 #define BLOCK_ALIGN 32
+#define BLOCKS_BYTES 4096
 
-static struct {
+static struct gcbits {
     struct lock lock;
-    uint8_t *free[GCBITS_MAX_WORDS + 1]; /* by words; linked through the first word */
-    char *next, *end;                    /* free part of the newest chunk */
-    uint64_t in_use;                     /* blocks; atomic */
-} gcbits = { .lock = LOCK_INIT(RANK_GCBITS) };
+    uint64_t in_use;                             /* blocks; atomic */
+    struct slabs by_words[GCBITS_MAX_WORDS + 1]; /* lock */
+} * gcbits;                                      /* off-heap: it is no root */
 
 /* Bits for one word lie in the span's record. */
-static size_t block_bytes(uint32_t words)
+static uint32_t block_bytes(uint32_t words)
 {
-    size_t bits = words == 1 ? 0 : words * sizeof(uint64_t);
-    return align_up((size_t)words * 64 + bits, BLOCK_ALIGN);
+    uint32_t bits = words == 1 ? 0 : words * (uint32_t)sizeof(uint64_t);
+    return (uint32_t)align_up(words * 64 + bits, BLOCK_ALIGN);
 }
 
-static uint8_t *pop_locked(uint32_t words)
+bool gcbits_init(uint64_t *counter, uint64_t *asleep)
 {
-    uint8_t *block = gcbits.free[words];
-    if (block != NULL) gcbits.free[words] = *(uint8_t **)block;
+    gcbits = persistent_alloc(sizeof(*gcbits), CACHE_LINE, counter);
+    if (gcbits == NULL) return false;
+    lock_init(&gcbits->lock, RANK_GCBITS);
+    for (uint32_t w = 1; w <= GCBITS_MAX_WORDS; w++)
+        slabs_init(&gcbits->by_words[w], block_bytes(w), BLOCKS_BYTES, counter, asleep);
+    return true;
+}
+
+uint8_t *gcbits_alloc(uint32_t words, uint32_t *place)
+{
+    check(words != 0 && words <= GCBITS_MAX_WORDS);
+    lock_acquire(&gcbits->lock);
+    uint8_t *block = slabs_take(&gcbits->by_words[words], place);
+    lock_release(&gcbits->lock);
+    if (block != NULL) atomic_fetch_add_relaxed(&gcbits->in_use, 1);
     return block;
 }
 
-/* Cuts a block from the chunk; opens a new one when it does not fit, the rest is lost. */
-static uint8_t *cut_locked(size_t bytes, uint64_t *counter)
+void gcbits_free(uint32_t words, uint32_t place)
 {
-    char *p = gcbits.next;
-    if (p == NULL || p + bytes > gcbits.end) {
-        p = os_mem_map(NULL, GCBITS_CHUNK);
-        if (p == NULL) return NULL;
-        os_mem_name(p, GCBITS_CHUNK, "gort bits");
-        atomic_fetch_add_relaxed(counter, GCBITS_CHUNK);
-        gcbits.end = p + GCBITS_CHUNK;
+    check(words != 0 && words <= GCBITS_MAX_WORDS);
+    lock_acquire(&gcbits->lock);
+    slabs_give(&gcbits->by_words[words], place);
+    lock_release(&gcbits->lock);
+    atomic_fetch_sub_relaxed(&gcbits->in_use, 1);
+}
+
+/* ---- giving back ------------------------------------------------------------------------------ */
+
+static struct slabs *take_empty(uint32_t *place)
+{
+    struct slabs *found = NULL;
+    lock_acquire(&gcbits->lock);
+    for (uint32_t w = 1; w <= GCBITS_MAX_WORDS && found == NULL; w++)
+        if ((*place = slabs_take_empty(&gcbits->by_words[w])) != SLAB_NONE)
+            found = &gcbits->by_words[w];
+    lock_release(&gcbits->lock);
+    return found;
+}
+
+size_t gcbits_release(void)
+{
+    uint32_t place;
+    struct slabs *from = take_empty(&place);
+    if (from == NULL) return 0;
+    bool gone = os_mem_release(slabs_at(from, place), from->bytes) == 0;
+    lock_acquire(&gcbits->lock);
+    slabs_put_back(from, place, gone);
+    lock_release(&gcbits->lock);
+    return gone ? from->bytes : 0;
+}
+
+void gcbits_bytes(uint64_t *used, uint64_t *awake)
+{
+    *used = *awake = 0;
+    lock_acquire(&gcbits->lock);
+    for (uint32_t w = 1; w <= GCBITS_MAX_WORDS; w++) {
+        const struct slabs *p = &gcbits->by_words[w];
+        *used += p->heads[SLAB_EMPTY] != SLAB_NONE ? p->in_use * p->size : p->awake;
+        *awake += p->awake;
     }
-    gcbits.next = p + bytes;
-    return (uint8_t *)p;
-}
-
-uint8_t *gcbits_alloc(uint32_t words, uint64_t *counter)
-{
-    check(words != 0 && words <= GCBITS_MAX_WORDS);
-    lock_acquire(&gcbits.lock);
-    uint8_t *block = pop_locked(words);
-    if (block == NULL) block = cut_locked(block_bytes(words), counter);
-    lock_release(&gcbits.lock);
-    if (block != NULL) atomic_fetch_add_relaxed(&gcbits.in_use, 1);
-    return block;
-}
-
-void gcbits_free(uint8_t *block, uint32_t words)
-{
-    check(words != 0 && words <= GCBITS_MAX_WORDS);
-    lock_acquire(&gcbits.lock);
-    *(uint8_t **)block = gcbits.free[words];
-    gcbits.free[words] = block;
-    lock_release(&gcbits.lock);
-    atomic_fetch_sub_relaxed(&gcbits.in_use, 1);
+    lock_release(&gcbits->lock);
 }
 
 uint64_t gcbits_in_use(void)
 {
-    return atomic_load_relaxed(&gcbits.in_use);
+    return atomic_load_relaxed(&gcbits->in_use);
 }
 
 uint32_t gcbits_count(const uint64_t *bits, uint32_t nelems)

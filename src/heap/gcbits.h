@@ -1,7 +1,7 @@
 /* Blocks of marks and allocation bits for the spans that have too many slots for their record.
  *
  * A block belongs to a span record (Note [Whose bits] in heap_data.h), and goes back to a list by its
- * length when a record needs a longer one.  A slot has a byte of marks (Note [Marks]) and a bit of the
+ * length when the record is freed.  A slot has a byte of marks (Note [Marks]) and a bit of the
  * allocation bits.
  *
  * Locking: GCBITS, inside.  Answers to: gcBits in mheap.go.
@@ -14,12 +14,18 @@
 #include "base/config.h"
 
 #define GCBITS_MAX_WORDS 16 /* 1024 slots */
-#define GCBITS_CHUNK (64 * KB)
 
+/* Once.  Bytes go to the counters as slab.h says.  false: no memory. */
+bool gcbits_init(uint64_t *counter, uint64_t *asleep);
 /* A block for `words` words of allocation bits, at most GCBITS_MAX_WORDS, and so many times 64 marks, which
- * come first.  Neither is initialised.  NULL: no memory. */
-uint8_t *gcbits_alloc(uint32_t words, uint64_t *counter);
-void gcbits_free(uint8_t *block, uint32_t words);
+ * come first.  Neither is initialised.  *place: what gcbits_free wants to know.  NULL: no memory. */
+uint8_t *gcbits_alloc(uint32_t words, uint32_t *place);
+void gcbits_free(uint32_t words, uint32_t place);
+/* Gives the memory of blocks back that nobody has; bytes, 0: no page of it is free of others'.  In a critical
+ * section. */
+size_t gcbits_release(void);
+/* Bytes of all that has memory, and of what gcbits_release would leave of it at least. */
+void gcbits_bytes(uint64_t *used, uint64_t *awake);
 static inline uint64_t *gcbits_of_block(uint8_t *block, uint32_t words)
 {
     return (uint64_t *)(block + (size_t)words * 64);

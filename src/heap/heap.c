@@ -49,11 +49,11 @@ bool heap_init(const struct heap_params *p)
     h->meta = meta;
     if (p != NULL) h->params = *p;
     lock_init(&h->lock, RANK_HEAP);
-    if (!tables_init(h)) {
+    if (!tables_init(h) || !gcbits_init(&h->meta, &h->asleep)) {
         persistent_unmap(h, sizeof(*h), &meta);
         return false;
     }
-    fixalloc_init(&h->span_records, sizeof(struct span), false, &h->span_bytes);
+    slabs_init(&h->span_records, sizeof(struct span), SPAN_SLAB_BYTES, &h->span_bytes, &h->asleep);
     h->sweepgen = 2;             /* even; g - 2 does not wrap */
     h->sweepers = SWEEP_DRAINED; /* nothing to sweep in the first generation */
     h->pace.trigger = UINT64_MAX;
@@ -93,8 +93,7 @@ void heap_hold_records_stw(bool hold)
     struct span *s;
     while ((s = heap->held_records) != NULL) {
         heap->held_records = s->next_free;
-        s->next_free = heap->free_records;
-        heap->free_records = s;
+        slabs_give(&heap->span_records, s->place - 1);
     }
 }
 
@@ -159,6 +158,7 @@ static void read_records(struct heap_stats *out)
     out->profile = READ(profile_bytes);
     out->meta = READ(meta) + READ(table_bytes) + READ(arena_table_bytes);
     out->sparse = sparse_untouched();
+    out->asleep = READ(asleep);
 }
 
 void heap_read_stats(struct heap_stats *out)
@@ -198,12 +198,12 @@ void heap_read_stats(struct heap_stats *out)
 
 uint32_t heap_span_count(void)
 {
-    return fixalloc_count(&heap->span_records);
+    return slabs_count(&heap->span_records);
 }
 
 struct span *heap_span_at(uint32_t i)
 {
-    return fixalloc_at(&heap->span_records, i);
+    return slabs_at(&heap->span_records, i);
 }
 
 void heap_each_span_stw(void (*fn)(struct span *s, void *arg), void *arg)

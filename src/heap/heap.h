@@ -14,6 +14,7 @@
 #include "heap/fixalloc.h"
 #include "heap/mcentral.h"
 #include "heap/pagealloc.h"
+#include "heap/slab.h"
 #include "heap/sweep.h"
 
 struct heap_params {
@@ -63,9 +64,8 @@ struct heap {
 
     struct lock lock cache_aligned; /* HEAP: pages, lists of records, growth */
     struct page_alloc pages;
-    struct fixalloc span_records;
-    struct span *free_records; /* through next_free */
-    struct span *held_records; /* freed while reuse was held */
+    struct slabs span_records;
+    struct span *held_records; /* freed while reuse was held; through next_free */
     uint32_t hold_reuse;       /* heap_hold_records_stw */
 
     uint32_t sweepers cache_aligned; /* atomic: sweepers at work, and SWEEP_DRAINED */
@@ -97,7 +97,8 @@ struct heap {
     uint64_t mapped cache_aligned; /* arenas: heap_sys */
     uint64_t manual;               /* pages of manual spans */
     uint64_t meta;                 /* records and tables of floors 3 and 5, and what follows */
-    uint64_t span_bytes;           /* span records, those never handed out too */
+    uint64_t span_bytes;           /* span records, free ones too, but not those that sleep */
+    uint64_t asleep;               /* records of spans and blocks of bits that have no memory */
     uint64_t cache_bytes;          /* allocation caches of all Ps that there ever were */
     uint64_t profile_bytes;        /* buckets and records of profiles */
     uint64_t table_bytes;          /* page allocator: regions, and pages touched of its tables */
@@ -182,6 +183,7 @@ struct heap_stats {
     uint64_t caches;                               /* bytes: caches of Ps */
     uint64_t profile;                              /* bytes: buckets and records of profiles */
     uint64_t sparse; /* address space of tables that nothing has touched; in no other figure */
+    uint64_t asleep; /* ... of records that have no memory (slab.h); likewise */
     uint64_t alloc;  /* bytes in objects, unswept garbage included */
     uint64_t total_alloc, total_free; /* bytes of slots */
     uint64_t mallocs, frees;          /* objects; tiny ones count in both */

@@ -112,8 +112,8 @@ struct gort_type; /* gort/type.h */
  * A swept slot lives if it is allocated and not white.
  *
  * Note [Whose bits].  The bytes and alloc_bits belong to the span for its life.  They are within the
- * record, or in a block from gcbits.h that stays with it.  Sweeping thus needs no memory and can not
- * fail. */
+ * record, or in a block from gcbits.h that it gets and loses with its pages.  Sweeping thus needs no memory
+ * and can not fail. */
 struct span {
     /* Set when the span is allocated, constant until it is freed. */
     uintptr_t base;     /* first byte */
@@ -142,7 +142,7 @@ struct span {
     /* Second line. */
     uint8_t inline_marks[INLINE_MARKS];
     uint64_t inline_bits;
-    uint8_t *bits;     /* block of marks and bits kept by the record, NULL: none; gcbits.h */
+    uint8_t *bits;     /* block of marks and bits of the record, NULL: none; gcbits.h */
     size_t large_size; /* object bytes of a large span as asked for */
     const struct gort_type
         *large_type;          /* repeated every type->size bytes; NULL: noscan/conservative */
@@ -151,8 +151,11 @@ struct span {
 
     /* Third line. */
     struct lfnode set_node;   /* in a central set, when in_set */
-    uint32_t bits_words;      /* words of allocation bits in `bits` */
-    struct span *next_free;   /* list of free records; HEAP */
+    uint32_t place;           /* number of the record, plus 1; 0: it has never been used since its
+                               * memory was the kernel's (Note [Records asleep] in span.c) */
+    uint16_t bits_words;      /* words of allocation bits in `bits` */
+    uint32_t bits_place;      /* which block `bits` is: gcbits_free */
+    struct span *next_free;   /* list of held records; HEAP */
     uint64_t *manual_counter; /* manual spans: where their bytes are counted */
     uint64_t alloc_cycle;     /* sweepgen / 2 when the span was made: diagnostics */
     struct span *cache_next;  /* in a cache's batch; the cache's owner */

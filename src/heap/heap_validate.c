@@ -205,6 +205,23 @@ static uint64_t prove_free_list(struct proof *p, const struct span *s)
     return n;
 }
 
+/* Free records of slabs. */
+static uint64_t prove_slabs(struct proof *p)
+{
+    uint64_t n = 0, met = 0;
+    const char *e = slabs_validate(&heap->span_records, &n);
+    if (e != NULL) fail(p, e, NULL);
+    for (uint32_t i = 0; i < heap_span_count(); i++) {
+        const struct span *s = heap_span_at(i);
+        if (!slabs_is_free(&heap->span_records, i)) continue;
+        if (s->state != SPAN_DEAD || s->in_set) fail(p, "list: a free record is not free", s);
+        if (s->place != 0 && s->place != i + 1) fail(p, "record: its number", s);
+        met++;
+    }
+    if (met != n) fail(p, "slabs: free records", NULL);
+    return n;
+}
+
 /* The pages of a P's window are nobody else's. */
 static void prove_window(struct proof *p, const struct page_cache *c)
 {
@@ -230,8 +247,7 @@ static void prove_caches(struct proof *p, struct mcache **caches, size_t ncaches
         for (unsigned k = 0; k < SPAN_CLASSES; k++)
             p->cached += c->spans[k] != &span_empty;
     }
-    p->free_records +=
-        prove_free_list(p, heap->free_records) + prove_free_list(p, heap->held_records);
+    p->free_records += prove_free_list(p, heap->held_records) + prove_slabs(p);
     if (heap->held_records != NULL && !heap->hold_reuse)
         fail(p, "list: records are held while reuse is not", heap->held_records);
 }

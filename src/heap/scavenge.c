@@ -240,6 +240,53 @@ void scav_generation(void)
     lock_release(&heap->lock);
 }
 
+/* ---- records --------------------------------------------------------------------------------------- */
+
+#define RECORDS_LEAST (256 * KB) /* more of a kind than are used is not too much */
+
+/* Spans will be as many more as the goals leave pages for them. */
+static bool are_too_many(uint64_t used, uint64_t awake)
+{
+    uint64_t pages = atomic_load_relaxed(&heap->in_use) + atomic_load_relaxed(&heap->manual);
+    uint64_t most = atomic_load_relaxed(&scav.goals.retained);
+    if (scav_total() > atomic_load_relaxed(&scav.goals.background)) return awake > used;
+    if (most == SCAV_NONE) return false;
+    unsigned __int128 keep = used;
+    if (most > pages && pages != 0) keep = keep * most / pages;
+    return awake > keep + RECORDS_LEAST;
+}
+
+static bool spans_are_too_many(void)
+{
+    lock_acquire(&heap->lock);
+    const struct slabs *p = &heap->span_records;
+    uint64_t used = p->heads[SLAB_EMPTY] != SLAB_NONE ? p->in_use * p->size : p->awake;
+    uint64_t awake = p->awake;
+    lock_release(&heap->lock);
+    return are_too_many(used, awake);
+}
+
+static bool blocks_are_too_many(void)
+{
+    uint64_t used, awake;
+    gcbits_bytes(&used, &awake);
+    return are_too_many(used, awake);
+}
+
+bool scav_has_records(void)
+{
+    return spans_are_too_many() || blocks_are_too_many();
+}
+
+size_t scav_step_records(enum scav_origin origin, bool all)
+{
+    size_t bytes = 0;
+    if (all || spans_are_too_many()) bytes = span_records_release();
+    if (bytes == 0 && (all || blocks_are_too_many())) bytes = gcbits_release();
+    atomic_fetch_add_relaxed(&scav.counts.records[origin], bytes);
+    return bytes;
+}
+
 /* ---- on allocation --------------------------------------------------------------------------------- */
 
 size_t scav_populate(struct page_cache *c, uintptr_t base, size_t npages)
@@ -272,6 +319,8 @@ static cold_path void stress_slow(void)
     if (atomic_fetch_add_relaxed(&scav.takings, 1) % scav_stress != 0) return;
     atomic_fetch_add_relaxed(&scav.counts.stress, 1);
     scav_release(STRESS_BYTES, SCAV_FORCED);
+    while (scav_step_records(SCAV_FORCED, true) != 0)
+        continue;
 }
 
 void scav_set_held(bool held)
@@ -299,6 +348,8 @@ void scav_read_counts(struct scav_counts *out)
 {
     for (unsigned i = 0; i < SCAV_ORIGINS; i++)
         out->released[i] = atomic_load_relaxed(&scav.counts.released[i]);
+    for (unsigned i = 0; i < SCAV_ORIGINS; i++)
+        out->records[i] = atomic_load_relaxed(&scav.counts.records[i]);
     out->refused = atomic_load_relaxed(&scav.counts.refused);
     out->assist_ns = atomic_load_relaxed(&scav.counts.assist_ns);
     out->populated = atomic_load_relaxed(&scav.counts.populated);

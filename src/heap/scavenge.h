@@ -55,6 +55,13 @@ size_t scav_step(struct scav_round *r, size_t max_pages, bool *over);
 /* Steps until so many bytes were given back, or the round has ended.  How many. */
 size_t scav_release(size_t bytes, enum scav_origin origin);
 
+/* The same of the records and marks of spans that are no more (Note [Records asleep] in span.c), one slab or
+ * page of them: while there are more than the spans will need that the goals leave room for, or whatever
+ * the goals if `all`.  Bytes; 0: there is nothing more to give back. */
+size_t scav_step_records(enum scav_origin origin, bool all);
+/* Would it give something back, without `all`? */
+bool scav_has_records(void);
+
 /* Gives the pages that a P's cache has taken and not used back to the heap.  World stopped. */
 void scav_return_window_stw(struct mcache *c);
 
@@ -86,7 +93,8 @@ void scav_set_held(bool held);
 extern uint32_t scav_stress;
 
 struct scav_counts {
-    uint64_t released[SCAV_ORIGINS]; /* bytes, ever */
+    uint64_t released[SCAV_ORIGINS]; /* bytes of the heap, ever */
+    uint64_t records[SCAV_ORIGINS];  /* bytes of records and marks, ever */
     uint64_t refused;                /* runs that the kernel did not take */
     uint64_t assist_ns;              /* time that allocations gave memory back for */
     uint64_t populated;              /* bytes provided ahead of their use */

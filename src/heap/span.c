@@ -12,8 +12,31 @@
  * and nobody wrote to it (Note [Free bits]).  A span of such pages needs no zeroing; there is no other
  * bookkeeping of fresh memory.
  *
- * Invariant: records go to SPAN_DEAD lists only when nothing points at them (arena table, sets,
- * caches).  Records freed while reuse is held wait in held_records (heap_hold_records_stw).
+ * Invariant: records are free only when nothing points at them (arena table, sets, caches).  Records freed
+ * while reuse is held wait in held_records (heap_hold_records_stw).
+ *
+ * Note [Records asleep].  A slab of records that are all free, and a page of blocks of bits that are all free,
+ * may be given back to the kernel: then their memory reads as zero until it is used again.  Who may still
+ * look at them then, with an address from before?
+ *   1. A marker: at a record through the arena table, at its marks through page_info as well, in both cases by an
+ *      address that it loaded earlier.  While it marks no record becomes free, for they are held, nor does
+ *      the block of one; and what was free when marking began nothing led to when the world was stopped.
+ *   2. A pop of a span set that lost: lfstack_pop and _pop_many read `next` of a record that others popped, and
+ *      freed.  They read 0, or what the record's next life has there.  Then their swap fails, for the head was
+ *      another push: if it is the same record again its count of pushes is higher.  That count is all that must
+ *      outlive the memory: the slab keeps the highest of its records (slabs_note), and each of them goes on
+ *      from there.  It never falls; and between two pushes of a record it rises by no more than
+ *      records of that slab were pushed meanwhile, so what lfstack.c asks, that a count does not come round
+ *      between two instructions of a pop, is asked of 2^20 pushes of a slab's records.
+ *   3. Who sweeps unmarked spans out of turn (reclaim_word): reads sweepgen of a span that was in the arena table
+ *      a moment before, and has been swept and freed by another since.  It reads the generation g of that
+ *      sweep, or 0, or g of the record's next life: never g - 2, which is 2 or more whenever a sweeper is
+ *      at work, so it does not claim.  (Its swap may have met g - 2 just before and write to the page:
+ *      then it fails all the same, and a page has memory that is counted as asleep.)
+ *   4. Who walks all records with the world stopped: reads SPAN_DEAD.
+ * Who holds an object that is live holds its span: not free.  Releasing is one critical section, so a stopped
+ * world sees no slab in between, and the slab is on no list meanwhile, so nobody gets a record of it.
+ * A record that wakes up has place 0, which tells who takes it to make its lock.
  *
  * Note [Fenced pages].  While heap_params.never_reuse is on, the pages of objects are not given back to the
  * page heap when their span is freed: the kernel takes their memory, and an access to them faults,
@@ -45,59 +68,53 @@ struct span span_empty = {
 
 /* ---- records ---------------------------------------------------------------------------------- */
 
-static struct span *record_pop_locked(void)
+/* Up to n records; those whose memory is new are made by record_prepare. */
+static uint32_t records_pop(struct span **out, uint32_t *places, uint32_t n)
 {
-    struct span *s = heap->free_records;
-    if (s != NULL) {
-        heap->free_records = s->next_free;
-        s->next_free = NULL;
-    }
-    return s;
+    uint32_t got = 0;
+    lock_acquire(&heap->lock);
+    while (got < n && (out[got] = slabs_take(&heap->span_records, &places[got])) != NULL)
+        got++;
+    lock_release(&heap->lock);
+    return got;
 }
 
-static void record_push_locked(struct span *s)
+/* Note [Records asleep]. */
+static void record_prepare(struct span *s, uint32_t place)
 {
-    struct span **list = heap->hold_reuse ? &heap->held_records : &heap->free_records;
-    assert_that(s->state == SPAN_DEAD && !s->in_set);
-    s->next_free = *list;
-    *list = s;
+    if (likely(s->place != 0)) return;
+    lock_init(&s->special_lock, RANK_SPAN_SPECIALS);
+    s->set_node.pushes = *slabs_note(&heap->span_records, place);
+    s->place = place + 1;
 }
 
-/* New records, prepared once: locks and identity of a record last for ever. */
-static uint32_t record_make_many(struct span **out, uint32_t n)
+static uint32_t records_take(struct span **out, uint32_t n)
 {
-    n = fixalloc_alloc_many(&heap->span_records, (void **)out, n);
+    uint32_t places[MCACHE_SPAN_RECORDS];
+    n = records_pop(out, places, n);
     for (uint32_t i = 0; i < n; i++)
-        lock_init(&out[i]->special_lock, RANK_SPAN_SPECIALS);
+        record_prepare(out[i], places[i]);
     return n;
 }
 
-/* Fills half of the cache's records. */
-static void records_refill(struct mcache *c)
+/* Free from here on, or at the end of marking. */
+static void record_push_locked(struct span *s)
 {
-    const uint32_t half = MCACHE_SPAN_RECORDS / 2;
-    struct span *s;
-    lock_acquire(&heap->lock);
-    while (c->nspan_records < half && (s = record_pop_locked()) != NULL)
-        c->span_records[c->nspan_records++] = s;
-    lock_release(&heap->lock);
-    if (c->nspan_records < half)
-        c->nspan_records +=
-            record_make_many(c->span_records + c->nspan_records, half - c->nspan_records);
+    assert_that(s->state == SPAN_DEAD && !s->in_set);
+    if (heap->hold_reuse) {
+        s->next_free = heap->held_records;
+        heap->held_records = s;
+    } else
+        slabs_give(&heap->span_records, s->place - 1);
 }
 
 static struct span *record_take(struct mcache *c)
 {
     struct span *s;
-    if (c != NULL) {
-        if (c->nspan_records == 0) records_refill(c);
-        return c->nspan_records == 0 ? NULL : c->span_records[--c->nspan_records];
-    }
-    lock_acquire(&heap->lock);
-    s = record_pop_locked();
-    lock_release(&heap->lock);
-    if (s == NULL && record_make_many(&s, 1) == 0) return NULL;
-    return s;
+    if (c == NULL) return records_take(&s, 1) == 0 ? NULL : s;
+    if (c->nspan_records == 0)
+        c->nspan_records = records_take(c->span_records, MCACHE_SPAN_RECORDS / 2);
+    return c->nspan_records == 0 ? NULL : c->span_records[--c->nspan_records];
 }
 
 /* Undoes record_take. */
@@ -120,16 +137,56 @@ void span_records_return(struct mcache *c)
     lock_release(&heap->lock);
 }
 
+/* The record is the caller's. */
+static void record_drop_block(struct span *s)
+{
+    if (s->bits == NULL) return;
+    s->bits = NULL;
+    gcbits_free(s->bits_words, s->bits_place);
+    s->bits_words = 0;
+}
+
 /* The record's block fits `words` words of allocation bits. */
 static bool record_fit_block(struct span *s, uint32_t words)
 {
     if (s->bits_words >= words) return true;
-    uint8_t *bits = gcbits_alloc(words, &heap->meta);
+    uint32_t place;
+    uint8_t *bits = gcbits_alloc(words, &place);
     if (bits == NULL) return false;
-    if (s->bits != NULL) gcbits_free(s->bits, s->bits_words);
+    record_drop_block(s);
     s->bits = bits;
-    s->bits_words = words;
+    s->bits_words = (uint16_t)words;
+    s->bits_place = place;
     return true;
+}
+
+/* The record at number i of a slab that is in our hands loses what it has.  How often it was pushed. */
+static uint64_t record_settle(uint32_t i)
+{
+    struct span *s = heap_span_at(i);
+    check(s->state == SPAN_DEAD && !s->in_set);
+    record_drop_block(s);
+    return s->set_node.pushes;
+}
+
+size_t span_records_release(void)
+{
+    struct slabs *p = &heap->span_records;
+    lock_acquire(&heap->lock);
+    uint32_t first = slabs_take_empty(p);
+    lock_release(&heap->lock);
+    if (first == SLAB_NONE) return 0;
+    uint64_t most = *slabs_note(p, first);
+    for (uint32_t i = first; i < first + p->each; i++) {
+        uint64_t pushes = record_settle(i);
+        most = pushes > most ? pushes : most;
+    }
+    *slabs_note(p, first) = most;
+    bool gone = os_mem_release(heap_span_at(first), p->bytes) == 0;
+    lock_acquire(&heap->lock);
+    slabs_put_back(p, first, gone);
+    lock_release(&heap->lock);
+    return gone ? p->bytes : 0;
 }
 
 /* Gives the record marks, all closed, and allocation bits, all zero, for nelems slots.  An address in the
@@ -459,8 +516,10 @@ struct span *span_alloc_manual(size_t npages, uint64_t *counter)
     return s;
 }
 
+/* Its block goes first, for once the record is pushed it is another's; but not while markers may look at it. */
 static void record_free(struct span *s)
 {
+    if (likely(!heap->hold_reuse)) record_drop_block(s); /* changes with the world stopped only */
     lock_acquire(&heap->lock);
     record_push_locked(s);
     lock_release(&heap->lock);

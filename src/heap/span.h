@@ -12,6 +12,7 @@
 #include "heap/arena.h"
 #include "heap/gcbits.h"
 #include "heap/sizeclass.h"
+#include "heap/slab.h"
 
 /* ---- objects ------------------------------------------------------------------------------ */
 
@@ -124,6 +125,12 @@ static inline uint64_t span_free_slots(const struct span *s, uint32_t w, uint32_
 }
 /* How many, from slot `first` on. */
 uint32_t span_count_free_from(const struct span *s, uint32_t first);
+#define SPAN_SLAB_BYTES                                                                            \
+    4096 /* few records, so that many slabs are empty after a peak; a third of them would
+                              * lose nothing at the end, and twice the memory then */
+/* Gives the memory of records back that nobody has; bytes, 0: no slab of them is empty.  In a critical section,
+ * without locks: Note [Records asleep]. */
+size_t span_records_release(void);
 /* Gives a cache's free records back to the heap. */
 void span_records_return(struct mcache *c);
 /* What arena.page_info says of this page of it. */

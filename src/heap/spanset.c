@@ -4,7 +4,8 @@
  * with a head and a tail index moved by fetch-and-add.  That tolerates stale entries (a span swept and
  * freed out of turn stays listed), but a push may have to allocate a block, which can fail in the
  * middle of a sweep, and blocks are recycled with the world stopped.  Records of spans are never
- * unmapped, which is all that a stack through the records needs; Note [One set, one popper] in
+ * unmapped, and those whose memory went back to the kernel keep their count of pushes (Note [Records asleep]
+ * in span.c), which is all that a stack through the records needs; Note [One set, one popper] in
  * sweep.h gives what the stale entries gave.  The most recently pushed span comes back first, while its
  * lines are warm.
  *

@@ -255,7 +255,8 @@ CASE(generation, "record: sweep generation")
 
 CASE(bits_of_nobody, "sum: blocks of bits")
 {
-    CHECK(gcbits_alloc(4, &counter) != NULL);
+    uint32_t place;
+    CHECK(gcbits_alloc(4, &place) != NULL);
 }
 
 CASE(record_lost, "sum: span records")
@@ -461,37 +462,90 @@ CASE(record_in_use, "cache: a span record is not free")
     cache[0]->span_records[0] = partial;
 }
 
-// Three records on the heap's list.
-static void free_records(void)
+// Two records that wait for the end of marking.
+static void held_records(void)
 {
-    span_records_return(cache[0]);
-    CHECK(heap->free_records != NULL && heap->free_records->next_free != NULL);
+    heap->hold_reuse = 1;
+    CHECK_GT(cache[0]->nspan_records, 2);
+    cache[0]->span_records[2]->next_free = cache[0]->span_records[1];
+    heap->held_records = cache[0]->span_records[2];
+    cache[0]->span_records[1] = cache[0]->span_records[--cache[0]->nspan_records];
+    cache[0]->span_records[2] = cache[0]->span_records[--cache[0]->nspan_records];
     prove_whole(cache, 2);
 }
 
 CASE(list_with_a_used_record, "list: a free record is not free")
 {
-    free_records();
-    heap->free_records->next_free = partial;
+    held_records();
+    heap->held_records->next_free = partial;
 }
 
 CASE(list_in_a_circle, "list: free records form a circle")
 {
-    free_records();
-    heap->free_records->next_free = heap->free_records;
+    held_records();
+    heap->held_records->next_free->next_free = heap->held_records;
 }
 
 CASE(list_held_on, "list: records are held while reuse is not")
 {
-    free_records();
-    heap->held_records = heap->free_records;
-    heap->free_records = NULL;
+    held_records();
+    heap->hold_reuse = 0;
 }
 
-CASE(record_listed_twice, "sum: span records")
+CASE(record_held_twice, "sum: span records")
 {
-    free_records();
-    cache[0]->span_records[cache[0]->nspan_records++] = heap->free_records;
+    held_records();
+    cache[0]->span_records[cache[0]->nspan_records++] = heap->held_records;
+}
+
+// ---- slabs --------------------------------------------------------------------------------------------
+
+static struct slab *first_slab(void)
+{
+    return heap->span_records.described[0];
+}
+
+CASE(slab_with_a_used_record, "list: a free record is not free")
+{
+    slabs_give(&heap->span_records, partial->place - 1);
+}
+
+CASE(slab_record_listed_twice, "sum: span records")
+{
+    slabs_give(&heap->span_records, cache[0]->span_records[0]->place - 1);
+}
+
+CASE(slab_numbers, "record: its number")
+{
+    struct span *s = cache[0]->span_records[--cache[0]->nspan_records];
+    slabs_give(&heap->span_records, s->place - 1);
+    s->place++;
+}
+
+CASE(slab_on_no_list, "slabs: a slab is on no list")
+{
+    for (unsigned i = 0; i < SLAB_LISTS; i++)
+        heap->span_records.heads[i] = SLAB_NONE;
+}
+
+CASE(slab_links, "slabs: links")
+{
+    first_slab()->prev = 0;
+}
+
+CASE(slab_list, "slabs: a slab is on another list than its records say")
+{
+    first_slab()->free = ~first_slab()->free == 0 ? 1 : ~(uint64_t)0;
+}
+
+CASE(slab_in_use, "slabs: records in use")
+{
+    heap->span_records.in_use++;
+}
+
+CASE(slab_awake, "slabs: bytes awake")
+{
+    heap->span_records.awake += SPAN_SLAB_BYTES;
 }
 
 CASE(window_page_of_a_span, "page cache: a page of it is a span's")
