@@ -282,6 +282,9 @@ const void *gort_cmap_swap_raw(void *map, const void *key, const void *value)
     if (map == NULL) gort_panic("assignment to entry in nil map");
     (void)lang_enter("gort_cmap_store");
     struct change c = change_of(map, key, hash_of(map, key));
+    /* The bucket and its first entry, seldom in the cache, come while the new one is made. */
+    __builtin_prefetch(cmap_list(cmap_read(cmap_table_of(map), c.hash)));
+    c.made = entry_new(cmap_layout(map), c.hash, key, value);
     do
         look(&c);
     while (!try_put(&c, value));
