@@ -159,16 +159,23 @@ static double churn(int live, size_t total)
     return most;
 }
 
-// With collections by percentage off, the limit alone has them run.
+// With collections by percentage off, the limit alone has them run.  A machine that stops a collector's thread
+// for long makes the CPU limiter act, and the limit, which is soft, may not hold then: again.
 TEST(limit_holds_when_live_fits)
 {
     gort_stats before, after;
+    double limited, most;
     int percent = gort_set_gc_percent(-1);
     drop(0);
     gort_set_memory_limit(40 * (int64_t)MB);
-    gort_read_stats(&before);
-    double most = churn(10, (size_t)test_count(200) * MB);
-    gort_read_stats(&after);
+    do {
+        memset(lists, 0, sizeof lists);
+        gort_free_os_memory();
+        limited = read_metric("/gc/limiter/last-enabled:gc-cycle");
+        gort_read_stats(&before);
+        most = churn(10, (size_t)test_count(200) * MB);
+        gort_read_stats(&after);
+    } while (read_metric("/gc/limiter/last-enabled:gc-cycle") != limited);
     CHECK_LE((size_t)most, 40 * MB);
     if (test_count(200) > 100) {
         CHECK_GT(after.num_gc, before.num_gc);
