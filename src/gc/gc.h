@@ -73,8 +73,8 @@ static inline bool gc_is_due(void)
  * cycle.c) it does nothing, which is counted; a forced one does not return then if the process is ending.
  * The sweep goes on in the background.  Never switches goroutines. */
 void gc_collect(enum gc_cause cause);
-#define GC_TURN_NS                                                                                 \
-    ((int64_t)100000) /* what a collection that was asked for counts in the logical clock */
+/* What a collection that was asked for counts in the logical clock (sched_others_first). */
+#define GC_TURN_NS ((int64_t)100000)
 /* Sweeps what is left, and waits for those who sweep too.  On a goroutine, outside sections.  May
  * let other goroutines run. */
 void gc_sweep_all(void);

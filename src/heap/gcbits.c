@@ -2,7 +2,7 @@
  *
  * Why not generations.  The original hands out fresh mark bits at every sweep from arenas that live
  * for two cycles, because dead bits need no list then.  Sweeping must therefore allocate, and can
- * fail at the worst moment.  Here a span keeps its marks and its bits for as long as the record, so
+ * fail at the worst moment.  Here a span keeps its marks and its bits for as long as its pages, so
  * sweeping allocates nothing and no generation is kept.  The price: a sweep rewrites the marks, and freed
  * blocks need lists by length: slabs of a page each (slab.h), so that what a shrunken heap does not need
  * goes back to the kernel.  Note [Records asleep] in span.c says why that is sound.
@@ -89,13 +89,13 @@ size_t gcbits_release(void)
     return gone ? from->bytes : 0;
 }
 
-void gcbits_bytes(uint64_t *used, uint64_t *awake)
+void gcbits_bytes(uint64_t *least, uint64_t *awake)
 {
-    *used = *awake = 0;
+    *least = *awake = 0;
     lock_acquire(&gcbits->lock);
     for (uint32_t w = 1; w <= GCBITS_MAX_WORDS; w++) {
         const struct slabs *p = &gcbits->by_words[w];
-        *used += p->heads[SLAB_EMPTY] != SLAB_NONE ? p->in_use * p->size : p->awake;
+        *least += slabs_least(p);
         *awake += p->awake;
     }
     lock_release(&gcbits->lock);

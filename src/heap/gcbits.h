@@ -1,6 +1,6 @@
 /* Blocks of marks and allocation bits for the spans that have too many slots for their record.
  *
- * A block belongs to a span record (Note [Whose bits] in heap_data.h), and goes back to a list by its
+ * A block belongs to a span record (Note [Whose bits] in heap_data.h), and goes back to the slabs of its
  * length when the record is freed.  A slot has a byte of marks (Note [Marks]) and a bit of the
  * allocation bits.
  *
@@ -24,8 +24,8 @@ void gcbits_free(uint32_t words, uint32_t place);
 /* Gives the memory of blocks back that nobody has; bytes, 0: no page of it is free of others'.  In a critical
  * section. */
 size_t gcbits_release(void);
-/* Bytes of all that has memory, and of what gcbits_release would leave of it at least. */
-void gcbits_bytes(uint64_t *used, uint64_t *awake);
+/* Bytes that have memory, and those that gcbits_release would leave of them (slabs_least). */
+void gcbits_bytes(uint64_t *least, uint64_t *awake);
 static inline uint64_t *gcbits_of_block(uint8_t *block, uint32_t words)
 {
     return (uint64_t *)(block + (size_t)words * 64);

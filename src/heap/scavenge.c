@@ -245,13 +245,13 @@ void scav_generation(void)
 #define RECORDS_LEAST (256 * KB) /* more of a kind than are used is not too much */
 
 /* Spans will be as many more as the goals leave pages for them. */
-static bool are_too_many(uint64_t used, uint64_t awake)
+static bool are_too_many(uint64_t least, uint64_t awake)
 {
     uint64_t pages = atomic_load_relaxed(&heap->in_use) + atomic_load_relaxed(&heap->manual);
     uint64_t most = atomic_load_relaxed(&scav.goals.retained);
-    if (scav_total() > atomic_load_relaxed(&scav.goals.background)) return awake > used;
+    if (scav_total() > atomic_load_relaxed(&scav.goals.background)) return awake > least;
     if (most == SCAV_NONE) return false;
-    unsigned __int128 keep = used;
+    unsigned __int128 keep = least;
     if (most > pages && pages != 0) keep = keep * most / pages;
     return awake > keep + RECORDS_LEAST;
 }
@@ -260,17 +260,16 @@ static bool spans_are_too_many(void)
 {
     lock_acquire(&heap->lock);
     const struct slabs *p = &heap->span_records;
-    uint64_t used = p->heads[SLAB_EMPTY] != SLAB_NONE ? p->in_use * p->size : p->awake;
-    uint64_t awake = p->awake;
+    uint64_t least = slabs_least(p), awake = p->awake;
     lock_release(&heap->lock);
-    return are_too_many(used, awake);
+    return are_too_many(least, awake);
 }
 
 static bool blocks_are_too_many(void)
 {
-    uint64_t used, awake;
-    gcbits_bytes(&used, &awake);
-    return are_too_many(used, awake);
+    uint64_t least, awake;
+    gcbits_bytes(&least, &awake);
+    return are_too_many(least, awake);
 }
 
 bool scav_has_records(void)

@@ -65,6 +65,12 @@ void *slabs_at(const struct slabs *p, uint32_t index)
     return memory_of(p, index / p->each) + (size_t)(index % p->each) * p->size;
 }
 
+/* The gaps in slabs in use are not counted: that would take a walk. */
+uint64_t slabs_least(const struct slabs *p)
+{
+    return p->heads[SLAB_EMPTY] != SLAB_NONE ? p->in_use * p->size : p->awake;
+}
+
 uint64_t *slabs_note(const struct slabs *p, uint32_t index)
 {
     return &slab_at(p, index / p->each)->note;

@@ -67,6 +67,8 @@ void slabs_give(struct slabs *p, uint32_t index);
 /* Records that there ever were: those of numbers below, free ones included. */
 uint32_t slabs_count(const struct slabs *p);
 void *slabs_at(const struct slabs *p, uint32_t index);
+/* Bytes that would have memory if all empty slabs slept, or a little less. */
+uint64_t slabs_least(const struct slabs *p);
 /* Of the slab of this record.  Written by who has it GOING; read by who took a record of it. */
 uint64_t *slabs_note(const struct slabs *p, uint32_t index);
 

@@ -125,9 +125,9 @@ static inline uint64_t span_free_slots(const struct span *s, uint32_t w, uint32_
 }
 /* How many, from slot `first` on. */
 uint32_t span_count_free_from(const struct span *s, uint32_t first);
-#define SPAN_SLAB_BYTES                                                                            \
-    4096 /* few records, so that many slabs are empty after a peak; a third of them would
-                              * lose nothing at the end, and twice the memory then */
+/* Few records, so that many slabs are empty after a peak: with three times as many a slab would lose nothing at
+ * its end, and keep twice the memory then. */
+#define SPAN_SLAB_BYTES 4096
 /* Gives the memory of records back that nobody has; bytes, 0: no slab of them is empty.  In a critical section,
  * without locks: Note [Records asleep]. */
 size_t span_records_release(void);

@@ -128,6 +128,14 @@ static void look_at_p(struct p *p, int64_t now)
     if (atomic_load_relaxed(&m->state) == M_USER) os_thread_kill(m->tid, preempt_signal());
 }
 
+/* sched.lock is held, and is released. */
+static void unlock_and_look_for_deadlock(void)
+{
+    bool asleep = m_all_asleep_locked();
+    lock_release(&sched.lock);
+    if (asleep && m_deadlocked()) sched_hooks.deadlock();
+}
+
 /* Descriptors and timers that nobody has looked at because everybody computes.  Goroutines are on no
  * queue and in no heap for a moment: meanwhile the monitor counts as active, or the last M to fall
  * asleep would see a deadlock. */
@@ -143,18 +151,7 @@ static void look_outside(int64_t now)
     ready_inject(&ready);
     lock_acquire(&sched.lock);
     sched.nactive--;
-    bool asleep = m_all_asleep_locked();
-    lock_release(&sched.lock);
-    if (asleep && m_deadlocked()) sched_hooks.deadlock();
-}
-
-/* Note [One order for each seed]: of all that, only this does not change the order. */
-static cold_path void look_for_deadlock(void)
-{
-    lock_acquire(&sched.lock);
-    bool asleep = m_all_asleep_locked();
-    lock_release(&sched.lock);
-    if (asleep && m_deadlocked()) sched_hooks.deadlock();
+    unlock_and_look_for_deadlock();
 }
 
 /* After a stop: descriptors may have become ready in it, and the monitor may have gone to sleep for long before
@@ -188,8 +185,9 @@ static void look(void)
     int64_t now = os_now();
     atomic_store_relaxed(&sched.clock, now);
     adopt_orphans();
-    if (unlikely(sched_debug.deterministic)) {
-        look_for_deadlock();
+    if (unlikely(sched_debug.deterministic)) { /* of all below, this alone keeps the order */
+        lock_acquire(&sched.lock);
+        unlock_and_look_for_deadlock();
         return;
     }
     for (int i = 0; i < p_count(); i++)
