@@ -36,6 +36,7 @@
 
 #include "base/assert.h"
 #include "base/print.h"
+#include "base/race.h"
 #include "heap/heap.h"
 #include "heap/poison.h"
 #include "os/os.h"
@@ -316,8 +317,10 @@ static bool span_has_marks(const struct span *s)
 static void renew_empty(struct span *s)
 {
     assert_that(renew_bits(s) == 0);
+    race_hide();
     memset(s->alloc_bits, 0, gcbits_words(s->nelems) * sizeof s->alloc_bits[0]);
     memset(s->marks, SLOT_CLOSED, span_mark_bytes(s));
+    race_show();
 }
 
 static void renew(struct span *s, bool marks, struct mcache *c)

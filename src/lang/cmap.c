@@ -102,7 +102,9 @@ void *gort_cmap_make_raw(struct gort_map_type *type, const struct gort_type *key
 struct cmap_entry *cmap_entry_copy(const struct cmap_layout *l, const struct cmap_entry *e)
 {
     struct cmap_entry *copy = gort_new_raw(&l->entry);
+    race_hide(); /* nothing orders the caller after who made e: it did not ask for e's key */
     memcpy(copy, e, l->entry.size); /* Note [Entries and the collector] */
+    race_show();
     copy->next = NULL;
     return copy;
 }
@@ -131,13 +133,17 @@ static struct cmap_entry *list_without(const struct cmap_layout *l, struct cmap_
     return rest;
 }
 
+/* The key's entry in a list; NULL: none.  Whoever made it comes before what the caller does next, which
+ * begins with the comparison: a string, and the program's own equality, read what that one wrote. */
 static force_inline const struct cmap_entry *list_find(const struct gort_cmap *m, int kind,
                                                        struct map_key k, uint64_t hash,
                                                        const struct cmap_entry *e)
 {
-    for (; e != NULL; e = e->next)
-        if (e->hash == hash && likely(map_same(&m->keys, kind, k, cmap_key(cmap_layout(m), e))))
-            return e;
+    for (; e != NULL; e = e->next) {
+        if (e->hash != hash) continue;
+        race_acquire(m);
+        if (likely(map_same(&m->keys, kind, k, cmap_key(cmap_layout(m), e)))) return e;
+    }
     return NULL;
 }
 
@@ -149,9 +155,7 @@ static force_inline const struct cmap_entry *find(const struct gort_cmap *m, int
     struct map_key k = map_key_of(kind, key);
     *hash = map_hash(&m->keys, kind, k);
     const struct cmap_entry *list = cmap_list(cmap_read(cmap_table_of(m), *hash));
-    const struct cmap_entry *e = list_find(m, kind, k, *hash, list);
-    if (e != NULL) race_acquire(m);
-    return e;
+    return list_find(m, kind, k, *hash, list);
 }
 
 static never_inline const struct cmap_entry *find_any(const struct gort_cmap *m, const void *key,
@@ -257,9 +261,7 @@ static bool try_remove(struct change *c)
 /* Where the value of an entry that was found is; NULL: none was. */
 static const void *value_of(const struct change *c)
 {
-    if (c->found == NULL) return NULL;
-    race_acquire(c->m);
-    return cmap_value(cmap_layout(c->m), c->found);
+    return c->found != NULL ? cmap_value(cmap_layout(c->m), c->found) : NULL;
 }
 
 static bool holds(const struct change *c, const void *value)

@@ -60,8 +60,10 @@ static void on_signal(int sig, siginfo_t *info, void *ucontext)
     int saved = errno;
     (void)info, (void)ucontext;
     atomic_fetch_or_acqrel(&signals.pending, signal_bit(sig));
+    race_hide(); /* the descriptor is not the program's */
     while (write(signals.event, &one, sizeof one) < 0 && errno == EINTR)
         continue;
+    race_show();
     errno = saved;
 }
 

@@ -85,6 +85,7 @@ void sanitize_forget_slow(uintptr_t lo, uintptr_t hi)
 void sanitize_g_born_slow(struct g *g)
 {
     race_new_memory_slow(g->stack_lo, g->stack_hi - g->stack_lo, false);
+    race_new_memory_slow((uintptr_t)g, sizeof *g, false); /* inline code writes its defers */
     char name[40];
     if (g->name[0] != 0)
         format_into(name, sizeof name, "goroutine %lu, %s", (unsigned long)g->goid, g->name);

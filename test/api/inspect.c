@@ -35,17 +35,16 @@ static char *text_of(int (*write_to)(int fd))
     return text;
 }
 
-NOINLINE static void wait_here(void)
+NOINLINE static void wait_here(gort_chan(int) on)
 {
-    gort_recv(c, NULL);
+    gort_recv(on, NULL);
     RETURN_HERE();
 }
 
 NOINLINE static void waiter(void *arg)
 {
-    (void)arg;
     gort_send(started, 1);
-    wait_here();
+    wait_here(arg);
     RETURN_HERE();
 }
 
@@ -69,7 +68,7 @@ NOINLINE static void spinner(void *arg)
 
 NOINLINE static void start_here(const char *name, void (*fn)(void *))
 {
-    gort_go_opt(&(gort_go_options){ .name = name }, fn, NULL);
+    gort_go_opt(&(gort_go_options){ .name = name }, fn, (void *)(uintptr_t)c);
     RETURN_HERE();
 }
 
@@ -142,7 +141,7 @@ TEST(a_goroutine_reads_it)
     enum { WAITERS = 500 };
     gort_set(&c, gort_chan_make(int, 0));
     for (int i = 0; i < WAITERS; i++)
-        gort_go(waiter, NULL);
+        gort_go(waiter, (void *)(uintptr_t)c);
     for (int i = 0; i < WAITERS; i++)
         gort_recv(started, NULL);
     CHECK_EQ(pipe(pipe_fds), 0);

@@ -112,11 +112,10 @@ static void listen_here(void)
 
 static const char *at_port(const char *host)
 {
-    static char text[4][320];
-    static int next;
-    char *t = text[__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % 4];
-    CHECK_LT(snprintf(t, sizeof text[0], "%.300s:%s", host, port), (int)sizeof text[0]);
-    return t;
+    enum { SIZE = 320 };
+    char *text = gort_alloc_noscan(SIZE);
+    CHECK_LT(snprintf(text, SIZE, "%.300s:%s", host, port), SIZE);
+    return text;
 }
 
 static uint16_t port_of(int fd, int (*name_of)(int, struct sockaddr *, socklen_t *))

@@ -12,11 +12,10 @@
 
 static const char *address_of(int fd)
 {
-    static char text[4][64];
-    static int next;
-    char *t = text[next++ % 4];
-    CHECK_GT(gort_local_addr(fd, t, sizeof text[0]), 0);
-    return t;
+    enum { SIZE = 64 };
+    char *text = gort_alloc_noscan(SIZE);
+    CHECK_GT(gort_local_addr(fd, text, SIZE), 0);
+    return text;
 }
 
 static int listen_at(const char *network, const char *address)
@@ -96,7 +95,7 @@ static void receive_until_closed(void *arg)
 {
     char byte;
     CHECK_FAILS(gort_recvfrom(*(int *)arg, &byte, 1, NULL, NULL), ECANCELED);
-    *(int *)arg = -1;
+    STORE((int *)arg, -1);
 }
 
 TEST(waits_end)

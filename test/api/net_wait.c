@@ -20,15 +20,19 @@ static void close_both(void)
     CHECK_EQ(gort_close_fd(fds[1]), 0);
 }
 
+static int written; // atomic
+
 static void write_later(void *arg)
 {
     gort_sleep(2 * GORT_MS);
     CHECK_EQ(write(fds[1], arg, 1), 1);
+    ADD(&written, 1);
 }
 
 TEST(waits_for_bytes_and_leaves_them)
 {
     char got = 0;
+    STORE(&written, 0);
     make_sockets();
     for (int i = 0; i < test_count(20); i++) {
         gort_go(write_later, "x");
@@ -37,6 +41,7 @@ TEST(waits_for_bytes_and_leaves_them)
         CHECK_EQ(recv(fds[0], &got, 1, MSG_DONTWAIT), 1);
         CHECK_EQ(got, 'x');
     }
+    WAIT_FOR(LOAD(&written) == test_count(20));
     close_both();
 }
 
@@ -109,9 +114,11 @@ TEST(duplicates)
         make_sockets();
         int own = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
         CHECK_GE(own, 0);
+        STORE(&written, 0);
         gort_go(write_later, "y");
         CHECK_EQ(gort_wait_fd(own, false, 0), 0);
         CHECK_EQ(gort_close_fd(own), 0);
+        WAIT_FOR(LOAD(&written) == 1);
         CHECK_EQ(close(fds[0]), 0);
         CHECK_EQ(close(fds[1]), 0);
     }

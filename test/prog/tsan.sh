@@ -17,9 +17,11 @@ cat >"$dir/p.c" <<'END'
 #include <errno.h>
 #include <gort.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef gort_chan(int) ints;
 typedef struct node { struct node *next; long value; } node;
@@ -305,12 +307,98 @@ static void panics(void)
     for (int i = 0; i < 300; i++) if (!gort_try(fails, &m, NULL)) abort();
 }
 
+// One stack and one record after the other, each with deferred calls of its own.
+static void nop(void *arg) { (void)arg; }
+static void in_scopes(void *arg)
+{
+    for (int i = 0; i < 10; i++) {
+        gort_scoped_defer(nop, NULL);
+        gort_yield();
+    }
+    gort_waitgroup_done(&wg);
+    (void)arg;
+}
+static void scopes(void)
+{
+    for (int round = 0; round < 10; round++) {
+        gort_waitgroup_add(&wg, 8);
+        for (int i = 0; i < 8; i++) gort_go(in_scopes, NULL);
+        gort_waitgroup_wait(&wg);
+    }
+}
+
+// Goroutines that nothing orders but the map: copies of others' entries, and strings that others wrote.
+static gort_cmap(gort_string, long) words;
+static gort_cmap(int, node *) nodes;
+static void in_maps(void *arg)
+{
+    for (int i = 0; i < 2000; i++) {
+        char text[16];
+        node *n = gort_new(node), *seen = NULL;
+        n->value = i;
+        int len = snprintf(text, sizeof text, "%d", i % 50);
+        gort_cmap_store(words, gort_string_make(text, (size_t)len), i);
+        gort_cmap_store(nodes, i % 50, n);
+        if (gort_cmap_load(nodes, (i + 7) % 50, &seen) && seen->value < 0) abort();
+        if (i % 3 == 0) gort_cmap_delete(words, gort_string_make(text, (size_t)len));
+        if (gort_cmap_swap(nodes, (i + 11) % 50, &seen, n) && seen->value < 0) abort();
+        if (i % 64 == 0) gort_yield();
+    }
+    gort_waitgroup_done(&wg);
+    (void)arg;
+}
+static void maps(void)
+{
+    gort_set(&words, gort_cmap_make(gort_string, long, 0));
+    gort_set(&nodes, gort_cmap_make(int, node *, 0));
+    gort_waitgroup_add(&wg, 6);
+    for (int i = 0; i < 6; i++) gort_go(in_maps, NULL);
+    gort_waitgroup_wait(&wg);
+}
+
+// What all sweep that one filled: spans in which nothing survived.
+static void sweep(void *arg)
+{
+    for (int i = 0; i < 3000; i++) {
+        memset(gort_alloc_noscan(100), 1, 100);
+        (void)gort_new(node);
+        if (i % 500 == 0) gort_gc();
+    }
+    gort_waitgroup_done(&wg);
+    (void)arg;
+}
+static void sweeping(void)
+{
+    gort_waitgroup_add(&wg, 6);
+    for (int i = 0; i < 6; i++) gort_go(sweep, NULL);
+    gort_waitgroup_wait(&wg);
+}
+
+// Threads of the runtime answer, and a handler tells.
+static void ask(void *arg)
+{
+    int fd = gort_dial("tcp", "nowhere.invalid:1", 0);
+    if (fd >= 0) gort_close_fd(fd);
+    gort_waitgroup_done(&wg);
+    (void)arg;
+}
+static void outside(void)
+{
+    gort_signal_channel c = gort_chan_make(int, 10);
+    if (gort_signal_notify(c, SIGUSR1) != 0) abort();
+    gort_waitgroup_add(&wg, 4);
+    for (int i = 0; i < 4; i++) gort_go(ask, NULL);
+    for (int i = 0; i < 10; i++) { kill(getpid(), SIGUSR1); gort_recv(c, NULL); }
+    gort_signal_stop(c);
+    gort_waitgroup_wait(&wg);
+}
+
 static const struct { const char *name; void (*fn)(void); } cases[] = {
 #define CASE(f) { #f, f }
     CASE(nothing), CASE(one_after_the_other), CASE(buffer_backwards), CASE(two_readers),
     CASE(into_a_shared_variable), CASE(two_stores), CASE(a_shared_object), CASE(channels), CASE(slots),
     CASE(locks), CASE(others), CASE(selects), CASE(pointers), CASE(memory), CASE(threads), CASE(panics),
-    CASE(timers),
+    CASE(timers), CASE(scopes), CASE(maps), CASE(sweeping), CASE(outside),
 };
 static int run(int argc, char **argv)
 {
@@ -331,7 +419,8 @@ fail()
 
 racy="nothing one_after_the_other buffer_backwards two_readers into_a_shared_variable two_stores
     a_shared_object"
-clean="channels slots locks others selects pointers memory threads panics timers"
+clean="channels slots locks others selects pointers memory threads panics timers scopes maps sweeping
+    outside"
 found=0
 for cc in ${CC:-cc} gcc clang; do
     [ "$(command -v "$cc")" ] && [ ! -e "$dir/$(basename "$cc")" ] || continue

@@ -123,7 +123,7 @@ static uint64_t count_due(size_t n)
 {
     uint64_t due = 0;
     for (size_t i = 0; i < n; i++)
-        due += (fate[i] & (STOPPED | PERHAPS)) == 0;
+        due += (__atomic_load_n(&fate[i], __ATOMIC_RELAXED) & (STOPPED | PERHAPS)) == 0;
     return due;
 }
 
@@ -154,7 +154,8 @@ static int run(int argc, char **argv)
     }
     printf("%zu cleanups, %" PRIu64 " ran, %" PRIu64 " taken back held, %" PRIu64
            " at any time, %" PRIu64 " ended their goroutine\n",
-           n, ran, stopped, perhaps, exited);
+           n, __atomic_load_n(&ran, __ATOMIC_ACQUIRE), stopped, perhaps,
+           __atomic_load_n(&exited, __ATOMIC_ACQUIRE));
     CHECK_GT(stopped, 0);
     CHECK_GT(perhaps, 0);
     return 0;

@@ -170,7 +170,7 @@ static int gort_main(int argc, char **argv)
     for (int i = 0; i < 40; i++)
         gort_gc();
     CHECK_GT(checked, 0);
-    CHECK_LE(finalized, finalizers_set);
+    CHECK_LE(__atomic_load_n(&finalized, __ATOMIC_RELAXED), finalizers_set);
     return 0;
 }
 
