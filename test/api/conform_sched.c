@@ -159,6 +159,30 @@ static void yields_take_turns(void)
     }
 }
 
+enum { CROWD = 1000, CROWD_TURNS = 20, CROWD_MOST = 40 };
+static int crowd_turns[CROWD];
+
+static void take_turns_in_a_crowd(void *args)
+{
+    struct member *m = args;
+    while (LOAD(&m->w->a) < CROWD) {
+        if (++crowd_turns[m->id] == CROWD_TURNS) ADD(&m->w->a, 1);
+        gort_yield();
+    }
+    gort_waitgroup_done(&m->w->wg);
+}
+
+// Those that wait outside of a full queue have as many turns, in the long run, as those in it.
+static void a_crowd_takes_turns(void)
+{
+    struct world w = { 0 };
+    gort_waitgroup_add(&w.wg, CROWD);
+    start_members(&w, CROWD, take_turns_in_a_crowd);
+    gort_waitgroup_wait(&w.wg);
+    for (int i = 0; i < CROWD; i++)
+        CHECK_LE(crowd_turns[i], CROWD_MOST * CROWD_TURNS);
+}
+
 static void note_id(void *args)
 {
     struct member *m = args;
@@ -773,6 +797,7 @@ static const struct conform_case cases[] = {
     CASE(yielding_lets_others_go_on, 0),
     CASE(yielding_locked_lets_others_go_on, 0),
     CASE(yields_take_turns, 1),
+    CASE(a_crowd_takes_turns, 1),
     CASE(the_latest_started_goes_first_then_in_order, 1),
     CASE(a_pair_does_not_starve_a_third, 1),
     CASE(one_goroutine_is_stolen, 2),
