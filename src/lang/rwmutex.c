@@ -10,6 +10,9 @@
  * waiting; (2) while negative, departing is the number that were inside when the writer came, minus
  * those that have left; whoever brings it to 0 wakes the writer.
  *
+ * Readers on several CPUs pass the word's cache line around: doc/decisions/0020 has what that costs, and what
+ * would have to hold for a word for each P.
+ *
  * The object lives until all calls on it have returned.
  *
  * Memory order: sequentially consistent adds on `readers` and `departing`; waiting is ordered by the
