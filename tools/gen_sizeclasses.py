@@ -15,8 +15,7 @@
 #      src/heap/heap_data.h): 128 bytes, and 128 more where the slots may hold pointers.  Their
 #      sizes come from rules 1 to 4 all the same, so that sizes are round; only counts fall.
 #   6. Without pointers, those of them from 64 bytes on whose slots divide a page get spans of four pages
-#      and keep no reserve.  Their refills cost more than their slots; and slots that do not straddle pages
-#      let the marker find them by their page alone.
+#      and keep no reserve.  Their refills cost more than their slots.
 #   7. Classes above that, up to 1024 bytes, get spans of four times the pages.  One page would hold 8 to
 #      14 of their slots, and a refill cost more than the slots; larger ones pay more for zeroing anyhow,
 #      and a span that holds a few of them should not keep more memory than need be.
@@ -76,6 +75,10 @@ def is_long_noscan(size):
 
 def pages_of(size, pages, noscan):
     return LONG_SPAN if noscan and is_long_noscan(size) else pages
+
+
+def longest_span(classes):
+    return max(pages_of(size, pages, noscan) for size, pages in classes for noscan in (False, True))
 
 
 def slots(size, pages, noscan):
@@ -142,7 +145,8 @@ def write_header(path, classes, fine, coarse):
     with open(path, "w") as out:
         out.write("/* Made by tools/gen_sizeclasses.py: do not edit.\n"
                   " * SPDX-License-Identifier: BSD-3-Clause\n */\n")
-        out.write("#define SIZE_CLASS_COUNT %d\n\n" % CLASSES)
+        out.write("#define SIZE_CLASS_COUNT %d\n" % CLASSES)
+        out.write("#define SIZE_CLASS_PAGES_MAX %d /* of a span */\n\n" % longest_span(classes))
         out.write("/* size, magic, {slots scan, noscan}, {pages scan, noscan} */\n")
         out.write(c_macro("SIZE_CLASS_ROWS", rows))
         out.write(c_macro("SIZE_CLASS_FINE", list(rows_of(fine, 24))))

@@ -159,35 +159,24 @@ void marker_flush(struct marker *m)
         marker_next(m);
 }
 
-static void marked_large(struct marker *m, struct span *s)
-{
-    m->marked_bytes += s->npages << PAGE_SHIFT;
-    /* Acquire pairs with the release in alloc/large.c: a large object that is not zeroed yet holds
-     * old bytes, and nothing of its own. */
-    if (span_is_noscan(s) || !atomic_load_acquire(&s->large_zeroed)) return;
-    if (unlikely(!work_put(m->w, s->base))) mark_overflowed();
-}
-
-never_inline void marker_mark_other(struct marker *m, uintptr_t word)
+never_inline void marker_mark_large(struct marker *m, uintptr_t word)
 {
     struct span *s;
     uint32_t i;
     uintptr_t obj;
     if (!span_find_object(word, &s, &i, &obj) || !span_mark(s, i)) return;
+    assert_that(span_is_large(s));
     span_note_mark(s);
     m->marked_objects++;
-    if (span_is_large(s)) {
-        marked_large(m, s);
-        return;
-    }
-    m->marked_bytes += s->elem_size;
-    m->scanned += span_is_noscan(s) ? 0 : s->elem_size;
-    if (!span_is_noscan(s) && unlikely(!work_put(m->w, obj))) mark_overflowed();
+    m->marked_bytes += s->npages << PAGE_SHIFT;
+    /* Acquire pairs with the release in alloc/large.c: a large object that is not zeroed yet holds
+     * old bytes, and nothing of its own. */
+    if (span_is_noscan(s) || !atomic_load_acquire(&s->large_zeroed)) return;
+    if (unlikely(!work_put(m->w, obj))) mark_overflowed();
 }
 
 never_inline uint32_t marker_scan_later(struct marker *m, uintptr_t obj, unsigned kind, uint32_t n)
 {
-    if (kind & PAGE_NOSCAN) return n;
     m->scanned += m->kinds.slot[kind].size;
     if (unlikely(!work_put(m->w, obj))) mark_overflowed();
     return n;

@@ -22,8 +22,8 @@ _Static_assert((MARK_FIFO & (MARK_FIFO - 1)) == 0, "the ring's index is masked")
 /* Code that reads stacks and program data as words, whatever a sanitizer thinks lies there. */
 #define reads_foreign_words __attribute__((no_sanitize_address, no_sanitize_thread))
 
-/* What a word points to, while it comes to the cache.  mark: address of the slot's mark, the page's kind in
- * the upper byte (PAGE_*); then at is the slot's start.  Of kind PAGE_OTHER: mark has no address, and at is
+/* What a word points to, while it comes to the cache.  mark: address of the slot's mark, below what else is
+ * said of the page (PAGE_*); then at is the slot's start.  Of kind PAGE_OTHER: mark has no address, and at is
  * the word.  mark 0: nothing. */
 struct candidate {
     uintptr_t at;
@@ -53,8 +53,7 @@ struct marker {
     uint8_t stamp;       /* arena_stamp of this cycle */
     uint32_t id;         /* number of the P */
     uint32_t head, tail; /* of fifo: the oldest candidate, and where the next one goes */
-    /* Moved to w at the end of a round: marked in spans of many pages, scanned, and marked in spans of
-     * one page, by kind. */
+    /* Moved to w at the end of a round: marked large ones, scanned, and marked in slots, by kind. */
     uint64_t marked_objects, marked_bytes, scanned;
     uint64_t marked_kinds[MARK_KINDS];
     struct candidate fifo[MARK_FIFO];
@@ -71,15 +70,6 @@ struct marker {
 void mark_overflowed(void);
 
 /* ---- one object ----------------------------------------------------------------------------- */
-
-static inline void marker_marked_large(struct marker *m, struct span *s)
-{
-    m->marked_bytes += s->npages << PAGE_SHIFT;
-    /* Acquire pairs with the release in alloc/large.c: a large object that is not zeroed yet holds
-     * old bytes, and nothing of its own. */
-    if (span_is_noscan(s) || !atomic_load_acquire(&s->large_zeroed)) return;
-    if (unlikely(!work_put(m->w, s->base))) mark_overflowed();
-}
 
 /* As many ones as a slot has words, for slots with pointer bits in the page. */
 static inline uint64_t slot_ones(size_t size)
@@ -121,10 +111,10 @@ static inline uint32_t scan_now(struct marker *m, uintptr_t obj, uint64_t mask, 
     return n;
 }
 
-/* Marks the object that word points to, if it is one, in a span of many pages. */
-void marker_mark_other(struct marker *m, uintptr_t word);
+/* Marks the large object that word points to, if it is one. */
+void marker_mark_large(struct marker *m, uintptr_t word);
 
-/* The object at obj, in a page of that kind, has been marked; if it has pointers, it is queued. */
+/* The object at obj, in a page of that kind, has been marked, and has pointers: it is queued. */
 uint32_t marker_scan_later(struct marker *m, uintptr_t obj, unsigned kind, uint32_t n);
 
 /* A candidate has come: marks it, if that is not done.  Its words are put with the n that there are in
@@ -133,7 +123,7 @@ static force_inline uint32_t marker_mark(struct marker *m, struct candidate c, i
 {
     uint8_t *mark = (uint8_t *)(uintptr_t)(c.mark & PAGE_MARKS_MASK);
     if (unlikely(mark == NULL)) {
-        if (c.mark != 0) marker_mark_other(m, c.at);
+        if (c.mark != 0) marker_mark_large(m, c.at);
         return n;
     }
     if (atomic_load_relaxed(mark) != SLOT_WHITE) return n; /* Note [Marks] in heap_data.h */
@@ -141,7 +131,8 @@ static force_inline uint32_t marker_mark(struct marker *m, struct candidate c, i
     unsigned kind = (unsigned)(c.mark >> PAGE_KIND_SHIFT);
     m->marked_kinds[kind]++;
     uint64_t ones = m->kinds.ones[kind];
-    if (unlikely(ones == 0 || (int)n > most)) return marker_scan_later(m, c.at, kind, n);
+    if (unlikely(ones == 0 || (int)n > most))
+        return kind & PAGE_NOSCAN ? n : marker_scan_later(m, c.at, kind, n);
     m->scanned += m->kinds.slot[kind].size;
     return scan_now(m, c.at, pointer_mask(c.at, ones), n);
 }
@@ -174,7 +165,7 @@ static force_inline struct candidate slot_look(struct page_view v, uintptr_t wor
 {
     uint64_t marks = v.info & PAGE_MARKS_MASK;
     if (unlikely(marks == 0)) return (struct candidate){ word, v.info };
-    uintptr_t base = align_down(word, PAGE_BYTES);
+    uintptr_t base = page_span_base(v.info, align_down(word, PAGE_BYTES));
     uint64_t index = (word - base) * v.magic >> 32, offset = index * v.size;
     arch_prefetch((const void *)(uintptr_t)(marks + index));
     if ((int64_t)v.info >= 0) { /* not PAGE_NOSCAN */

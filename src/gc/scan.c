@@ -32,10 +32,21 @@ reads_foreign_words static inline uintptr_t word_at(uintptr_t p)
     return *(const volatile uintptr_t *)p;
 }
 
+/* As marker_see for each of them, with the marker's indices at hand: roots and arrays of pointers are most of
+ * what there is to look at where the objects themselves have none. */
 reads_foreign_words void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi)
 {
-    for (uintptr_t p = align_up(lo, WORD_SIZE); p + WORD_SIZE <= hi; p += WORD_SIZE)
-        marker_see(m, word_at(p));
+    uint32_t n = m->nwords, head = m->head, tail = m->tail;
+    for (uintptr_t p = align_up(lo, WORD_SIZE); p + WORD_SIZE <= hi; p += WORD_SIZE) {
+        uintptr_t word = word_at(p);
+        if (word - m->lo >= m->bytes) continue;
+        m->fifo[tail++ % MARK_FIFO] = marker_look(m, word);
+        if (tail - head == MARK_FIFO)
+            n = marker_mark(m, m->fifo[head++ % MARK_FIFO], MARK_WORDS_ROOM, n);
+    }
+    m->nwords = n;
+    m->head = head;
+    m->tail = tail;
 }
 
 /* ---- stacks: words, to be looked at later ----------------------------------------------------- */

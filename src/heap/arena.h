@@ -20,15 +20,25 @@
 #define ARENA_BITMAP_WORDS (PAGES_PER_ARENA / 64)
 #define ARENA_ANYWHERE UINTPTR_MAX /* as a hint: leave every placement to the kernel */
 
-/* What the marker must know of a page, in one word: PAGE_OTHER, or of a span of slots that is one page, or in
- * which no slot straddles pages (Note [Slots by page] in span.c), its size class, in the upper byte, with
- * PAGE_NOSCAN if its objects have no pointers; below, where the marks of the page's slots begin.  0: not
- * in use.  Every page of a span has its word from when the span is published until it is hidden. */
+/* What the marker must know of a page, in one word: PAGE_OTHER, or of a span of slots its size class, in the
+ * upper byte, with PAGE_NOSCAN if its objects have no pointers; below, which page of its span it is, counted
+ * from 0; and where the span's marks begin.  So a word's slot is found from the word and its page's alone.  0:
+ * not in use.  Every page of a span has its word from when the span is published until it is hidden. */
 #define PAGE_KIND_SHIFT 56
 #define PAGE_NOSCAN 0x80u
 #define PAGE_CLASS_MASK 0x7fu
-#define PAGE_OTHER 0x7fu /* objects that are large, or in slots that straddle pages */
-#define PAGE_MARKS_MASK (((uint64_t)1 << PAGE_KIND_SHIFT) - 1)
+#define PAGE_OTHER 0x7fu /* a large object, whose marks are not told */
+#define PAGE_NUMBER_SHIFT 48
+#define PAGE_NUMBERS ((size_t)1 << (PAGE_KIND_SHIFT - PAGE_NUMBER_SHIFT))
+#define PAGE_MARKS_MASK (((uint64_t)1 << PAGE_NUMBER_SHIFT) - 1)
+
+_Static_assert(ADDRESS_BITS <= PAGE_NUMBER_SHIFT, "there is room for an address");
+
+/* Where the span of that page begins, of which info is said. */
+static inline uintptr_t page_span_base(uint64_t info, uintptr_t page)
+{
+    return page - (info >> PAGE_NUMBER_SHIFT) % PAGE_NUMBERS * PAGE_BYTES;
+}
 
 struct arena {
     struct span *spans[PAGES_PER_ARENA];       /* page -> span, NULL: free or not ours; atomic */
@@ -36,7 +46,7 @@ struct arena {
     uint64_t
         special_pages[ARENA_BITMAP_WORDS]; /* first page of in-use spans with specials; atomic */
     uint64_t page_info[PAGES_PER_ARENA];   /* PAGE_*; atomic */
-    /* At the page of a slot that was marked, or at the first of its span: the number of that cycle, as
+    /* At a page of a slot that was marked, or at the first of its span: the number of that cycle, as
      * arena_stamp gives it.  Atomic; any marker. */
     uint8_t mark_stamp[PAGES_PER_ARENA];
     uintptr_t base;

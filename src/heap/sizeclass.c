@@ -9,6 +9,7 @@
 #include "heap/sizeclass_gen.h"
 
 _Static_assert(SIZE_CLASS_COUNT == SIZE_CLASSES, "the generator agrees");
+_Static_assert(SIZE_CLASS_PAGES_MAX == SLOT_PAGES_MAX, "likewise");
 
 const struct size_class size_class_table[SIZE_CLASSES] = { SIZE_CLASS_ROWS };
 const uint8_t size_class_fine[SIZE_FINE_MAX / 8 + 1] = { SIZE_CLASS_FINE };

@@ -21,6 +21,7 @@ struct size_class {
 };
 _Static_assert(sizeof(struct size_class) == 16, "one row is 16 bytes");
 
+#define SLOT_PAGES_MAX 10            /* pages of the longest span of slots */
 #define SIZE_FINE_MAX ((size_t)1024) /* up to here the table steps by 8, above by 128 */
 
 extern const struct size_class size_class_table[SIZE_CLASSES];

@@ -210,11 +210,11 @@ static bool record_fit_bits(struct span *s, uint32_t nelems, uint32_t reach)
     return true;
 }
 
-/* Indices to which addresses in a span of this class lead: the tail of a page belongs to no slot, but the
- * marker does not look. */
+/* Indices to which addresses in a span of this class lead: the tail belongs to no slot, but the marker does
+ * not look. */
 static uint32_t mark_reach(const struct size_class *row, bool noscan)
 {
-    uint32_t last = row->npages[noscan] == 1 ? (PAGE_BYTES - 1) / row->size : 0;
+    uint32_t last = (row->npages[noscan] * PAGE_BYTES - 1) / row->size;
     return last >= row->nelems[noscan] ? last + 1 : row->nelems[noscan];
 }
 
@@ -296,21 +296,16 @@ static struct page_run pages_alloc(struct mcache *c, size_t npages, size_t align
     return r;
 }
 
-/* Note [Slots by page].  The slots of a span of many pages can be found as if each page were a span of its
- * own when none straddles two pages, and none is missing at the end. */
-static bool slots_divide_pages(const struct span *s)
-{
-    return PAGE_BYTES % s->elem_size == 0 && s->limit == s->base + (s->npages << PAGE_SHIFT);
-}
+_Static_assert(SLOT_PAGES_MAX <= PAGE_NUMBERS, "a page's number in its span has room");
 
 uint64_t span_page_info(const struct span *s, uintptr_t page)
 {
     if (s->state != SPAN_IN_USE) return 0;
     uint64_t noscan = span_is_noscan(s) ? PAGE_NOSCAN : 0;
-    if (span_is_large(s) || (s->npages != 1 && !slots_divide_pages(s)))
-        return (PAGE_OTHER | noscan) << PAGE_KIND_SHIFT;
+    if (span_is_large(s)) return (PAGE_OTHER | noscan) << PAGE_KIND_SHIFT;
+    uint64_t number = (page - s->base) / PAGE_BYTES;
     return (span_class_size_class(s->span_class) | noscan) << PAGE_KIND_SHIFT |
-           (uintptr_t)(s->marks + span_index_of(s, page));
+           number << PAGE_NUMBER_SHIFT | (uintptr_t)s->marks;
 }
 
 /* What its state says of its pages.  Release: who sees a page's word sees its span. */

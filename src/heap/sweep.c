@@ -299,8 +299,8 @@ static uint32_t renew_bits(struct span *s)
     return n;
 }
 
-/* Is there a slot that the cycle marked, or that was allocated black?  Whoever does either notes it, at the
- * slot's page or at the span's first.  true also when the stamp is 256 cycles old. */
+/* Is there a slot that the cycle marked, or that was allocated black?  Whoever does either notes it, at a
+ * page of the slot or at the span's first.  true also when the stamp is 256 cycles old. */
 static bool span_has_marks(const struct span *s)
 {
     uint8_t stamp = arena_stamp(heap_sweepgen() - 2);
@@ -459,14 +459,14 @@ unsigned heap_sweep_some(unsigned most, enum sweep_reason why)
 
 /* ---- reclaiming pages ------------------------------------------------------------------------ */
 
-/* Of a span whose slots divide pages; were there more, it would be swept in vain. */
-#define STAMPED_PAGES_MAX 4
+/* Of a span of slots; were there more, it would be swept in vain. */
+#define STAMPED_PAGES_MAX 10
 
 /* Has the span that begins at a page the stamp of those in which something was marked, at one of the pages
  * that may carry it?  s is not looked into: it may be freed meanwhile. */
 static bool carries_stamp(const struct arena *a, size_t page, const struct span *s, uint8_t marked)
 {
-    size_t end = page + STAMPED_PAGES_MAX;
+    size_t end = page + SLOT_PAGES_MAX;
     for (size_t i = page; i < end && i < PAGES_PER_ARENA && atomic_load_relaxed(&a->spans[i]) == s;
          i++)
         if (atomic_load_relaxed(&a->mark_stamp[i]) == marked) return true;

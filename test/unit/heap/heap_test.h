@@ -49,9 +49,9 @@ static inline void mark_object(uintptr_t p)
     CHECK(span_find_object(p, &s, &i, &base));
     CHECK(span_is_slot_allocated(s, i));
     span_mark(s, i);
-    // As the marker does: where slots divide pages, the slot's page has the stamp.
-    struct arena *a = arena_of(base);
-    size_t page = arena_page_index(base);
+    // As the marker does: of slots the page that the pointer leads to has the stamp.
+    struct arena *a = arena_of(p);
+    size_t page = arena_page_index(p);
     if ((atomic_load_acquire(&a->page_info[page]) & PAGE_MARKS_MASK) != 0)
         arena_note_mark(a, page, arena_stamp(heap_sweepgen()));
     else

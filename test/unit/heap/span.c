@@ -201,36 +201,31 @@ TEST(clear_bits)
     }
 }
 
-// Note [Slots by page] in span.c: the marker knows the page of an address, the other way the whole span.
-static void check_marks_of_pages(const struct span *s)
+// Whatever address in a span's page the marker meets, the page alone leads to the slot's mark, and behind the
+// last slot it is closed: the marker does not look where the slots end.
+static void check_marks_of_pages(struct span *s)
 {
-    bool by_page = PAGE_BYTES % s->elem_size == 0;
-    if (by_page) CHECK_EQ(s->nelems * s->elem_size, s->npages * PAGE_BYTES);
-    for (uintptr_t page = s->base; page < s->base + s->npages * PAGE_BYTES; page += PAGE_BYTES) {
-        uintptr_t marks = span_page_info(s, page) & PAGE_MARKS_MASK;
-        CHECK_EQ(marks != 0, by_page);
-        for (uintptr_t a = page; by_page && a < page + PAGE_BYTES; a++)
-            CHECK_EQ(marks + (((a - page) * s->div_magic) >> 32),
-                     (uintptr_t)(s->marks + span_index_of(s, a)));
+    uintptr_t end = s->base + s->npages * PAGE_BYTES;
+    for (uintptr_t a = s->base; a < end; a++) {
+        uintptr_t page = align_down(a, PAGE_BYTES);
+        uint64_t info = span_page_info(s, page);
+        CHECK_EQ(page_span_base(info, page), s->base);
+        CHECK_EQ(info & PAGE_MARKS_MASK, (uintptr_t)s->marks);
+        CHECK_EQ(info >> PAGE_KIND_SHIFT & PAGE_CLASS_MASK, span_class_size_class(s->span_class));
+        CHECK_EQ(info >> PAGE_KIND_SHIFT >= PAGE_NOSCAN, span_is_noscan(s));
+        if (a < s->limit) CHECK_LT(span_index_of(s, a), s->nelems);
     }
+    uint32_t last = span_index_of(s, end - 1);
+    CHECK_LT(last, span_mark_bytes(s));
+    for (uint32_t i = s->nelems; i <= last; i++)
+        CHECK(!span_mark(s, i));
 }
 
-// Whatever address in a page the marker meets, there is a mark for it, and behind the last slot it is
-// closed: the marker does not look where the slots end.
 TEST(every_address_has_a_mark)
 {
     for (unsigned spc = 2; spc < SPAN_CLASSES; spc++) {
         struct span *s = span_alloc_small(cache, spc);
-        if (s->npages != 1) {
-            check_marks_of_pages(s);
-            span_free(s);
-            continue;
-        }
-        CHECK_EQ(span_page_info(s, s->base) & PAGE_MARKS_MASK, (uintptr_t)s->marks);
-        uint32_t last = span_index_of(s, s->base + PAGE_BYTES - 1);
-        CHECK_LT(last, span_mark_bytes(s));
-        for (uint32_t i = s->nelems; i <= last; i++)
-            CHECK(!span_mark(s, i));
+        check_marks_of_pages(s);
         span_free(s);
     }
 }
