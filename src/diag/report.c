@@ -108,6 +108,7 @@ static const struct fault_name *fault_name(int sig)
 
 static const char *fault_meaning(const struct fault_name *n, const siginfo_t *info)
 {
+    if (n->sig == SIGBUS && info->si_code == BUS_MCEERR_AR) return "the hardware lost the memory";
     if (n->sig != SIGFPE) return n->meaning;
     switch (info->si_code) {
     case FPE_INTDIV:

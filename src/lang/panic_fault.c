@@ -140,7 +140,7 @@ static const char *fault_text(const struct fault *f)
     if (f->sig == SIGFPE)
         return f->code == FPE_INTDIV ? "integer divide by zero or overflow" : "arithmetic error";
     if (f->sig == SIGILL) return "illegal instruction";
-    if (f->sig == SIGBUS) return "bus error";
+    if (f->sig == SIGBUS) return f->code == BUS_MCEERR_AR ? "memory was lost" : "bus error";
     return f->code != SI_KERNEL && f->address < NULL_PAGE ? "NULL pointer dereference"
                                                           : "invalid memory address";
 }

@@ -7,6 +7,8 @@
  *                                                   else the default action; but one that was sent
  *                                                   is reported as on a thread of the runtime
  *
+ * Memory that is lost and not needed now is no fault: Note [Memory that is lost].
+ *
  * The handler runs on the thread's alternate stack, so that the overflow of a goroutine's stack can
  * be reported at all.  The default action is reached by restoring it and returning: the instruction
  * faults again.
@@ -15,6 +17,13 @@
  * mostly to the one that called gort_run, which is none of the runtime's.  It says nothing about
  * that thread: who sends it wants to know what the process does.
  *
+ * Note [Memory that is lost].  When the hardware loses a page that nobody reads at the moment, the kernel tells
+ * programs that asked for it (PR_MCE_KILL of prctl, or the system's vm.memory_failure_early_kill):
+ * SIGBUS with BUS_MCEERR_AO, "action optional", in the main thread or the one that asked.  What
+ * that thread was doing has nothing to do with it, so nobody panics; and nobody may ever touch
+ * the page, so the program goes on.  Who handled SIGBUS before gort_run hears of it, and may have the data
+ * elsewhere; else it is reported.  Who touches the page later faults (BUS_MCEERR_AR), as by any address.
+ *
  * Answers to: sigpanic, sigfwd and sigtramp in signal_unix.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -22,6 +31,7 @@
 
 #include <signal.h>
 
+#include "base/print.h"
 #include "base/throw.h"
 #include "lang/panic_fault.h"
 #include "os/os.h"
@@ -62,8 +72,27 @@ static void pass_on(int sig, siginfo_t *info, void *ucontext)
     }
 }
 
+/* Note [Memory that is lost]. */
+static bool is_lost_memory(int sig, const siginfo_t *info)
+{
+    return sig == SIGBUS && info->si_code == BUS_MCEERR_AO;
+}
+
+static void on_lost_memory(int sig, siginfo_t *info, void *ucontext)
+{
+    if (was_handled(sig))
+        pass_on(sig, info, ucontext);
+    else
+        print_err("gort: the hardware lost the memory at address 0x%lx (%lu bytes); going on\n",
+                  (unsigned long)info->si_addr, 1ul << info->si_addr_lsb);
+}
+
 static void on_fault(int sig, siginfo_t *info, void *ucontext)
 {
+    if (is_lost_memory(sig, info)) {
+        on_lost_memory(sig, info, ucontext);
+        return;
+    }
     if (env.efence == 0 && panic_hand_over(sig, info, ucontext))
         return; /* there it is the finding */
     bool reported = m_self() != NULL || (info->si_code <= 0 && !was_handled(sig));
