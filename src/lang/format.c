@@ -2,8 +2,8 @@
  *
  * The C library's vsnprintf has to be called twice when a string is to be as long as needed, and reads the
  * format and locks what it does not need each time.  So the common conversions are made here: whole
- * numbers, characters, strings, pointers, and %f where exact arithmetic in 128 bits has the answer; they give
- * what the C library gives.  All else (%e, %g, %a, long doubles, wide characters, grouping) is given to
+ * numbers, characters, strings, pointers, and %f, %e and %g where exact arithmetic in 128 bits has the
+ * answer; they give what the C library gives.  All else (%a, long doubles, wide characters, grouping) is given to
  * it, one conversion at a time, and a format with numbered arguments (%1$d) as a whole.
  *
  * Note [Exact %f].  A double is m * 2^e, m below 2^53.  For e <= 0 and at most 9 decimals m * 10^decimals is
@@ -21,6 +21,7 @@
 #include <wchar.h>
 
 #include "gort/panic.h"
+#include "lang/float_text.h"
 #include "lang/text.h"
 
 struct args {
@@ -303,6 +304,26 @@ static bool put_fixed(gort_builder *b, const struct spec *s, double v)
     return true;
 }
 
+/* ---- %e and %g --------------------------------------------------------------------------------------------- */
+
+static bool put_digits(gort_builder *b, const struct spec *s, double v)
+{
+    char text[FLOAT_TEXT_ROOM];
+    bool negative = __builtin_signbit(v) != 0,
+         general = s->conversion == 'g' || s->conversion == 'G';
+    struct float_form form = { .general = general, .alternate = s->alternate };
+    form.upper = s->conversion == 'E' || s->conversion == 'G';
+    form.digits = s->precision < 0 ? 6 : s->precision;
+    if (form.digits > FLOAT_DIGITS_MAX) return false;
+    if (!general || form.digits == 0) form.digits++;
+    size_t n = float_text(text, negative ? -v : v, &form);
+    if (n == 0) return false;
+    struct spec whole = *s;
+    whole.precision = -1;
+    put_parts(b, &whole, sign_of(s, negative), text, n, s->zero);
+    return true;
+}
+
 /* ---- what the C library does --------------------------------------------------------------------------------- */
 
 #pragma GCC diagnostic push
@@ -402,16 +423,32 @@ static void put_pointer(gort_builder *b, struct spec *s, uintptr_t v)
         put_unsigned(b, s, v);
 }
 
-static void put_float(gort_builder *b, const struct spec *s, struct args *args)
+static bool put_float_here(gort_builder *b, const struct spec *s, double v)
 {
     struct spec fixed = *s;
-    if (s->long_double || s->grouped || (s->conversion != 'f' && s->conversion != 'F')) {
+    switch (s->conversion) {
+    case 'f':
+    case 'F':
+        fixed.conversion = 'f';
+        return put_fixed(b, &fixed, v);
+    case 'e':
+    case 'E':
+    case 'g':
+    case 'G':
+        return put_digits(b, s, v);
+    default:
+        return false;
+    }
+}
+
+static void put_float(gort_builder *b, const struct spec *s, struct args *args)
+{
+    if (s->long_double || s->grouped) {
         put_by_library(b, s, args);
         return;
     }
     double v = va_arg(args->list, double);
-    fixed.conversion = 'f';
-    if (!put_fixed(b, &fixed, v)) put_double_by_library(b, s, v);
+    if (!put_float_here(b, s, v)) put_double_by_library(b, s, v);
 }
 
 static void convert(gort_builder *b, struct spec *s, struct args *args)

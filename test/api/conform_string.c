@@ -588,10 +588,12 @@ static double random_double(uint64_t *random)
 
 static void floats_agree(void)
 {
-    static const char *const formats[] = { "%f",        "%.0f",  "%.1f",  "%.2f",
-                                           "%.9f",      "%.10f", "%#.0f", "%8.3f",
-                                           "%-12.2f|",  "%+.3f", "% .3f", "%012.4f",
-                                           "%-012.1f|", "%g",    "%e",    "%.3F" };
+    static const char *const formats[] = { "%f",     "%.0f",    "%.1f",      "%.2f",     "%.9f",
+                                           "%.10f",  "%#.0f",   "%8.3f",     "%-12.2f|", "%+.3f",
+                                           "% .3f",  "%012.4f", "%-012.1f|", "%g",       "%e",
+                                           "%.3F",   "%+.9g",   "%-14g|",    "%014.3e",  "% .15G",
+                                           "%.17g",  "%.0e",    "%#.0e",     "%#g",      "%.0g",
+                                           "%24.16E" };
     uint64_t random = test_seed();
     for (int64_t i = 0, n = test_count(20000); i < n; i++) {
         double v = random_double(&random);

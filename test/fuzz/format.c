@@ -36,7 +36,10 @@ static void compare(const char *spec, struct input *in, char conversion)
     memcpy(&d, &v, sizeof d);
     switch (conversion) {
     case 'f':
+    case 'e':
+    case 'E':
     case 'g':
+    case 'G':
         COMPARE(d);
         break;
     case 's':
@@ -53,13 +56,13 @@ static void compare(const char *spec, struct input *in, char conversion)
 
 FUZZ(const uint8_t *data, size_t n)
 {
-    static const char conversions[] = "dxXouifgsc";
+    static const char conversions[] = "dxXouifgscgeGE";
     struct input in = { data, n };
     char spec[64];
     while (in.left != 0) {
         size_t k = make_spec(&in, spec);
         char c = conversions[take(&in) % (sizeof conversions - 1)];
-        if (strchr("fgsc", c) == NULL) spec[k++] = 'l';
+        if (strchr("feEgGsc", c) == NULL) spec[k++] = 'l';
         spec[k++] = c;
         spec[k++] = ']';
         spec[k] = '\0';
