@@ -8,10 +8,11 @@
 // whole process during forced collections, sweeping included.  Go counts the time of its workers by
 // the clock, so its mark-each rises when the machine is busy; each does not.
 //
-// On a virtual machine processes differ in nodes-random, for which of the machine's memory they get counts. All of
-// the heap is in huge pages (AnonHugePages in /proc/PID/smaps), but the host need not back each by a huge
-// one. A chain of loads over 16 MB of them, one line in each 4 KB, took 15 ns a load in most places, and in some 20
-// to 35, the same ones in each of four passes: there it misses the TLB. Compare runs of several processes.
+// On a virtual machine processes may differ in nodes-random by which of its memory they get. All of
+// the heap is in huge pages (AnonHugePages in /proc/PID/smaps), but the host need not back each of
+// them by one of its own. A chain of loads over 16 MB of them, one line in each 4 KB, took 15 ns a
+// load in most places, and in some 20 to 35, the same in each of four passes. Compare runs of several
+// processes.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load.h"
