@@ -17,6 +17,18 @@
  * by themselves: where one waits for somebody else (a terminal), those who wait could keep away the one that
  * they wait for.
  *
+ * Note [Cached files].  Most reads of files are of what is in memory, and take less than to give a thread the
+ * P and to come back.  So what the kernel has at hand (RWF_NOWAIT) is read at once, and only the rest as
+ * above.  A system call holds up stops and keeps its P, so it is to be short:
+ *  (1) at most CACHED_MAX bytes, a dozen microseconds;
+ *  (2) not of files opened with O_DIRECT: for the disk itself the flag does not mean not to wait;
+ *  (3) not while somebody writes the same descriptor, perhaps waiting for the disk: he has the file's position,
+ *      for which a reader waits whatever he asks.  The look is one moment before the call, so it may happen
+ *      after all; then the call waits as long as that write, which costs time and nothing else.
+ * A file whose file system knows no such reads says EOPNOTSUPP, and is not asked again.  Nor is any in a
+ * deterministic run, whose order would be that of what happens to be in memory.
+ * Rejected: io_uring (doc/decisions/0021).
+ *
  * Locking: none held over a wait but the descriptor's turn (net_fd.c).
  * Answers to: internal/poll/fd_unix.go, net/sock_posix.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -41,6 +53,7 @@
 #define ADDRESS_NS ((int64_t)5000000000) /* where there is no deadline */
 
 #define FILE_CALLS 64u
+#define CACHED_MAX ((size_t)64 << 10)
 
 static uint32_t file_calls = FILE_CALLS; /* a semaphore: Note [Files] */
 
@@ -76,6 +89,41 @@ static ssize_t read_blocking(const struct net_op *op, void *buf, size_t n)
     return r;
 }
 
+/* Note [Cached files].  How much of the n bytes was at hand; *all: there is no more to be had. */
+static size_t read_cached(const struct net_op *op, char *buf, size_t n, bool *all)
+{
+    size_t done = 0;
+    while (done < n && !mutex_is_locked(&op->fd_info->turn[POLL_WRITE])) {
+        ssize_t r = net_sys_read_cached(op->fd, buf + done, n - done);
+        if (r <= 0) {
+            if (r == -EOPNOTSUPP) atomic_store_relaxed(&op->fd_info->cached, false);
+            *all = r == 0;
+            return done;
+        }
+        done += (size_t)r;
+    }
+    *all = done == n;
+    return done;
+}
+
+/* An error after a part is told by the next read, if it lasts. */
+static ssize_t read_file(const struct net_op *op, char *buf, size_t n)
+{
+    bool all = false;
+    size_t done = 0;
+    if (n <= CACHED_MAX && atomic_load_relaxed(&op->fd_info->cached))
+        done = read_cached(op, buf, n, &all);
+    if (all) return (ssize_t)done;
+    ssize_t r = read_blocking(op, buf + done, n - done);
+    if (done == 0) return r;
+    return (ssize_t)done + (r > 0 ? r : 0);
+}
+
+static ssize_t read_waiting(const struct net_op *op, void *buf, size_t n)
+{
+    return op->kind == NET_FILE ? read_file(op, buf, n) : read_blocking(op, buf, n);
+}
+
 static ssize_t read_polled(struct net_op *op, void *buf, size_t n)
 {
     if (net_op_is_late(op)) return -ETIMEDOUT;
@@ -95,7 +143,7 @@ static ssize_t read_polled(struct net_op *op, void *buf, size_t n)
                     : r == -ENOTSOCK && op->kind != NET_POLLED ? net_op_reconsider(op)
                                                                : (int)-r;
         if (error != 0) return -error;
-        if (net_kind_blocks(op->kind)) return read_blocking(op, buf, n);
+        if (net_kind_blocks(op->kind)) return read_waiting(op, buf, n);
     }
 }
 
@@ -107,7 +155,7 @@ ssize_t gort_read(int fd, void *buf, size_t n)
     if (error == 0) error = net_op_begin(&op, g, fd, POLL_READ);
     if (error != 0) return net_fail(error);
     ssize_t r = n == 0                     ? 0
-                : net_kind_blocks(op.kind) ? read_blocking(&op, buf, n)
+                : net_kind_blocks(op.kind) ? read_waiting(&op, buf, n)
                                            : read_polled(&op, buf, n);
     net_op_end(&op);
     return answer(g, r);

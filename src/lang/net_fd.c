@@ -77,6 +77,13 @@ static struct net_fd *info_of(int fd)
 
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
+/* What a file of O_DIRECT answers comes from the disk, which RWF_NOWAIT does not keep from waiting for. */
+static void note_cached(int fd, struct net_fd *info, mode_t mode)
+{
+    bool cached = S_ISREG(mode) && !net_sys_is_direct(fd) && !sched_debug.deterministic;
+    atomic_store_relaxed(&info->cached, cached);
+}
+
 /* 0 to 2 are shared with the parent, the shell for one, which would be surprised to find them
  * non-blocking; sockets need not be, because recv and send can say so each time. */
 static int adopt(int fd, mode_t mode, enum net_kind *kind)
@@ -92,10 +99,12 @@ static int adopt(int fd, mode_t mode, enum net_kind *kind)
     return error;
 }
 
-static never_inline int find_kind_gated(int fd, enum net_kind *kind)
+static never_inline int find_kind_gated(int fd, struct net_fd *info, enum net_kind *kind)
 {
     struct stat st;
-    return fstat(fd, &st) != 0 ? errno : adopt(fd, st.st_mode, kind);
+    if (fstat(fd, &st) != 0) return errno;
+    note_cached(fd, info, st.st_mode);
+    return adopt(fd, st.st_mode, kind);
 }
 
 /* Note [The gate]. */
@@ -104,7 +113,7 @@ static int find_kind(struct net_op *op)
     struct net_fd *info = op->fd_info;
     mutex_lock(op->g, &info->gate, WAIT_IO);
     op->generation = atomic_load_relaxed(&info->generation); /* raised under the gate */
-    int error = find_kind_gated(op->fd, &op->kind);
+    int error = find_kind_gated(op->fd, info, &op->kind);
     if (error == 0) atomic_store_relaxed(&info->kind, (uint8_t)op->kind);
     mutex_unlock(&info->gate);
     return error;

@@ -28,6 +28,7 @@ struct net_fd {
     uint32_t generation; /* rises with each gort_close_fd of the number; atomic */
     uint8_t kind;        /* enum net_kind; atomic; written under gate, or by who opens the number */
     bool drained;        /* the last read took all there was; the reader whose turn it is */
+    bool cached; /* a file to ask first for what is in memory: Note [Cached files]; atomic */
     int64_t deadline[2]; /* by poll_mode, 0: none; atomic; written under gate: Note [Deadlines] */
     gort_mutex gate;     /* held while the kind is found out, and while the number is closed */
     gort_mutex turn[2];  /* by poll_mode: held during a whole operation */

@@ -10,6 +10,9 @@
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "lang/net_sys.h"
 
 #include <errno.h>
@@ -18,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -105,6 +109,23 @@ never_inline ssize_t net_sys_write(const struct net_op *op, const void *buf, siz
                           : write_without_sigpipe(op->fd, buf, n);
     while (r < 0 && errno == EINTR);
     return r < 0 ? -errno : r;
+}
+
+/* From where the file stands, as read does. */
+never_inline ssize_t net_sys_read_cached(int fd, void *buf, size_t n)
+{
+    struct iovec to = { .iov_base = buf, .iov_len = n };
+    ssize_t r;
+    do
+        r = preadv2(fd, &to, 1, -1, RWF_NOWAIT);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
+never_inline bool net_sys_is_direct(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) != 0;
 }
 
 struct transfer {

@@ -21,6 +21,10 @@ ssize_t net_sys_write(const struct net_op *op, const void *buf, size_t n);
 ssize_t net_sys_read_blocking(int fd, void *buf, size_t n);
 ssize_t net_sys_write_blocking(int fd, const void *buf, size_t n);
 
+/* The part of a read of a file that is in memory; -EAGAIN: the beginning is not; other -errno. */
+ssize_t net_sys_read_cached(int fd, void *buf, size_t n);
+bool net_sys_is_direct(int fd); /* O_DIRECT */
+
 int net_sys_socket(const struct net_addr *a); /* for it; non-blocking, closed on exec */
 int net_sys_accept(int fd, struct net_addr *peer);
 int net_sys_connect(int fd, const struct net_addr *a);
