@@ -11,11 +11,11 @@
 #   3. Candidates with the same pages and the same number of slots are one class, the largest's:
 #      a smaller slot would hold no more objects.
 #   4. Slots then grow, in multiples of 128, as far as the number of slots stays.
-#   5. Classes up to 512 bytes live in one page, of which the end is reserved (Note [Span tail] in
-#      src/heap/heap_data.h): 128 bytes, and 128 more where the slots may hold pointers.  Their
-#      sizes come from rules 1 to 4 all the same, so that sizes are round; only counts fall.
-#   6. Without pointers, those of them from 64 bytes on whose slots divide a page get spans of four pages
-#      and keep no reserve.  Their refills cost more than their slots.
+#   5. Classes up to 512 bytes live in one page.  Where the slots may hold pointers, its last 136 bytes
+#      are the pointer bitmap's (Note [Span tail] in src/heap/heap_data.h).  Their sizes come from
+#      rules 1 to 4 all the same, so that sizes are round; only counts fall.
+#   6. Without pointers, those of them from 64 bytes on whose slots divide a page get spans of four pages.
+#      Their refills cost more than their slots.
 #   7. Classes above that, up to 1024 bytes, get spans of four times the pages.  One page would hold 8 to
 #      14 of their slots, and a refill cost more than the slots; larger ones pay more for zeroing anyhow,
 #      and a span that holds a few of them should not keep more memory than need be.
@@ -30,7 +30,7 @@ import sys
 PAGE = 8192
 SMALL_MAX = 32768
 FINE_MAX, FINE_STEP, COARSE_STEP = 1024, 8, 128
-BITMAP_MAX, MARK_TAIL, POINTER_BITMAP = 512, 128, PAGE // 8 // 8
+BITMAP_MAX, BITMAP_TAIL, POINTER_BITMAP = 512, 8, PAGE // 8 // 8
 LONG_SPAN, LONG_MIN, LONG_MAX = 4, 64, 1024
 CLASSES = 68  # with class 0, which stands for large objects
 
@@ -83,9 +83,9 @@ def longest_span(classes):
 
 def slots(size, pages, noscan):
     space = pages_of(size, pages, noscan) * PAGE
-    if size <= BITMAP_MAX and not (noscan and is_long_noscan(size)):
+    if size <= BITMAP_MAX and not noscan:
         assert pages == 1, size
-        space -= MARK_TAIL if noscan else MARK_TAIL + POINTER_BITMAP
+        space -= POINTER_BITMAP + BITMAP_TAIL
     return space // size
 
 

@@ -225,7 +225,7 @@ slow:
 #define GORT_SLOT_BYTES_(n)                                                                        \
     ((n) <= 32 ? ((n) + 7) / 8 * 8 : (n) <= 256 ? ((n) + 15) / 16 * 16 : ((n) + 31) / 32 * 32)
 /* Bytes from a page's start to its pointer bits. */
-#define GORT_PAGE_BITS 7936
+#define GORT_PAGE_BITS 8056
 
 #ifdef GORT_HAS_INLINE_ALLOC
 

@@ -55,7 +55,7 @@ static force_inline void alloc_leave(void *x, const struct shape *s, struct mcac
 static force_inline void alloc_write_bitmap(uintptr_t x, unsigned n, uint64_t mask)
 {
     uintptr_t page = align_down(x, PAGE_BYTES);
-    uint64_t *bitmap = (uint64_t *)(page + PAGE_BYTES - SPAN_MARK_TAIL - SPAN_POINTER_BITMAP);
+    uint64_t *bitmap = (uint64_t *)(page + GORT_PAGE_BITS);
     unsigned first = (unsigned)((x - page) / WORD_SIZE), at = first / 64, shift = first % 64;
     uint64_t all = n == 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
     bitmap[at] = (bitmap[at] & ~(all << shift)) | mask << shift;

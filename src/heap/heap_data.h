@@ -36,20 +36,20 @@ _Static_assert(SPAN_CLASSES == GORT_SPAN_CLASSES, "gort/inline.h agrees");
 _Static_assert(BITMAP_MAX == GORT_SLOT_MAX, "inline allocation writes bitmaps");
 
 /* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page, but for some classes without
- * pointers, which have four and no tail.  In scan classes the pointer bitmap lies near the end of that page:
- * one bit for each word of the page, at span_pointer_bitmap(s).  SPAN_MARK_TAIL bytes after it are nobody's.
- * Eight of them must be: the marker reads a slot's bits as eight bytes from the byte that they begin in
- * (pointer_mask), and inline allocation ors a slot's bits into two words where they may lie in two.  The rest,
- * and the tail of noscan spans, was measured with and is kept for bits beside the objects, which a page-wise engine
- * would have (doc/decisions/0016): 1.4 % more slots are there to be had.
- * All is outside the last slot (span->limit).  A span handed out has its pointer bitmap zeroed. */
-#define SPAN_MARK_TAIL 128
+ * pointers, which have four.  Without pointers slots fill it as far as they fit.  In scan classes the pointer
+ * bitmap lies near its end: one bit for each word of the page, at span_pointer_bitmap(s).  SPAN_BITMAP_TAIL bytes
+ * after it are nobody's: the marker reads a slot's bits as eight bytes from the byte that they begin in
+ * (pointer_mask), which for the last slots reaches beyond the bitmap.
+ * Both are outside the last slot (span->limit).  A span handed out has its pointer bitmap zeroed. */
+#define SPAN_BITMAP_TAIL 8
 #define SPAN_POINTER_BITMAP (PAGE_BYTES / 8 / 8)
 
-_Static_assert(SPAN_MARK_TAIL >= 8,
-               "accesses to the last slot's pointer bits stay within the page");
-_Static_assert(PAGE_BYTES - SPAN_MARK_TAIL - SPAN_POINTER_BITMAP == GORT_PAGE_BITS,
+_Static_assert(GORT_PAGE_BITS / WORD_SIZE / 8 + sizeof(uint64_t) <=
+                   SPAN_POINTER_BITMAP + SPAN_BITMAP_TAIL,
+               "the bits of the last word before the bitmap are read within the page");
+_Static_assert(PAGE_BYTES - SPAN_BITMAP_TAIL - SPAN_POINTER_BITMAP == GORT_PAGE_BITS,
                "inline allocation finds them");
+_Static_assert(GORT_PAGE_BITS % sizeof(uint64_t) == 0, "the bitmap is written by words");
 
 enum span_state {
     SPAN_DEAD,   /* record free, or pages not in use */

@@ -89,7 +89,7 @@ static inline uint32_t span_mark_bytes(const struct span *s)
 /* Bit for each word of the page, LAYOUT_BITMAP only: Note [Span tail]. */
 static inline uint64_t *span_pointer_bitmap(const struct span *s)
 {
-    return (uint64_t *)(s->base + PAGE_BYTES - SPAN_MARK_TAIL - SPAN_POINTER_BITMAP);
+    return (uint64_t *)(s->base + GORT_PAGE_BITS);
 }
 
 /* ---- making and freeing -------------------------------------------------------------------- */

@@ -328,7 +328,7 @@ static void zombie_case(void *unused)
 TEST(zombies_are_fatal_and_dumped)
 {
     static const char *const parts[] = { "fatal error: marked a free slot\nspan 0x",
-                                         ", class 4, slot 16 x 496, allocated ", "\nslot 495 at 0x",
+                                         ", class 4, slot 16 x 503, allocated ", "\nslot 502 at 0x",
                                          " is free and marked: 600d600d badbad\n" };
     for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++)
         expect_fatal(zombie_case, NULL, parts[i]);

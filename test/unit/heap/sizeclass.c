@@ -50,8 +50,7 @@ TEST(rounding_and_tails)
             size_t used = (size_t)r->nelems[noscan] * r->size;
             size_t tail = 0;
             bytes = r->npages[noscan] * PAGE_BYTES;
-            if (r->size <= BITMAP_MAX && r->npages[noscan] == 1)
-                tail = SPAN_MARK_TAIL + (noscan ? 0 : SPAN_POINTER_BITMAP);
+            if (r->size <= BITMAP_MAX && !noscan) tail = SPAN_POINTER_BITMAP + SPAN_BITMAP_TAIL;
             CHECK_LE(used + tail, bytes);
             CHECK_GT(used + tail + r->size, bytes); // not one more would fit
             CHECK_LE(r->nelems[noscan], 1024);
