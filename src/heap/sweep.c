@@ -459,9 +459,6 @@ unsigned heap_sweep_some(unsigned most, enum sweep_reason why)
 
 /* ---- reclaiming pages ------------------------------------------------------------------------ */
 
-/* Of a span of slots; were there more, it would be swept in vain. */
-#define STAMPED_PAGES_MAX 10
-
 /* Has the span that begins at a page the stamp of those in which something was marked, at one of the pages
  * that may carry it?  s is not looked into: it may be freed meanwhile. */
 static bool carries_stamp(const struct arena *a, size_t page, const struct span *s, uint8_t marked)

@@ -382,7 +382,9 @@ TEST(messages_without_printf)
 
 // ---- faults ------------------------------------------------------------------------------------
 
-#define FAULTS __attribute__((noinline, no_sanitize("undefined"), no_sanitize("address")))
+#define FAULTS                                                                                     \
+    __attribute__((noinline, no_sanitize("undefined"), no_sanitize("address"),                     \
+                   no_sanitize("thread")))
 
 FAULTS static int64_t load(const volatile int64_t *p)
 {

@@ -91,29 +91,30 @@ TEST(misuse)
     CHECK_EQ(gort_close_fd(fds[0]) | gort_close_fd(fds[1]) | gort_close_fd(server), 0);
 }
 
+static int ended; // atomic
+
 static void receive_until_closed(void *arg)
 {
     char byte;
     CHECK_FAILS(gort_recvfrom(*(int *)arg, &byte, 1, NULL, NULL), ECANCELED);
-    STORE((int *)arg, -1);
+    STORE(&ended, 1);
 }
 
 TEST(waits_end)
 {
     char byte;
-    static int fd;
-    fd = listen_at("udp", "127.0.0.1:0");
+    int fd = listen_at("udp", "127.0.0.1:0");
     int64_t at = gort_now() + 3 * GORT_MS;
     CHECK_EQ(gort_set_deadline(fd, at, 0), 0);
     CHECK_FAILS(gort_recvfrom(fd, &byte, 1, NULL, NULL), ETIMEDOUT);
     CHECK_GE(gort_now(), at);
     CHECK_FAILS(gort_recvfrom(fd, &byte, 1, NULL, NULL), ETIMEDOUT);
     CHECK_EQ(gort_set_deadline(fd, 0, 0), 0);
+    STORE(&ended, 0);
     gort_go(receive_until_closed, &fd);
     WAIT_FOR(count_waiting("IO wait") == 1);
-    int closing = fd;
-    CHECK_EQ(gort_close_fd(closing), 0);
-    WAIT_FOR(LOAD(&fd) == -1);
+    CHECK_EQ(gort_close_fd(fd), 0);
+    WAIT_FOR(LOAD(&ended) == 1);
 }
 
 // ---- many -----------------------------------------------------------------------------------------
