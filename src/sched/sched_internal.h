@@ -9,25 +9,29 @@
  *     3. idle Ps and nobody spinning?           3. look at every queue once more;
  *        start a spinning M                        something there: take a P back, look again
  *
- * In any order of the four steps one of the two sees the other.  Only one M is started at a time (the
- * compare-and-swap of nspinning from 0 to 1), and a spinning M that finds work starts the next if
- * it was the last one spinning: waking is a chain, never a herd.
+ * In any order of the four steps one of the two sees the other.  Only one M is started at a time
+ * (the compare-and-swap of nspinning from 0 to 1), and a spinning M that finds work starts the next
+ * if it was the last one spinning: waking is a chain, never a herd.
  *
- * Note [Who sleeps where].  Of the Ms without work at most one blocks in the poller (sched.polling),
- * bounded by the earliest timer of all Ps; the others sleep on their note, on the idle list.
+ * Note [Who sleeps where].  Of the Ms without work at most one blocks in the poller
+ * (sched.polling), bounded by the earliest timer of all Ps; the others sleep on their note, on the
+ * idle list.
  *
- * Note [One order for each seed].  GORTDEBUG=deterministic=SEED makes the order in which goroutines run a
- * function of the program, its input and the seed:
+ * Note [One order for each seed].  GORTDEBUG=deterministic=SEED makes the order in which goroutines
+ * run a function of the program, its input and the seed:
  *   - one P, and no other number; so one goroutine runs at a time, until it calls gort;
  *   - one queue, the global one, from which the seed chooses who is next (global_pop_locked);
  *   - every choice is drawn from the P's random state (sched_random), whatever thread runs it;
- *   - a P is not taken from a computation, and the monitor does nothing that depends on when it looks;
- *   - the clock is logical: it moves by TURN_NS with each turn and each question for the time, and to the
- *     next timer when nobody can run (os_clock_*); so timers fire at the same place of the order;
- *   - a call that works for long and may switch lets others go first, and moves the clock (sched_others_first):
- *     who does nothing but collect would keep the P for ever, and the time would stand still;
- *   - collections stop the world, and begin by what was allocated; goroutines of the runtime that threads
- *     wake go first, draw nothing and are no part of the order.
+ *   - a P is not taken from a computation, and the monitor does nothing that depends on when it
+ *     looks;
+ *   - the clock is logical: it moves by TURN_NS with each turn and each question for the time, and
+ *     to the next timer when nobody can run (os_clock_*); so timers fire at the same place of the
+ *     order;
+ *   - a call that works for long and may switch lets others go first, and moves the clock
+ *     (sched_others_first): who does nothing but collect would keep the P for ever, and the time
+ *     would stand still;
+ *   - collections stop the world, and begin by what was allocated; goroutines of the runtime that
+ *     threads wake go first, draw nothing and are no part of the order.
  * Not in it: what comes from outside, by the network, blocking calls, threads of the program's own.
  * sched_order tells runs apart: a hash over the goroutines' numbers, turn by turn.
  *
@@ -49,6 +53,9 @@
 #include "sched/stw.h"
 #include "sched/timer.h"
 
+/* Numbers that run on (dozing, scan_cycle, look_round) stand in the lower halves of their words, as
+ * in other records of the runtime's data: that is searched for pointers as the program's is, and
+ * 192 in an upper half is an address in the first arena. */
 struct sched {
     struct lock lock; /* RANK_SCHED: everything marked SCHED here and in sched_data.h */
 
@@ -56,12 +63,13 @@ struct sched {
     struct g *runq_first, *runq_last;
     uint32_t nrunq;
 
-    struct m *idle_m;                 /* SCHED */
-    struct p *idle_p;                 /* SCHED */
-    uint32_t nidle_m;                 /* SCHED */
-    uint32_t nidle_p;                 /* atomic; written under SCHED: Note [Work and sleepers] */
-    uint32_t nspinning cache_aligned; /* atomic; Ms that look for work */
-    uint32_t dozing; /* futex, atomic; odd: somebody dozes, and an increment wakes it.  steal.c */
+    struct m *idle_m; /* SCHED */
+    struct p *idle_p; /* SCHED */
+    uint32_t nidle_m; /* SCHED */
+    uint32_t nidle_p; /* atomic; written under SCHED: Note [Work and sleepers] */
+    uint32_t dozing
+        cache_aligned; /* futex, atomic; odd: somebody dozes, and an increment wakes it.  steal.c */
+    uint32_t nspinning; /* atomic; Ms that look for work */
 
     uint32_t nm cache_aligned; /* SCHED; threads ever made and not detached */
     uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
@@ -90,12 +98,12 @@ struct sched {
     int64_t clock; /* atomic; os_now a moment ago: Note [The coarse clock] in monitor.c */
 
     /* Read by every switch; the line is theirs. */
-    uint32_t mark_wanted
-        cache_aligned;   /* atomic; 1: goroutines that mark are to be found; changed in stops */
-    uint32_t scan_cycle; /* atomic; even: Note [No grey stack runs]; changed in stops */
-    uint32_t exiting;    /* atomic; set once, by sched_set_exiting */
-    uint32_t look_round; /* atomic; Note [Asked to look] in proc.c */
-    bool forked;         /* this process is a child of fork(2); its only thread's */
+    uint32_t scan_cycle
+        cache_aligned;    /* atomic; even: Note [No grey stack runs]; changed in stops */
+    uint32_t mark_wanted; /* atomic; 1: goroutines that mark are to be found; changed in stops */
+    uint32_t look_round;  /* atomic; Note [Asked to look] in proc.c */
+    uint32_t exiting;     /* atomic; set once, by sched_set_exiting */
+    bool forked;          /* this process is a child of fork(2); its only thread's */
     struct note main_note;
 
     uint64_t next_goid cache_aligned; /* atomic */
@@ -105,6 +113,11 @@ struct sched {
     sigset_t mask;      /* signals blocked in threads of the runtime; constant after boot */
 };
 extern struct sched sched;
+
+#define IS_LOWER_HALF(type, field) (offsetof(type, field) % WORD_SIZE == 0)
+_Static_assert(IS_LOWER_HALF(struct sched, dozing) && IS_LOWER_HALF(struct sched, scan_cycle) &&
+                   IS_LOWER_HALF(struct sched, look_round),
+               "numbers that run on look like no addresses");
 
 #define TURN_NS 1000 /* Note [One order for each seed] */
 
@@ -140,7 +153,8 @@ void p_handoff(struct p *p);   /* a P without an M: to whoever has use for it */
 
 /* ---- m.c ------------------------------------------------------------------------------------ */
 void m_set_state(struct m *m, enum m_state s);
-/* Where calls on the system stack begin while a goroutine is current: below the suspended scheduler. */
+/* Where calls on the system stack begin while a goroutine is current: below the suspended
+ * scheduler. */
 static inline uintptr_t m_system_stack(const struct m *m)
 {
     return (m->sched_ctx.sp - ARCH_RED_ZONE) & ~(uintptr_t)15;
@@ -208,13 +222,13 @@ static inline bool g_is_grey(const struct g *g)
     return unlikely(atomic_load_acquire(&g->scanned_cycle) !=
                     atomic_load_relaxed(&sched.scan_cycle)); /* acquire pairs with g_blacken */
 }
-/* Scans a piece of it, or waits for whoever scans one.  true: it is black.  In a critical section or state
- * RUNTIME, on the system stack. */
+/* Scans a piece of it, or waits for whoever scans one.  true: it is black.  In a critical section
+ * or state RUNTIME, on the system stack. */
 bool g_blacken_some(struct g *g);
 /* The same for the goroutine that m runs, from any stack: switches to the system stack. */
 bool m_blacken_some(struct m *m);
-/* On m itself, whose goroutine is suspended above the present frame, in a section: blackens it, and stops in
- * between when a stop comes. */
+/* On m itself, whose goroutine is suspended above the present frame, in a section: blackens it, and
+ * stops in between when a stop comes. */
 void m_blacken_own(struct m *m);
 /* Note [Who scans its own]: after a piece of its own stack, the last one or another. */
 void m_own_is_black(void);

@@ -1,7 +1,7 @@
 /* Stop-the-world.
  *
- * Note [Thread states].  What must stop is not Ps but threads: every thread that may touch collected
- * memory, with or without a P.  Each has one atomic state:
+ * Note [Thread states].  What must stop is not Ps but threads: every thread that may touch
+ * collected memory, with or without a P.  Each has one atomic state:
  *
  *                     execute (itself)                  handler, crit_exit (itself)
  *       RUNTIME ------------------------->  USER  ------------------------------> STOPPED
@@ -27,18 +27,20 @@
  *
  * The membarrier is the full barrier between 1 and 2 of the first recipe, run by the stopper on the
  * thread's behalf: either the thread's look sees the epoch, or the stopper's look sees USER and
- * signals.  Without membarrier the stopper signals RUNTIME threads too: their handler marks the stop
- * as pending, and the section that follows ends with it.  The exchanges of the other two are full
- * barriers themselves.
+ * signals.  Without membarrier the stopper signals RUNTIME threads too: their handler marks the
+ * stop as pending, and the section that follows ends with it.  The exchanges of the other two are
+ * full barriers themselves.
  *
- * A signal can be lost to what the program does with it: an action that ignores it for a moment, a debugger.
- * So the stopper asks again, every REPEAT_NS in which nobody stopped, whoever is in USER still.
+ * A signal can be lost to what the program does with it: an action that ignores it for a moment, a
+ * debugger.  So the stopper asks again, every REPEAT_NS in which nobody stopped, whoever is in USER
+ * still.
  *
- * Note [All Ps are stopped].  That all threads have stopped must mean that nobody uses a P: the collector
- * flushes their caches.  So each stop counts them: a P is with the stopper, with a thread that has stopped,
- * on the idle list, or handed over to a thread that has not taken it yet.  A P with a thread that runs, or one
- * that is nowhere, is a fault of the runtime, and fatal.  A thread that leaves BLOCKING looks as if it ran for
- * the moment until it has seen the stop: it is waited for.
+ * Note [All Ps are stopped].  That all threads have stopped must mean that nobody uses a P: the
+ * collector flushes their caches.  So each stop counts them: a P is with the stopper, with a thread
+ * that has stopped, on the idle list, or handed over to a thread that has not taken it yet.  A P
+ * with a thread that runs, or one that is nowhere, is a fault of the runtime, and fatal.  A thread
+ * that leaves BLOCKING looks as if it ran for the moment until it has seen the stop: it is waited
+ * for.
  *
  * A stopper must not wait for a thread that waits for it: stoppers are serialised by a futex word
  * that they wait for in state BLOCKING (m_wait_stoppable), and hold no runtime lock.
@@ -63,8 +65,8 @@
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
 #define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
 #define REPEAT_NS ((int64_t)100000)        /* after so long without progress all are asked again */
-/* How long a thread that has no business running may seem to: in USER, and in RUNTIME, where it is on its way
- * back already, and only kept from it, by a page fault or a debugger for one. */
+/* How long a thread that has no business running may seem to: in USER, and in RUNTIME, where it is
+ * on its way back already, and only kept from it, by a page fault or a debugger for one. */
 #define CHECK_USER_NS ((int64_t)2000000000)
 #define CHECK_RUNTIME_NS ((int64_t)60000000000)
 #define CHECK_LOOK_NS ((int64_t)1000000) /* between looks */
@@ -72,8 +74,8 @@
 uint32_t world_stopping cache_aligned; /* atomic; the stopper; a futex word */
 
 static struct {
+    uint32_t epoch;    /* number of the last stop; the holder of sema; a lower half: struct sched */
     uint32_t sema;     /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
-    uint32_t epoch;    /* number of the last stop; the holder of sema */
     uint32_t progress; /* futex: rises when a thread stopped or blocked; atomic */
     uint32_t sleeping; /* the stopper sleeps on progress; atomic */
     struct m *stopper; /* the holder of sema, while the world is stopped */
@@ -81,6 +83,7 @@ static struct {
     uint64_t counts[STOP_REASONS];
     uint64_t repeats; /* signals sent again; the holder of sema, read as a statistic */
 } world;
+_Static_assert(IS_LOWER_HALF(__typeof__(world), epoch), "it looks like no address");
 
 const char *stop_reason_name(enum stop_reason r)
 {
@@ -126,8 +129,8 @@ static void wait_stopped(struct m *m, uint32_t epoch)
         os_futex_wait(&world_stopping, epoch, -1);
 }
 
-/* The goroutine that this thread was stopped in does not go on before its stack is scanned: Note [No grey
- * stack runs].  Meanwhile the thread counts as running; a stop waits for a piece of it. */
+/* The goroutine that this thread was stopped in does not go on before its stack is scanned: Note
+ * [No grey stack runs].  Meanwhile the thread counts as running; a stop waits for a piece of it. */
 void m_scan_own(struct m *m)
 {
     while (m->curg != NULL && g_is_grey(m->curg)) {
@@ -268,7 +271,8 @@ static void world_ask(struct m *self, struct stop_result *out)
     out->signals = signal_all(self);
 }
 
-/* For a report of a process that ends: another stop may hang, or a thread may be beyond stopping. */
+/* For a report of a process that ends: another stop may hang, or a thread may be beyond
+ * stopping. */
 bool world_freeze(int64_t patience_ns)
 {
     int64_t until = os_now() + patience_ns;
@@ -369,7 +373,7 @@ void world_start(void)
     m_wake_for_work();
 }
 
-/* ---- what stopped goroutines hold ------------------------------------------------------------- */
+/* ---- what stopped goroutines hold ------------------------------------------------------------ */
 
 static int add_range(struct scan_range out[G_RANGES], int n, uintptr_t lo, uintptr_t hi)
 {
@@ -398,8 +402,9 @@ static int add_running(struct g *g, struct scan_range out[G_RANGES], int n)
     int k = arch_frame_registers(m->stop_frame, regs);
     for (int i = 0; i < k; i++)
         n = add_range(out, n, regs[i].lo, regs[i].hi);
-    /* Stopped inside a handler of the program's on the alternate stack, ours or one that the program set:
-     * the goroutine's registers are in that handler's frame, further up on the same stack. */
+    /* Stopped inside a handler of the program's on the alternate stack, ours or one that the
+     * program set: the goroutine's registers are in that handler's frame, further up on the same
+     * stack. */
     uintptr_t sp = arch_frame_sp(m->stop_frame), lo, hi;
     arch_frame_sigstack(m->stop_frame, &lo, &hi);
     if (sp < lo || sp >= hi) {
@@ -419,8 +424,8 @@ int g_scan_ranges_stw(struct g *g, struct scan_range out[G_RANGES])
         return 0;
     case G_RUNNABLE:
     case G_WAITING:
-        /* Suspended by a call, so the red zone is dead: what is there would keep garbage for as long as
-         * the goroutine waits. */
+        /* Suspended by a call, so the red zone is dead: what is there would keep garbage for as
+         * long as the goroutine waits. */
         n = add_stack(g, out, n, g->ctx.sp, 0);
         break;
     case G_RUNNING:
