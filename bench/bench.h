@@ -2,8 +2,9 @@
 //
 // A benchmark measures each of its lines several times and takes the median.  Programs of the same
 // name in <folder of the benchmark>/<peer>/ measure the same lines with something else than gort;
-// they are built where that is installed (Go, Boehm's collector, mimalloc, ...), and run before each of
-// ours in turn, so that all see the same machine.  They print a line "name value" for each figure.
+// they are built where that is installed (Go, Boehm's collector, mimalloc, ...), and run before
+// each of ours in turn, so that all see the same machine.  They print a line "name value" for each
+// figure.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_BENCH_H

@@ -1,9 +1,10 @@
 /* Closing a channel that several goroutines send to and several receive from.
  *
- * A send on a closed channel panics, so a channel is closed by whoever knows that no send can come any
- * more.  With one sender that is the sender.  With several it is the last of them that leaves: each
- * says so to a wait group, and one goroutine waits for all and closes, once.  The receivers just
- * receive until the channel is closed and drained; nobody counts elements, nobody is told to stop.
+ * A send on a closed channel panics, so a channel is closed by whoever knows that no send can come
+ * any more.  With one sender that is the sender.  With several it is the last of them that leaves:
+ * each says so to a wait group, and one goroutine waits for all and closes, once.  The receivers
+ * just receive until the channel is closed and drained; nobody counts elements, nobody is told to
+ * stop.
  *
  * usage: closing [SENDERS [RECEIVERS [EACH]]]     4 and 3, 100000 elements from each sender
  *

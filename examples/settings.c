@@ -1,8 +1,8 @@
 /* Loads settings from a text and prints them as JSON; neither part knows what settings there are.
  *
- * GORT_STRUCT describes the structs; everything else goes by the description: which field a name leads
- * to, whether the value fits its type, how it is printed.  A line is `name = value`, or a comment behind #.
- * Names lead into structs and arrays, as listen.1.port.
+ * GORT_STRUCT describes the structs; everything else goes by the description: which field a name
+ * leads to, whether the value fits its type, how it is printed.  A line is `name = value`, or a
+ * comment behind #.  Names lead into structs and arrays, as listen.1.port.
  *
  * usage: settings [FILE]     a text of its own when not given
  *

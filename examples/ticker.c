@@ -1,8 +1,8 @@
 /* A ticker, a timer that calls a function, and a timeout, in one select.
  *
  * Counts ticks; a worker says how far it has come.  It is asked to stop by a timer's function, and
- * given up when it does not answer in time.  Nothing here is stopped to be freed: the ticker and the
- * timeout are collected with the frame that has them.
+ * given up when it does not answer in time.  Nothing here is stopped to be freed: the ticker and
+ * the timeout are collected with the frame that has them.
  *
  * usage: ticker [MILLISECONDS]     how long to work; 300
  *

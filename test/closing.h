@@ -1,8 +1,8 @@
 // N senders, M receivers, one orderly close, over and over: every element arrives once, everybody
 // comes to the end, nobody panics.  Shared by stress/chan_closing and stress/chan_closing_long.
 //
-// Each run takes its numbers of goroutines, its capacity and who closes from a random sequence: the one
-// that started them, after waiting for the senders; or the last sender to leave.
+// Each run takes its numbers of goroutines, its capacity and who closes from a random sequence: the
+// one that started them, after waiting for the senders; or the last sender to leave.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_TEST_CLOSING_H

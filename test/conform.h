@@ -3,8 +3,8 @@
 //
 // A program ends with a table of its cases and conform_main. Called with names it runs only these
 // cases; with -l it lists them. A case says on how many Ps it runs, 0: on 1, 2, 4 and 16 in turn.
-// Those that say 1 may count on the order in which goroutines run: they run first, in a process of their own in
-// which no P is taken away (keep_ps), and not in the modes that are about that.
+// Those that say 1 may count on the order in which goroutines run: they run first, in a process of
+// their own in which no P is taken away (keep_ps), and not in the modes that are about that.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_TEST_CONFORM_H

@@ -8,7 +8,8 @@
 
 #include "test.h"
 
-// The callee-saved registers, for an assembly statement that clears them of what a compiler kept there.
+// The callee-saved registers, for an assembly statement that clears them of what a compiler kept
+// there.
 #if defined(__x86_64__)
 #define SAVED_REGISTERS "rbx", "r12", "r13", "r14", "r15"
 #elif defined(__aarch64__)
@@ -33,9 +34,10 @@ static inline bool in_mode(const char *name)
     return text != NULL && strstr(text, name) != NULL;
 }
 
-// Orders on one P hold while it stays where it is. A thread that the kernel lets wait for 10 ms, in the middle of
-// anything, would lose it, and its goroutine go on by itself beside the others. So a program that has tests of such
-// orders calls this before gort_run, and runs them by RUN_IN_ORDER: not in the modes that are about taking Ps away.
+// Orders on one P hold while it stays where it is. A thread that the kernel lets wait for 10 ms, in
+// the middle of anything, would lose it, and its goroutine go on by itself beside the others. So a
+// program that has tests of such orders calls this before gort_run, and runs them by RUN_IN_ORDER:
+// not in the modes that are about taking Ps away.
 static inline void keep_ps(void)
 {
     const char *former = getenv("GORTDEBUG");
@@ -65,8 +67,8 @@ static inline void keep_ps(void)
         CHECK_EQ(errno, error);                                                                    \
     } while (0)
 
-// How many goroutines wait, the runtime's own apart, by what a report says of each in brackets; `why` NULL: for
-// anything.
+// How many goroutines wait, the runtime's own apart, by what a report says of each in brackets;
+// `why` NULL: for anything.
 static inline int count_waiting(const char *why)
 {
     FILE *f = tmpfile();

@@ -1,5 +1,5 @@
-// Waiting until a goroutine is where it is said to be: the list of goroutines has the text; and for what others
-// print.
+// Waiting until a goroutine is where it is said to be: the list of goroutines has the text; and for
+// what others print.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_TEST_LISTED_H

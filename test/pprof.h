@@ -1,4 +1,5 @@
-// A decoder of profiles in pprof's format, by itself: it shares nothing with the encoder that it checks.
+// A decoder of profiles in pprof's format, by itself: it shares nothing with the encoder that it
+// checks.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_TEST_PPROF_H

@@ -147,8 +147,8 @@ TEST_COLD_ void test_fail_str(const char *file, int line, const char *expression
     } while (0)
 
 // Where a test knows an order from what is outside gort's promises, on one P or by waiting for it:
-// ThreadSanitizer is told, who otherwise reports what such a test looks at. TEST_ORDERED: those who pass
-// here do so one after the other. TEST_SAW_ALL: all that others have done so far came before.
+// ThreadSanitizer is told, who otherwise reports what such a test looks at. TEST_ORDERED: those who
+// pass here do so one after the other. TEST_SAW_ALL: all that others have done so far came before.
 #if defined(__SANITIZE_THREAD__)
 #define TEST_TSAN 1
 #elif defined(__has_feature)

@@ -1,7 +1,7 @@
 // The loads on Boehm's collector, with threads: GC_THREADS makes pthread_create register them, and
-// small objects come from lists that each thread has for itself.  It is Debian's library as it comes,
-// which collects a heap with little in it every 100 KB; the loads "roomy-N" give it the 4 MB to start
-// with that Go and gort let theirs grow to at least.
+// small objects come from lists that each thread has for itself.  It is Debian's library as it
+// comes, which collects a heap with little in it every 100 KB; the loads "roomy-N" give it the 4 MB
+// to start with that Go and gort let theirs grow to at least.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_BENCH_PORT_H

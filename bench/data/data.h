@@ -1,5 +1,5 @@
-// What the files of the program data share. Each measures some lines; so do the files of the same names
-// in bench/go/data, with what Go has. A line is measured once a round, in turn with Go's.
+// What the files of the program data share. Each measures some lines; so do the files of the same
+// names in bench/go/data, with what Go has. A line is measured once a round, in turn with Go's.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_BENCH_DATA_H

@@ -96,8 +96,8 @@ static inline double port_collections(void)
     return port_metric("/gc/cycles/total:gc-cycles");
 }
 
-// By the classes of Go, and what callers of gort_gc marked, which has no class there; a collector without them,
-// which marks with the world stopped, counts all of a collection.
+// By the classes of Go, and what callers of gort_gc marked, which has no class there; a collector
+// without them, which marks with the world stopped, counts all of a collection.
 static inline double port_mark_cpu(void)
 {
     static const char *const classes[] = { "/cpu/classes/gc/mark/assist:cpu-seconds",

@@ -12,8 +12,8 @@
 #define RELATIONS (PRIMES + 20)
 #define WORDS ((PRIMES + RELATIONS + 63) / 64)
 
-// A of a relation, the exponents of Q's primes (column 0: the sign), and, for the elimination, their
-// parities followed by which relations were multiplied.
+// A of a relation, the exponents of Q's primes (column 0: the sign), and, for the elimination,
+// their parities followed by which relations were multiplied.
 typedef struct relation {
     bignum *a;
     uint8_t exponents[PRIMES];

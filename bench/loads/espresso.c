@@ -3,8 +3,8 @@
 // their sizes go from 24 bytes to some kilobytes, their lives from a few steps to a whole function.
 // One goroutine.
 //
-// A cube has two bits for each variable: it may be 0, it may be 1.  11 is "does not matter", and with
-// 00 the cube is empty.  The minimised cover is compared with the function on every input.
+// A cube has two bits for each variable: it may be 0, it may be 1.  11 is "does not matter", and
+// with 00 the cube is empty.  The minimised cover is compared with the function on every input.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load.h"

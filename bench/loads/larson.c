@@ -2,9 +2,9 @@
 // new ones of random size; then they end, and their successors take over another's table, so that
 // blocks are freed by who did not allocate them.
 //
-// A block begins with its size, which is checked when it is replaced, of every eighth: as in larson the
-// program itself hardly touches its blocks.  mimalloc writes into those that are freed; Go zeroes the
-// new ones, the others do not.
+// A block begins with its size, which is checked when it is replaced, of every eighth: as in larson
+// the program itself hardly touches its blocks.  mimalloc writes into those that are freed; Go
+// zeroes the new ones, the others do not.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load.h"

@@ -75,8 +75,8 @@ int64_t load_now(void);
 // Sorts them and returns the middle one.
 double load_median(double *values, int n);
 
-// pauses.c: pauses from begin to end, in microseconds; end prints them, as <prefix>p50, p99 and max,
-// and <prefix>stopping-p50 and so on for the time until all threads had stopped.
+// pauses.c: pauses from begin to end, in microseconds; end prints them, as <prefix>p50, p99 and
+// max, and <prefix>stopping-p50 and so on for the time until all threads had stopped.
 struct load_pauses {
     double p50, p99, max;
 };
@@ -84,8 +84,8 @@ void load_pauses_begin(void);
 struct load_pauses load_pauses_end(const char *prefix);
 // Collects n times while fn(lane) runs over and over in each of the lanes.
 void load_collect_while(int lanes, int n, void (*fn)(int lane));
-// Prints what a stop and start of so many working lanes takes (stop, the median), and by how much p50
-// is above it (over-stop), in microseconds.  No more lanes than Ps: others would only wait.
+// Prints what a stop and start of so many working lanes takes (stop, the median), and by how much
+// p50 is above it (over-stop), in microseconds.  No more lanes than Ps: others would only wait.
 void load_stop(int lanes, double p50);
 
 // Pseudo-random numbers, the same in every program: 31 bits.

@@ -11,8 +11,8 @@
 // On a virtual machine processes may differ in nodes-random by which of its memory they get. All of
 // the heap is in huge pages (AnonHugePages in /proc/PID/smaps), but the host need not back each of
 // them by one of its own. A chain of loads over 16 MB of them, one line in each 4 KB, took 15 ns a
-// load in most places, and in some 20 to 35, the same in each of four passes. Compare runs of several
-// processes.
+// load in most places, and in some 20 to 35, the same in each of four passes. Compare runs of
+// several processes.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load.h"

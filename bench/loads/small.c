@@ -1,4 +1,5 @@
-// Objects of one size, each dropped at once: what an allocation costs, with its share of collecting.
+// Objects of one size, each dropped at once: what an allocation costs, with its share of
+// collecting.
 //
 //     typed-N    N bytes that begin with two pointers
 //     noscan-N   N bytes without pointers
@@ -12,8 +13,8 @@
 // What favours whom: mimalloc frees the object at once and so gets the same, cached, memory again,
 // and neither zeroes (but in zeroed-N) nor is it asked to remember anything; it and libgc are
 // called in their library, while gort's allocation may be inlined into this file; Go's sink is a
-// field of the heap, as a local would let it allocate on the stack, so each of its stores also tests
-// the barrier's flag.
+// field of the heap, as a local would let it allocate on the stack, so each of its stores also
+// tests the barrier's flag.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load.h"

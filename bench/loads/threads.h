@@ -1,4 +1,5 @@
-// Jobs on threads, and a bounded queue between them: what the C peers have for goroutines and channels.
+// Jobs on threads, and a bounded queue between them: what the C peers have for goroutines and
+// channels.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_BENCH_THREADS_H

@@ -73,7 +73,8 @@ static uint64_t scatter(uint64_t x)
     return x ^ (x >> 31);
 }
 
-// The number that the i-th lookup is for: all of them once, in a random order, when there are as many.
+// The number that the i-th lookup is for: all of them once, in a random order, when there are as
+// many.
 static size_t wanted_number(size_t i, size_t entries, const size_t *order)
 {
     return entries <= LOOKUPS_MAX ? order[i] : scatter(i + 77) % entries;

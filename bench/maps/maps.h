@@ -1,9 +1,10 @@
 // What maps cost: the same operations on the maps of gort and of its peers.
 //
-// Each peer's folder has a maps/port of its own, which defines how it does things and includes body.h,
-// where the measured loops are, once for each kind of key.  Keys are random; those that are looked for
-// are copies in memory of their own, in another order, so that nobody profits from equal addresses or from
-// neighbours.  What is looked for is prepared before, at most a million; with few entries loops repeat.
+// Each peer's folder has a maps/port of its own, which defines how it does things and includes
+// body.h, where the measured loops are, once for each kind of key.  Keys are random; those that are
+// looked for are copies in memory of their own, in another order, so that nobody profits from equal
+// addresses or from neighbours.  What is looked for is prepared before, at most a million; with few
+// entries loops repeat.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_BENCH_MAPS_H

@@ -1,6 +1,6 @@
 // What goroutines cost: switching, starting, channels, select, locks, programs that are mostly
-// communication, deferred calls and panics, shared counters and maps, a million of them, timers, the
-// network; beside Go and C's libraries of coroutines.
+// communication, deferred calls and panics, shared counters and maps, a million of them, timers,
+// the network; beside Go and C's libraries of coroutines.
 //
 //     sched [--quick] [--runs N] [--list] [LINE ...]      LINE: the beginning of a line's name
 //

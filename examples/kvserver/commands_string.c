@@ -216,7 +216,8 @@ void cmd_mset(conn *c, const key *k)
     reply_ok(c);
 }
 
-/* Into the room behind the string when there is some (see str.h), else into a string twice as long. */
+/* Into the room behind the string when there is some (see str.h), else into a string twice as
+ * long. */
 static str *append(str *s, text tail)
 {
     size_t len = s->len + tail.len;

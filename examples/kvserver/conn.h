@@ -4,10 +4,10 @@
  * Life:   conn_start (accept loop)  ->  conn_serve (its own goroutine):
  *         read -> parse, execute, parse, execute ... -> write -> read ...  ->  conn_end
  *
- * Invariants: (1) only the connection's goroutine touches it, but for the fields marked below; (2) what
- * a command replies is in `out` when it returns, except one large string in `late`; (3) the data's
- * locks are never held while the goroutine writes to the client, so a client that does not read
- * stops nobody but itself.
+ * Invariants: (1) only the connection's goroutine touches it, but for the fields marked below; (2)
+ * what a command replies is in `out` when it returns, except one large string in `late`; (3) the
+ * data's locks are never held while the goroutine writes to the client, so a client that does not
+ * read stops nobody but itself.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

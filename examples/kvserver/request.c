@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The buffer in which an idle client is waited for, so it is what 10,000 of them cost.  One command of a
- * usual size fits.  A client that sends more gets more, and keeps it while it uses it. */
+/* The buffer in which an idle client is waited for, so it is what 10,000 of them cost.  One command
+ * of a usual size fits.  A client that sends more gets more, and keeps it while it uses it. */
 #define IDLE_SIZE ((size_t)512)
 #define BUSY_SIZE ((size_t)4 << 10)
 #define KEPT_SIZE ((size_t)64 << 10)
@@ -287,8 +287,8 @@ static enum request_state parse_args(request *r, char *error)
     return REQUEST_READY;
 }
 
-/* "$5\r\n" with one to three digits and something behind: the number, and *p is moved behind the line.
- * -1 for all else, which is left to read_length. */
+/* "$5\r\n" with one to three digits and something behind: the number, and *p is moved behind the
+ * line.  -1 for all else, which is left to read_length. */
 static inline int read_short_length(const char **p, const char *end, char type)
 {
     const char *q = *p;

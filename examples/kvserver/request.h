@@ -3,7 +3,8 @@
  * A command is either an array of bulk strings ("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n") or, for people
  * with telnet, one line of words ("GET k\r\n").  It is parsed where it lies: an argument is an
  * offset and a length, so that the buffer may move while the rest of a command is still to come.
- * The parser remembers how far it came; a command that arrives in a thousand reads is looked at once.
+ * The parser remembers how far it came; a command that arrives in a thousand reads is looked at
+ * once.
  *
  *     bytes  0 ... start ........... at ......... end ... cap
  *            done  command so far    not parsed   free
@@ -69,8 +70,8 @@ static inline void request_done(request *r)
     r->arg_count = 0;
 }
 
-/* Reads what the client sent, at least one byte, making room first.  Parks the goroutine.  As read(2);
- * fails with EMSGSIZE when a command would exceed REQUEST_MAX_SIZE. */
+/* Reads what the client sent, at least one byte, making room first.  Parks the goroutine.  As
+ * read(2); fails with EMSGSIZE when a command would exceed REQUEST_MAX_SIZE. */
 ssize_t request_read(request *r, int fd);
 
 static inline text request_text(const request *r, uint32_t i)

@@ -2,10 +2,12 @@
  *
  *     pgpool CONNINFO [GOROUTINES [STATEMENTS [CONNECTIONS]]]
  *
- * CONNINFO is libpq's: "host=/run/postgresql dbname=test".  Nothing in the database is changed.  Each line says
- * what was tried and what came of it; the exit status is 1 when something did not come as it should.
+ * CONNINFO is libpq's: "host=/run/postgresql dbname=test".  Nothing in the database is changed.
+ * Each line says what was tried and what came of it; the exit status is 1 when something did not
+ * come as it should.
  *
- * Where to read on: pool.c is the pool, pg.c how libpq waits by goroutines, shows.c what is tried here.
+ * Where to read on: pool.c is the pool, pg.c how libpq waits by goroutines, shows.c what is tried
+ * here.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

@@ -1,13 +1,16 @@
 /* One connection: how libpq's state machines are driven by goroutines.
  *
- * libpq owns its socket and closes it by itself.  So gort waits for a duplicate, which this file closes before
- * libpq closes the socket: the poller never knows a number that means something else by now.
+ * libpq owns its socket and closes it by itself.  So gort waits for a duplicate, which this file
+ * closes before libpq closes the socket: the poller never knows a number that means something else
+ * by now.
  *
- * Two calls of libpq wait inside: PQconnectStart looks names up, and PQcancel makes a connection of its own.
- * They run on the system stack, in a blocking region (gort_blocking); other goroutines go on.
+ * Two calls of libpq wait inside: PQconnectStart looks names up, and PQcancel makes a connection of
+ * its own.  They run on the system stack, in a blocking region (gort_blocking); other goroutines go
+ * on.
  *
- * A statement whose deadline passes is cancelled at the server, and its end is waited for, since the
- * connection can be used again only then.  If that takes longer than GRACE the connection is lost.
+ * A statement whose deadline passes is cancelled at the server, and its end is waited for, since
+ * the connection can be used again only then.  If that takes longer than GRACE the connection is
+ * lost.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

@@ -1,4 +1,5 @@
-/* One connection to PostgreSQL: libpq's non-blocking calls, of which each wait parks the goroutine alone.
+/* One connection to PostgreSQL: libpq's non-blocking calls, of which each wait parks the goroutine
+ * alone.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -19,14 +20,14 @@ typedef struct pg_conn {
 } pg_conn;
 GORT_TYPE(pg_conn);
 
-/* A new connection, to be closed by pg_close; NULL: errno ETIMEDOUT or ECONNREFUSED, and the reason in
- * error, of n bytes. */
+/* A new connection, to be closed by pg_close; NULL: errno ETIMEDOUT or ECONNREFUSED, and the reason
+ * in error, of n bytes. */
 pg_conn *pg_connect(const char *conninfo, int64_t deadline, char *error, size_t n);
 void pg_close(pg_conn *c);
 
-/* Runs one statement with n parameters as text.  The result, for PQclear, or NULL with the reason in
- * c->error; errno: ETIMEDOUT when the deadline passed, and the statement was cancelled; EIO when the server
- * refused it; ECONNRESET when the connection is lost (pg_is_usable tells too). */
+/* Runs one statement with n parameters as text.  The result, for PQclear, or NULL with the reason
+ * in c->error; errno: ETIMEDOUT when the deadline passed, and the statement was cancelled; EIO when
+ * the server refused it; ECONNRESET when the connection is lost (pg_is_usable tells too). */
 PGresult *pg_query(pg_conn *c, const char *sql, int n, const char *const *params, int64_t deadline);
 
 /* Does it stand, with no statement or transaction under way? */

@@ -1,15 +1,16 @@
 /* The pool.
  *
- * A permit is the right to have a connection: `permits` is a channel with one element for each.  Whoever
- * has received one takes the connection that was used last, or makes one; giving back sends the permit.  So
- * the limit holds whatever happens in between, waiting is in the order of coming, and a deadline or the end
- * of a context is the channel's own.
+ * A permit is the right to have a connection: `permits` is a channel with one element for each.
+ * Whoever has received one takes the connection that was used last, or makes one; giving back sends
+ * the permit.  So the limit holds whatever happens in between, waiting is in the order of coming,
+ * and a deadline or the end of a context is the channel's own.
  *
- * The idle ones are a stack, latest on top, under a mutex that is never held while something waits: those
- * at the bottom grow old when there is little to do, and a goroutine, the keeper, closes them.
+ * The idle ones are a stack, latest on top, under a mutex that is never held while something waits:
+ * those at the bottom grow old when there is little to do, and a goroutine, the keeper, closes
+ * them.
  *
- * Between receiving the permit and returning the connection anything may panic, or the context end: the
- * permit goes back by a scoped call.
+ * Between receiving the permit and returning the connection anything may panic, or the context end:
+ * the permit goes back by a scoped call.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

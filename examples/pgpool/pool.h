@@ -25,9 +25,9 @@ typedef struct {
 
 pool *pool_make(const pool_options *o);
 
-/* A connection for the caller alone, until pool_put.  NULL: errno ETIMEDOUT, when none came free until the
- * deadline (a time of gort_now, 0: none); ECANCELED after pool_close; else why none could be made, in error,
- * of n bytes.  Who waits longest is served first. */
+/* A connection for the caller alone, until pool_put.  NULL: errno ETIMEDOUT, when none came free
+ * until the deadline (a time of gort_now, 0: none); ECANCELED after pool_close; else why none could
+ * be made, in error, of n bytes.  Who waits longest is served first. */
 pg_conn *pool_get(pool *p, int64_t deadline, char *error, size_t n);
 /* Gives it back; one that is not usable is closed. */
 void pool_put(pool *p, pg_conn *c);

@@ -1,7 +1,8 @@
-/* What is shown, each on a pool of its own: many goroutines on few connections, waiting with a deadline,
- * cancelling, connections that the server ended, lifetimes.
+/* What is shown, each on a pool of its own: many goroutines on few connections, waiting with a
+ * deadline, cancelling, connections that the server ended, lifetimes.
  *
- * Connections come from pool_get and go back by a scoped call, so that they do however the block is left.
+ * Connections come from pool_get and go back by a scoped call, so that they do however the block is
+ * left.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

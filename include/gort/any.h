@@ -7,12 +7,13 @@
  *     if (gort_any_convert(double, a, &d)) ...      42.0
  *     gort_field_set(gort_type_of(node), n, "count", a);
  *
- * All zero it is nil, of no type.  The value is a copy that nobody changes: a collected object, not scanned
- * if it holds no pointers; pointers, maps, channels and functions are kept without one.  Copies of a
- * gort_any share it.  Stored anywhere but in a local variable it goes through gort_any_set or gort_copy.
+ * All zero it is nil, of no type.  The value is a copy that nobody changes: a collected object, not
+ * scanned if it holds no pointers; pointers, maps, channels and functions are kept without one.
+ * Copies of a gort_any share it.  Stored anywhere but in a local variable it goes through
+ * gort_any_set or gort_copy.
  *
- * Types are compared by gort_reflect_same (reflect.h).  So numbers are of one type when C has no way to tell
- * them apart: int and int32_t, but not int and unsigned.  No call blocks.
+ * Types are compared by gort_reflect_same (reflect.h).  So numbers are of one type when C has no
+ * way to tell them apart: int and int32_t, but not int and unsigned.  No call blocks.
  *
  * In C what is documented here as a function may be a macro (base.h, Note [Macros]).
  *
@@ -45,8 +46,8 @@ GORT_API bool gort_any_as_raw(const struct gort_type *type, gort_any a, void *ou
 GORT_API bool gort_any_convert_raw(const struct gort_type *type, gort_any a, void *out)
     GORT_NONNULL(1);
 
-/* Both nil, or of the same type and equal (gort_value_equal).  Panics if they are of one type that can not be
- * compared. */
+/* Both nil, or of the same type and equal (gort_value_equal).  Panics if they are of one type that
+ * can not be compared. */
 GORT_API bool gort_any_equal(gort_any a, gort_any b);
 /* Equal ones have equal hashes for equal seeds.  Panics if the value can not be compared. */
 GORT_API uint64_t gort_any_hash(gort_any a, uint64_t seed);
@@ -61,8 +62,9 @@ static inline void gort_any_set(gort_any *slot, gort_any a)
 /* The field of that name of the struct at p.  Panics if the type has none. */
 GORT_API gort_any gort_field_get(const struct gort_type *type, const void *p, const char *name)
     GORT_NONNULL(1, 2, 3);
-/* Sets the field, with the write barrier.  Panics if there is none, or if it is of another type than the value;
- * nil sets a gort_any, and zero in what is a pointer, a map, a channel or a function. */
+/* Sets the field, with the write barrier.  Panics if there is none, or if it is of another type
+ * than the value; nil sets a gort_any, and zero in what is a pointer, a map, a channel or a
+ * function. */
 GORT_API void gort_field_set(const struct gort_type *type, void *p, const char *name,
                              gort_any value) GORT_NONNULL(1, 2, 3);
 
@@ -85,13 +87,14 @@ GORT_END_DECLS
 #define gort_any_get(T, a) GORT_APPLY_(GORT_ANY_GET_, __COUNTER__, T, gort_type_##T, #T, a)
 /* bool gort_any_is(T, gort_any a): is it of this type? */
 #define gort_any_is(T, a) gort_reflect_same((a).type, gort_type_of(T))
-/* bool gort_any_as(T, gort_any a, T *out): whether a is of this type; *out is the value, or else zeroed.  out
- * may be NULL, and may lie in collected memory. */
+/* bool gort_any_as(T, gort_any a, T *out): whether a is of this type; *out is the value, or else
+ * zeroed.  out may be NULL, and may lie in collected memory. */
 #define gort_any_as(T, a, out)                                                                     \
     GORT_APPLY_(GORT_ANY_AS_, __COUNTER__, T, gort_type_##T, #T, gort_any_as_raw, a, out)
-/* bool gort_any_convert(T, gort_any a, T *out): the same for numbers of another type whose value T can hold: in
- * its range and, if T is a whole number, without a fraction.  A floating number may be rounded, but not to
- * an infinity; a whole number becomes a floating one only if that is exact.  bool is no number. */
+/* bool gort_any_convert(T, gort_any a, T *out): the same for numbers of another type whose value T
+ * can hold: in its range and, if T is a whole number, without a fraction.  A floating number may be
+ * rounded, but not to an infinity; a whole number becomes a floating one only if that is exact.
+ * bool is no number. */
 #define gort_any_convert(T, a, out)                                                                \
     GORT_APPLY_(GORT_ANY_AS_, __COUNTER__, T, gort_type_##T, #T, gort_any_convert_raw, a, out)
 

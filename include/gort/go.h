@@ -54,9 +54,10 @@ GORT_API int gort_num_goroutines(void);
  * briefly; returns the former value.  n is cut to what the runtime supports. */
 GORT_API int gort_max_procs(int n);
 
-/* How many threads the runtime may make, 10,000 at the start; threads of the program's own that are attached
- * do not count.  Sets it when n >= 1; returns the former value.  Fatal when there are more already, or
- * when later one more is needed: goroutines that block, or are locked to their threads, have one each. */
+/* How many threads the runtime may make, 10,000 at the start; threads of the program's own that are
+ * attached do not count.  Sets it when n >= 1; returns the former value.  Fatal when there are more
+ * already, or when later one more is needed: goroutines that block, or are locked to their threads,
+ * have one each. */
 GORT_API int gort_set_max_threads(int n);
 
 /* Binds the calling goroutine to the thread it runs on: it runs on no other, and no other

@@ -33,15 +33,16 @@ extern "C" {
 /* 68 size classes, with and without pointers: a span class is class * 2 + noscan. */
 #define GORT_SPAN_CLASSES 136
 
-/* One span class's free slots in a P's cache: a window of 64 slots of the current span.  Slots of up to
- * GORT_SLOT_MAX bytes that may be taken are zero.
+/* One span class's free slots in a P's cache: a window of 64 slots of the current span.  Slots of
+ * up to GORT_SLOT_MAX bytes that may be taken are zero.
  * Protected by: the thread that owns the P, inside a restartable range or critical section. */
 struct gort_cache_class {
     uint64_t free; /* bit i: slot i may be taken */
     char *base;    /* address of the window's slot 0 */
 };
 
-/* unzeroed: by size class; of windows whose slots hold old bytes, and may be taken by who does not mind:
+/* unzeroed: by size class; of windows whose slots hold old bytes, and may be taken by who does not
+ * mind:
  * Note [Unzeroed windows] in the runtime's mcache.c.
  * tiny: where the next tiny object goes in the current block of 16 bytes, all zero from there on; a
  * multiple of 16: no room.  Above GORT_TINY_COUNT_SHIFT, how many went into it.
@@ -57,8 +58,8 @@ struct gort_cache {
 #define GORT_CACHE_CLASSES 16
 #define GORT_COUNTER_STRIDE 64
 #define GORT_TINY_COUNT_SHIFT 48
-/* Objects up to this size are packed in blocks of 16 bytes, when they hold no pointers.  Of larger ones,
- * aligned to 8, a block has room for one: they have a slot of 16. */
+/* Objects up to this size are packed in blocks of 16 bytes, when they hold no pointers.  Of larger
+ * ones, aligned to 8, a block has room for one: they have a slot of 16. */
 #define GORT_TINY_MAX 8
 
 /* The thread's block.  Only its own thread, and that thread's signal handler, touch it. */
@@ -80,8 +81,8 @@ struct gort_tls_block {
 
 extern GORT_API __thread struct gort_tls_block gort_tls __attribute__((tls_model("initial-exec")));
 
-/* The running goroutine's record, NULL where there is none.  By assembly, since compilers keep the address of
- * a thread's variable over calls, after which the goroutine may be on another thread. */
+/* The running goroutine's record, NULL where there is none.  By assembly, since compilers keep the
+ * address of a thread's variable over calls, after which the goroutine may be on another thread. */
 __attribute__((__always_inline__)) static inline void *gort_self_(void)
 {
     void *g;
@@ -133,8 +134,8 @@ __attribute__((constructor(101), unused)) static void gort_ranges_constructor(vo
 #error "gort does not know this architecture yet"
 #endif
 
-/* The record of the range from 71 to 72.  The code names its record (a relocation that does nothing),
- * so that --gc-sections keeps it: linkers differ in whether __start_gort_ranges does. */
+/* The record of the range from 71 to 72.  The code names its record (a relocation that does
+ * nothing), so that --gc-sections keeps it: linkers differ in whether __start_gort_ranges does. */
 #define GORT_RANGE_RECORD_                                                                         \
     ".pushsection gort_ranges, \"a?\", @progbits\n\t"                                              \
     ".balign 4\n"                                                                                  \
@@ -200,11 +201,11 @@ slow:
 }
 
 /* Note [Inline allocation].  An object of constant size, at most GORT_SLOT_MAX, is taken from the
- * cache of the thread's P by one restartable range: find the lowest free slot of its class's window,
- * write which of its words hold pointers, and, as the last instruction, take the slot off the window.
- * No call, lock, atomic instruction, division or zeroing: the window was zeroed when it was opened,
- * and so were its pointer bits, which lie at the end of the page (Note [Span tail] in the runtime's
- * heap_data.h), so they are only or-ed in.
+ * cache of the thread's P by one restartable range: find the lowest free slot of its class's
+ * window, write which of its words hold pointers, and, as the last instruction, take the slot off
+ * the window.  No call, lock, atomic instruction, division or zeroing: the window was zeroed when
+ * it was opened, and so were its pointer bits, which lie at the end of the page (Note [Span tail]
+ * in the runtime's heap_data.h), so they are only or-ed in.
  *
  * A stop before the last instruction makes all of it again, perhaps from another P's cache.  It
  * leaves at most pointer bits of a slot that is still free: the object that gets the slot is then
@@ -242,8 +243,8 @@ slow:
     "rep bsfq %[f], %[x]\n\t"                                                                      \
     "imulq %[size], %[x]\n\t"                                                                      \
     "addq 8(%[c]), %[x]\n\t"
-/* t: mask, shifted to where the slot's bits lie in their word; b: the slot's page; ecx: the number of
- * the slot's first word in the page. */
+/* t: mask, shifted to where the slot's bits lie in their word; b: the slot's page; ecx: the number
+ * of the slot's first word in the page. */
 #define GORT_TAKE_SHIFT_                                                                           \
     "movl %k[x], %%ecx\n\t"                                                                        \
     "movq %[mask], %[t]\n\t"                                                                       \
@@ -322,8 +323,9 @@ GORT_INLINE_ void *gort_take_scan_(size_t n, uint64_t mask)
     return (void *)x;
 }
 
-/* A tiny object, n at most GORT_TINY_MAX, without pointers, aligned to align (8 at most).  The count leaves the
- * address before the object is taken: from then on a stop must find the address in x. */
+/* A tiny object, n at most GORT_TINY_MAX, without pointers, aligned to align (8 at most).  The
+ * count leaves the address before the object is taken: from then on a stop must find the address in
+ * x. */
 GORT_INLINE_ void *gort_take_tiny_(size_t n, size_t align)
 {
     uint64_t x, c, f, t;

@@ -27,20 +27,21 @@ GORT_API void gort_read_machine(gort_machine *out) GORT_NONNULL(1);
 
 /* Writes every goroutine of the program to a descriptor as text, like the report of a deadlock: its
  * state and why and how long it waits, its stack, where it was created.  The caller comes first.
- * The world is stopped while the text is made, about 20 us for each goroutine; at most 64 MB are kept, and
- * what is beyond that is counted.  Returns 0, or -1 with errno: what gort_write says, or ENOMEM.  Parks
- * the goroutine while the descriptor takes no more.  SIGQUIT prints the same to standard error, and ends
- * the process with 2. */
+ * The world is stopped while the text is made, about 20 us for each goroutine; at most 64 MB are
+ * kept, and what is beyond that is counted.  Returns 0, or -1 with errno: what gort_write says, or
+ * ENOMEM.  Parks the goroutine while the descriptor takes no more.  SIGQUIT prints the same to
+ * standard error, and ends the process with 2. */
 GORT_API int gort_goroutines_write(int fd);
 
-/* Finds goroutines that can never run again: what they wait for (channels, or mutexes and the like, in
- * collected memory) can be reached only by goroutines in the same state.  Writes each of them to a
- * descriptor, in the form of gort_goroutines_write; fd negative: nowhere.  Returns how many there are.
- * One that is counted can not wake up; one that some stale word seems to reach is not counted.  -1 with
- * errno: EBUSY while there are threads that gort does not know, since they may hold anything; ENOTSUP
- * where the memory of the process can not be looked through, as under AddressSanitizer; ENOMEM; what
- * gort_write says.  Waits for a collection that runs; stops the world while all memory is looked
- * through; parks the goroutine while the descriptor takes no more. */
+/* Finds goroutines that can never run again: what they wait for (channels, or mutexes and the like,
+ * in collected memory) can be reached only by goroutines in the same state.  Writes each of them to
+ * a descriptor, in the form of gort_goroutines_write; fd negative: nowhere.  Returns how many there
+ * are.  One that is counted can not wake up; one that some stale word seems to reach is not
+ * counted.  -1 with errno: EBUSY while there are threads that gort does not know, since they may
+ * hold anything; ENOTSUP where the memory of the process can not be looked through, as under
+ * AddressSanitizer; ENOMEM; what gort_write says.  Waits for a collection that runs; stops the
+ * world while all memory is looked through; parks the goroutine while the descriptor takes no
+ * more. */
 GORT_API int gort_goroutines_leaked(int fd);
 
 GORT_END_DECLS

@@ -15,24 +15,26 @@
  *     float, double                         by value: 0 and -0 are one key, and a NaN equals none, so that
  *                                           each put of one adds an entry that only iteration finds
  *     const char *, char *                  by the characters up to the final zero; what the key points to
- *                                           must not change while it is in the map, and stays the program's
+ *                                           must not change while it is in the map, and stays the
+ *                                           program's
  *     gort_string                           by its bytes, which the map keeps if they are collected
  *     gort_map_bytes                        by the bytes that it names, as if they were a gort_string's
  *     structs and unions                    by their bytes, padding included: zero it, or else:
  *     gort_map_make_own                     by a function of the program's
  * The key that entered an entry stays when the value is replaced.
  *
- * Keys and values that hold collected pointers keep what these point to; a map whose keys and values
- * can hold none is not scanned.  A NULL map is empty: reading, deleting and clearing do nothing; adding
- * panics.  Any number of goroutines may read a map while none changes it.  A change beside a change or a
- * read, which the program must exclude, is looked for and fatal when it is seen.  No operation blocks or
- * switches goroutines, and none moves many entries: a map grows one table at a time.
+ * Keys and values that hold collected pointers keep what these point to; a map whose keys and
+ * values can hold none is not scanned.  A NULL map is empty: reading, deleting and clearing do
+ * nothing; adding panics.  Any number of goroutines may read a map while none changes it.  A change
+ * beside a change or a read, which the program must exclude, is looked for and fatal when it is
+ * seen.  No operation blocks or switches goroutines, and none moves many entries: a map grows one
+ * table at a time.
  *
  * Each map has a random seed, so that nobody outside can choose keys that collide.
  *
  * In C what is documented here as a function is a macro (base.h, Note [Macros]); in C++, where it
- * does not take a type, a template (map_cxx.h).  In C an argument that is a struct, or a pointer other
- * than to char or void, has the very type of the map's key.
+ * does not take a type, a template (map_cxx.h).  In C an argument that is a struct, or a pointer
+ * other than to char or void, has the very type of the map's key.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -77,39 +79,41 @@ static inline uint64_t gort_hash_int(uint64_t x, uint64_t seed)
 
 GORT_END_DECLS
 
-/* gort_map(K, V) gort_map_make(K, V, size_t hint): an empty map with room for hint entries before it
- * grows; a hint whose bytes overflow counts as 0.  Of structs all words are scanned; arithmetic types
- * hold no pointers. */
+/* gort_map(K, V) gort_map_make(K, V, size_t hint): an empty map with room for hint entries before
+ * it grows; a hint whose bytes overflow counts as 0.  Of structs all words are scanned; arithmetic
+ * types hold no pointers. */
 #define gort_map_make(K, V, hint) GORT_APPLY_(GORT_MAP_MAKE_, __COUNTER__, K, #K, V, #V, hint)
 
 /* The same for K and V that are one identifier each: they are scanned as GORT_TYPE says. */
 #define gort_map_make_typed(K, V, hint)                                                            \
     GORT_APPLY_(GORT_MAP_MAKE_TYPED_, __COUNTER__, K, gort_type_##K, #K, V, gort_type_##V, #V, hint)
 
-/* gort_map(K, V) gort_map_make_own(K, V, size_t hint, uint64_t (*hash)(const K *key, uint64_t seed),
- * bool (*equal)(const K *a, const K *b)): keys are hashed and compared by these functions.  Equal keys
- * have equal hashes for equal seeds.  They neither block nor use the map.  When one panics the map is as it
- * was before the call.  A key that does not equal itself is found by iteration only. */
+/* gort_map(K, V) gort_map_make_own(K, V, size_t hint, uint64_t (*hash)(const K *key, uint64_t
+ * seed), bool (*equal)(const K *a, const K *b)): keys are hashed and compared by these functions.
+ * Equal keys have equal hashes for equal seeds.  They neither block nor use the map.  When one
+ * panics the map is as it was before the call.  A key that does not equal itself is found by
+ * iteration only. */
 #define gort_map_make_own(K, V, hint, hash, equal)                                                 \
     GORT_APPLY_(GORT_MAP_MAKE_OWN_, __COUNTER__, K, #K, V, #V, hint, hash, equal)
 
 /* size_t gort_map_len(m): entries in it. */
-/* bool gort_map_get(m, key, V *out): whether it has the key; *out is the value, or else zeroed.  out may
- * be NULL, and may lie in collected memory. */
+/* bool gort_map_get(m, key, V *out): whether it has the key; *out is the value, or else zeroed.
+ * out may be NULL, and may lie in collected memory. */
 /* V *gort_map_find(m, key): where the key's value is; NULL: the map has no such key.
  * V *gort_map_ref(m, key): the same, after adding the key with a zeroed value if it was not there.
  * Panics if the map is NULL.  The value may be read and written there until the map's next change
  * by put, ref, delete or clear; collected pointers are stored by gort_set. */
-/* void gort_map_put(m, key, value): adds the key, or replaces its value.  Panics if the map is NULL. value
- * may be a compound literal. */
+/* void gort_map_put(m, key, value): adds the key, or replaces its value.  Panics if the map is
+ * NULL. value may be a compound literal. */
 /* bool gort_map_delete(m, key): removes the key; false: there was none. */
 /* void gort_map_clear(m): removes all. */
-/* bool gort_map_next(m, gort_map_iter *it, K *key, V *value): the next entry of an iteration, in random
- * order; false: there is none.  key and value may be NULL, and may lie in collected memory.  The map may be
- * changed meanwhile by the goroutine that iterates: an entry that was removed before it was reached
- * is not found; one that was added may or may not be; any other is found exactly once. */
+/* bool gort_map_next(m, gort_map_iter *it, K *key, V *value): the next entry of an iteration, in
+ * random order; false: there is none.  key and value may be NULL, and may lie in collected memory.
+ * The map may be changed meanwhile by the goroutine that iterates: an entry that was removed before
+ * it was reached is not found; one that was added may or may not be; any other is found exactly
+ * once. */
 
-/* ---- making -------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /* The kind of a key of type K: enum gort_map_kind. */
 #ifdef __cplusplus
@@ -175,7 +179,7 @@ GORT_END_DECLS
 #include <gort/map_cxx.h>
 #else
 
-/* ---- C: the types of a map's key and value ---------------------------------------------------------- */
+/* ---- C: the types of a map's key and value --------------------------------------------------- */
 
 #define gort_map_len(m) GORT_APPLY_(GORT_MAP_LEN_, __COUNTER__, m)
 #define gort_map_get(m, key, ...) GORT_APPLY_(GORT_MAP_GET_, __COUNTER__, m, key, __VA_ARGS__)
@@ -280,8 +284,8 @@ GORT_END_DECLS
                                                  &gort_key_##id, GORT_MAP_SHAPE_(id));             \
         GORT_MAP_STORE_(id, __typeof__(gort_value_##id), gort_at_##id, &gort_value_##id);          \
     })
-/* What C can not tell of the key's type it takes from where the key goes; a key that goes nowhere has no
- * size here, and the map says where its slots are. */
+/* What C can not tell of the key's type it takes from where the key goes; a key that goes nowhere
+ * has no size here, and the map says where its slots are. */
 #define GORT_MAP_NEXT_(id, m, iter, key, value)                                                    \
     __extension__({                                                                                \
         GORT_MAP_(id, m);                                                                          \

@@ -13,7 +13,7 @@
 
 extern "C++" {
 
-/* ---- kinds of keys ---------------------------------------------------------------------------------- */
+/* ---- kinds of keys --------------------------------------------------------------------------- */
 
 /* As many bytes as an integer key has, or else GORT_MAP_BYTES. */
 template <typename K, bool integer> struct gort_map_plain_kind {
@@ -52,7 +52,7 @@ template <> struct gort_map_is_odd<long double> {
     static constexpr bool value = true;
 };
 
-/* ---- a map's key and value -------------------------------------------------------------------------- */
+/* ---- a map's key and value ------------------------------------------------------------------- */
 
 template <typename M> struct gort_map_of {
 };

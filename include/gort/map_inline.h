@@ -1,8 +1,8 @@
-/* What the macros and templates of map.h share with the runtime: a map's layout, and finding a key of up
- * to eight bytes.
+/* What the macros and templates of map.h share with the runtime: a map's layout, and finding a key
+ * of up to eight bytes.
  *
- * Everything here is layout, fixed for one version of the library; nothing is called by hand.  What the
- * structures mean and how they change is said in the runtime's lang/map.h.
+ * Everything here is layout, fixed for one version of the library; nothing is called by hand.  What
+ * the structures mean and how they change is said in the runtime's lang/map.h.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -34,7 +34,8 @@ enum gort_map_kind {
 typedef uint64_t (*gort_map_hash_fn)(const void *key, uint64_t seed);
 typedef bool (*gort_map_equal_fn)(const void *a, const void *b);
 
-/* Of all maps that one place of the program makes.  The layout is the runtime's, made at first use. */
+/* Of all maps that one place of the program makes.  The layout is the runtime's, made at first
+ * use. */
 struct gort_map_type {
     void *layout; /* atomic */
     uint64_t reserved;
@@ -43,8 +44,8 @@ struct gort_map_type {
     int reserved_too;
 };
 
-/* One table.  Of a table to which several places of the directory lead, left, used and tombs are kept at
- * the first of them. */
+/* One table.  Of a table to which several places of the directory lead, left, used and tombs are
+ * kept at the first of them. */
 struct gort_map_table {
     unsigned char *control; /* slots lie before it */
     uint32_t mask;          /* groups - 1 */
@@ -111,7 +112,7 @@ __attribute__((__always_inline__)) static inline gort_map_shape_ gort_map_shape_
 #define GORT_MAP_SHAPE_OF_(key_size, key_align, value_size, value_align)                           \
     gort_map_shape_of_(key_size, key_align, value_size, value_align)
 
-/* ---- control words: Note [Control words] in the runtime's lang/map.h ----------------------------------- */
+/* ---- control words: Note [Control words] in the runtime's lang/map.h ------------------------- */
 
 #define GORT_MAP_LOW_ UINT64_C(0x0101010101010101)
 #define GORT_MAP_HIGH_ UINT64_C(0x8080808080808080)
@@ -133,7 +134,7 @@ static inline uint64_t gort_map_empty_(uint64_t control)
     return control & ~(control << 6) & GORT_MAP_HIGH_;
 }
 
-/* ---- hashes --------------------------------------------------------------------------------------------- */
+/* ---- hashes ---------------------------------------------------------------------------------- */
 
 __extension__ typedef unsigned __int128 gort_uint128_;
 
@@ -147,7 +148,7 @@ static inline uint64_t gort_map_hash_int_(uint64_t x, uint64_t seed)
     return gort_map_mix_(x ^ seed, UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 GORT_API void *gort_map_make_raw(struct gort_map_type *type, const struct gort_type *key,
                                  const struct gort_type *value, size_t hint, gort_map_hash_fn hash,
@@ -242,7 +243,8 @@ GORT_MAP_INLINE_ bool gort_map_delete_(void *map, int kind, const void *key, gor
 }
 
 /* Slots of the group that the iteration stands in; the rest is the call's.  *key and *value, local
- * variables, are where the entry found has them.  nowhere: the shape is not known, nor is *key wanted. */
+ * variables, are where the entry found has them.  nowhere: the shape is not known, nor is *key
+ * wanted. */
 GORT_MAP_INLINE_ bool gort_map_next_(const void *map, gort_map_iter *it, gort_map_shape_ s,
                                      bool nowhere, const void **key, const void **value)
 {
@@ -270,7 +272,7 @@ GORT_MAP_INLINE_ bool gort_map_next_(const void *map, gort_map_iter *it, gort_ma
     return more;
 }
 
-/* ---- elements ----------------------------------------------------------------------------------------------- */
+/* ---- elements -------------------------------------------------------------------------------- */
 
 /* holds: a constant: the element may hold collected pointers. */
 GORT_MAP_INLINE_ void gort_map_store_(const struct gort_type *type, void *at, const void *from,

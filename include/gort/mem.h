@@ -41,16 +41,17 @@ GORT_API void gort_gc(void);
 GORT_API int gort_set_gc_percent(int percent);
 
 /* Sets how many bytes of memory the runtime may have from the kernel: heap that was not given back,
- * stacks, its own records; INT64_MAX: no limit; negative: only asks.  Collections come earlier and free
- * memory is given back to keep it.  It is soft: when what is live does not fit, the program goes on
- * above it.  Returns the former value, INT64_MAX without a limit. */
+ * stacks, its own records; INT64_MAX: no limit; negative: only asks.  Collections come earlier and
+ * free memory is given back to keep it.  It is soft: when what is live does not fit, the program
+ * goes on above it.  Returns the former value, INT64_MAX without a limit. */
 GORT_API int64_t gort_set_memory_limit(int64_t bytes);
 
-/* Exempts the calling goroutine from helping the collector, or has it help again.  While a collection runs,
- * who allocates marks in proportion, and where the heap is far beyond its goal waits until the collection
- * ends; an exempt goroutine does neither, so that its allocations take as long as at any other time.  What
- * it allocates others pay for; if all are exempt the heap grows past its goal.  For code that must answer in
- * time and allocates little.  Returns the former value.  A new goroutine is not exempt. */
+/* Exempts the calling goroutine from helping the collector, or has it help again.  While a
+ * collection runs, who allocates marks in proportion, and where the heap is far beyond its goal
+ * waits until the collection ends; an exempt goroutine does neither, so that its allocations take
+ * as long as at any other time.  What it allocates others pay for; if all are exempt the heap grows
+ * past its goal.  For code that must answer in time and allocates little.  Returns the former
+ * value.  A new goroutine is not exempt. */
 GORT_API bool gort_set_assist_exempt(bool exempt);
 
 /* Runs a full collection, then gives all memory that is free back to the kernel.  Parks the
@@ -67,31 +68,31 @@ GORT_API void gort_set_finalizer(void *obj, void (*fn)(void *obj)) GORT_NONNULL(
 
 /* The handle of a cleanup: a collected object. */
 typedef struct gort_cleanup gort_cleanup;
-/* Has fn(arg) called, in a goroutine of the runtime, some time after the object that obj points to or into
- * became unreachable.  The object is gone by then, or will be: nothing is resurrected.  An object may
- * have any number of cleanups; they run in no order, several side by side; one that takes long should
- * start a goroutine.  If the object has a finalizer too, its cleanups wait until it is unreachable after
- * that has run.  arg, which may be a collected pointer, is kept alive until then; if the object can be
- * reached from arg, it never dies.  Not run at exit.  What fn defers runs when it returns;
- * gort_goexit ends this call of fn.  An obj that does not point into a collected object is fatal, and
- * so is an arg that points into the same object. */
+/* Has fn(arg) called, in a goroutine of the runtime, some time after the object that obj points to
+ * or into became unreachable.  The object is gone by then, or will be: nothing is resurrected.  An
+ * object may have any number of cleanups; they run in no order, several side by side; one that
+ * takes long should start a goroutine.  If the object has a finalizer too, its cleanups wait until
+ * it is unreachable after that has run.  arg, which may be a collected pointer, is kept alive until
+ * then; if the object can be reached from arg, it never dies.  Not run at exit.  What fn defers
+ * runs when it returns; gort_goexit ends this call of fn.  An obj that does not point into a
+ * collected object is fatal, and so is an arg that points into the same object. */
 GORT_API gort_cleanup *gort_add_cleanup(void *obj, void (*fn)(void *arg), void *arg)
     GORT_NONNULL(1, 2);
-/* Takes the cleanup back: it is not called, and arg is not kept.  Nothing happens if it was taken back
- * already, or was found due; so whoever wants to be sure keeps obj reachable up to this call.  NULL: does
- * nothing. */
+/* Takes the cleanup back: it is not called, and arg is not kept.  Nothing happens if it was taken
+ * back already, or was found due; so whoever wants to be sure keeps obj reachable up to this call.
+ * NULL: does nothing. */
 GORT_API void gort_cleanup_stop(gort_cleanup *c);
 
 /* A weak reference: a collected object. */
 typedef struct gort_weak gort_weak;
 /* A reference to obj, any address in a collected object, that does not keep the object alive.  The
- * same address has the same reference as long as its object lives, so references may be compared; other
- * addresses in the object have others.  NULL for NULL.  An obj that does not point into a collected
- * object is fatal. */
+ * same address has the same reference as long as its object lives, so references may be compared;
+ * other addresses in the object have others.  NULL for NULL.  An obj that does not point into a
+ * collected object is fatal. */
 GORT_API gort_weak *gort_weak_make(void *obj);
-/* obj as it was given to gort_weak_make, reachable by this pointer from now on; NULL once the object was
- * found unreachable, and for w NULL.  An object with a finalizer is gone for its weak references
- * before the finalizer runs, even if that makes it reachable again. */
+/* obj as it was given to gort_weak_make, reachable by this pointer from now on; NULL once the
+ * object was found unreachable, and for w NULL.  An object with a finalizer is gone for its weak
+ * references before the finalizer runs, even if that makes it reachable again. */
 GORT_API void *gort_weak_get(gort_weak *w);
 
 /* Keeps what p points to reachable up to this call. */
@@ -160,7 +161,8 @@ __attribute__((__always_inline__)) static inline void *gort_new_typed_(const str
     void *x = NULL;
     bool noscan = (type->flags & GORT_TYPE_NOSCAN) != 0 || size < sizeof(void *);
     bool known = __builtin_constant_p(size) && __builtin_constant_p(noscan);
-    /* A type that was aligned by an attribute may be smaller; slots of 8 and 24 bytes are not aligned. */
+    /* A type that was aligned by an attribute may be smaller; slots of 8 and 24 bytes are not
+     * aligned. */
     size_t slot = align == 16 ? (size + 15) / 16 * 16 : size;
     if (known && size >= 1 && size <= GORT_SLOT_MAX && align <= 16) {
         if (noscan && size <= GORT_TINY_MAX && align <= 8)

@@ -2,8 +2,9 @@
  *
  * A panic nobody catches prints `panic: MESSAGE` and the goroutine's trace on stderr, and the
  * process exits with 2.  Frames between gort_panic and the gort_try that catches it are left as by
- * longjmp, unless a file of the program that includes this header was compiled with -fexceptions, as C++
- * always is: then their cleanup attributes and destructors are honoured, also by gort_goexit.
+ * longjmp, unless a file of the program that includes this header was compiled with -fexceptions,
+ * as C++ always is: then their cleanup attributes and destructors are honoured, also by
+ * gort_goexit.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -34,38 +35,41 @@ GORT_API bool gort_try(void (*fn)(void *arg), void *arg, gort_panic_info *out) G
  * the collector.  Never blocks. */
 GORT_API void gort_defer(void (*fn)(void *arg), void *arg) GORT_NONNULL(1);
 
-/* Has fn(arg) called when the block that this stands in is left, by its end, return, break, goto, a panic or
- * gort_goexit: last deferred, first called.  For fn and arg as of gort_defer; arg lives in the block's frame.
- * Costs about as much as calling fn.  A statement of its own.  longjmp must not leave the block. */
+/* Has fn(arg) called when the block that this stands in is left, by its end, return, break, goto, a
+ * panic or gort_goexit: last deferred, first called.  For fn and arg as of gort_defer; arg lives in
+ * the block's frame.  Costs about as much as calling fn.  A statement of its own.  longjmp must not
+ * leave the block. */
 #define gort_scoped_defer(fn, arg) GORT_SCOPED_DEFER_(GORT_CAT_(gort_scoped_, __COUNTER__), fn, arg)
 
 /* Panics like gort_panic, with a value: the start of a collected object, or any address. */
 GORT_API void gort_panic_with(void *value, const char *format, ...) GORT_PRINTF(2, 3) GORT_NORETURN
     GORT_NONNULL(2);
 
-/* The value of the panic that this goroutine caught last, by gort_try or gort_recover.  NULL: it had
- * none, or nothing was caught. */
+/* The value of the panic that this goroutine caught last, by gort_try or gort_recover.  NULL: it
+ * had none, or nothing was caught. */
 GORT_API void *gort_panic_value(void);
 
-/* Panics again with what this goroutine caught last, its value too: if nobody catches it, the report names
- * the function that raised it first.  info: its message, or what is to be said instead. */
+/* Panics again with what this goroutine caught last, its value too: if nobody catches it, the
+ * report names the function that raised it first.  info: its message, or what is to be said
+ * instead. */
 GORT_API void gort_repanic(const gort_panic_info *info) GORT_NORETURN GORT_NONNULL(1);
 
 /* In a deferred call: is it a panic that runs it?  Then *out is filled in (out may be NULL). */
 GORT_API bool gort_panicking(gort_panic_info *out);
 
-/* In a deferred call: ends the panic that runs it, if there is one, and fills *out in (out may be NULL).  When
- * the call and what else is deferred have run, gort_try returns false, as if its function had returned;
- * without a gort_try the goroutine ends as by gort_goexit.  Returns whether there was a panic. */
+/* In a deferred call: ends the panic that runs it, if there is one, and fills *out in (out may be
+ * NULL).  When the call and what else is deferred have run, gort_try returns false, as if its
+ * function had returned; without a gort_try the goroutine ends as by gort_goexit.  Returns whether
+ * there was a panic. */
 GORT_API bool gort_recover(gort_panic_info *out);
 
-/* Sets whether faults of the program's own code (SIGSEGV, SIGBUS, SIGFPE, SIGILL: a NULL that is dereferenced,
- * a division by zero) are panics of their goroutine, in the whole program.  Otherwise, and elsewhere
- * (inside the C library, the runtime's critical sections, on other stacks, when a stack overflows), they
- * are fatal.  Returns the former value. */
+/* Sets whether faults of the program's own code (SIGSEGV, SIGBUS, SIGFPE, SIGILL: a NULL that is
+ * dereferenced, a division by zero) are panics of their goroutine, in the whole program.
+ * Otherwise, and elsewhere (inside the C library, the runtime's critical sections, on other stacks,
+ * when a stack overflows), they are fatal.  Returns the former value. */
 GORT_API bool gort_set_panic_on_fault(bool on);
 
-/* ---- what the macro is made of ------------------------------------------------------------------ */
+/* ---- what the macro is made of --------------------------------------------------------------- */
 
 /* A scoped call: on the goroutine's list while its block lasts. */
 struct gort_scoped_call {
@@ -75,8 +79,9 @@ struct gort_scoped_call {
     uintptr_t frame; /* not 0: the runtime's */
 };
 
-/* What the end of the block knows of it.  Its address goes nowhere, so that a compiler sees through it: fn is
- * called directly, or inlined.  next is call->next, which nobody changes: what was deferred before ends later. */
+/* What the end of the block knows of it.  Its address goes nowhere, so that a compiler sees through
+ * it: fn is called directly, or inlined.  next is call->next, which nobody changes: what was
+ * deferred before ends later. */
 struct gort_scoped_end {
     struct gort_scoped_call *call;
     void *next;

@@ -13,10 +13,10 @@
  *     gort_print_value(1, gort_type_of(shape), s);
  *     gort_map(point, int) m = gort_map_make_described(point, int, 0);
  *
- * A described type is printed, compared, hashed and laid out by its fields; reports of the runtime name
- * them.  Equality is Go's: what lies between the fields is not looked at, 0 and -0 are equal, a NaN equals
- * nothing, strings and C strings are equal by their bytes, pointers and channels when they are the same;
- * slices, maps, and what was not described can not be compared.
+ * A described type is printed, compared, hashed and laid out by its fields; reports of the runtime
+ * name them.  Equality is Go's: what lies between the fields is not looked at, 0 and -0 are equal,
+ * a NaN equals nothing, strings and C strings are equal by their bytes, pointers and channels when
+ * they are the same; slices, maps, and what was not described can not be compared.
  *
  * A field is described by its name alone, or together with the name of a described type:
  *     numbers, characters, bool, enumerations        f
@@ -30,9 +30,9 @@
  *     arrays, up to three dimensions, of all these   the same
  * T is one identifier: a type described before, or a type of numbers.
  *
- * GORT_STRUCT stands where GORT_TYPE would, and replaces it.  All fields that hold collected pointers must be
- * there.  Others may be left out, and are then no part of the value.  Does not compile: a bit-field, a
- * flexible array, a packed struct's field that may hold a pointer.
+ * GORT_STRUCT stands where GORT_TYPE would, and replaces it.  All fields that hold collected
+ * pointers must be there.  Others may be left out, and are then no part of the value.  Does not
+ * compile: a bit-field, a flexible array, a packed struct's field that may hold a pointer.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -83,13 +83,13 @@ struct gort_field {
 
 GORT_BEGIN_DECLS
 
-/* The C name of a type, as "point", "point *", "double[3]", "int32_t": written to out, which has room for n
- * bytes, with a zero byte, cut if it is longer.  Returns out. */
+/* The C name of a type, as "point", "point *", "double[3]", "int32_t": written to out, which has
+ * room for n bytes, with a zero byte, cut if it is longer.  Returns out. */
 GORT_API char *gort_reflect_name(const struct gort_type *type, char *out, size_t n)
     GORT_NONNULL(1, 2);
-/* Are a and b the same type?  Structs when they have the same name and the same fields, wherever they were
- * described; numbers when they have the same kind; all else when it is made of the same types.  Types that
- * were not described only when they have the same name and size. */
+/* Are a and b the same type?  Structs when they have the same name and the same fields, wherever
+ * they were described; numbers when they have the same kind; all else when it is made of the same
+ * types.  Types that were not described only when they have the same name and size. */
 GORT_API bool gort_reflect_same(const struct gort_type *a, const struct gort_type *b);
 /* The field of that name; NULL: the type has none, or is no described struct. */
 GORT_API const struct gort_field *gort_reflect_field(const struct gort_type *type, const char *name)
@@ -97,20 +97,22 @@ GORT_API const struct gort_field *gort_reflect_field(const struct gort_type *typ
 
 /* Can values of the type be compared?  One that contains a gort_any may still panic. */
 GORT_API bool gort_reflect_comparable(const struct gort_type *type) GORT_NONNULL(1);
-/* Are the values at a and b equal?  Panics if the type, or what a gort_any holds, can not be compared. */
+/* Are the values at a and b equal?  Panics if the type, or what a gort_any holds, can not be
+ * compared. */
 GORT_API bool gort_value_equal(const struct gort_type *type, const void *a, const void *b)
     GORT_NONNULL(1, 2, 3);
-/* A hash of the value at p; equal values have equal hashes for equal seeds.  Panics as gort_value_equal. */
+/* A hash of the value at p; equal values have equal hashes for equal seeds.  Panics as
+ * gort_value_equal. */
 GORT_API uint64_t gort_value_hash(const struct gort_type *type, const void *p, uint64_t seed)
     GORT_NONNULL(1, 2);
 
 /* Writes the value at p to a descriptor, as Go's %+v does, in one line without its end:
  *     {name:"box" corners:[{x:0 y:1} ...] next:0x7f00c0001040 flags:3}
- * A pointer at the top to a described type is followed: &{...}; deeper ones are addresses, NULL is NULL.
- * Text is quoted and escaped.  Of text 256 bytes are shown, of slices, arrays and maps 64 elements, of
- * values in one another 8 levels, of all 64 KB; what is left out is told.  Maps are in the order of their
- * keys where these have one.  A C string must end; nothing else is trusted: a slice longer than its
- * capacity is told.  Returns 0, or -1 with errno as gort_write says. */
+ * A pointer at the top to a described type is followed: &{...}; deeper ones are addresses, NULL is
+ * NULL.  Text is quoted and escaped.  Of text 256 bytes are shown, of slices, arrays and maps 64
+ * elements, of values in one another 8 levels, of all 64 KB; what is left out is told.  Maps are in
+ * the order of their keys where these have one.  A C string must end; nothing else is trusted: a
+ * slice longer than its capacity is told.  Returns 0, or -1 with errno as gort_write says. */
 GORT_API int gort_print_value(int fd, const struct gort_type *type, const void *p) GORT_NONNULL(2);
 /* The same, added to a builder. */
 GORT_API void gort_builder_value(struct gort_builder *b, const struct gort_type *type,
@@ -126,12 +128,13 @@ typedef struct gort_layout {
 /* Fills *out in.  Panics if the type is no described struct. */
 GORT_API void gort_reflect_layout(const struct gort_type *type, gort_layout *out)
     GORT_NONNULL(1, 2);
-/* The order of fields that leaves the least padding, and in which the collector has the least to look at:
- * the largest alignment first, among equals those that may hold pointers, else as they are.  Writes
- * type->count indices of type->fields to order. */
+/* The order of fields that leaves the least padding, and in which the collector has the least to
+ * look at: the largest alignment first, among equals those that may hold pointers, else as they
+ * are.  Writes type->count indices of type->fields to order. */
 GORT_API void gort_reflect_best_order(const struct gort_type *type, unsigned *order)
     GORT_NONNULL(1, 2);
-/* Writes the layout to a descriptor: a line for each field and hole, and what a better order would save. */
+/* Writes the layout to a descriptor: a line for each field and hole, and what a better order would
+ * save. */
 GORT_API int gort_print_layout(int fd, const struct gort_type *type) GORT_NONNULL(2);
 /* The same, added to a builder. */
 GORT_API void gort_builder_layout(struct gort_builder *b, const struct gort_type *type)
@@ -139,8 +142,8 @@ GORT_API void gort_builder_layout(struct gort_builder *b, const struct gort_type
 
 GORT_END_DECLS
 
-/* const struct gort_type *gort_type_of(T): the description of T, one identifier.  Of a type that was not
- * described: its kind if it is a number, a pointer, or a C string. */
+/* const struct gort_type *gort_type_of(T): the description of T, one identifier.  Of a type that
+ * was not described: its kind if it is a number, a pointer, or a C string. */
 #define gort_type_of(T) GORT_APPLY_(GORT_TYPE_OF_, __COUNTER__, T, gort_type_##T, #T)
 #define GORT_TYPE_OF_(id, T, symbol, name)                                                         \
     __extension__({                                                                                \
@@ -157,15 +160,16 @@ GORT_BEGIN_DECLS
 GORT_API size_t gort_map_hint_(const struct gort_type *key, size_t hint);
 GORT_END_DECLS
 
-/* GORT_STRUCT(T, field, (field, type), ...): describes the fields of T, one identifier, up to 64, at file
- * scope (in C++ in the global namespace), before the first use, with a semicolon, instead of GORT_TYPE.
- * Also defines
+/* GORT_STRUCT(T, field, (field, type), ...): describes the fields of T, one identifier, up to 64,
+ * at file scope (in C++ in the global namespace), before the first use, with a semicolon, instead
+ * of GORT_TYPE.  Also defines
  *     static inline uint64_t gort_hash_of_T(const T *, uint64_t seed);
  *     static inline bool gort_equal_of_T(const T *, const T *);
  * for maps with such keys.
- * GORT_SLICE(T, E), GORT_MAP(T, K, V), GORT_CHAN(T, E), GORT_POINTER(T, E): describe T, a typedef of
- * gort_slice(E), gort_map(K, V), gort_chan(E), E *.  In C++ once for each type.
- * GORT_FORWARD(T): T, a complete type, will be described by one of these; its name may be used before. */
+ * GORT_SLICE(T, E), GORT_MAP(T, K, V), GORT_CHAN(T, E), GORT_POINTER(T, E): describe T, a typedef
+ * of gort_slice(E), gort_map(K, V), gort_chan(E), E *.  In C++ once for each type.
+ * GORT_FORWARD(T): T, a complete type, will be described by one of these; its name may be used
+ * before. */
 #define GORT_STRUCT(...)                                                                           \
     GORT_APPLY_(                                                                                   \
         GORT_STRUCT_, GORT_COUNT_(__VA_ARGS__), GORT_FIRST_(gort_type_##__VA_ARGS__, 0),           \
@@ -194,7 +198,7 @@ typedef struct gort_func {
     char unused;
 } gort_func;
 
-/* ---- what the macros are made of -------------------------------------------------------------------- */
+/* ---- what the macros are made of ------------------------------------------------------------- */
 
 #ifdef __cplusplus
 #include <gort/reflect_cxx.h>
@@ -258,7 +262,8 @@ typedef struct gort_func {
         __attribute__((__unused__)) = { GORT_TYPE_PLAIN_KIND_(E, #E, GORT_KIND_OF_(E)) };
 #define GORT_ELEM_(elem, E, symbol) GORT_TYPE_CHOOSE_(symbol, elem)
 
-/* Whether a T that was described holds pointers is told in the same way, by an array's size: 1 no, 2 yes. */
+/* Whether a T that was described holds pointers is told in the same way, by an array's size: 1 no,
+ * 2 yes. */
 #define GORT_HOLDS_DECLARE_(T, holds, condition)                                                   \
     GORT_EXTERN_QUIET_                                                                             \
     extern const char holds[1 + (condition)];                                                      \
@@ -333,8 +338,8 @@ static const struct gort_pointer_run gort_first_word_
     }                                                                                              \
     GORT_STATIC_ASSERT_(sizeof(desc[0]) != 0, "")
 
-/* A field is f or (f, E).  Of macros that expand one another each has a name of its own, since none expands
- * inside itself. */
+/* A field is f or (f, E).  Of macros that expand one another each has a name of its own, since none
+ * expands inside itself. */
 #define GORT_PAIR_PROBE_(...) ~, 1
 #define GORT_SECOND_(a, b, ...) b
 #define GORT_PAIR_APPLY_(m, ...) m(__VA_ARGS__)

@@ -1,6 +1,7 @@
 /* What the macros of reflect.h are made of in C++; what each does stands there.
  *
- * Descriptions lie in the unnamed namespace, because there a constant can be declared before it is defined.
+ * Descriptions lie in the unnamed namespace, because there a constant can be declared before it is
+ * defined.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -44,7 +45,7 @@ template <typename T, size_t n> struct gort_dimensions<T[n]> {
     static constexpr int value = 1 + gort_dimensions<T>::value;
 };
 
-/* ---- kinds ------------------------------------------------------------------------------------------ */
+/* ---- kinds ----------------------------------------------------------------------------------- */
 
 template <typename T, bool integer> struct gort_integer_kind {
     static constexpr int value = GORT_KIND_NONE;
@@ -89,7 +90,7 @@ GORT_KIND_IS_(gort_string, GORT_KIND_STRING)
 GORT_KIND_IS_(gort_any, GORT_KIND_ANY)
 #undef GORT_KIND_IS_
 
-/* ---- what the program described ------------------------------------------------------------------------ */
+/* ---- what the program described -------------------------------------------------------------- */
 
 /* Specialised by GORT_FORWARD. */
 template <typename T> struct gort_forward_of {

@@ -7,16 +7,17 @@
  *     for (size_t i = 0; i < s.len; i++) sum += s.ptr[i];
  *     ints tail = gort_slice_sub(s, 1, s.len);   the same array
  *
- * A slice is a plain struct of pointer, length and capacity; all zero it is empty.  Copies of it, and
- * sub-slices, share one array, of which the collector keeps all while anything points into it.  What
- * lies between length and capacity belongs to whoever appends.  Growing makes a new array; slices of the old
- * one keep the old one.  A slice is not locked: goroutines that share one take turns.
+ * A slice is a plain struct of pointer, length and capacity; all zero it is empty.  Copies of it,
+ * and sub-slices, share one array, of which the collector keeps all while anything points into it.
+ * What lies between length and capacity belongs to whoever appends.  Growing makes a new array;
+ * slices of the old one keep the old one.  A slice is not locked: goroutines that share one take
+ * turns.
  *
- * Calls that make or move elements take the element's type first, one identifier, like gort_new: they
- * find what GORT_TYPE said of it, and it must be the slice's.  They take the slice's address, which may lie
- * anywhere, in collected memory too: no barrier is needed around them.  But a whole slice that is stored
- * anywhere but in a local variable goes through gort_slice_set, and a pointer stored in an element
- * through gort_set(&gort_slice_at(s, i), p).
+ * Calls that make or move elements take the element's type first, one identifier, like gort_new:
+ * they find what GORT_TYPE said of it, and it must be the slice's.  They take the slice's address,
+ * which may lie anywhere, in collected memory too: no barrier is needed around them.  But a whole
+ * slice that is stored anywhere but in a local variable goes through gort_slice_set, and a pointer
+ * stored in an element through gort_set(&gort_slice_at(s, i), p).
  *
  * Indices are taken as int64_t; one that does not fit panics with Go's message.
  *
@@ -29,8 +30,8 @@
 #include <gort/mem.h>
 #include <gort/type.h>
 
-/* The type of a slice of T.  In C each use is a type of its own: give it a name by typedef.  T may be
- * any complete type but an array. */
+/* The type of a slice of T.  In C each use is a type of its own: give it a name by typedef.  T may
+ * be any complete type but an array. */
 #ifdef __cplusplus
 extern "C++" {
 template <typename T> struct gort_slice_of {
@@ -63,7 +64,8 @@ struct gort_array {
 /* A new array of cap zeroed elements, of which len are in use.  Panics when that can not be. */
 GORT_API void *gort_slice_make_raw(const struct gort_type *type, int64_t len, int64_t cap)
     GORT_NONNULL(1);
-/* Room for at least extra more elements behind len ones: a new array with those, by Go's rule of growth. */
+/* Room for at least extra more elements behind len ones: a new array with those, by Go's rule of
+ * growth. */
 GORT_API struct gort_array gort_slice_grow_raw(const struct gort_type *type, void *ptr, size_t len,
                                                size_t cap, size_t extra) GORT_NONNULL(1);
 /* Room for n elements at i and their values. */
@@ -136,11 +138,12 @@ __attribute__((__always_inline__)) static inline void gort_store_element_(
 
 GORT_END_DECLS
 
-/* Note [Header stores].  gort_slice_grow_raw tells the collector, if it marks, of the old array and of the
- * new one; then the header, which may lie in collected memory, is written by plain stores.  Between
- * the two marking may begin: both pointers are in this function's frame or registers, up to the statement
- * below, and no goroutine goes on after that stop before these were scanned.  So both arrays are kept
- * as by a barrier, and the header's address is given to nobody: a local one stays in registers. */
+/* Note [Header stores].  gort_slice_grow_raw tells the collector, if it marks, of the old array and
+ * of the new one; then the header, which may lie in collected memory, is written by plain stores.
+ * Between the two marking may begin: both pointers are in this function's frame or registers, up to
+ * the statement below, and no goroutine goes on after that stop before these were scanned.  So both
+ * arrays are kept as by a barrier, and the header's address is given to nobody: a local one stays
+ * in registers. */
 #define GORT_SLICE_HEADER_(s, old, array)                                                          \
     (s)->ptr = (__typeof__((s)->ptr))(array).ptr;                                                  \
     (s)->cap = (array).cap;                                                                        \
@@ -162,9 +165,9 @@ GORT_END_DECLS
     }                                                                                              \
     (void)0
 
-/* S gort_slice_make(S, T, int64_t len, int64_t cap): a slice of the type S, a slice of T, with len zeroed
- * elements and room for cap, all in one new array.  Panics as Go does when len or cap is negative or
- * their bytes overflow, or cap is below len. */
+/* S gort_slice_make(S, T, int64_t len, int64_t cap): a slice of the type S, a slice of T, with len
+ * zeroed elements and room for cap, all in one new array.  Panics as Go does when len or cap is
+ * negative or their bytes overflow, or cap is below len. */
 #define gort_slice_make(S, T, len, cap)                                                            \
     GORT_APPLY_(GORT_SLICE_MAKE_, __COUNTER__, S, T, gort_type_##T, #T, len, cap)
 #define GORT_SLICE_MAKE_(id, S, T, symbol, name, length, capacity)                                 \
@@ -180,8 +183,9 @@ GORT_END_DECLS
     })
 
 /* void gort_slice_append(T, slice *s, T value): adds value at the end; value may be a compound
- * literal.  A full array is replaced by a larger one: twice as large up to 256 elements, then less and less, a
- * quarter in the end, rounded up to what an allocation has room for.  Panics when the length overflows. */
+ * literal.  A full array is replaced by a larger one: twice as large up to 256 elements, then less
+ * and less, a quarter in the end, rounded up to what an allocation has room for.  Panics when the
+ * length overflows. */
 #define gort_slice_append(T, s, ...)                                                               \
     GORT_APPLY_(GORT_SLICE_APPEND_, __COUNTER__, T, gort_type_##T, #T, s, __VA_ARGS__)
 #define GORT_SLICE_APPEND_(id, T, symbol, name, s, ...)                                            \
@@ -224,8 +228,8 @@ GORT_END_DECLS
         (void)0;                                                                                   \
     })
 
-/* void gort_slice_append_slice(T, slice *s, slice other): adds the elements of another slice, or of the
- * same. */
+/* void gort_slice_append_slice(T, slice *s, slice other): adds the elements of another slice, or of
+ * the same. */
 #define gort_slice_append_slice(T, s, ...)                                                         \
     GORT_APPLY_(GORT_SLICE_APPEND_SLICE_, __COUNTER__, T, gort_type_##T, #T, s, __VA_ARGS__)
 #define GORT_SLICE_APPEND_SLICE_(id, T, symbol, name, s, ...)                                      \
@@ -244,8 +248,8 @@ GORT_END_DECLS
         GORT_SLICE_ROOM_(id, gort_n_##id);                                                         \
     })
 
-/* void gort_slice_insert(T, slice *s, int64_t i, const T *src, size_t n): puts n elements, which may be
- * the slice's own, before element i; i may be the length.  Panics when it is beyond. */
+/* void gort_slice_insert(T, slice *s, int64_t i, const T *src, size_t n): puts n elements, which
+ * may be the slice's own, before element i; i may be the length.  Panics when it is beyond. */
 #define gort_slice_insert(T, s, i, src, n)                                                         \
     GORT_APPLY_(GORT_SLICE_INSERT_, __COUNTER__, T, gort_type_##T, #T, s, i, src, n)
 #define GORT_SLICE_INSERT_(id, T, symbol, name, s, i, src, n)                                      \
@@ -265,8 +269,8 @@ GORT_END_DECLS
         (void)0;                                                                                   \
     })
 
-/* void gort_slice_delete(T, slice *s, int64_t i, int64_t j): takes elements i to j - 1 away, moves those
- * behind them up, and zeroes what that leaves at the end.  Panics when they are not there. */
+/* void gort_slice_delete(T, slice *s, int64_t i, int64_t j): takes elements i to j - 1 away, moves
+ * those behind them up, and zeroes what that leaves at the end.  Panics when they are not there. */
 #define gort_slice_delete(T, s, i, j)                                                              \
     GORT_APPLY_(GORT_SLICE_DELETE_, __COUNTER__, T, gort_type_##T, #T, s, i, j)
 #define GORT_SLICE_DELETE_(id, T, symbol, name, s, i, j)                                           \
@@ -278,8 +282,8 @@ GORT_END_DECLS
         (void)0;                                                                                   \
     })
 
-/* size_t gort_slice_copy(T, slice dst, slice src): copies as many elements as both have; returns how many.
- * They may overlap. */
+/* size_t gort_slice_copy(T, slice dst, slice src): copies as many elements as both have; returns
+ * how many.  They may overlap. */
 #define gort_slice_copy(T, dst, src)                                                               \
     GORT_APPLY_(GORT_SLICE_COPY_, __COUNTER__, T, gort_type_##T, #T, dst, src)
 #define GORT_SLICE_COPY_(id, T, symbol, name, dst, src)                                            \
@@ -298,8 +302,8 @@ GORT_END_DECLS
         gort_n_##id;                                                                               \
     })
 
-/* slice gort_slice_clone(T, slice s): the same elements in an array of their own; of an all zero slice, the
- * same. */
+/* slice gort_slice_clone(T, slice s): the same elements in an array of their own; of an all zero
+ * slice, the same. */
 #define gort_slice_clone(T, s) GORT_APPLY_(GORT_SLICE_CLONE_, __COUNTER__, T, gort_type_##T, #T, s)
 #define GORT_SLICE_CLONE_(id, T, symbol, name, s)                                                  \
     __extension__({                                                                                \
@@ -311,8 +315,8 @@ GORT_END_DECLS
         gort_clone_##id;                                                                           \
     })
 
-/* void gort_slice_set(slice *dst, slice value): *dst = value with the write barrier: wherever the slot
- * is not a local variable. */
+/* void gort_slice_set(slice *dst, slice value): *dst = value with the write barrier: wherever the
+ * slot is not a local variable. */
 #define gort_slice_set(dst, ...) GORT_APPLY_(GORT_SLICE_SET_, __COUNTER__, dst, __VA_ARGS__)
 #define GORT_SLICE_SET_(id, dst, ...)                                                              \
     __extension__({                                                                                \
@@ -325,8 +329,8 @@ GORT_END_DECLS
         (void)0;                                                                                   \
     })
 
-/* T gort_slice_at(slice s, int64_t i): element i, which may be assigned to; panics when there is none.
- * Where that is known, s.ptr[i] does without the test. */
+/* T gort_slice_at(slice s, int64_t i): element i, which may be assigned to; panics when there is
+ * none.  Where that is known, s.ptr[i] does without the test. */
 #define gort_slice_at(s, i) (*GORT_APPLY_(GORT_SLICE_AT_, __COUNTER__, s, i))
 #define GORT_SLICE_AT_(id, s, i)                                                                   \
     __extension__({                                                                                \
@@ -334,8 +338,9 @@ GORT_END_DECLS
         &gort_s_##id.ptr[gort_index_((int64_t)(i), gort_s_##id.len)];                              \
     })
 
-/* slice gort_slice_sub(slice s, int64_t lo, int64_t hi): elements lo to hi - 1 of the same array; hi
- * may go up to the capacity, which ends where that of s does.  Panics unless 0 <= lo <= hi <= s.cap. */
+/* slice gort_slice_sub(slice s, int64_t lo, int64_t hi): elements lo to hi - 1 of the same array;
+ * hi may go up to the capacity, which ends where that of s does.  Panics unless 0 <= lo <= hi <=
+ * s.cap. */
 #define gort_slice_sub(s, lo, hi) GORT_APPLY_(GORT_SLICE_SUB_, __COUNTER__, s, lo, hi)
 #define GORT_SLICE_SUB_(id, s, lo, hi)                                                             \
     __extension__({                                                                                \
@@ -345,8 +350,9 @@ GORT_END_DECLS
         GORT_SLICE_PART_(id, gort_s_##id.cap);                                                     \
     })
 
-/* slice gort_slice_sub3(slice s, int64_t lo, int64_t hi, int64_t max): the same with max as the end of the
- * capacity: who appends to it does not write behind max.  Panics unless 0 <= lo <= hi <= max <= s.cap. */
+/* slice gort_slice_sub3(slice s, int64_t lo, int64_t hi, int64_t max): the same with max as the end
+ * of the capacity: who appends to it does not write behind max.  Panics unless 0 <= lo <= hi <= max
+ * <= s.cap. */
 #define gort_slice_sub3(s, lo, hi, max) GORT_APPLY_(GORT_SLICE_SUB3_, __COUNTER__, s, lo, hi, max)
 #define GORT_SLICE_SUB3_(id, s, lo, hi, max)                                                       \
     __extension__({                                                                                \
@@ -388,8 +394,8 @@ GORT_END_DECLS
         gort_i_##id < gort_s_##id.len ? (ptrdiff_t)gort_i_##id : -1;                               \
     })
 
-/* ptrdiff_t gort_slice_index_func(slice s, bool (*is)(const T *, void *), void *arg): the first element for
- * which is(element, arg), or -1. */
+/* ptrdiff_t gort_slice_index_func(slice s, bool (*is)(const T *, void *), void *arg): the first
+ * element for which is(element, arg), or -1. */
 #define gort_slice_index_func(s, is, arg)                                                          \
     GORT_APPLY_(GORT_SLICE_INDEX_FUNC_, __COUNTER__, s, is, arg)
 #define GORT_SLICE_INDEX_FUNC_(id, s, is, arg)                                                     \
@@ -406,9 +412,9 @@ GORT_END_DECLS
         gort_i_##id < gort_s_##id.len ? (ptrdiff_t)gort_i_##id : -1;                               \
     })
 
-/* size_t gort_slice_search(slice s, const T *key, int (*compare)(const T *a, const T *b), bool *found): in a
- * slice sorted by compare, where the first element that is not below *key is, or would be: the length
- * at most.  *found says whether it equals *key; found may be NULL. */
+/* size_t gort_slice_search(slice s, const T *key, int (*compare)(const T *a, const T *b), bool
+ * *found): in a slice sorted by compare, where the first element that is not below *key is, or
+ * would be: the length at most.  *found says whether it equals *key; found may be NULL. */
 #define gort_slice_search(s, key, compare, found)                                                  \
     GORT_APPLY_(GORT_SLICE_SEARCH_, __COUNTER__, s, key, compare, found)
 #define GORT_SLICE_SEARCH_(id, s, key, compare, found)                                             \
@@ -450,9 +456,10 @@ GORT_END_DECLS
 #define GORT_SORT_KIND_(T)                                                                         \
     ((unsigned)sizeof(T) | ((T)1.5 > (T)1 ? GORT_SORT_FLOAT : (T)-1 < (T)1 ? GORT_SORT_SIGNED : 0u))
 
-/* void gort_slice_sort_func(T, slice s, int (*compare)(const T *a, const T *b)): ascending by compare, which
- * returns what is negative, 0 or positive.  Equal elements come in any order.  A compare that contradicts
- * itself gives some order; one that panics leaves all elements in the slice. */
+/* void gort_slice_sort_func(T, slice s, int (*compare)(const T *a, const T *b)): ascending by
+ * compare, which returns what is negative, 0 or positive.  Equal elements come in any order.  A
+ * compare that contradicts itself gives some order; one that panics leaves all elements in the
+ * slice. */
 #define gort_slice_sort_func(T, s, compare)                                                        \
     GORT_APPLY_(GORT_SLICE_SORT_FUNC_, __COUNTER__, T, gort_type_##T, #T, s, compare,              \
                 gort_slice_sort_func_raw)

@@ -5,13 +5,14 @@
  *     if (gort_string_equal(word, gort_str("3 of"))) ...
  *
  * A string is a pointer to bytes and how many they are; all zero it is empty.  The bytes are never
- * changed, so strings and parts of strings share them, between goroutines too, and any byte may be in
- * them, zero and what is no UTF-8 too.  They end with no zero byte: gort_string_to_c makes a C string.  A
- * string whose bytes the collector does not own (a literal, a static buffer) is good as long as they
- * are.  Stored anywhere but in a local variable it goes through gort_string_set or gort_copy.
+ * changed, so strings and parts of strings share them, between goroutines too, and any byte may be
+ * in them, zero and what is no UTF-8 too.  They end with no zero byte: gort_string_to_c makes a C
+ * string.  A string whose bytes the collector does not own (a literal, a static buffer) is good as
+ * long as they are.  Stored anywhere but in a local variable it goes through gort_string_set or
+ * gort_copy.
  *
- * No call here blocks, except gort_string_intern; those that allocate may run a collection that is due.
- * Bounds that do not fit panic with Go's message; so do lengths that overflow.
+ * No call here blocks, except gort_string_intern; those that allocate may run a collection that is
+ * due.  Bounds that do not fit panic with Go's message; so do lengths that overflow.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -41,8 +42,8 @@ typedef struct gort_strings {
 } gort_strings;
 GORT_SLICE(gort_strings, gort_string);
 
-/* Bytes that become a string, or are written somewhere else: all zero it is empty.  ptr and len may be read.
- * May lie anywhere, in collected memory too; one goroutine at a time. */
+/* Bytes that become a string, or are written somewhere else: all zero it is empty.  ptr and len may
+ * be read.  May lie anywhere, in collected memory too; one goroutine at a time. */
 typedef struct gort_builder {
     char *ptr;
     size_t len;
@@ -148,8 +149,8 @@ GORT_API gort_strings gort_string_split_n(gort_string s, gort_string separator, 
 GORT_API gort_strings gort_string_fields(gort_string s);
 /* s without white space at both ends. */
 GORT_API gort_string gort_string_trim_space(gort_string s);
-/* What stands before and behind the first separator: true.  Without one: s, an empty string, and false.  Both
- * are local variables or NULL. */
+/* What stands before and behind the first separator: true.  Without one: s, an empty string, and
+ * false.  Both are local variables or NULL. */
 GORT_API bool gort_string_cut(gort_string s, gort_string separator, gort_string *before,
                               gort_string *after);
 
@@ -160,21 +161,21 @@ GORT_API gort_string gort_string_concat(gort_string a, gort_string b);
 GORT_API gort_string gort_string_join(const gort_string *strings, size_t n, gort_string separator);
 /* s, n times.  Panics for a negative n. */
 GORT_API gort_string gort_string_repeat(gort_string s, int64_t n);
-/* s with the first n of `from` (all: n < 0), which do not overlap, replaced by `to`.  An empty `from` is
- * found before each rune and at the end. */
+/* s with the first n of `from` (all: n < 0), which do not overlap, replaced by `to`.  An empty
+ * `from` is found before each rune and at the end. */
 GORT_API gort_string gort_string_replace(gort_string s, gort_string from, gort_string to,
                                          int64_t n);
 
-/* The same bytes at the same address each time, for equal strings, as long as somebody has them: then
- * equal ptr and len mean equal strings.  What nobody has any more is collected.  May wait for another
- * goroutine that interns. */
+/* The same bytes at the same address each time, for equal strings, as long as somebody has them:
+ * then equal ptr and len mean equal strings.  What nobody has any more is collected.  May wait for
+ * another goroutine that interns. */
 GORT_API gort_string gort_string_intern(gort_string s);
 
 /* ---- UTF-8 */
 
 GORT_API gort_rune gort_rune_decode_raw(const char *p, size_t n, int *size) GORT_NONNULL(3);
-/* The rune that p, n bytes, begins with; *size: its bytes.  Bytes that are no UTF-8, surrogates, and longer
- * forms than needed give GORT_RUNE_ERROR and 1; no bytes GORT_RUNE_ERROR and 0. */
+/* The rune that p, n bytes, begins with; *size: its bytes.  Bytes that are no UTF-8, surrogates,
+ * and longer forms than needed give GORT_RUNE_ERROR and 1; no bytes GORT_RUNE_ERROR and 0. */
 static inline gort_rune gort_rune_decode(const char *p, size_t n, int *size)
 {
     if (n == 0 || (unsigned char)*p >= 0x80) return gort_rune_decode_raw(p, n, size);
@@ -189,7 +190,8 @@ GORT_API int gort_rune_len(gort_rune r);
 GORT_API bool gort_string_valid(gort_string s);
 /* How many runes gort_string_next gives. */
 GORT_API size_t gort_string_rune_count(gort_string s);
-/* The rune at byte *at, which is set behind it; false at the end.  for (size_t i = 0; ..(s, &i, &r);) */
+/* The rune at byte *at, which is set behind it; false at the end.  for (size_t i = 0; ..(s, &i,
+ * &r);) */
 static inline bool gort_string_next(gort_string s, size_t *at, gort_rune *r)
 {
     int size;

@@ -1,9 +1,9 @@
 /* Time: nanoseconds as int64_t, on a clock that only goes forward; timers and tickers.
  *
  * A time that is over ends a wait, whatever waits: gort_sleep, gort_select_until, a channel of
- * gort_after or of a ticker in a select, or a goroutine of gort_timer_func.  Nothing here needs to be
- * stopped to be freed: a channel, timer or ticker that nothing points to is collected.  (A function
- * that is still to be called is called.)
+ * gort_after or of a ticker in a select, or a goroutine of gort_timer_func.  Nothing here needs to
+ * be stopped to be freed: a channel, timer or ticker that nothing points to is collected.  (A
+ * function that is still to be called is called.)
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -27,10 +27,11 @@ GORT_API int64_t gort_now(void);
 /* Parks the calling goroutine for at least ns nanoseconds; ns <= 0 yields. */
 GORT_API void gort_sleep(int64_t ns);
 
-/* ---- timers: collected handles; their calls never block ------------------------------------------
+/* ---- timers: collected handles; their calls never block
+ * ------------------------------------------
  *
- * A timer's channel has no buffer, length and capacity 0; on it comes, once the time is there, the time
- * it was set for.  Sending to it and closing it panic. */
+ * A timer's channel has no buffer, length and capacity 0; on it comes, once the time is there, the
+ * time it was set for.  Sending to it and closing it panic. */
 
 typedef struct gort_timer gort_timer;
 
@@ -42,11 +43,12 @@ GORT_API gort_chan(int64_t) gort_timer_channel(gort_timer *t) GORT_NONNULL(1);
 /* Calls fn(arg) in a goroutine of its own, ns nanoseconds from now.  gort_timer_channel of it is
  * NULL. */
 GORT_API gort_timer *gort_timer_func(int64_t ns, void (*fn)(void *arg), void *arg) GORT_NONNULL(2);
-/* Stops t.  true: a call, or a value that nobody has received, was still to come, and will not; false: it
- * was over or stopped.  Does not wait for a function that was called already. */
+/* Stops t.  true: a call, or a value that nobody has received, was still to come, and will not;
+ * false: it was over or stopped.  Does not wait for a function that was called already. */
 GORT_API bool gort_timer_stop(gort_timer *t) GORT_NONNULL(1);
-/* Sets t anew, to ns nanoseconds from now; of a ticker, the period too, which must be above 0 (panics).
- * A value that was there to be received is so no longer.  Returns as gort_timer_stop would have. */
+/* Sets t anew, to ns nanoseconds from now; of a ticker, the period too, which must be above 0
+ * (panics).  A value that was there to be received is so no longer.  Returns as gort_timer_stop
+ * would have. */
 GORT_API bool gort_timer_reset(gort_timer *t, int64_t ns) GORT_NONNULL(1);
 
 /* A value comes on c each period; those that nobody received before the next came are left out. */

@@ -1,5 +1,5 @@
-/* Type descriptors: what the collector knows of a type.  What else may be said of one, its fields, is in
- * reflect.h.
+/* Type descriptors: what the collector knows of a type.  What else may be said of one, its fields,
+ * is in reflect.h.
  *
  *     typedef struct node { struct node *next; char *text; int n; } node;
  *     GORT_TYPE(node, next, text);
@@ -67,7 +67,8 @@ GORT_END_DECLS
                 GORT_FIRST_(gort_extent_##__VA_ARGS__, 0), GORT_FIRST_(__VA_ARGS__, 0),            \
                 __VA_ARGS__)
 
-/* The same of a kind that has neither fields nor elements.  (Names are pasted at once: T may be a macro.) */
+/* The same of a kind that has neither fields nor elements.  (Names are pasted at once: T may be a
+ * macro.) */
 #define GORT_TYPE_KIND_(kind, ...)                                                                 \
     GORT_APPLY_(GORT_TYPE_, kind, GORT_COUNT_(__VA_ARGS__),                                        \
                 GORT_FIRST_(gort_type_##__VA_ARGS__, 0), GORT_FIRST_(gort_runs_##__VA_ARGS__, 0),  \

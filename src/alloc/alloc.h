@@ -26,7 +26,7 @@ struct shape {
 /* Every word may be a pointer: for objects in slots, which need a type. */
 extern const struct gort_type alloc_conservative;
 
-/* ---- guards (guard.c) ------------------------------------------------------------------------- */
+/* ---- guards (guard.c) ------------------------------------------------------------------------ */
 
 /* Throws unless this is a registered extra stack: Note [Guards]. */
 void alloc_guard_slow(const char *call);
@@ -44,12 +44,12 @@ static force_inline struct p *alloc_enter(const char *call)
  * then throws with a report. */
 void alloc_no_memory_slow(int attempt, size_t size, const char *call);
 _Noreturn void alloc_overflow_slow(size_t n, size_t size, const char *call);
-/* ---- observers (observe.c) ---------------------------------------------------------------------- */
+/* ---- observers (observe.c) ------------------------------------------------------------------- */
 
 /* An allocation that is to be observed: x is kept meanwhile.  Outside sections. */
 void alloc_observe_slow(void *x, const struct shape *s);
 
-/* ---- ways to allocate -------------------------------------------------------------------------- */
+/* ---- ways to allocate ------------------------------------------------------------------------ */
 
 /* Whatever the shape. */
 void *alloc_any(const struct shape *s);

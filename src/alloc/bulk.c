@@ -1,11 +1,12 @@
 /* Copying and clearing memory that holds collected pointers.
  *
- * Both log what they overwrite and store while barriers are on, in the critical section in which they
- * store (Note [Test and store are one] in gc/barrier.c).  A section delays a stop, so long ranges are
- * cut into pieces of whole objects; between two pieces the range is half copied, which only a program
- * with a race can tell.
+ * Both log what they overwrite and store while barriers are on, in the critical section in which
+ * they store (Note [Test and store are one] in gc/barrier.c).  A section delays a stop, so long
+ * ranges are cut into pieces of whole objects; between two pieces the range is half copied, which
+ * only a program with a race can tell.
  *
- * While barriers are on, words are moved one by one, so that a marker beside never reads half of one.
+ * While barriers are on, words are moved one by one, so that a marker beside never reads half of
+ * one.
  *
  * Answers to: typedmemmove, typedslicecopy, memclrHasPointers in mbarrier.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -30,7 +31,7 @@ static size_t bulk_bytes(const struct gort_type *t, size_t n, const char *call)
     return bytes;
 }
 
-/* ---- words, one by one ----------------------------------------------------------------------------- */
+/* ---- words, one by one ----------------------------------------------------------------------- */
 
 /* All three are multiples of a word: a type with pointers is aligned to one. */
 static void move_words(char *dst, const char *src, size_t bytes)
@@ -57,7 +58,7 @@ static bool whole_words(const void *dst, const void *src, size_t bytes)
     return (((uintptr_t)dst | (uintptr_t)src | bytes) & (WORD_SIZE - 1)) == 0;
 }
 
-/* ---- copy ------------------------------------------------------------------------------------------ */
+/* ---- copy ------------------------------------------------------------------------------------ */
 
 static void copy_piece(const struct gort_type *t, char *dst, const char *src, size_t n)
 {
@@ -93,7 +94,7 @@ void gort_copy_raw(const struct gort_type *t, void *dst, const void *src, size_t
     }
 }
 
-/* ---- clear ------------------------------------------------------------------------------------------ */
+/* ---- clear ----------------------------------------------------------------------------------- */
 
 static void clear_piece(const struct gort_type *t, char *dst, size_t n)
 {

@@ -1,8 +1,9 @@
-/* Arrays that replace smaller ones: how much room an allocation has, and memory of which only the rest
- * is zeroed, since what comes first is copied over.
+/* Arrays that replace smaller ones: how much room an allocation has, and memory of which only the
+ * rest is zeroed, since what comes first is copied over.
  *
- * What lies behind the part in use can be reached by a longer sub-slice, so it must be zero.  A large span may
- * be fresh from the kernel and zero already; then nothing is touched that is not used.
+ * What lies behind the part in use can be reached by a longer sub-slice, so it must be zero.  A
+ * large span may be fresh from the kernel and zero already; then nothing is touched that is not
+ * used.
  *
  * Answers to: roundupsize in msize.go; the allocation in growslice, slice.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -6,15 +6,15 @@
  *     allocated then would be neither marked nor known to the sweep;
  *   - inside a critical section: the allocator may be half-done on this very thread.  That is
  *     an allocation nested in another, or one in a signal handler that interrupted one;
- *   - off the goroutine's stack: in a signal handler on its own stack, or on a stack of some coroutine
- *     library that was not registered and would not be scanned.
- * Two loads and two comparisons find all four, where the call is made: what is inlined (gort/inline.h)
- * has only the first two, by the empty cache, and meets the others when its window of at most 64 slots is
- * used up.  A signal handler that runs on the goroutine's stack and interrupted nothing of ours is not
- * detected; API.md forbids it.
+ *   - off the goroutine's stack: in a signal handler on its own stack, or on a stack of some
+ *     coroutine library that was not registered and would not be scanned.
+ * Two loads and two comparisons find all four, where the call is made: what is inlined
+ * (gort/inline.h) has only the first two, by the empty cache, and meets the others when its window
+ * of at most 64 slots is used up.  A signal handler that runs on the goroutine's stack and
+ * interrupted nothing of ours is not detected; API.md forbids it.
  *
- * Note [Out of memory].  When the kernel refuses, first collect and sweep, for memory may be free in
- * the heap; then give free pages back, for the limit may be on what is resident; then report.
+ * Note [Out of memory].  When the kernel refuses, first collect and sweep, for memory may be free
+ * in the heap; then give free pages back, for the limit may be on what is resident; then report.
  *
  * Answers to: the throws in mallocgc; throw("out of memory") in malloc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -50,7 +50,7 @@ cold_path void alloc_guard_slow(const char *call)
                   call);
 }
 
-/* ---- out of memory ------------------------------------------------------------------------------ */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 static _Noreturn void report(size_t size, const char *call)
 {

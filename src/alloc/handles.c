@@ -1,5 +1,6 @@
-/* What hangs on objects, as the program sees it: the calls that return a handle, which is a collected
- * object.  They stand on this floor since they allocate; the rest is in gc/weak.c and gc/cleanup.c.
+/* What hangs on objects, as the program sees it: the calls that return a handle, which is a
+ * collected object.  They stand on this floor since they allocate; the rest is in gc/weak.c and
+ * gc/cleanup.c.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

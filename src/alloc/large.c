@@ -1,9 +1,10 @@
 /* Large objects: each in a span of its own.
  *
- * The span is published, in the central sets, before its memory is zeroed: a gigabyte takes long, and
- * zeroing is done outside the critical section so that a stop interrupts it anywhere.  Until
- * large_zeroed is set the collector marks the object but takes it for pointer-free: what lies there is
- * a former object's.  The address being zeroed is in this function's frame, so the object is kept.
+ * The span is published, in the central sets, before its memory is zeroed: a gigabyte takes long,
+ * and zeroing is done outside the critical section so that a stop interrupts it anywhere.  Until
+ * large_zeroed is set the collector marks the object but takes it for pointer-free: what lies there
+ * is a former object's.  The address being zeroed is in this function's frame, so the object is
+ * kept.
  *
  * Memory order: the release of large_zeroed pairs with the markers' acquire: who sees it set sees
  * zeros, and large_type, which was written before.

@@ -6,10 +6,11 @@
  *      to 32 KB        slot                        slot, layout word at its end
  *      above           span of its own             span of its own, layout word in its record
  *
- * The fastest path is inlined in the program: Note [Inline allocation] in gort/inline.h.  Untyped memory
- * whose size is not constant takes the same path here.  All else, and what finds its window empty,
- * takes one critical section of the thread, without atomic instructions, locks or division.  Everything that happens once in many allocations (a new
- * window or span, the collector's trigger, finalizers to wake, observers) hangs on the refill path.
+ * The fastest path is inlined in the program: Note [Inline allocation] in gort/inline.h.  Untyped
+ * memory whose size is not constant takes the same path here.  All else, and what finds its window
+ * empty, takes one critical section of the thread, without atomic instructions, locks or division.
+ * Everything that happens once in many allocations (a new window or span, the collector's trigger,
+ * finalizers to wake, observers) hangs on the refill path.
  *
  * Never switches goroutines: the caller may hold a lock of pthreads or be inside qsort.  A
  * collection that is due runs on this thread, after the object is complete and outside its section;
@@ -53,7 +54,7 @@ cold_path void *alloc_fenced_slow(const struct shape *s)
     return alloc_large(s);
 }
 
-/* ---- tiny objects --------------------------------------------------------------------------------- */
+/* ---- tiny objects ---------------------------------------------------------------------------- */
 
 /* A fresh block for the object. */
 static never_inline void *tiny_block_slow(const struct shape *s, struct p *p)
@@ -79,7 +80,7 @@ static force_inline void *tiny_alloc(const struct shape *s)
     return (void *)x;
 }
 
-/* ---- the ways ------------------------------------------------------------------------------------- */
+/* ---- the ways -------------------------------------------------------------------------------- */
 
 static force_inline void *alloc_pointer_free(const struct shape *s)
 {
@@ -108,11 +109,11 @@ never_inline void *alloc_any(const struct shape *s)
     return s->noscan ? alloc_pointer_free(s) : alloc_with_pointers(s);
 }
 
-/* ---- untyped memory ------------------------------------------------------------------------------- */
+/* ---- untyped memory -------------------------------------------------------------------------- */
 
-/* The inline paths, for sizes that the compiler does not know: Note [Inline allocation].  Slots of 16 bytes and
- * more are aligned to 16, but for those of 24, which sizes rounded up to 16 pass over.  NULL: not
- * taken; what follows does all. */
+/* The inline paths, for sizes that the compiler does not know: Note [Inline allocation].  Slots of
+ * 16 bytes and more are aligned to 16, but for those of 24, which sizes rounded up to 16 pass over.
+ * NULL: not taken; what follows does all. */
 #ifdef GORT_HAS_INLINE_ALLOC
 static force_inline unsigned fast_class(size_t n)
 {

@@ -4,8 +4,8 @@
  * that the program makes; before, in this order and in one critical section: its slot is taken, its
  * memory zeroed, the place of its pointers written (bitmap or layout word).  A release fence then
  * orders all that before the program's store: whoever finds the address in memory finds zeros and a
- * layout behind it, on machines that reorder stores too.  The collector, which stops no thread inside
- * a section, never sees a slot half-made.
+ * layout behind it, on machines that reorder stores too.  The collector, which stops no thread
+ * inside a section, never sees a slot half-made.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -31,8 +31,8 @@ static inline uint64_t type_mask(const struct gort_type *t)
     return t->flags & GORT_TYPE_CONSERVATIVE ? ones(t->size) : t->mask;
 }
 
-/* The smallest class whose slots have this alignment; 0: none, a large span it must be.  All classes
- * but those of 8 and 24 bytes are multiples of 16, which a unit test proves. */
+/* The smallest class whose slots have this alignment; 0: none, a large span it must be.  All
+ * classes but those of 8 and 24 bytes are multiples of 16, which a unit test proves. */
 static force_inline unsigned alloc_class(size_t size, size_t align)
 {
     if (align <= 8) return size_class_of(size);
@@ -51,7 +51,8 @@ static force_inline void alloc_leave(void *x, const struct shape *s, struct mcac
     if (unlikely(notes.observe)) alloc_observe_slow(x, s);
 }
 
-/* Pointer bits of the slot at x: n words, n <= 64.  Only the P that caches the span writes there. */
+/* Pointer bits of the slot at x: n words, n <= 64.  Only the P that caches the span writes
+ * there. */
 static force_inline void alloc_write_bitmap(uintptr_t x, unsigned n, uint64_t mask)
 {
     uintptr_t page = align_down(x, PAGE_BYTES);

@@ -1,9 +1,10 @@
 /* Who watches allocations: the collector's stress mode, and those whom the floors above put in.
  *
- * An observed allocation comes here when the object is complete and the allocator's section is over, so
- * observers may collect, allocate outside the heap, unwind the stack and take locks.  They are called
- * on the goroutine that allocated, before the program has the address.  Which allocations are
- * observed is decided by Note [Held slots] in heap/heap_data.h; no other allocation pays.
+ * An observed allocation comes here when the object is complete and the allocator's section is
+ * over, so observers may collect, allocate outside the heap, unwind the stack and take locks.  They
+ * are called on the goroutine that allocated, before the program has the address.  Which
+ * allocations are observed is decided by Note [Held slots] in heap/heap_data.h; no other allocation
+ * pays.
  *
  * Answers to: profilealloc in malloc.go.
  * SPDX-License-Identifier: BSD-3-Clause

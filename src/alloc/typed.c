@@ -19,7 +19,7 @@ static inline size_t type_align(const struct gort_type *t)
     return t->align != 0 ? t->align : 1;
 }
 
-/* ---- one ------------------------------------------------------------------------------------------ */
+/* ---- one ------------------------------------------------------------------------------------- */
 
 static never_inline void *new_any(const struct gort_type *t)
 {
@@ -44,7 +44,7 @@ void *gort_new_raw(const struct gort_type *t)
     return alloc_slot(&s, size_class_fine[(s.size + 7) / 8]);
 }
 
-/* ---- many ----------------------------------------------------------------------------------------- */
+/* ---- many ------------------------------------------------------------------------------------ */
 
 /* The mask of an array of `total` bytes: an element's, repeated. */
 static uint64_t array_mask(const struct gort_type *t, size_t total)
@@ -69,7 +69,7 @@ void *gort_new_array_raw(const struct gort_type *t, size_t n)
     return alloc_any(&s);
 }
 
-/* ---- one with a flexible array -------------------------------------------------------------------- */
+/* ---- one with a flexible array --------------------------------------------------------------- */
 
 struct flex {
     const struct gort_type *t;

@@ -29,18 +29,18 @@ void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(vo
  * which nothing of the caller lives; all callee-saved registers have been pushed above it, so a
  * scan from *saved_sp sees them.  Unwinds through (CFI).  Returns when fn does. */
 void arch_call_on_stack(void (*fn)(void *), void *arg, uintptr_t top, uintptr_t *saved_sp);
-/* Calls fn(arg) on the present stack after pushing the callee-saved registers, with *saved_sp set as
- * above: how a thread makes itself scannable before it waits. */
+/* Calls fn(arg) on the present stack after pushing the callee-saved registers, with *saved_sp set
+ * as above: how a thread makes itself scannable before it waits. */
 void arch_call_spilled(void (*fn)(void *), void *arg, uintptr_t *saved_sp);
-/* Calls fn(arg) on the present stack, described by CFI as if *ctx, which stays suspended, had called
- * it: an unwinder that starts in fn walks on into the suspended context's frames, and never meets
- * the real caller.  How a report prints the trace of a parked goroutine. */
+/* Calls fn(arg) on the present stack, described by CFI as if *ctx, which stays suspended, had
+ * called it: an unwinder that starts in fn walks on into the suspended context's frames, and never
+ * meets the real caller.  How a report prints the trace of a parked goroutine. */
 void arch_call_behind(void (*fn)(void *), void *arg, const struct arch_context *ctx);
 /* The same behind a frame of arch_call_on_stack or arch_call_spilled that set saved_sp. */
 void arch_call_behind_spilled(void (*fn)(void *), void *arg, uintptr_t saved_sp);
 
-/* The general registers and the program counter of a place where a thread was interrupted, in the order of
- * the signal frame. */
+/* The general registers and the program counter of a place where a thread was interrupted, in the
+ * order of the signal frame. */
 #if defined(__x86_64__)
 #define ARCH_REGISTERS 17
 #else
@@ -79,8 +79,8 @@ static force_inline void arch_prefetch(const void *p)
  *      ARCH_FINDS_FRAMES_BY_RETURN whether arch_frame_find needs the restorer
  *
  *      uintptr_t arch_frame_end(const void *address);
- *                                  where the frame ends whose __builtin_frame_address(0) that is, or above,
- *                                  in its caller's; 0: not known
+ *                                  where the frame ends whose __builtin_frame_address(0) that is,
+ *                                  or above, in its caller's; 0: not known
  *      ARCH_OWN_FRAME_END()        where this function's frame ends
  *
  * and the accessors of the thread's block. */
@@ -92,7 +92,8 @@ void arch_frame_set_pc(void *ucontext, uintptr_t pc);
 /* The thread has called an address that is no code: its registers become those of the caller as if
  * the call had returned. */
 void arch_frame_undo_call(void *ucontext);
-/* When the handler returns the thread calls fn(arg), whose frame lies below sp; fn does not return. */
+/* When the handler returns the thread calls fn(arg), whose frame lies below sp; fn does not
+ * return. */
 void arch_frame_call(void *ucontext, void (*fn)(void *), void *arg, uintptr_t sp);
 uintptr_t arch_frame_sp(const void *ucontext);
 uintptr_t arch_frame_fp(const void *ucontext);
@@ -100,8 +101,8 @@ uintptr_t arch_frame_fp(const void *ucontext);
 void arch_frame_sigstack(const void *ucontext, uintptr_t *lo, uintptr_t *hi);
 /* Was it set with SS_AUTODISARM?  Then while a handler is on it, nothing tells where it is. */
 bool arch_frame_sigstack_is_hidden(const void *ucontext);
-/* The ucontext of the first frame in [lo, hi) of a signal handler that returns to `restorer`; NULL: none.
- * Memory that once was such a frame may be taken for one. */
+/* The ucontext of the first frame in [lo, hi) of a signal handler that returns to `restorer`; NULL:
+ * none.  Memory that once was such a frame may be taken for one. */
 void *arch_frame_find(uintptr_t lo, uintptr_t hi, uintptr_t restorer);
 /* Memory that holds the interrupted registers, general and vector, by its recorded size: at most
  * two ranges [lo, hi); returns how many. */

@@ -2,7 +2,8 @@
  *
  * A barrier with the flag set logs two words, the overwritten value and the stored one; when the
  * buffer is full the collector (floor 5) shades them in a batch.
- * Protected by: the owning thread inside a critical section; the stopper while the world is stopped.
+ * Protected by: the owning thread inside a critical section; the stopper while the world is
+ * stopped.
  *
  * Answers to: mwbbuf.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -1,9 +1,9 @@
 /* Printing without allocation, locks or stdio: for reports from any context.
  *
- * A printer collects bytes in a buffer on the caller's stack and writes them with write(2), or gives them
- * to a function of the caller's, when the buffer is full and at print_flush.  Formats: %s %c %d %u %x %p with l, ll, z sizes, width,
- * zero padding, left-align '-', precision for %s, %f with precision (fixed point, for small
- * numbers), %%.  Unknown conversions print themselves.
+ * A printer collects bytes in a buffer on the caller's stack and writes them with write(2), or
+ * gives them to a function of the caller's, when the buffer is full and at print_flush.  Formats:
+ * %s %c %d %u %x %p with l, ll, z sizes, width, zero padding, left-align '-', precision for %s, %f
+ * with precision (fixed point, for small numbers), %%.  Unknown conversions print themselves.
  *
  * Answers to: print.go.
  * SPDX-License-Identifier: BSD-3-Clause

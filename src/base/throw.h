@@ -24,8 +24,8 @@ void throw_begin(void);
 _Noreturn void throw_finish(void);
 /* Has somebody begun? */
 bool throw_is_on(void);
-/* For who can not do what was asked while the process ends, and must not go on as if it were done: if
- * another thread reports, sleeps until the end. */
+/* For who can not do what was asked while the process ends, and must not go on as if it were done:
+ * if another thread reports, sleeps until the end. */
 void throw_wait(void);
 /* exit status 2 by default; crash: abort() so that a core is left. */
 void throw_set_crash(bool crash);

@@ -14,8 +14,8 @@
 
 const struct gort_cache gort_cache_empty = { .cell = UINT64_MAX };
 
-/* Threads that the runtime has not met have the empty cache too: inline allocation tests nothing but
- * whether the cache has a slot. */
+/* Threads that the runtime has not met have the empty cache too: inline allocation tests nothing
+ * but whether the cache has a slot. */
 __thread struct gort_tls_block gort_tls __attribute__((__tls_model__("initial-exec"))) = {
     .cache = (struct gort_cache *)&gort_cache_empty, /* never written: it offers nothing to take */
 };

@@ -1,8 +1,10 @@
-/* Tables of the runtime's own that lie in its data, are large, and never hold an address of the heap.
+/* Tables of the runtime's own that lie in its data, are large, and never hold an address of the
+ * heap.
  *
- * The collector searches the writable data of the program for pointers, and the runtime's is a part of
- * it, which costs each cycle its time: in a program with a small heap it was the greater part of marking.
- * Who has a table of some kilobytes says so here, by UNSCANNED, and dataroots.c passes over it.
+ * The collector searches the writable data of the program for pointers, and the runtime's is a part
+ * of it, which costs each cycle its time: in a program with a small heap it was the greater part of
+ * marking.  Who has a table of some kilobytes says so here, by UNSCANNED, and dataroots.c passes
+ * over it.
  *
  * Written by constructors, before there is a second thread that would read it.
  *

@@ -1,18 +1,18 @@
-/* GORTDEBUG=allocfreetrace=N: each allocation of N bytes or more, and each free, with stacks, on standard
- * error.
+/* GORTDEBUG=allocfreetrace=N: each allocation of N bytes or more, and each free, with stacks, on
+ * standard error.
  *
- * An allocation is printed by its goroutine before the program has the address.  A free is found by a
- * sweep, in a critical section and perhaps in a stopped world, where looking up names would delay a
- * stop by a millisecond each.  So it is only queued there, and printed by the next traced allocation,
- * when the main function returns, or at exit.  The queue can not overflow: its links are in the records
- * of the objects (objects.h).  Rejected: a ring, which loses what it has no room for, or writes from
- * the section after all.
+ * An allocation is printed by its goroutine before the program has the address.  A free is found by
+ * a sweep, in a critical section and perhaps in a stopped world, where looking up names would delay
+ * a stop by a millisecond each.  So it is only queued there, and printed by the next traced
+ * allocation, when the main function returns, or at exit.  The queue can not overflow: its links
+ * are in the records of the objects (objects.h).  Rejected: a ring, which loses what it has no room
+ * for, or writes from the section after all.
  *
- * `turn` keeps lines together, and keeps a record from being written anew before its free was printed:
- * an allocation at a freed address comes after the free was queued, takes the turn, and prints the queue
- * first.  It is no runtime lock, for those are held in critical sections only: who prints may be
- * stopped, holding it, and whoever waits for it may be stopped as well.  Nothing waits for it in a
- * section or during a stop.
+ * `turn` keeps lines together, and keeps a record from being written anew before its free was
+ * printed: an allocation at a freed address comes after the free was queued, takes the turn, and
+ * prints the queue first.  It is no runtime lock, for those are held in critical sections only: who
+ * prints may be stopped, holding it, and whoever waits for it may be stopped as well.  Nothing
+ * waits for it in a section or during a stop.
  *
  * Answers to: debug.allocfreetrace of older versions.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -56,7 +56,7 @@ static void turn_give(void)
     if (atomic_exchange_acqrel(&turn, 0u) == 2) os_futex_wake(&turn, 1);
 }
 
-/* ---- printing --------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static void print_event(const char *what, const struct object *o)
 {

@@ -1,25 +1,27 @@
 /* Capturing call stacks, for profiles and for records of objects.
  *
- * The compiler's unwinder interprets, for each frame, the description of its function: 0.2 us.  A stack is
- * walked for each sample, so what a description says of a place is kept in a table of rules (cfi.h), and
- * by these a frame costs a few loads.  Frames that rules can not say (signal frames, stacks that are not
- * the goroutine's own, functions that realign their stack) make the whole walk the unwinder's.
+ * The compiler's unwinder interprets, for each frame, the description of its function: 0.2 us.  A
+ * stack is walked for each sample, so what a description says of a place is kept in a table of
+ * rules (cfi.h), and by these a frame costs a few loads.  Frames that rules can not say (signal
+ * frames, stacks that are not the goroutine's own, functions that realign their stack) make the
+ * whole walk the unwinder's.
  *
- * Names are not asked for: they are looked for when a stack is printed, or by a profile's reader.  So the
- * runtime's own frames are told apart by their place.  The inner ones are those up to the frame that holds a variable of the public
- * call, whose address the caller gives: true whatever was inlined, split into hot and cold parts, or called
- * last.  A public call that allocates by another one (a channel's) is found by where its unwind
- * information begins, in a table.  The outer ones begin with go_call.
+ * Names are not asked for: they are looked for when a stack is printed, or by a profile's reader.
+ * So the runtime's own frames are told apart by their place.  The inner ones are those up to the
+ * frame that holds a variable of the public call, whose address the caller gives: true whatever was
+ * inlined, split into hot and cold parts, or called last.  A public call that allocates by another
+ * one (a channel's) is found by where its unwind information begins, in a table.  The outer ones
+ * begin with go_call.
  *
- * Rules are of code; when a library is unloaded another may come to lie there, so a rule counts only as
- * long as nothing was unloaded since it was made.
+ * Rules are of code; when a library is unloaded another may come to lie there, so a rule counts
+ * only as long as nothing was unloaded since it was made.
  *
  * Memory order: each entry of the table is guarded by its `seq`, odd while it is written.  The
- * writer's release store of seq pairs with the reader's acquire load; the reader's fence orders its loads
- * before the second look at seq.
+ * writer's release store of seq pairs with the reader's acquire load; the reader's fence orders its
+ * loads before the second look at seq.
  *
- * What is kept of objects (stack.h) wants the public call as well, is captured in critical sections, and by
- * threads without a goroutine: for it there is the unwinder's way alone.
+ * What is kept of objects (stack.h) wants the public call as well, is captured in critical
+ * sections, and by threads without a goroutine: for it there is the unwinder's way alone.
  *
  * Answers to: callers, tracebackPCs in traceback.go; the skip of mProf_Malloc in mprof.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -1,12 +1,13 @@
 /* Call frame information, read from .eh_frame.
  *
- * A compiler's unwinder interprets this information for every frame that it passes, all registers of it.
- * A profile's walk wants the return address only, passes the same places over and over, and may give up
- * where things are unusual.  So the rule of a place is made once, and kept by callstack.c.
+ * A compiler's unwinder interprets this information for every frame that it passes, all registers
+ * of it.  A profile's walk wants the return address only, passes the same places over and over, and
+ * may give up where things are unusual.  So the rule of a place is made once, and kept by
+ * callstack.c.
  *
- * The description of a function (FDE) is found by libgcc.  It is a program that builds a table: row by row,
- * from which address on, where the CFA is and where registers were saved.  It is run up to the row of the
- * place; rows of other registers than the two that count here are skipped.
+ * The description of a function (FDE) is found by libgcc.  It is a program that builds a table: row
+ * by row, from which address on, where the CFA is and where registers were saved.  It is run up to
+ * the row of the place; rows of other registers than the two that count here are skipped.
  *
  * Answers to: pcvalue, funcspdelta in symtab.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -17,8 +18,8 @@
 
 #include "arch/arch.h"
 
-/* As the psABI of amd64 numbers them.  Where a call does not push the return address a rule has no room to say
- * where it lies: then there is none, and the compiler's unwinder walks. */
+/* As the psABI of amd64 numbers them.  Where a call does not push the return address a rule has no
+ * room to say where it lies: then there is none, and the compiler's unwinder walks. */
 enum { REG_BP = 6, REG_SP = 7, REG_RETURN = 16 };
 
 struct dwarf_eh_bases {
@@ -88,7 +89,8 @@ struct cie {
     struct reader program;
 };
 
-/* After its length and its second word; 64-bit lengths do not occur in .eh_frame of our compilers. */
+/* After its length and its second word; 64-bit lengths do not occur in .eh_frame of our
+ * compilers. */
 static bool open_record(const void *record, struct reader *r)
 {
     uint32_t length;

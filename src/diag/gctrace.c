@@ -4,12 +4,12 @@
  *     gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu,
  *         #->#-># MB, # MB goal, # MB stacks, # MB globals, # P
  *
- * clock: the first stop, marking, and the last stop; while marking stops the world, getting all threads
- * to stop, marking, and the rest of the pause.  cpu: the same; marking is given as assists / dedicated and
- * fractional workers / idle ones.  MB: heap when marking began, when it ended, and what was live.
+ * clock: the first stop, marking, and the last stop; while marking stops the world, getting all
+ * threads to stop, marking, and the rest of the pause.  cpu: the same; marking is given as assists
+ * / dedicated and fractional workers / idle ones.  MB: heap when marking began, when it ended, and what was live.
  *
- * A line of our own follows where the CPU limiter was on since the cycle before: for how long, and how much
- * CPU time the collector took while the limiter's bucket was full.
+ * A line of our own follows where the CPU limiter was on since the cycle before: for how long, and
+ * how much CPU time the collector took while the limiter's bucket was full.
  *
  * Answers to: gcMarkTermination in mgc.go, which prints it.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -1,8 +1,8 @@
-/* Goroutines that wait for ever: gort_goroutines_leaked, and GORTDEBUG=goleaks=1, which looks after each
- * collection and reports each such goroutine once.
+/* Goroutines that wait for ever: gort_goroutines_leaked, and GORTDEBUG=goleaks=1, which looks after
+ * each collection and reports each such goroutine once.
  *
- * Which they are is found by gc/stuck.c, in a stop; they are printed in it too, since others may be made
- * afterwards in their places of the table.
+ * Which they are is found by gc/stuck.c, in a stop; they are printed in it too, since others may be
+ * made afterwards in their places of the table.
  *
  * Answers to: the goroutineleak profile in mprof.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -20,7 +20,7 @@
 
 #define TEXT_BYTES (16 * MB)
 
-/* ---- by call ------------------------------------------------------------------------------------ */
+/* ---- by call --------------------------------------------------------------------------------- */
 
 static void print_leaked(struct g *g, void *text)
 {
@@ -55,7 +55,7 @@ int gort_goroutines_leaked(int fd)
     return error == 0 ? (int)n : fail(error);
 }
 
-/* ---- after collections -------------------------------------------------------------------------- */
+/* ---- after collections ----------------------------------------------------------------------- */
 
 static void report_once(struct g *g, void *arg)
 {

@@ -1,10 +1,10 @@
 /* gort_goroutines_write: what all goroutines are doing.
  *
- * The world is stopped, so that those that run have traces and those that wait stay where they are; the
- * text is made then, in memory, and written when the world runs again (text.c).
+ * The world is stopped, so that those that run have traces and those that wait stay where they are;
+ * the text is made then, in memory, and written when the world runs again (text.c).
  *
- * The unwinder must not ask the loader for its lock, which a stopped thread may hold: where it would (C
- * libraries before glibc 2.35) only goroutines that wait have traces, and the caller.
+ * The unwinder must not ask the loader for its lock, which a stopped thread may hold: where it
+ * would (C libraries before glibc 2.35) only goroutines that wait have traces, and the caller.
  *
  * Answers to: runtime.Stack, goroutineheader, tracebackothers in mprof.go and traceback.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -3,11 +3,11 @@
  * Memory that nothing reaches is no leak here, it is collected.  What a program can leak is what it
  * forgot to let go of: objects that a global variable, a registered range or a goroutine still
  * reaches, goroutines that wait for ever, finalizers that have not run, descriptors that are open,
- * ranges that are registered.  After a last collection each of these is told; objects are added up by the
- * stack that allocated them (objects.h), the most bytes first.
+ * ranges that are registered.  After a last collection each of these is told; objects are added up
+ * by the stack that allocated them (objects.h), the most bytes first.
  *
- * Goroutines are looked at while the world is stopped, so that what waits stays where it is; there only
- * system calls are made.
+ * Goroutines are looked at while the world is stopped, so that what waits stays where it is; there
+ * only system calls are made.
  *
  * Answers to: nothing in the original, whose heap profile at exit tells the objects.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -52,7 +52,7 @@ static void begin_line(struct report *r)
     print_fmt(&r->out, "gort: leaks: ");
 }
 
-/* ---- objects ---------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static struct place *place_of(struct place *places, size_t mask, const struct stack *s)
 {
@@ -89,8 +89,9 @@ static struct place *largest(struct place *places, size_t mask)
     return best;
 }
 
-/* Of a described type its fields: addresses and numbers only, since others may be changing it.  Goroutines that
- * still run may let it die, which does no harm unless dead memory can not be read. */
+/* Of a described type its fields: addresses and numbers only, since others may be changing it.
+ * Goroutines that still run may let it die, which does no harm unless dead memory can not be
+ * read. */
 static void print_example(struct report *r, const struct object *o)
 {
     const struct gort_type *t = o->type;
@@ -150,7 +151,7 @@ static void report_objects(struct report *r)
     os_mem_unmap(places, slots * sizeof *places);
 }
 
-/* ---- finalizers ------------------------------------------------------------------------------------- */
+/* ---- finalizers ------------------------------------------------------------------------------ */
 
 struct finalizable {
     uint64_t n;
@@ -195,7 +196,7 @@ static void report_finalizers(struct report *r)
     }
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static bool is_left(const struct g *g, const struct g *self)
 {

@@ -1,12 +1,12 @@
-/* The memory profile's buckets: a hash table of fixed size with chains, in memory that is never given
- * back, so that records and readers may keep pointers.  Buckets are not removed: there are as many as a
- * program has places that allocate, times the ways there.
+/* The memory profile's buckets: a hash table of fixed size with chains, in memory that is never
+ * given back, so that records and readers may keep pointers.  Buckets are not removed: there are as
+ * many as a program has places that allocate, times the ways there.
  *
  * Invariants: all of a bucket but its counts and cycle is constant once it is in the table;
  * published.allocs >= published.frees, also with the pending numbers added in their order.
  *
- * Locking: MEMPROFILE; its rank is below all that may be held while sweeping.  Answers to: stkbucket,
- * memRecord in mprof.go.
+ * Locking: MEMPROFILE; its rank is below all that may be held while sweeping.  Answers to:
+ * stkbucket, memRecord in mprof.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "diag/membuckets.h"

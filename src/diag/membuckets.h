@@ -1,23 +1,23 @@
 /* What the memory profile counts: a bucket for each call stack, size and rate.
  *
- * Note [Profile cycles].  An allocation is counted when it happens, but that an object is dead shows only
- * when a collection has marked and the sweep comes by.  Counted as they come, the frees would lag behind,
- * and the memory in use would seem more than it ever was.  So what is published is the state at the end
- * of some marking, with all frees that this marking led to.  Let cycle C be the time from the end of
- * marking number C to the next:
+ * Note [Profile cycles].  An allocation is counted when it happens, but that an object is dead
+ * shows only when a collection has marked and the sweep comes by.  Counted as they come, the frees
+ * would lag behind, and the memory in use would seem more than it ever was.  So what is published
+ * is the state at the end of some marking, with all frees that this marking led to.  Let cycle C be
+ * the time from the end of marking number C to the next:
  *
  *      marking C-1 ends        marking C ends         marking C+1 ends
  *          |--- allocations a --->|--- sweeps free f --->|
  *                                 |--- allocations b --->|
  *                                                        ^ published: a and f, not b
  *
- * An allocation in cycle C is published as number C+2, a free in cycle C as number C+1: the objects of a
- * sweep that were allocated in cycle C-1 or before meet their allocations in the same number or later,
- * never earlier.  When cycle C begins, all of number C has happened.  When its sweep has ended, so has
- * all of number C+1, and a reader may take it.
+ * An allocation in cycle C is published as number C+2, a free in cycle C as number C+1: the objects
+ * of a sweep that were allocated in cycle C-1 or before meet their allocations in the same number
+ * or later, never earlier.  When cycle C begins, all of number C has happened.  When its sweep has
+ * ended, so has all of number C+1, and a reader may take it.
  *
- * No bucket is touched at the end of marking: each knows up to which number it has published, and moves on
- * when it is next looked at.  Numbers C+1 and C+2 wait in pending[0] and [1].
+ * No bucket is touched at the end of marking: each knows up to which number it has published, and
+ * moves on when it is next looked at.  Numbers C+1 and C+2 wait in pending[0] and [1].
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

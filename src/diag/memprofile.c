@@ -1,21 +1,21 @@
 /* The memory profile: which call stacks allocated what, and what of it is in use.
  *
- * Allocations are sampled by the caches (Note [Held slots] in heap/heap_data.h): each byte is as likely
- * as any other to be one that is looked at, one in `rate` on average.  An object of size s is
- * so sampled with probability 1 - exp(-s / rate), and each that was stands for 1 / (1 - exp(-s / rate))
- * of its size: what is written is scaled by that.  At rate 1 each allocation is sampled and nothing is
- * scaled.  The rate is part of the bucket, so it may change while the program runs.
+ * Allocations are sampled by the caches (Note [Held slots] in heap/heap_data.h): each byte is as
+ * likely as any other to be one that is looked at, one in `rate` on average.  An object of size s
+ * is so sampled with probability 1 - exp(-s / rate), and each that was stands for 1 / (1 - exp(-s /
+ * rate)) of its size: what is written is scaled by that.  At rate 1 each allocation is sampled and
+ * nothing is scaled.  The rate is part of the bucket, so it may change while the program runs.
  *
- * A sampled object carries a special, by which the sweep tells us that it is gone (gc_profile_freed); the
- * special keeps nothing alive.  When what is counted becomes visible: Note [Profile cycles].  The number
- * of the cycle is the sweep generation's half; it changes while the world is stopped, so is constant in a
- * critical section.
+ * A sampled object carries a special, by which the sweep tells us that it is gone
+ * (gc_profile_freed); the special keeps nothing alive.  When what is counted becomes visible: Note
+ * [Profile cycles].  The number of the cycle is the sweep generation's half; it changes while the
+ * world is stopped, so is constant in a critical section.
  *
- * Sizes are those of slots, or of the pages of a large object: what gort_stats counts, and what the caches
- * sample by.
+ * Sizes are those of slots, or of the pages of a large object: what gort_stats counts, and what the
+ * caches sample by.
  *
- * Writing holds the collector's semaphore while it copies the counts, so that no cycle begins, but no lock
- * for more than a part of the buckets; then it writes from the copy and holds nothing.
+ * Writing holds the collector's semaphore while it copies the counts, so that no cycle begins, but
+ * no lock for more than a part of the buckets; then it writes from the copy and holds nothing.
  *
  * Nothing names a symbol of this file but the program: a constructor installs it.
  *
@@ -108,8 +108,8 @@ static uint64_t effective_rate(uint64_t rate)
     return heap->observe.every ? 1 : rate;
 }
 
-/* In a critical section, s swept.  The object gets its record before it is counted: it can not be freed before
- * both are done, since it is kept. */
+/* In a critical section, s swept.  The object gets its record before it is counted: it can not be
+ * freed before both are done, since it is kept. */
 static bool count_sample(struct span *s, uintptr_t object, const struct mem_stack *stack)
 {
     struct mem_record *r = fixalloc_alloc(&prof.records);
@@ -357,8 +357,8 @@ _Noreturn static void bad_path(const char *path, int error)
     os_exit(EXIT_BAD_ENVIRONMENT);
 }
 
-/* A path that can not be written is found now, not when the program has run.  The program may change its
- * folder until then. */
+/* A path that can not be written is found now, not when the program has run.  The program may
+ * change its folder until then. */
 static void find_path(const char *path)
 {
     size_t used = 0;

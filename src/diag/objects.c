@@ -4,21 +4,21 @@
  * where it was swept), efence (to name the freed object at a fault) and leaks.  Then each
  * allocation is observed, and each free is told by the sweep.
  *
- * The records are in a table of lists by address.  A record is never removed: when the sweep frees the
- * object it says so, when another object is allocated there it is written anew.  So the number of
- * records is that of addresses that ever were objects', and lists need no lock: a record is put
- * before its list's head by a compare-and-swap, by the allocator of the address's object, which is the
- * only one that makes a record for that address.
+ * The records are in a table of lists by address.  A record is never removed: when the sweep frees
+ * the object it says so, when another object is allocated there it is written anew.  So the number
+ * of records is that of addresses that ever were objects', and lists need no lock: a record is put
+ * before its list's head by a compare-and-swap, by the allocator of the address's object, which is
+ * the only one that makes a record for that address.
  *
- * Who writes a record: between allocation and the program's knowing of it, the allocating goroutine;
- * once the object is dead, the sweeper, who is the only one for the slot.  An allocation comes after the
- * sweep that freed the slot.  Readers at exit or in a fault see what was there.
+ * Who writes a record: between allocation and the program's knowing of it, the allocating
+ * goroutine; once the object is dead, the sweeper, who is the only one for the slot.  An allocation
+ * comes after the sweep that freed the slot.  Readers at exit or in a fault see what was there.
  *
- * The sweeper is in a critical section, perhaps in a stopped world, so freeing only finds, captures, and
- * pushes: no lock but that of persistent memory, no loader (callstack_is_lock_free).
+ * The sweeper is in a critical section, perhaps in a stopped world, so freeing only finds,
+ * captures, and pushes: no lock but that of persistent memory, no loader (callstack_is_lock_free).
  *
- * Memory order: the release of a list's head pairs with the acquire of find; that of `state` with the
- * acquire of readers.
+ * Memory order: the release of a list's head pairs with the acquire of find; that of `state` with
+ * the acquire of readers.
  *
  * Answers to: tracealloc and tracefree of older versions, efence in malloc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -46,7 +46,7 @@ bool objects_wanted(void)
     return env.efence != 0 || env.allocfreetrace != 0 || env.leaks != 0;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 /* Untouched parts cost nothing.  NULL: no memory. */
 static struct object **table(void)
@@ -93,7 +93,7 @@ static struct object *make(uintptr_t address)
     return o;
 }
 
-/* ---- what happens to objects ------------------------------------------------------------------------ */
+/* ---- what happens to objects ----------------------------------------------------------------- */
 
 /* inside: lies in the frame of the runtime's function that tells observers. */
 static const struct stack *capture(const void *inside)
@@ -169,7 +169,7 @@ __attribute__((__constructor__)) static void objects_install(void)
     heap_witness.contents = recorded_contents;
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 uint32_t objects_count(void)
 {

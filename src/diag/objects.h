@@ -1,4 +1,5 @@
-/* Records of objects: which allocation made it, what became of it.  Only in modes that ask for them.
+/* Records of objects: which allocation made it, what became of it.  Only in modes that ask for
+ * them.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -52,7 +53,7 @@ struct object_counts {
 };
 void objects_read_counts(struct object_counts *out);
 
-/* ---- the trace (alloctrace.c) -------------------------------------------------------------------- */
+/* ---- the trace (alloctrace.c) ---------------------------------------------------------------- */
 
 bool trace_wants(size_t size);
 /* Around writing a record and printing it; frees that wait are printed first. */

@@ -1,12 +1,14 @@
 /* Profiles in pprof's format: an uncompressed profile.proto.
  *
- * The file is written from front to back with one buffer, whatever the number of samples: fields may
- * stand in any order, so texts, mappings and locations follow what first names them, or go ahead.  A
- * location's number is its address.  To write each once, the addresses written are kept in a hash set.
+ * The file is written from front to back with one buffer, whatever the number of samples: fields
+ * may stand in any order, so texts, mappings and locations follow what first names them, or go
+ * ahead.  A location's number is its address.  To write each once, the addresses written are kept
+ * in a hash set.
  *
- * Names of functions are not in the file: pprof finds them in the programs and libraries that the mappings
- * name, static ones too, with lines if there is debugging information.  To find an address in a file, it
- * needs where the file's code is mapped; that comes from the loader's list, with each file's build-id.
+ * Names of functions are not in the file: pprof finds them in the programs and libraries that the
+ * mappings name, static ones too, with lines if there is debugging information.  To find an address
+ * in a file, it needs where the file's code is mapped; that comes from the loader's list, with each
+ * file's build-id.
  *
  * Answers to: runtime/pprof/proto.go, protomem.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -1,8 +1,9 @@
 /* Protocol buffers: an encoder of the wire format, as far as profiles need it.
  *
- * A message is bytes: fields, each with its number and type ahead.  Numbers are varints (7 bits in each
- * byte, lowest first); texts and messages inside a message have their length ahead, so these are encoded
- * into a buffer of their own first.  A field that is 0 is left out, which means the same.
+ * A message is bytes: fields, each with its number and type ahead.  Numbers are varints (7 bits in
+ * each byte, lowest first); texts and messages inside a message have their length ahead, so these
+ * are encoded into a buffer of their own first.  A field that is 0 is left out, which means the
+ * same.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -11,8 +12,8 @@
 
 #include "base/config.h"
 
-/* A buffer that fills; when there is no room, flush empties it (len = 0) or returns an errno.  NULL: what
- * does not fit is an error. */
+/* A buffer that fills; when there is no room, flush empties it (len = 0) or returns an errno.
+ * NULL: what does not fit is an error. */
 struct protobuf {
     unsigned char *buf;
     size_t len, size;

@@ -6,9 +6,9 @@
  *   fault               the signal, the address, the trace from the faulting instruction
  *   stack overflow      a fault in the guard below the stack of the goroutine that runs
  *
- * GORTTRACEBACK chooses how much: rt/env.h.  But for SIGQUIT the world is not stopped: the thread that
- * failed may be one that a stop would wait for.  But no goroutine is scheduled any more, so that those that
- * wait stay where they are.
+ * GORTTRACEBACK chooses how much: rt/env.h.  But for SIGQUIT the world is not stopped: the thread
+ * that failed may be one that a stop would wait for.  But no goroutine is scheduled any more, so
+ * that those that wait stay where they are.
  *
  * Only system calls that change nothing of libc are made; stdio is not flushed.
  *

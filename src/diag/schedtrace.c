@@ -1,16 +1,17 @@
-/* GORTDEBUG=schedtrace=ms: a line on the scheduler every so many milliseconds, in the format of Go's.
+/* GORTDEBUG=schedtrace=ms: a line on the scheduler every so many milliseconds, in the format of
+ * Go's.
  *
- *     SCHED 1009ms: gomaxprocs=2 idleprocs=0 threads=4 spinningthreads=1 needspinning=0 idlethreads=0
- *         runqueue=3 [ 5 0 ] schedticks=[ 1042 977 ]
+ *     SCHED 1009ms: gomaxprocs=2 idleprocs=0 threads=4 spinningthreads=1 needspinning=0
+ *         idlethreads=0 runqueue=3 [ 5 0 ] schedticks=[ 1042 977 ]
  *
- * (one line).  The time since the start; how many Ps there are, and are idle; threads ever made and not
- * detached, the monitor among them; those that look for work; 0, since who stops looking here looks once
- * more itself; those asleep; goroutines on the global queue; and for each P on its own (without the next slot, as
- * Go counts), and how often it switched to a goroutine.  scheddetail=1 has lines for each P, thread and goroutine instead of the two
- * lists.
+ * (one line).  The time since the start; how many Ps there are, and are idle; threads ever made and
+ * not detached, the monitor among them; those that look for work; 0, since who stops looking here
+ * looks once more itself; those asleep; goroutines on the global queue; and for each P on its own
+ * (without the next slot, as Go counts), and how often it switched to a goroutine.  scheddetail=1
+ * has lines for each P, thread and goroutine instead of the two lists.
  *
- * On the monitor's thread, under SCHED, so that Ps and threads are counted at one moment; what belongs to
- * others is read while they change it.
+ * On the monitor's thread, under SCHED, so that Ps and threads are counted at one moment; what
+ * belongs to others is read while they change it.
  *
  * Answers to: schedtrace in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause

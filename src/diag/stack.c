@@ -1,12 +1,13 @@
 /* Stacks that are kept: see stack.h.
  *
  * They are in a table of lists, by hash.  A program allocates from few places, so most calls find
- * what they look for; records and lists only grow, so readers and adders need no lock: a new record is
- * put before the head by a compare-and-swap, and who loses looks through what was put there meanwhile.
- * Two equal records can not arise: each adder has compared with every record below its own.
+ * what they look for; records and lists only grow, so readers and adders need no lock: a new record
+ * is put before the head by a compare-and-swap, and who loses looks through what was put there
+ * meanwhile.  Two equal records can not arise: each adder has compared with every record below its
+ * own.
  *
- * Memory order: the release of a head pairs with the acquire of its readers: a record that is found is
- * written.  Answers to: stkbucket in mprof.go.
+ * Memory order: the release of a head pairs with the acquire of its readers: a record that is found
+ * is written.  Answers to: stkbucket in mprof.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "diag/stack.h"

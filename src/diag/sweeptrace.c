@@ -1,11 +1,11 @@
 /* One line for each sweep (GORTDEBUG=sweeptrace=1), when the next collection begins.
  *
- *     sweep # before gc #: # spans, # pages; alloc #, background #, paid #, reclaim #, demand #, flush #,
- *         finish #; # pages reclaimed, # taken from credit
+ *     sweep # before gc #: # spans, # pages; alloc #, background #, paid #, reclaim #, demand #,
+ *         flush #, finish #; # pages reclaimed, # taken from credit
  *
  * The numbers after the semicolon are spans by what they were swept for (enum sweep_reason).  What
- * `finish` counts kept the collection waiting: allocation should have paid for it (Note [Sweep pace] in
- * heap/sweep.c).
+ * `finish` counts kept the collection waiting: allocation should have paid for it (Note [Sweep
+ * pace] in heap/sweep.c).
  *
  * Answers to: nothing in the original.
  * SPDX-License-Identifier: BSD-3-Clause

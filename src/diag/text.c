@@ -1,7 +1,7 @@
 /* Text that is made while the world is stopped: see text.h.
  *
- * In a stop nothing is written to a descriptor of the program's choice: the reader of a pipe may be one of
- * those that are stopped.
+ * In a stop nothing is written to a descriptor of the program's choice: the reader of a pipe may be
+ * one of those that are stopped.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

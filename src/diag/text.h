@@ -14,7 +14,8 @@ struct text {
     uint64_t lost; /* bytes that found no room */
 };
 
-/* Room for so many bytes, of which only those that are used cost memory.  false: no address space. */
+/* Room for so many bytes, of which only those that are used cost memory.  false: no address
+ * space. */
 bool text_begin(struct text *t, size_t room);
 /* Frees it. */
 void text_end(struct text *t);

@@ -8,8 +8,8 @@
  *                         throw, or with a ucontext all up to the interrupted instruction
  *   a parked goroutine    arch_call_behind makes the unwinder believe that it was called from there
  *   a running one         while the world is stopped: the same, from the registers that the thread's stop
- *                         signal saved, from those that it spilled before it waited, or from where it
- *                         entered a blocking region, whose frame stays while the region lasts.
+ *                         signal saved, from those that it spilled before it waited, or from where
+ *                         it entered a blocking region, whose frame stays while the region lasts.
  *                         Otherwise not: its registers are there, not here
  *
  * A trace is collected first (the first HEAD and the last TAIL frames, whatever lies between
@@ -17,13 +17,14 @@
  * out, unless the runtime's frames are wanted: what a parked goroutine runs inside the public call
  * that parks it, and the runtime's frames that started it.
  *
- * callstack.c captures for profiles, by rules or by the same unwinder, and shares no walk with this one: it drops
- * frames by their addresses and fills an array, for a sample; here names decide, both ends of an endless stack
- * are kept, and a report comes from anywhere, also from a fault in what those rules read.
+ * callstack.c captures for profiles, by rules or by the same unwinder, and shares no walk with this
+ * one: it drops frames by their addresses and fills an array, for a sample; here names decide, both
+ * ends of an endless stack are kept, and a report comes from anywhere, also from a fault in what
+ * those rules read.
  *
- * Lines of sources are not looked for: reading DWARF after a fault needs memory and time that there may not
- * be, and no library that does it can be counted on to be there.  What is printed, the file and the address in it, is
- * what addr2line wants (prog/lines).
+ * Lines of sources are not looked for: reading DWARF after a fault needs memory and time that there
+ * may not be, and no library that does it can be counted on to be there.  What is printed, the file
+ * and the address in it, is what addr2line wants (prog/lines).
  *
  * Answers to: traceback.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -310,7 +311,8 @@ static void walk_on_thread(struct walk *w, const struct g *g)
     arch_call_behind_registers(walk_here, w, &r);
 }
 
-/* Only what parks ends in the runtime's frames; a computation may call a public function of its own. */
+/* Only what parks ends in the runtime's frames; a computation may call a public function of its
+ * own. */
 static bool is_in_public_call(const struct g *g, uint32_t status)
 {
     return status != G_RUNNING || g->m == NULL || g->m->stop_frame == NULL;

@@ -1,10 +1,10 @@
 /* The collector's goroutines: the sweeper, the one that runs finalizers, the periodic collector.
  *
- * Sweeping is needed for two things: memory to allocate from, and the end of the cycle, since the next
- * one begins only after all is swept.  Allocation sweeps for the first as it needs (mcentral); this
- * goroutine does the rest in small batches between which others run, so it takes only what is left
- * of a P.  Where nothing is left, allocation pays (sweep_pay; Note [Sweep pace] in heap/sweep.c).
- * Whoever wants the sweep to end (a new cycle, gort_gc) joins in (sweep_finish).
+ * Sweeping is needed for two things: memory to allocate from, and the end of the cycle, since the
+ * next one begins only after all is swept.  Allocation sweeps for the first as it needs (mcentral);
+ * this goroutine does the rest in small batches between which others run, so it takes only what is
+ * left of a P.  Where nothing is left, allocation pays (sweep_pay; Note [Sweep pace] in
+ * heap/sweep.c).  Whoever wants the sweep to end (a new cycle, gort_gc) joins in (sweep_finish).
  *
  * Locking: none.  Answers to: bgsweep in mgcsweep.go, forcegchelper in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -27,7 +27,7 @@
 #define YIELD_EVERY 10 /* batches between two yields of who finishes the sweep */
 
 static struct sleeper sweeper, periodic;
-/* ---- sweeping ------------------------------------------------------------------------------------ */
+/* ---- sweeping -------------------------------------------------------------------------------- */
 
 /* Sweeps up to a batch, in one critical section.  How many spans; 0: no set holds one. */
 static unsigned sweep_batch(enum sweep_reason why)
@@ -149,7 +149,7 @@ void gc_sweep_all_nopark(void)
     sweep_finish(false);
 }
 
-/* ---- the periodic collection ----------------------------------------------------------------------- */
+/* ---- the periodic collection ----------------------------------------------------------------- */
 
 static void periodic_loop(void *unused)
 {
@@ -165,7 +165,7 @@ void gc_force_periodic(void)
     sleeper_wake(&periodic);
 }
 
-/* ---- start ------------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 bool background_is_ready(void)
 {

@@ -8,8 +8,8 @@
 #include "heap/sweep.h"
 
 void background_init(void);
-/* Do the sweeper and the scavenger wait for what they are for?  No cycle before; on a goroutine, and lets others
- * run. */
+/* Do the sweeper and the scavenger wait for what they are for?  No cycle before; on a goroutine,
+ * and lets others run. */
 bool background_is_ready(void);
 void background_wait_ready(void);
 /* Gives the pages of all dead stacks back.  On a goroutine, outside sections; does not yield. */

@@ -3,16 +3,16 @@
  * The fast half is a test and a store in one restartable range (gort/inline.h).  When it finds the
  * flag set it comes here.
  *
- * Note [Test and store are one].  The store must be logged exactly if it takes effect while the flag
- * is on.  The flag changes only while the world is stopped, and a thread is not stopped inside a
- * critical section.  So the section tests the flag again, logs, and stores: all on one side of any
- * change.  What was tested before the section is a hint only: the thread may have been stopped
+ * Note [Test and store are one].  The store must be logged exactly if it takes effect while the
+ * flag is on.  The flag changes only while the world is stopped, and a thread is not stopped inside
+ * a critical section.  So the section tests the flag again, logs, and stores: all on one side of
+ * any change.  What was tested before the section is a hint only: the thread may have been stopped
  * between, and the flag be off again.  For the same reason storing after the section, or before it,
  * would be wrong: a prototype that did so lost a store.
  *
  * Logged are both the overwritten and the stored word (a hybrid barrier): with scanned stacks the
- * overwritten one alone would do, but stores by others into stacks that are not scanned yet need the
- * stored one.  The overwritten word may be read before the store, plainly: if another goroutine
+ * overwritten one alone would do, but stores by others into stacks that are not scanned yet need
+ * the stored one.  The overwritten word may be read before the store, plainly: if another goroutine
  * stores into the same slot in between, that one logs what it overwrites, and so on.
  *
  * The buffer belongs to the P, or to the M when it has none (a thread that computes without a P may
@@ -55,7 +55,8 @@ static void queue_words(const struct barrier_buffer *b)
     sink_end(&k);
 }
 
-/* Markers look at the words later.  When nobody marks, the flag is on only in tests, who observe. */
+/* Markers look at the words later.  When nobody marks, the flag is on only in tests, who
+ * observe. */
 static never_inline void buffer_flush(struct barrier_buffer *b)
 {
     race_hide();
@@ -97,7 +98,7 @@ never_inline void gort_store_pointer_slow(void **slot, void *value)
     crit_exit();
 }
 
-/* ---- single words, atomically ------------------------------------------------------------------ */
+/* ---- single words, atomically ---------------------------------------------------------------- */
 
 void *gort_exchange_raw(void **slot, void *value)
 {
@@ -122,7 +123,7 @@ bool gort_compare_exchange_raw(void **slot, void **expected, void *value)
     return done;
 }
 
-/* ---- many words --------------------------------------------------------------------------------- */
+/* ---- many words ------------------------------------------------------------------------------ */
 
 struct bulk {
     struct barrier_buffer *b;
@@ -154,7 +155,7 @@ void barrier_log_objects(const struct gort_type *t, const void *dst, const void 
         }
 }
 
-/* ---- stopped ------------------------------------------------------------------------------------ */
+/* ---- stopped --------------------------------------------------------------------------------- */
 
 void barrier_flush_stw(struct p *p)
 {

@@ -15,7 +15,8 @@ static inline bool barrier_on(void)
 {
     return atomic_load_relaxed(&gort_barrier_flag) != 0; /* changes with the world stopped only */
 }
-/* Logs a store of value over old.  In a critical section, the flag on; before or after the store. */
+/* Logs a store of value over old.  In a critical section, the flag on; before or after the
+ * store. */
 void barrier_log(void *old, void *value);
 /* Logs copying the pointers of n objects of a type over others: what is there and what comes.
  * src NULL: they are cleared. */

@@ -7,23 +7,24 @@
  * mistake of theirs, and their state would have to be exchanged and put back.  Here nothing that
  * belongs to the cycle is written.
  *
- * It goes breadth first, so that the chain it can name is a shortest one.  For each object reached it
- * notes the word through which it was: `from`, a table over each arena with a word for every eighth
- * byte, of which only the pieces that are used get memory.  The low bits of such an address hold the
- * kind of place that it is in: 0 an object, else a kind of root plus 1.
+ * It goes breadth first, so that the chain it can name is a shortest one.  For each object reached
+ * it notes the word through which it was: `from`, a table over each arena with a word for every
+ * eighth byte, of which only the pieces that are used get memory.  The low bits of such an address
+ * hold the kind of place that it is in: 0 an object, else a kind of root plus 1.
  *
  * Two passes.
  *   1. From all roots but stacks and registers.  A white object met here is a miss: the collector
  *      would free what the program can reach by pointers that it stored with barriers.  Fatal.
- *   2. From stacks and registers.  A goroutine runs on after its stack was scanned, and a word of it
- *      may be garbage that a dead frame left; such an object was unreachable when marking began, and
- *      the program can not get at it (DESIGN 4, rules 2 and 15).  So these are counted.  Where marking
- *      runs with the world stopped there are none.
+ *   2. From stacks and registers.  A goroutine runs on after its stack was scanned, and a word of
+ *      it may be garbage that a dead frame left; such an object was unreachable when marking began,
+ *      and the program can not get at it (DESIGN 4, rules 2 and 15).  So these are counted.  Where
+ *      marking runs with the world stopped there are none.
  *
  * Invariants: (1) an object is in the queue once, and then has `from`; (2) the queue has room for
  * every slot there is, so it never grows.
  *
- * Memory is mapped in the stop and unmapped in it; without it the check is fatal rather than skipped.
+ * Memory is mapped in the stop and unmapped in it; without it the check is fatal rather than
+ * skipped.
  * Locking: none, the world is stopped.  Memory order: likewise.
  * Answers to: useCheckmark in mcheckmark.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -69,7 +70,7 @@ static struct {
 
 void (*checkmark_observer)(bool before);
 
-/* ---- reaching ----------------------------------------------------------------------------------- */
+/* ---- reaching -------------------------------------------------------------------------------- */
 
 /* The place of an object's `from`. */
 static uintptr_t *from_of(uintptr_t obj)
@@ -115,7 +116,7 @@ static void see_words(uintptr_t lo, uintptr_t hi, struct place where)
         see(read_word(p), p, where);
 }
 
-/* ---- objects ------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 /* Of the words that type t describes at `at`, those below end. */
 static void see_typed(const struct gort_type *t, uintptr_t at, uintptr_t end, struct place where)
@@ -204,7 +205,7 @@ static void drain(void)
     }
 }
 
-/* ---- roots other than stacks ------------------------------------------------------------------------ */
+/* ---- roots other than stacks ----------------------------------------------------------------- */
 
 static struct place in_root(enum root_kind k)
 {
@@ -279,7 +280,7 @@ static void see_roots(void)
     roots_each_record(emit_as, &records);
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------------ */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 /* scan.c, Note [One past the end]. */
 static void see_ending_at(uintptr_t word, uintptr_t at)
@@ -302,7 +303,7 @@ static void see_stack(struct g *g)
         }
 }
 
-/* ---- the report -------------------------------------------------------------------------------------- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 static size_t object_size(const struct span *s)
 {
@@ -399,7 +400,7 @@ _Noreturn static cold_path void report_misses(uint64_t cycle)
     throw_finish();
 }
 
-/* ---- both passes -------------------------------------------------------------------------------------- */
+/* ---- both passes ----------------------------------------------------------------------------- */
 
 static size_t slots_in_heap(void)
 {
@@ -452,7 +453,7 @@ void checkmark_run_stw(uint64_t cycle)
     if (checkmark_observer != NULL) checkmark_observer(false);
 }
 
-/* ---- for others: what can be reached from some roots ----------------------------------------------------- */
+/* ---- for others: what can be reached from some roots ----------------------------------------- */
 
 void reach_begin_stw(void (*other)(uintptr_t word))
 {

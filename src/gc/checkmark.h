@@ -8,13 +8,13 @@
 #include "base/config.h"
 
 /* Finds everything reachable once more and compares with the marks of the cycle (its number).  A
- * reachable object without a mark is fatal, with a report; those reached from stacks alone are counted.
- * World stopped, inside roots_hold_loader, marking complete, nothing swept; raw. */
+ * reachable object without a mark is fatal, with a report; those reached from stacks alone are
+ * counted.  World stopped, inside roots_hold_loader, marking complete, nothing swept; raw. */
 void checkmark_run_stw(uint64_t cycle);
 
-/* The same search for another purpose (stuck.c): what can be reached from roots other than goroutines, and from
- * what the caller adds.  Everything from begin to end in one stop, inside roots_hold_loader, while no
- * cycle marks.  other: hears of each word that is in no object. */
+/* The same search for another purpose (stuck.c): what can be reached from roots other than
+ * goroutines, and from what the caller adds.  Everything from begin to end in one stop, inside
+ * roots_hold_loader, while no cycle marks.  other: hears of each word that is in no object. */
 struct g;
 void reach_begin_stw(void (*other)(uintptr_t word));
 void reach_word(uintptr_t word);

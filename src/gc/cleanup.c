@@ -1,9 +1,9 @@
 /* Cleanups.
  *
  * A cleanup is a special record on an address in an object; of one object there may be many.  When
- * marking does not reach the object, it dies, and fn(arg) is called.  fn never sees the object, so nothing
- * is resurrected and nothing has an order: unlike finalizers, cleanups of objects in a circle run,
- * and several goroutines run them side by side.
+ * marking does not reach the object, it dies, and fn(arg) is called.  fn never sees the object, so
+ * nothing is resurrected and nothing has an order: unlike finalizers, cleanups of objects in a
+ * circle run, and several goroutines run them side by side.
  *
  * Life of a record (edges: function, thread):
  *
@@ -18,24 +18,25 @@
  *   FREE: id and arg are 0.
  *   From the queue arg goes into the runner's registers, shaded: Note [Records while marking].
  *
- * Note [Stopping].  The handle may outlive the cleanup, the object, and its memory's use for that object.
- * The record's id tells: ids are given once, so as long as the record has the handle's it is the same
- * cleanup, and on the object.  Who exchanges the id for 0 takes the record off: one of those who stop,
- * or the sweeper.  These two never meet: who stops first makes sure that the span that now lies where the
- * object was is swept (if that is no longer the object's, the sweep is long over); then either the sweeper
- * has been there, and the id is 0 or another, or the object was alive when marking ended and
- * no sweeper comes before the next cycle, which can not begin inside a critical section.
+ * Note [Stopping].  The handle may outlive the cleanup, the object, and its memory's use for that
+ * object.  The record's id tells: ids are given once, so as long as the record has the handle's it
+ * is the same cleanup, and on the object.  Who exchanges the id for 0 takes the record off: one of
+ * those who stop, or the sweeper.  These two never meet: who stops first makes sure that the span
+ * that now lies where the object was is swept (if that is no longer the object's, the sweep is long
+ * over); then either the sweeper has been there, and the id is 0 or another, or the object was
+ * alive when marking ended and no sweeper comes before the next cycle, which can not begin inside a
+ * critical section.
  *
- * Note [Runners].  Goroutines that run cleanups are made one by one: the first by the first gort_add_cleanup,
- * each further one by a runner that is about to call a function while no other waits, up to
- * a limit.  So while fewer than the limit run user code one is left for what is queued next, and a
- * cleanup that blocks does not hold up the others, until as many block as there may be.
+ * Note [Runners].  Goroutines that run cleanups are made one by one: the first by the first
+ * gort_add_cleanup, each further one by a runner that is about to call a function while no other
+ * waits, up to a limit.  So while fewer than the limit run user code one is left for what is queued
+ * next, and a cleanup that blocks does not hold up the others, until as many block as there may be.
  *
- * A runner that finds the queue empty pushes itself on `idle`, when its registers are saved, and looks at
- * the queue again; who queued something looks at `idle` afterwards (cleanup_wake).  Between its push and
- * its look either has a full fence, so one of them sees the other's.  Who sees both takes one off `idle`,
- * which is the right to ready it; that may be the runner itself, which then goes on.  A runner that has
- * taken something wakes another when more is queued.
+ * A runner that finds the queue empty pushes itself on `idle`, when its registers are saved, and
+ * looks at the queue again; who queued something looks at `idle` afterwards (cleanup_wake).
+ * Between its push and its look either has a full fence, so one of them sees the other's.  Who sees
+ * both takes one off `idle`, which is the right to ready it; that may be the runner itself, which
+ * then goes on.  A runner that has taken something wakes another when more is queued.
  *
  * One that ends its goroutine (gort_goexit) is replaced (cleanup_goroutine_ended).
  *
@@ -120,7 +121,7 @@ static void cleanup_free(struct cleanup *c)
     fixalloc_free(&cleanups.records, c);
 }
 
-/* ---- runners ---------------------------------------------------------------------------------- */
+/* ---- runners --------------------------------------------------------------------------------- */
 
 static void runner_loop(void *arg);
 
@@ -241,7 +242,7 @@ void cleanup_goroutine_ended(struct g *g)
         }
 }
 
-/* ---- adding ----------------------------------------------------------------------------------- */
+/* ---- adding ---------------------------------------------------------------------------------- */
 
 void cleanup_check(const void *obj, void (*fn)(void *arg), const void *arg)
 {
@@ -276,7 +277,7 @@ void cleanup_add(struct gort_cleanup *handle, void *obj, void (*fn)(void *arg), 
     if (unlikely(atomic_load_relaxed(&cleanups.nrunners) == 0)) runner_add(1);
 }
 
-/* ---- stopping --------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 /* Note [Stopping]. */
 void gort_cleanup_stop(gort_cleanup *handle)
@@ -294,7 +295,7 @@ void gort_cleanup_stop(gort_cleanup *handle)
     specials_leave();
 }
 
-/* ---- found unreachable ------------------------------------------------------------------------ */
+/* ---- found unreachable ----------------------------------------------------------------------- */
 
 void cleanup_queue(struct special *sp)
 {
@@ -304,7 +305,7 @@ void cleanup_queue(struct special *sp)
     lfstack_push(&cleanups.queue, &c->node);
 }
 
-/* ---- marking ---------------------------------------------------------------------------------- */
+/* ---- marking --------------------------------------------------------------------------------- */
 
 uint32_t cleanup_count(void)
 {

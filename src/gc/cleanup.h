@@ -22,8 +22,8 @@ struct gort_cleanup {
 void cleanup_init(void);
 /* Throws if there can be no cleanup of obj with fn and arg. */
 void cleanup_check(const void *obj, void (*fn)(void *arg), const void *arg);
-/* Adds one, of which handle, which is new, is the handle.  obj and arg passed cleanup_check and are kept
- * alive by the caller. */
+/* Adds one, of which handle, which is new, is the handle.  obj and arg passed cleanup_check and are
+ * kept alive by the caller. */
 void cleanup_add(struct gort_cleanup *handle, void *obj, void (*fn)(void *arg), void *arg);
 
 /* The object of sp was found unreachable, and dies; sp is off its list.  Sweeper. */

@@ -1,17 +1,17 @@
 /* Sampling the colours of objects while a cycle marks (GORTDEBUG=gccolors=N).
  *
- * A sample stops the world and looks at every slot: white is allocated and unmarked, black marked and not
- * queued, grey what the queue's buffers hold.  In a stop all work is in the queue's lists (mark.c), so the
- * three are exact; but a large object that is scanned in pieces is grey once for each piece that waits.  Words
- * that nobody has looked at yet are told apart: who marks scans small objects as it marks them, so that most
- * of what waits is words.
+ * A sample stops the world and looks at every slot: white is allocated and unmarked, black marked
+ * and not queued, grey what the queue's buffers hold.  In a stop all work is in the queue's lists
+ * (mark.c), so the three are exact; but a large object that is scanned in pieces is grey once for
+ * each piece that waits.  Words that nobody has looked at yet are told apart: who marks scans small
+ * objects as it marks them, so that most of what waits is words.
  *
- * The first sample is taken in the stop that begins marking, the last in the one that ends it, and the others
- * when so much was scanned as another Nth of what the cycle before did, by whoever marks and notices.  Off,
- * it costs a test of a constant for each section of marking.
+ * The first sample is taken in the stop that begins marking, the last in the one that ends it, and
+ * the others when so much was scanned as another Nth of what the cycle before did, by whoever marks
+ * and notices.  Off, it costs a test of a constant for each section of marking.
  *
- * Invariants: within a cycle white never rises and black never falls, since what is allocated is black and
- * nothing is freed; at the end nothing is grey, and no word waits.
+ * Invariants: within a cycle white never rises and black never falls, since what is allocated is
+ * black and nothing is freed; at the end nothing is grey, and no word waits.
  *
  * Locking: samples are taken in stops.  `due` is a hint, looked at again there.
  * Answers to: nothing in Go.

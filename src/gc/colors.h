@@ -14,7 +14,8 @@ struct colors_sample {
     uint64_t words;              /* words on their way to a marker: they may point to white ones */
 };
 
-/* World stopped: marking beside the program begins, after one that scanned so many bytes; nothing is left. */
+/* World stopped: marking beside the program begins, after one that scanned so many bytes; nothing
+ * is left. */
 void colors_begin_stw(uint64_t last_scan_work);
 void colors_end_stw(void);
 /* On a goroutine, outside sections: takes a sample, if one is due.  Stops the world. */

@@ -9,16 +9,18 @@
  *   dedicated and fractional workers         a quarter of the Ps, while marking is on      clock
  *   stops of the cycle                       cycle.c                                       in full
  *
- * The limiter is looked at when somebody has marked, in the stops, and by the monitor: the first so that
- * it begins soon, the last so that it ends although nobody marks.  Whoever finds it due updates it, and
- * one at a time: who comes second leaves it.  An update is made in a critical section, or in the monitor's
- * state RUNTIME, so none is half-done in a stop; there the try-lock is free.
+ * The limiter is looked at when somebody has marked, in the stops, and by the monitor: the first so
+ * that it begins soon, the last so that it ends although nobody marks.  Whoever finds it due
+ * updates it, and one at a time: who comes second leaves it.  An update is made in a critical
+ * section, or in the monitor's state RUNTIME, so none is half-done in a stop; there the try-lock is
+ * free.
  *
- * The number of Ps is taken over by the next update: the time before the change, at most LIMITER_PERIOD_NS
- * while anything runs, is counted with the new number's events and the old number's total.
+ * The number of Ps is taken over by the next update: the time before the change, at most
+ * LIMITER_PERIOD_NS while anything runs, is counted with the new number's events and the old
+ * number's total.
  *
- * Rejected: hooks into the heap's floor for the time of giving back.  It has a count already; what came
- * since the last look is the difference.
+ * Rejected: hooks into the heap's floor for the time of giving back.  It has a count already; what
+ * came since the last look is the difference.
  *
  * Locking: limiter_try.  Memory order: what others read are hints and statistics: relaxed.
  * Answers to: gcCPULimiter's callers in mgc.go, mgcmark.go, mgcpacer.go, proc.go.
@@ -44,7 +46,7 @@ bool cpulimit_on(void)
     return limiter_limiting(&cpulimit.l);
 }
 
-/* ---- events ---------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 bool cpulimit_enter(struct p *p, enum limiter_what what, int64_t now)
 {
@@ -78,7 +80,7 @@ void cpulimit_hooks_fill(struct sched_hooks *h)
     h->p_busy = p_busy;
 }
 
-/* ---- updates ---------------------------------------------------------------------------------------- */
+/* ---- updates --------------------------------------------------------------------------------- */
 
 /* The holder of limiter_try. */
 static struct limiter_times take_times(int64_t now)

@@ -1,7 +1,7 @@
 /* The collection cycle.
  *
- * The state of the collector, and who moves it.  `cycle` counts cycles begun, `ended` those marked.  All
- * edges are taken by a thread that holds `busy`, on the goroutine that it happens to run:
+ * The state of the collector, and who moves it.  `cycle` counts cycles begun, `ended` those marked.
+ * All edges are taken by a thread that holds `busy`, on the goroutine that it happens to run:
  *
  *      begin_or_share: still wanted                         world_stop
  *   OFF ------------------------> FINISH SWEEP -> PREPARE --------------> STOPPED 1
@@ -15,66 +15,73 @@
  *                 end_stopped: too much is left for a stop (Note [Stops that end marking])
  *
  *   OFF        gc_phase is GC_OFF; the world runs, and sweeps.
- *   STOPPED 1  every cache is published, so each slot is known to be allocated or free; mark bits are 0.
- *              Snapshots of roots without barriers are taken; barrier on, allocation black, stacks grey.
+ *   STOPPED 1  every cache is published, so each slot is known to be allocated or free; mark bits
+ *              are 0.  Snapshots of roots without barriers are taken; barrier on, allocation black,
+ *              stacks grey.
  *   MARK       gc_phase is GC_MARK.  No span is swept or freed.
- *   STOPPED 2  barrier buffers are emptied, what they and late scans left is marked.  Then GC_MARKTERM:
- *              live bytes, goal and trigger are set, the sweep generation rises, caches are flushed.
- *   GORTDEBUG=gcstoptheworld=1 marks in STOPPED 1, with helper threads, and goes on to GC_MARKTERM there.
- *   From before STOPPED 1 until the world runs the loader's lock is held: dataroots.c, Note [The
- *   loader's lock].
+ *   STOPPED 2  barrier buffers are emptied, what they and late scans left is marked.  Then
+ *              GC_MARKTERM: live bytes, goal and trigger are set, the sweep generation rises,
+ *              caches are flushed.
+ *   GORTDEBUG=gcstoptheworld=1 marks in STOPPED 1, with helper threads, and goes on to GC_MARKTERM
+ *   there.  From before STOPPED 1 until the world runs the loader's lock is held: dataroots.c, Note
+ *   [The loader's lock].
  *
- * Note [Snapshot].  An object that is reachable at STOPPED 1, or allocated since, is not freed by this
- * cycle.  Allocated since: Note [Black slots] in heap/mcache.c, and large ones likewise.  Reachable at
- * STOPPED 1: let x be one, and p a path to it, from a root along words of objects, as it was in that stop.
- * By induction along p every object of it is marked, or there is work queued that will mark it, when
- * STOPPED 2 finds no work:
+ * Note [Snapshot].  An object that is reachable at STOPPED 1, or allocated since, is not freed by
+ * this cycle.  Allocated since: Note [Black slots] in heap/mcache.c, and large ones likewise.
+ * Reachable at STOPPED 1: let x be one, and p a path to it, from a root along words of objects, as
+ * it was in that stop.  By induction along p every object of it is marked, or there is work queued
+ * that will mark it, when STOPPED 2 finds no work:
  *   - The root word.  Words of libraries' data, registered ranges, thread-locals and
- *     records are read in STOPPED 1.  Words of stacks and registers are read as they were then: Note [No
- *     grey stack runs] in sched/grey.c.  Words of the program's data are read later: when the word was
- *     overwritten before that, the store logged what it overwrote; the first such store logged the word
- *     as it was in the snapshot.
- *   - The next object.  Its predecessor is marked and was white at STOPPED 1 (all were), and allocated
- *     before: so it is scanned after it is marked, whole.  The word in it that leads on is read as it was,
- *     or was overwritten since, and logged.
- *   - Stores without barrier go into a goroutine's own local variables, and into new objects before any
- *     other goroutine sees them: the first are not read after their stack was scanned, the second never;
- *     neither is a word of p, but for local variables of a stack that is still grey: nobody runs on it.
- *   - Logging and storing are in one section, and the flag is the same throughout: Note [Test and store are
- *     one] in gc/barrier.c.  Logged words are in a buffer of a P or M until it is full or STOPPED 2 empties
- *     it; from there, as words of stacks, in the queue of words (gc/work.c).
- *   - Pointers that leave a record outside the heap are logged (DESIGN 4, rule 9), as are those that a weak
- *     reference hands out: those are the only ways to an object that is on no path p.
- * Nothing depends on what is stored: the deletion half of the barrier alone is needed, because no stack is
- * grey while its goroutine runs.  The stored word is logged too, for the sake of programs whose own roots
- * have no barrier.
- * STOPPED 2 is what makes this sound, not the way there: that nothing seems left is a hint, and a wrong one
- * costs a stop.  Who scans or marks is in a critical section, or in state RUNTIME, throughout, and holds
- * no work outside of it (mark_some): so in a stop all work is in the queues or in barrier buffers.
+ *     records are read in STOPPED 1.  Words of stacks and registers are read as they were then:
+ *     Note [No grey stack runs] in sched/grey.c.  Words of the program's data are read later: when
+ *     the word was overwritten before that, the store logged what it overwrote; the first such
+ *     store logged the word as it was in the snapshot.
+ *   - The next object.  Its predecessor is marked and was white at STOPPED 1 (all were), and
+ *     allocated before: so it is scanned after it is marked, whole.  The word in it that leads on
+ *     is read as it was, or was overwritten since, and logged.
+ *   - Stores without barrier go into a goroutine's own local variables, and into new objects before
+ *     any other goroutine sees them: the first are not read after their stack was scanned, the
+ *     second never; neither is a word of p, but for local variables of a stack that is still grey:
+ *     nobody runs on it.
+ *   - Logging and storing are in one section, and the flag is the same throughout: Note [Test and
+ *     store are one] in gc/barrier.c.  Logged words are in a buffer of a P or M until it is full or
+ *     STOPPED 2 empties it; from there, as words of stacks, in the queue of words (gc/work.c).
+ *   - Pointers that leave a record outside the heap are logged (DESIGN 4, rule 9), as are those
+ *     that a weak reference hands out: those are the only ways to an object that is on no path p.
+ * Nothing depends on what is stored: the deletion half of the barrier alone is needed, because no
+ * stack is grey while its goroutine runs.  The stored word is logged too, for the sake of programs
+ * whose own roots have no barrier.
+ * STOPPED 2 is what makes this sound, not the way there: that nothing seems left is a hint, and a
+ * wrong one costs a stop.  Who scans or marks is in a critical section, or in state RUNTIME,
+ * throughout, and holds no work outside of it (mark_some): so in a stop all work is in the queues
+ * or in barrier buffers.
  *
- * Note [Who ends a cycle].  Whoever finds that nothing seems left tries (gc_try_end): a worker or an assist
- * whose marker ran dry, and those who wait for the cycle.  One of the markers is the last to be counted out
- * of `working`, after it gave its work away; it, or a later one, sees the count at 0 and the queues empty.
- * Stopped threads that are yet to scan their own stacks are counted in own_stacks; the last one of
- * them leaves words in the queue, which are work for others, or none.  Nor do all who allocate look: those
- * that are exempt do not, nor anybody while the CPU limiter is on.  So a worker that leaves off always
- * looks, whether it ran dry or not, and "nothing is left" is a reason to run one (workers_wanted): the
- * scheduler asks whenever it looks for a goroutine, and the monitor every few ms.
+ * Note [Who ends a cycle].  Whoever finds that nothing seems left tries (gc_try_end): a worker or
+ * an assist whose marker ran dry, and those who wait for the cycle.  One of the markers is the last
+ * to be counted out of `working`, after it gave its work away; it, or a later one, sees the count
+ * at 0 and the queues empty.  Stopped threads that are yet to scan their own stacks are counted in
+ * own_stacks; the last one of them leaves words in the queue, which are work for others, or none.
+ * Nor do all who allocate look: those that are exempt do not, nor anybody while the CPU limiter is
+ * on.  So a worker that leaves off always looks, whether it ran dry or not, and "nothing is left"
+ * is a reason to run one (workers_wanted): the scheduler asks whenever it looks for a goroutine,
+ * and the monitor every few ms.
  *
- * Note [Stops that end marking].  A stop that finds much left lets the world go on (restarts).  Each is short:
- * it queues what the barriers logged, at most a buffer for each P and M, and then marks for as long
- * as STEPS_IN_STOP steps find something to scan, or STOP_BYTES, and for LOOKS_IN_STOP steps in all: many words may
- * lead to nothing, of stacks that the last threads scanned, or of barriers of thousands of threads.  A
- * stack that is not black, which there may be when an M took one up at the last moment, ends it at once.
- * There is no last one that marks what is left, however much.  It ends all the same:
- *   - A stop that restarts for what it marked has marked at least STEPS_IN_STOP objects, or STOP_BYTES of
- *     them, that were white when marking began, and there are finitely many; what the barriers log again
- *     and again is marked already, and not counted among those steps.
- *   - One that restarts for its number of steps leaves the words to markers; but they come back, logged
- *     again, if that number is less than what the program logs between a look and a stop.  So the number
- *     doubles each time (mark.lenient), and such stops are few: as many as it takes to outgrow that.
- * A program that restarts it for long must hide a path behind what it overwrites anew between two stops,
- * each time out of the part that the markers have not reached, before they reach it.  Metric
+ * Note [Stops that end marking].  A stop that finds much left lets the world go on (restarts).
+ * Each is short: it queues what the barriers logged, at most a buffer for each P and M, and then
+ * marks for as long as STEPS_IN_STOP steps find something to scan, or STOP_BYTES, and for
+ * LOOKS_IN_STOP steps in all: many words may lead to nothing, of stacks that the last threads
+ * scanned, or of barriers of thousands of threads.  A stack that is not black, which there may be
+ * when an M took one up at the last moment, ends it at once.  There is no last one that marks what
+ * is left, however much.  It ends all the same:
+ *   - A stop that restarts for what it marked has marked at least STEPS_IN_STOP objects, or
+ *     STOP_BYTES of them, that were white when marking began, and there are finitely many; what the
+ *     barriers log again and again is marked already, and not counted among those steps.
+ *   - One that restarts for its number of steps leaves the words to markers; but they come back,
+ *     logged again, if that number is less than what the program logs between a look and a stop.
+ *     So the number doubles each time (mark.lenient), and such stops are few: as many as it takes
+ *     to outgrow that.
+ * A program that restarts it for long must hide a path behind what it overwrites anew between two
+ * stops, each time out of the part that the markers have not reached, before they reach it.  Metric
  * /gort/gc/restarts.
  *
  * Why the cycle runs on the thread that asked: allocation never switches goroutines (DESIGN 4, rule
@@ -85,8 +92,8 @@
  * sections too; who waits for it counts as stopped.  Its holder does not park.  It is free in MARK.
  *
  * Sharing: a request remembers `cycle` as it was when it was made.  Who gets busy and finds that a
- * cycle began since, is served by it, and waits for its end; one that marks already when the request is
- * made is waited for, and another one begun.
+ * cycle began since, is served by it, and waits for its end; one that marks already when the
+ * request is made is waited for, and another one begun.
  *
  * Memory order: busy's release pairs with its acquire; everything else changes while the world is
  * stopped, which orders it for all.
@@ -155,7 +162,7 @@ const char *gc_cause_name(enum gc_cause c)
     return c < GC_CAUSES ? names[c] : "unknown";
 }
 
-/* ---- the semaphore ------------------------------------------------------------------------------ */
+/* ---- the semaphore --------------------------------------------------------------------------- */
 
 static void busy_wait(void *unused)
 {
@@ -164,8 +171,8 @@ static void busy_wait(void *unused)
         os_futex_wait(&gc.busy, 2, -1);
 }
 
-/* A listener is called with the lock, so that cycles are told in their order, each before its gort_gc
- * returns. */
+/* A listener is called with the lock, so that cycles are told in their order, each before its
+ * gort_gc returns. */
 static cold_path void wait_for_busy(void)
 {
     if (atomic_load_relaxed(&gc.holder) == m_self()) /* nobody else stores this M */
@@ -189,7 +196,7 @@ void cycle_unlock(void)
     if (atomic_exchange_acqrel(&gc.busy, 0u) == 2) os_futex_wake(&gc.busy, 1);
 }
 
-/* ---- pacing ------------------------------------------------------------------------------------- */
+/* ---- pacing ---------------------------------------------------------------------------------- */
 
 static void pace(void)
 {
@@ -250,7 +257,7 @@ int gc_percent(void)
     return atomic_load_relaxed(&gc.percent); /* a statistic */
 }
 
-/* ---- the stopped part, on the system stack -------------------------------------------------------- */
+/* ---- the stopped part, on the system stack --------------------------------------------------- */
 
 static void each_cache(void (*fn)(struct mcache *c))
 {
@@ -361,7 +368,7 @@ static void close_record_stw(struct gc_cycle_record *r, uint64_t cpu)
     atomic_store_release(&gc.ended, r->number); /* pairs with those who wait for it */
 }
 
-/* ---- beside the program ------------------------------------------------------------------------- */
+/* ---- beside the program ---------------------------------------------------------------------- */
 
 static void marking_on_stw(void)
 {
@@ -449,7 +456,7 @@ static void begin_stopped(void *arg)
     world_start();
 }
 
-/* ---- a cycle ------------------------------------------------------------------------------------- */
+/* ---- a cycle --------------------------------------------------------------------------------- */
 
 /* What must not be done while the world is stopped, and needs locks that a stopped thread may hold;
  * nor with the loader's lock, for which a holder of those locks may wait. */
@@ -482,8 +489,8 @@ static void cycle_begin(enum gc_cause cause)
     call_on_system_stack(begin_on_system, r);   /* in no other section: Note [Who scans its own] */
 }
 
-/* Where a cycle can begin: not on a scheduler's stack, in a section or with a lock held, since a stop would
- * wait for this thread. */
+/* Where a cycle can begin: not on a scheduler's stack, in a section or with a lock held, since a
+ * stop would wait for this thread. */
 static bool may_stop_here(void)
 {
     const struct m *m = m_self();
@@ -491,9 +498,9 @@ static bool may_stop_here(void)
            lock_none_held();
 }
 
-/* Nor before its background goroutines run; nor while a fatal error prints, which looks at goroutines that
- * nobody stops: the next refill asks again, but who demands a cycle would take what is not collected for
- * reachable, and waits for the end. */
+/* Nor before its background goroutines run; nor while a fatal error prints, which looks at
+ * goroutines that nobody stops: the next refill asks again, but who demands a cycle would take what
+ * is not collected for reachable, and waits for the end. */
 static bool gate_is_open(enum gc_cause cause)
 {
     bool may_stop = may_stop_here();
@@ -605,8 +612,8 @@ static void help_until_ended(uint64_t cycle)
     }
 }
 
-/* The same for who allocates, and only while the heap is too large.  All of it is time that its P is kept from
- * the program. */
+/* The same for who allocates, and only while the heap is too large.  All of it is time that its P
+ * is kept from the program. */
 static void wait_while_beyond(uint64_t cycle)
 {
     while (pace_is_beyond() && !has_ended(cycle)) {
@@ -683,7 +690,7 @@ void gc_after_refill(void)
     race_show();
 }
 
-/* ---- boot ---------------------------------------------------------------------------------------- */
+/* ---- boot ------------------------------------------------------------------------------------ */
 
 void gc_init(const struct gc_options *o)
 {

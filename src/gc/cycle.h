@@ -7,8 +7,8 @@
 
 #include "gc/gc_stats.h"
 
-/* Who may begin a cycle, or change what one depends on.  Waits as if stopped; on a goroutine, outside
- * critical sections. */
+/* Who may begin a cycle, or change what one depends on.  Waits as if stopped; on a goroutine,
+ * outside critical sections. */
 void cycle_lock(void);
 void cycle_unlock(void);
 int gc_percent(void);

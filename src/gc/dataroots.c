@@ -3,34 +3,34 @@
  * dl_iterate_phdr shows every loaded object's segments.  Writable ones of the program and of its
  * libraries are roots, but for the C library's own, the loader's and the compiler runtimes': they
  * hold no collected pointer, and malloc's bookkeeping would keep garbage.  This library's own data
- * holds off-heap addresses, and a few that are collected (of the table in lang/intern.c, of the list in
- * lang/signal.c); it is left in, but for its larger tables (base/unscanned.h), and for what is read-only
- * once the loader has relocated it.
+ * holds off-heap addresses, and a few that are collected (of the table in lang/intern.c, of the
+ * list in lang/signal.c); it is left in, but for its larger tables (base/unscanned.h), and for what
+ * is read-only once the loader has relocated it.
  *
- * The loader counts what it has loaded and unloaded (dlpi_adds, dlpi_subs); when neither changed the
- * former list is still right, so a cycle usually pays one callback.
+ * The loader counts what it has loaded and unloaded (dlpi_adds, dlpi_subs); when neither changed
+ * the former list is still right, so a cycle usually pays one callback.
  *
  * Note [The loader's lock].  Between reading the list and the end of marking no library may come or
- * go: marking would read memory that dlclose unmapped, or miss what a new library's data keeps.  The
- * loader changes its list, and unmaps, under a lock that dl_iterate_phdr holds over its callbacks; so
- * the world is stopped, marked and started again inside one (roots_hold_loader).  Why this does
- * not deadlock:
- *   - The wait for the lock is one of m_wait_stoppable: whoever has the lock may be stopped by another
- *     stop meanwhile, which does not wait for us.  In the callback the wait is interrupted
+ * go: marking would read memory that dlclose unmapped, or miss what a new library's data keeps.
+ * The loader changes its list, and unmaps, under a lock that dl_iterate_phdr holds over its
+ * callbacks; so the world is stopped, marked and started again inside one (roots_hold_loader).  Why
+ * this does not deadlock:
+ *   - The wait for the lock is one of m_wait_stoppable: whoever has the lock may be stopped by
+ *     another stop meanwhile, which does not wait for us.  In the callback the wait is interrupted
  *     (m_wait_interrupted): the thread is no longer one that others may take for stopped.
  *   - When we have the lock no stopped thread has it: whoever wants it, or waits for another lock
  *     whose holder wants it (dlopen's, malloc's), waits until the world runs again.  Such a thread
  *     stops all the same: it waits in user code, where the signal reaches it, or in state BLOCKING
- *     (thread_locals_read, a thread that is being made).  So no critical section may call the loader,
- *     pthread_create or malloc; and threads are made by a thread that no stop waits for, or, the
- *     markers' helpers, before the lock is taken.
+ *     (thread_locals_read, a thread that is being made).  So no critical section may call the
+ *     loader, pthread_create or malloc; and threads are made by a thread that no stop waits for,
+ *     or, the markers' helpers, before the lock is taken.
  *   - Other stops do not take the lock, and end whoever has it.
  *   - A callback of the program's own dl_iterate_phdr has the lock and may not wait for another
  *     goroutine's collection: it must not call the runtime.
  *   - ThreadSanitizer asks the loader before it prints a report, also one about a critical section.
  *     Under it the lock is given back before the stop: libraries must stay where they are.
- * The lock is recursive: the callback reads the list by an inner dl_iterate_phdr.  Rejected: comparing
- * the loader's counters after the stop, which needs the lock too.
+ * The lock is recursive: the callback reads the list by an inner dl_iterate_phdr.  Rejected:
+ * comparing the loader's counters after the stop, which needs the lock too.
  *
  * Thread-local storage: threadlocals.c, which is told of each library.
  *
@@ -61,7 +61,7 @@ static struct {
     bool read;
 } data; /* the holder of the cycle's semaphore */
 
-/* ---- whose data is not looked at --------------------------------------------------------------- */
+/* ---- whose data is not looked at ------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -89,7 +89,7 @@ bool roots_is_system_library(const char *path)
     return false;
 }
 
-/* ---- writable data ------------------------------------------------------------------------------ */
+/* ---- writable data --------------------------------------------------------------------------- */
 
 /* [lo, hi) without the runtime's own tables. */
 static void add_data(struct root_list *list, uintptr_t lo, uintptr_t hi)
@@ -102,7 +102,8 @@ static void add_data(struct root_list *list, uintptr_t lo, uintptr_t hi)
     if (!added) throw_msg("out of memory: no list of the program's data");
 }
 
-/* What the loader makes read-only when it has relocated it: no address of an object can be there. */
+/* What the loader makes read-only when it has relocated it: no address of an object can be
+ * there. */
 static struct root_range relocated(const struct dl_phdr_info *info)
 {
     for (int i = 0; i < info->dlpi_phnum; i++) {

@@ -1,8 +1,8 @@
 /* Finalizers.
  *
  * A finalizer is a special record on its object.  Marking starts also from what such an object
- * points to, but not from the object: so what a finalizer may look at is kept, objects that point to
- * each other are finalized from the pointing to the pointed-to, one per cycle, and a circle is
+ * points to, but not from the object: so what a finalizer may look at is kept, objects that point
+ * to each other are finalized from the pointing to the pointed-to, one per cycle, and a circle is
  * never finalized.
  *
  * Life of a record (edges: function, thread):
@@ -16,20 +16,21 @@
  *   ON THE OBJECT: in span->specials; the object may be unreachable already, unknown to us.
  *   QUEUED: `queued` is a root; the sweeper set the object's mark, so this cycle keeps it, and
  *     the next one begins only when the sweep, and so the queueing, is done.
- *   Then obj is a local variable of finalizer_loop, which is on a scanned stack; on the way there it is
- *     shaded (Note [Records while marking] in specials.c).
+ *   Then obj is a local variable of finalizer_loop, which is on a scanned stack; on the way there
+ *     it is shaded (Note [Records while marking] in specials.c).
  *
- * The queue is a lock-free stack and not a locked list: a sweep happens inside other locks and while
- * the world is stopped.  The goroutine takes all of it at once and turns it round.
+ * The queue is a lock-free stack and not a locked list: a sweep happens inside other locks and
+ * while the world is stopped.  The goroutine takes all of it at once and turns it round.
  *
- * Waking: sweepers only push.  Who pushed looks after it left its critical section (finalizer_wake),
- * because a sweep also happens while the world is stopped.  `idle` is 1 while the goroutine is parked;
- * its compare-and-swap to 0 gives the right to ready it.  The goroutine publishes idle, then looks
- * at the queue again; a waker pushes, then looks at idle: either sees the other (both full barriers).
+ * Waking: sweepers only push.  Who pushed looks after it left its critical section
+ * (finalizer_wake), because a sweep also happens while the world is stopped.  `idle` is 1 while the
+ * goroutine is parked; its compare-and-swap to 0 gives the right to ready it.  The goroutine
+ * publishes idle, then looks at the queue again; a waker pushes, then looks at idle: either sees
+ * the other (both full barriers).
  *
- * Each is called as a goroutine's function is (gc_options.call): what it defers runs when it returns.
- * One that ends its goroutine (gort_goexit) ends the loop: the next goroutine goes on with the rest
- * (finalizer_goroutine_ended), since `taken` does not lie on a stack.
+ * Each is called as a goroutine's function is (gc_options.call): what it defers runs when it
+ * returns.  One that ends its goroutine (gort_goexit) ends the loop: the next goroutine goes on
+ * with the rest (finalizer_goroutine_ended), since `taken` does not lie on a stack.
  *
  * Locking: none of its own; SPAN_SPECIALS inside special.h.
  * Answers to: mfinal.go.
@@ -75,7 +76,7 @@ static struct finalizer *finalizer_of(struct special *sp)
     return container_of(sp, struct finalizer, special);
 }
 
-/* ---- setting ---------------------------------------------------------------------------------- */
+/* ---- setting --------------------------------------------------------------------------------- */
 
 /* Tiny objects share a block, whose start says nothing of theirs. */
 static bool may_be_tiny(const struct span *s)
@@ -134,7 +135,7 @@ void gort_set_finalizer(void *obj, void (*fn)(void *obj))
     gort_keep_alive(obj);
 }
 
-/* ---- found unreachable ------------------------------------------------------------------------- */
+/* ---- found unreachable ----------------------------------------------------------------------- */
 
 void finalizer_queue(struct span *s, struct special *sp)
 {
@@ -155,7 +156,7 @@ void finalizer_wake(void)
     crit_exit();
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* On the scheduler's stack, the goroutine saved.  false: it goes on at once. */
 static bool finalizer_commit_park(struct g *g, void *unused)
@@ -240,7 +241,7 @@ void finalizer_goroutine_ended(struct g *g)
     finalizer_start();
 }
 
-/* ---- marking ----------------------------------------------------------------------------------- */
+/* ---- marking --------------------------------------------------------------------------------- */
 
 uint32_t finalizer_count(void)
 {

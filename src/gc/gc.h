@@ -22,8 +22,8 @@ struct gc_debug {
     /* 1: marking stops the world; 2: sweeping too; 0: neither. */
     uint32_t stoptheworld;
     uint32_t colors; /* samples of the colours of objects in a cycle: colors.h */
-    /* A test's: makes work when nothing seems left to mark, before the stop that is to end marking.  On the
-     * system stack, outside sections. */
+    /* A test's: makes work when nothing seems left to mark, before the stop that is to end marking.
+     * On the system stack, outside sections. */
     void (*late_work)(void);
 };
 extern struct gc_debug gc_debug;
@@ -69,9 +69,9 @@ static inline bool gc_is_due(void)
     return unlikely(heap_live() >= atomic_load_relaxed(&gc_trigger));
 }
 /* Runs a cycle on the calling thread, unless it is not wanted any more or another thread's cycle
- * that begins after this call serves as well (then waits for it).  Where none may begin (gate_is_open in
- * cycle.c) it does nothing, which is counted; a forced one does not return then if the process is ending.
- * The sweep goes on in the background.  Never switches goroutines. */
+ * that begins after this call serves as well (then waits for it).  Where none may begin
+ * (gate_is_open in cycle.c) it does nothing, which is counted; a forced one does not return then if
+ * the process is ending.  The sweep goes on in the background.  Never switches goroutines. */
 void gc_collect(enum gc_cause cause);
 /* What a collection that was asked for counts in the logical clock (sched_others_first). */
 #define GC_TURN_NS ((int64_t)100000)
@@ -80,8 +80,8 @@ void gc_collect(enum gc_cause cause);
 void gc_sweep_all(void);
 /* The same without yielding: for allocation. */
 void gc_sweep_all_nopark(void);
-/* Ends the cycle that marks, if nothing is left to mark.  false: it was not ended by this call.  On a
- * goroutine, outside sections. */
+/* Ends the cycle that marks, if nothing is left to mark.  false: it was not ended by this call.  On
+ * a goroutine, outside sections. */
 bool gc_try_end(void);
 /* For the refill path of malloc, outside sections: the periodic duties of an allocating thread. */
 void gc_after_refill(void);
@@ -97,15 +97,15 @@ int gc_set_percent(int percent);
 /* The memory limit in bytes, UINT64_MAX: none; returns the former. */
 uint64_t gc_set_limit(uint64_t limit);
 
-/* ---- the memory profile ------------------------------------------------------------------------ */
+/* ---- the memory profile ---------------------------------------------------------------------- */
 
 struct special;
-/* The sweep freed an object that has a SPECIAL_PROFILE: sp, off its list, is its owner's again.  In a
- * critical section, perhaps with locks up to HEAP held or the world stopped.  Set by src/diag before
- * the first such special. */
+/* The sweep freed an object that has a SPECIAL_PROFILE: sp, off its list, is its owner's again.  In
+ * a critical section, perhaps with locks up to HEAP held or the world stopped.  Set by src/diag
+ * before the first such special. */
 extern void (*gc_profile_freed)(struct special *sp);
 
-/* ---- roots kept by other floors --------------------------------------------------------------- */
+/* ---- roots kept by other floors -------------------------------------------------------------- */
 
 /* Calls emit for each piece of off-heap memory that holds pointers (DESIGN 4, rule 9).  Called with
  * the world stopped, on a marker's thread: raw system calls only. */
@@ -114,16 +114,16 @@ typedef void (*gc_record_roots)(gc_emit_range emit, void *arg);
 /* At boot, before collections begin; at most GC_RECORD_ROOTS. */
 #define GC_RECORD_ROOTS 16
 void gc_add_record_roots(gc_record_roots fn);
-/* The word at `offset` of each of these records, which may be many, is a collected pointer or 0: found
- * beside the program, so who moves a pointer in or out follows Note [Records while marking] in
- * specials.c.  At boot; one kind. */
+/* The word at `offset` of each of these records, which may be many, is a collected pointer or 0:
+ * found beside the program, so who moves a pointer in or out follows Note [Records while marking]
+ * in specials.c.  At boot; one kind. */
 struct fixalloc;
 void gc_add_records(struct fixalloc *records, size_t offset);
 
-/* ---- layout of objects (floor 6 writes it, marking reads it) ---------------------------------- */
+/* ---- layout of objects (floor 6 writes it, marking reads it) --------------------------------- */
 
-/* Note [Layout words].  An object above BITMAP_MAX names where its pointers are by one word: a small
- * one's is the last word of its slot, a large one's is span->large_type.
+/* Note [Layout words].  An object above BITMAP_MAX names where its pointers are by one word: a
+ * small one's is the last word of its slot, a large one's is span->large_type.
  *   bits 0..2    LAYOUT_REPEAT: the type, repeated every type->size bytes to the object's end
  *                LAYOUT_ONCE:   the type once, nothing behind it is scanned
  *                LAYOUT_PREFIX: the type once, up to byte `offset`; from there conservatively

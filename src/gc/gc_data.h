@@ -30,8 +30,8 @@ struct gcwork {
     uint64_t flushed; /* set when work went to the global list: termination looks again */
 };
 
-/* What a P does of which the CPU limiter must know: a kind and a time, limiter.h.  Atomic: the owner, and
- * who updates the limiter. */
+/* What a P does of which the CPU limiter must know: a kind and a time, limiter.h.  Atomic: the
+ * owner, and who updates the limiter. */
 struct limiter_event {
     uint64_t word;
 };

@@ -68,12 +68,13 @@ struct gc_cycle_record {
     int procs;                 /* Ps */
 };
 
-/* Called after each cycle, on the thread that ran it, outside critical sections, the world running.  The
- * cycle's lock is held: who allocates here, or calls what takes it (gc_read_totals), waits for itself, which
- * is fatal; others that want a cycle wait meanwhile.  Set at boot; NULL: nobody listens. */
+/* Called after each cycle, on the thread that ran it, outside critical sections, the world running.
+ * The cycle's lock is held: who allocates here, or calls what takes it (gc_read_totals), waits for
+ * itself, which is fatal; others that want a cycle wait meanwhile.  Set at boot; NULL: nobody
+ * listens. */
 extern void (*gc_cycle_listener)(const struct gc_cycle_record *r);
-/* Called in each stop of a cycle, at its end: ns since it was asked for, and until all threads had stopped.
- * Raw system calls only.  Set at boot; NULL: nobody listens. */
+/* Called in each stop of a cycle, at its end: ns since it was asked for, and until all threads had
+ * stopped.  Raw system calls only.  Set at boot; NULL: nobody listens. */
 extern void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 
 #define GC_PAUSES_KEPT 256

@@ -6,8 +6,8 @@
  * A leaky bucket: the collector's CPU time fills it, the program's drains it, one for one, which
  * makes the limit a half.  Full, it limits until something has drained.  Its capacity, a second for
  * each P, is what the collector may take at a stretch; it never drains below empty, so an idle day
- * gives no credit.  The quarter that background marking has is counted by the clock while marking is
- * on; assists by what they report; stops in full.  Idle time is neither's, and is taken off the
+ * gives no credit.  The quarter that background marking has is counted by the clock while marking
+ * is on; assists by what they report; stops in full.  Idle time is neither's, and is taken off the
  * total, or a program with one thread on many CPUs would never be limited.
  *
  * Note [Events in flight].  A P that assists for long would report it late, as time of a window in
@@ -15,12 +15,13 @@
  * since to now and takes the time.  Both sides exchange the word by compare-and-swap: each ns is
  * counted once.  The stamp keeps the low 61 bits of the time.
  *
- * What is reported late all the same is cut off at what the window has left.  That is not so where there is no
- * window: who looked at the clock, and then was too late for the try-lock, comes with times that he has
- * taken out of the pools, and a moment before the last update.  They are kept for the next one.
+ * What is reported late all the same is cut off at what the window has left.  That is not so where
+ * there is no window: who looked at the clock, and then was too late for the try-lock, comes with
+ * times that he has taken out of the pools, and a moment before the last update.  They are kept for
+ * the next one.
  *
- * Invariants: (1) fill <= capacity; (2) limiting means full, but for the time between a change of the
- * capacity and its check.
+ * Invariants: (1) fill <= capacity; (2) limiting means full, but for the time between a change of
+ * the capacity and its check.
  *
  * Memory order: limiting, last and the pools are counts and hints: relaxed.  busy is a try-lock:
  * acquire in limiter_try pairs with the release in limiter_done.
@@ -55,7 +56,7 @@ void limiter_done(struct limiter *l)
     atomic_store_release(&l->busy, 0u); /* pairs with limiter_try */
 }
 
-/* ---- the bucket ---------------------------------------------------------------------------------- */
+/* ---- the bucket ------------------------------------------------------------------------------ */
 
 /* As of l->last. */
 static void set_limiting(struct limiter *l, bool on)
@@ -165,7 +166,7 @@ const char *limiter_fault(const struct limiter *l)
     return NULL;
 }
 
-/* ---- what is added meanwhile ---------------------------------------------------------------------- */
+/* ---- what is added meanwhile ----------------------------------------------------------------- */
 
 void limiter_add_assist(struct limiter_pool *p, int64_t ns)
 {
@@ -183,7 +184,7 @@ struct limiter_times limiter_drain(struct limiter_pool *p)
                                    .idle = atomic_exchange_acqrel(&p->idle, INT64_C(0)) };
 }
 
-/* ---- Note [Events in flight] ---------------------------------------------------------------------- */
+/* ---- Note [Events in flight] ----------------------------------------------------------------- */
 
 #define WHAT_SHIFT 61
 #define TIME_MASK ((UINT64_C(1) << WHAT_SHIFT) - 1)

@@ -21,9 +21,9 @@
 #include "base/config.h"
 #include "gc/gc_data.h"
 
-/* Updates are so far apart.  While somebody assists they are closer: what an assist does beyond a full
- * bucket is lost to the program, and it is to be little beside what the program gets until the next look
- * finds that something has drained. */
+/* Updates are so far apart.  While somebody assists they are closer: what an assist does beyond a
+ * full bucket is lost to the program, and it is to be little beside what the program gets until the
+ * next look finds that something has drained. */
 #define LIMITER_PERIOD_NS INT64_C(10000000)
 #define LIMITER_ASSIST_PERIOD_NS INT64_C(200000)
 #define LIMITER_PROC_NS UINT64_C(1000000000) /* the bucket holds so much for each P */
@@ -55,8 +55,8 @@ bool limiter_limiting(const struct limiter *l);
 /* Is the last update longer ago than that?  Any thread. */
 bool limiter_due(const struct limiter *l, int64_t now, int64_t period);
 void limiter_update(struct limiter *l, int64_t now, struct limiter_times t);
-/* World stopped.  marking: what it will be, in which cycle, or before which.  The time from begin to end
- * counts as the collector's. */
+/* World stopped.  marking: what it will be, in which cycle, or before which.  The time from begin
+ * to end counts as the collector's. */
 void limiter_begin(struct limiter *l, int64_t now, struct limiter_times t, bool marking,
                    uint64_t cycle);
 void limiter_end(struct limiter *l, int64_t now);
@@ -68,7 +68,7 @@ void limiter_done(struct limiter *l);
 uint64_t limiter_on_ns(const struct limiter *l, int64_t now);
 const char *limiter_fault(const struct limiter *l);
 
-/* ---- what is added meanwhile ---------------------------------------------------------------------- */
+/* ---- what is added meanwhile ----------------------------------------------------------------- */
 
 /* Of the process; atomic. */
 struct limiter_pool {
@@ -78,10 +78,11 @@ void limiter_add_assist(struct limiter_pool *p, int64_t ns);
 void limiter_add_idle(struct limiter_pool *p, int64_t ns);
 struct limiter_times limiter_drain(struct limiter_pool *p);
 
-/* What a P does at this moment: one word, atomic, so that an update can take the part of it that has
- * passed.  A P does one such thing at a time. */
+/* What a P does at this moment: one word, atomic, so that an update can take the part of it that
+ * has passed.  A P does one such thing at a time. */
 enum limiter_what { LIMITER_NONE, LIMITER_ASSIST, LIMITER_IDLE_MARK, LIMITER_IDLE };
-/* The P's owner.  false: something is going on already, which has the time; then no limiter_stop. */
+/* The P's owner.  false: something is going on already, which has the time; then no
+ * limiter_stop. */
 bool limiter_start(struct limiter_event *e, enum limiter_what what, int64_t now);
 void limiter_stop(struct limiter_event *e, enum limiter_what what, int64_t now,
                   struct limiter_pool *p);

@@ -2,18 +2,18 @@
  *
  * Each P has a marker: where it is at, and its end of the queue.
  *
- * Beside the program whoever has pinned a P marks with its marker for a while (mark_some): workers, those
- * who allocate, those who wait for the cycle.  When the section ends the marker holds nothing: what is left
- * went to the queue's global lists.  So no work is hidden in a P that does something else, and in a stop
- * all of it is in the lists.  The first stop prepares the roots and scans those that have no barrier
- * (mark_begin_stw), the last one marks what is left (mark_end_stw); why that is enough is Note [Snapshot]
- * in cycle.c.
+ * Beside the program whoever has pinned a P marks with its marker for a while (mark_some): workers,
+ * those who allocate, those who wait for the cycle.  When the section ends the marker holds
+ * nothing: what is left went to the queue's global lists.  So no work is hidden in a P that does
+ * something else, and in a stop all of it is in the lists.  The first stop prepares the roots and
+ * scans those that have no barrier (mark_begin_stw), the last one marks what is left
+ * (mark_end_stw); why that is enough is Note [Snapshot] in cycle.c.
  *
- * Marking in one stop (GORTDEBUG=gcstoptheworld): the thread that stopped it marks with the work queue of P 0, and a
- * helper thread stands in for each further P.  Helpers are plain threads, made before any stop needs
- * them; they know no goroutine, are no M, and sleep on a futex word while the world runs.  Rejected:
- * marking on the stopped Ms themselves: an M may be stopped inside user code with any lock held, and
- * how many there are is not ours to say.
+ * Marking in one stop (GORTDEBUG=gcstoptheworld): the thread that stopped it marks with the work
+ * queue of P 0, and a helper thread stands in for each further P.  Helpers are plain threads, made
+ * before any stop needs them; they know no goroutine, are no M, and sleep on a futex word while the
+ * world runs.  Rejected: marking on the stopped Ms themselves: an M may be stopped inside user code
+ * with any lock held, and how many there are is not ours to say.
  *
  * A marker's life in a cycle (edges: the marker itself):
  *
@@ -32,47 +32,47 @@
  *
  * Note [Termination].  A marker counts itself hungry only when it holds no work, has found no root
  * job, and has seen the global list empty; it stops being counted before it takes anything.  When
- * all are counted, nothing is left: consider the last buffer ever pushed.  Its pusher was not hungry,
- * and became so only after it saw the list empty; so somebody who was not hungry took the buffer,
- * and became hungry only after it held nothing more.
+ * all are counted, nothing is left: consider the last buffer ever pushed.  Its pusher was not
+ * hungry, and became so only after it saw the list empty; so somebody who was not hungry took the
+ * buffer, and became hungry only after it held nothing more.
  * "All" are those who joined the round: a helper that the kernel has not run yet is not waited for.
  * Who becomes hungry and finds as many hungry as joined closes the round by a compare-and-swap of
  * the count; a helper that joins first makes it fail, works, becomes hungry, and tries in its turn.
  *
- * Note [Words].  When a word is taken up, what it points to is made to come to the cache: the slot's mark,
- * the object's first line, its pointer bits.  The word then waits in a FIFO for as long as that may take.
- * When its turn comes the object is marked; and as all is near now, and later may be gone again, a small
- * one is scanned at once: those of its words that may be pointers go to an array of the marker, from
- * where they are taken up in their turn; the object itself is never queued.  Objects are queued, and so
- * can be shared, where the array is full, where their pointers are described elsewhere, and while another
- * marker is hungry.  The span's record is not looked at: one word for each page says what there is to know
- * of it (PAGE_* in heap/arena.h).
- * Candidates are taken from a FIFO that is not full only when there is nothing else: it is what makes
- * several misses overlap, and a list, which has no others, must not wait for it to fill.
- * Once it is full, words come in twos (drain_pairs): two that were put one after the other are often of
- * one object, and where they point to one page, what is known of it is looked up once.  Between steps the
- * FIFO has room for one more, as marker_see wants it.
+ * Note [Words].  When a word is taken up, what it points to is made to come to the cache: the
+ * slot's mark, the object's first line, its pointer bits.  The word then waits in a FIFO for as
+ * long as that may take.  When its turn comes the object is marked; and as all is near now, and
+ * later may be gone again, a small one is scanned at once: those of its words that may be pointers
+ * go to an array of the marker, from where they are taken up in their turn; the object itself is
+ * never queued.  Objects are queued, and so can be shared, where the array is full, where their
+ * pointers are described elsewhere, and while another marker is hungry.  The span's record is not
+ * looked at: one word for each page says what there is to know of it (PAGE_* in heap/arena.h).
+ * Candidates are taken from a FIFO that is not full only when there is nothing else: it is what
+ * makes several misses overlap, and a list, which has no others, must not wait for it to fill.
+ * Once it is full, words come in twos (drain_pairs): two that were put one after the other are
+ * often of one object, and where they point to one page, what is known of it is looked up once.
+ * Between steps the FIFO has room for one more, as marker_see wants it.
  *
  * Note [Overflow].  When the queue can get no memory, the object at hand is marked but not queued,
- * and a flag is set.  After all are done, the marked objects of the whole heap are scanned once more
- * (as root jobs, one per piece of an arena), until no such round sets the flag.  Each round
+ * and a flag is set.  After all are done, the marked objects of the whole heap are scanned once
+ * more (as root jobs, one per piece of an arena), until no such round sets the flag.  Each round
  * that sets it has marked at least one more object, so this ends.  Marking thus needs no memory to
  * be complete, only to be fast.
- * Only an object that has just been marked sets the flag.  An oblet that can not be queued is scanned
- * at once (scan_large): it would be again in each round, and mark nothing new; and where a special's
- * object is scanned without being marked, no round would come back to it.
+ * Only an object that has just been marked sets the flag.  An oblet that can not be queued is
+ * scanned at once (scan_large): it would be again in each round, and mark nothing new; and where a
+ * special's object is scanned without being marked, no round would come back to it.
  *
- * Note [Budgets].  What mark_some does is measured in bytes that were scanned: of objects, of root jobs and
- * of pieces of stacks alike.  A budget is looked at after each step, and a step is at most a root job, a
- * piece of a stack for each goroutine of one, or MARK_STEP_BYTES and an oblet.  So an assist for a small
- * debt does not scan the stacks of all who wait, and pays with what it did scan; and a worker's section
- * ends in time.  Words that lead to nothing are not counted: each was counted where it was found, but for
- * those that barriers logged.
+ * Note [Budgets].  What mark_some does is measured in bytes that were scanned: of objects, of root
+ * jobs and of pieces of stacks alike.  A budget is looked at after each step, and a step is at most
+ * a root job, a piece of a stack for each goroutine of one, or MARK_STEP_BYTES and an oblet.  So an
+ * assist for a small debt does not scan the stacks of all who wait, and pays with what it did scan;
+ * and a worker's section ends in time.  Words that lead to nothing are not counted: each was
+ * counted where it was found, but for those that barriers logged.
  *
- * Locking: none.  Memory order: `joined` is released by the stopper and acquired by joining helpers;
- * `left` is raised with release by helpers and acquired by the stopper: before and after a round
- * everything belongs to the stopper.  A helper that woke late reads nmarkers of a later round, or of
- * none: joining the round that is open is what counts.
+ * Locking: none.  Memory order: `joined` is released by the stopper and acquired by joining
+ * helpers; `left` is raised with release by helpers and acquired by the stopper: before and after a
+ * round everything belongs to the stopper.  A helper that woke late reads nmarkers of a later
+ * round, or of none: joining the round that is open is what counts.
  *
  * Answers to: gcDrain, gcMarkDone in mgcmark.go, mgc.go; gchelper of older versions.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -145,7 +145,7 @@ void mark_overflowed(void)
     atomic_store_relaxed(&mark.overflow, 1); /* read when all markers are done */
 }
 
-/* ---- words -------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 never_inline void marker_next(struct marker *m)
 {
@@ -182,7 +182,7 @@ never_inline uint32_t marker_scan_later(struct marker *m, uintptr_t obj, unsigne
     return n;
 }
 
-/* ---- rescanning ------------------------------------------------------------------------------- */
+/* ---- rescanning ------------------------------------------------------------------------------ */
 
 static void rescan_span(struct marker *m, struct span *s)
 {
@@ -204,7 +204,7 @@ static void rescan_job(struct marker *m, uint32_t job)
     }
 }
 
-/* ---- one marker ------------------------------------------------------------------------------- */
+/* ---- one marker ------------------------------------------------------------------------------ */
 
 static void feed_the_hungry(struct marker *m)
 {
@@ -214,8 +214,9 @@ static void feed_the_hungry(struct marker *m)
     os_futex_wake(&work_pool.hungry, 1);
 }
 
-/* Looks at two words and marks the two oldest candidates, again and again: the FIFO is full, and stays so.
- * Two words that were put one after the other are often of one object, and point to one page. */
+/* Looks at two words and marks the two oldest candidates, again and again: the FIFO is full, and
+ * stays so.  Two words that were put one after the other are often of one object, and point to one
+ * page. */
 static force_inline int drain_pairs(struct marker *m, int most, int left, uint32_t *words,
                                     uint32_t *oldest)
 {
@@ -236,10 +237,10 @@ static force_inline int drain_pairs(struct marker *m, int most, int left, uint32
     return left;
 }
 
-/* Looks at words, and at candidates once there are neither words nor queued objects; `left` in all.  Words
- * of objects are put with the others while these are at most `most`; -1 if objects are to be queued, so
- * that others get some.  Returns how many are left to be looked at: some, there are no words, and there are
- * objects or no candidates. */
+/* Looks at words, and at candidates once there are neither words nor queued objects; `left` in all.
+ * Words of objects are put with the others while these are at most `most`; -1 if objects are to be
+ * queued, so that others get some.  Returns how many are left to be looked at: some, there are no
+ * words, and there are objects or no candidates. */
 static int drain_words(struct marker *m, int most, int left)
 {
     uint32_t n = m->nwords, head = m->head, tail = m->tail;
@@ -370,7 +371,7 @@ static void marker_run(struct marker *m)
     m->cpu += os_thread_cpu() - begin;
 }
 
-/* ---- helpers ---------------------------------------------------------------------------------- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 /* false: the round is closed, or needs no so many. */
 static bool round_join(const struct helper *h)
@@ -438,7 +439,7 @@ int mark_helpers(void)
     return mark.nhelpers;
 }
 
-/* ---- the stopper ------------------------------------------------------------------------------ */
+/* ---- the stopper ----------------------------------------------------------------------------- */
 
 static void marker_reset(struct marker *m, bool single)
 {
@@ -552,7 +553,7 @@ void mark_run_stw(int nprocs, uint64_t expected, struct mark_result *out)
     collect_result(out);
 }
 
-/* ---- beside the program ----------------------------------------------------------------------- */
+/* ---- beside the program ---------------------------------------------------------------------- */
 
 void mark_heap_range(uintptr_t *lo, uintptr_t *bytes)
 {

@@ -22,9 +22,9 @@ _Static_assert((MARK_FIFO & (MARK_FIFO - 1)) == 0, "the ring's index is masked")
 /* Code that reads stacks and program data as words, whatever a sanitizer thinks lies there. */
 #define reads_foreign_words __attribute__((no_sanitize_address, no_sanitize_thread))
 
-/* What a word points to, while it comes to the cache.  mark: address of the slot's mark, below what else is
- * said of the page (PAGE_*); then at is the slot's start.  Of kind PAGE_OTHER: mark has no address, and at is
- * the word.  mark 0: nothing. */
+/* What a word points to, while it comes to the cache.  mark: address of the slot's mark, below what
+ * else is said of the page (PAGE_*); then at is the slot's start.  Of kind PAGE_OTHER: mark has no
+ * address, and at is the word.  mark 0: nothing. */
 struct candidate {
     uintptr_t at;
     uint64_t mark;
@@ -36,8 +36,8 @@ struct candidate {
 
 #define MARK_KINDS 256
 
-/* What the marker must know of the slots of a kind of page: PAGE_* in heap/arena.h.  Constant; each marker
- * has its own, so that all is found from its address and the kind. */
+/* What the marker must know of the slots of a kind of page: PAGE_* in heap/arena.h.  Constant; each
+ * marker has its own, so that all is found from its address and the kind. */
 struct mark_kinds {
     struct {
         uint32_t magic, size;
@@ -53,7 +53,8 @@ struct marker {
     uint8_t stamp;       /* arena_stamp of this cycle */
     uint32_t id;         /* number of the P */
     uint32_t head, tail; /* of fifo: the oldest candidate, and where the next one goes */
-    /* Moved to w at the end of a round: marked large ones, scanned, and marked in slots, by kind. */
+    /* Moved to w at the end of a round: marked large ones, scanned, and marked in slots, by
+     * kind. */
     uint64_t marked_objects, marked_bytes, scanned;
     uint64_t marked_kinds[MARK_KINDS];
     struct candidate fifo[MARK_FIFO];
@@ -77,8 +78,8 @@ static inline uint64_t slot_ones(size_t size)
     return ~(uint64_t)0 >> (64 - size / WORD_SIZE);
 }
 
-/* Which words of the slot at obj may hold pointers.  A slot's bits begin within a byte, and with what
- * comes before them in it there are at most 64: scan_init checks. */
+/* Which words of the slot at obj may hold pointers.  A slot's bits begin within a byte, and with
+ * what comes before them in it there are at most 64: scan_init checks. */
 static inline uint64_t pointer_mask(uintptr_t obj, uint64_t ones)
 {
     uintptr_t page = align_down(obj, PAGE_BYTES);
@@ -88,8 +89,8 @@ static inline uint64_t pointer_mask(uintptr_t obj, uint64_t ones)
     return bits >> first % 8 & ones;
 }
 
-/* Puts a word that lies in the heap's range with m->words, of which there are n.  Returns how many there
- * are then. */
+/* Puts a word that lies in the heap's range with m->words, of which there are n.  Returns how many
+ * there are then. */
 static inline uint32_t words_add(struct marker *m, uintptr_t word, uint32_t n)
 {
     m->words[n] = word;
@@ -117,8 +118,8 @@ void marker_mark_large(struct marker *m, uintptr_t word);
 /* The object at obj, in a page of that kind, has been marked, and has pointers: it is queued. */
 uint32_t marker_scan_later(struct marker *m, uintptr_t obj, unsigned kind, uint32_t n);
 
-/* A candidate has come: marks it, if that is not done.  Its words are put with the n that there are in
- * m->words if they are at most `most`.  Returns how many there are then. */
+/* A candidate has come: marks it, if that is not done.  Its words are put with the n that there are
+ * in m->words if they are at most `most`.  Returns how many there are then. */
 static force_inline uint32_t marker_mark(struct marker *m, struct candidate c, int most, uint32_t n)
 {
     uint8_t *mark = (uint8_t *)(uintptr_t)(c.mark & PAGE_MARKS_MASK);
@@ -193,7 +194,7 @@ static inline void marker_see(struct marker *m, uintptr_t word)
 /* Empties the FIFO. */
 void marker_flush(struct marker *m);
 
-/* ---- memory (scan.c) -------------------------------------------------------------------------- */
+/* ---- memory (scan.c) ------------------------------------------------------------------------- */
 
 /* Words of roots: program data, ranges, records. */
 void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi);
@@ -222,11 +223,12 @@ void mark_kinds_init(struct mark_kinds *k);
 /* An object, or one oblet of a large one, that the queue held. */
 void scan_object(struct marker *m, uintptr_t obj);
 
-/* ---- beside the program (mark.c) -------------------------------------------------------------- */
+/* ---- beside the program (mark.c) ------------------------------------------------------------- */
 
 /* Every arena that was there when marking began lies in [*lo, *lo + *bytes). */
 void mark_heap_range(uintptr_t *lo, uintptr_t *bytes);
-/* Marks what word points to, if it is an object, without a marker: for want of memory to queue it. */
+/* Marks what word points to, if it is an object, without a marker: for want of memory to queue
+ * it. */
 void mark_directly(uintptr_t word);
 /* A thread that was stopped has scanned its own stack. */
 void mark_own_stack_scanned(void);
@@ -238,22 +240,23 @@ bool marker_step(struct marker *m);
 /* Gives everything that it holds to the global lists. */
 void marker_release(struct marker *m);
 /* Marks with the marker of the calling thread's P, which is pinned, until about `budget` bytes were
- * scanned, or a stop or somebody else wants the P, or nothing is to be had.  Returns bytes scanned, of roots
- * too, and in *left whether it left off before it ran out of work. */
+ * scanned, or a stop or somebody else wants the P, or nothing is to be had.  Returns bytes scanned,
+ * of roots too, and in *left whether it left off before it ran out of work. */
 uint64_t mark_some(struct p *p, uint64_t budget, bool *left);
 /* Is there work that nobody has taken?  A hint. */
 bool mark_has_work(void);
-/* Does nobody have work, as far as can be told from outside?  A hint: the second stop looks again. */
+/* Does nobody have work, as far as can be told from outside?  A hint: the second stop looks
+ * again. */
 bool mark_looks_done(void);
-/* World stopped: roots are prepared, snapshots taken, all stacks grey.  Then marking may go on beside
- * the program. */
+/* World stopped: roots are prepared, snapshots taken, all stacks grey.  Then marking may go on
+ * beside the program. */
 void mark_begin_stw(void);
 struct mark_result;
-/* World stopped, barrier buffers emptied: marks what is left, if that is little.  false: it was not, or a
- * stack is not scanned yet.  true: everything reachable is marked; *out is filled in. */
+/* World stopped, barrier buffers emptied: marks what is left, if that is little.  false: it was
+ * not, or a stack is not scanned yet.  true: everything reachable is marked; *out is filled in. */
 bool mark_end_stw(struct mark_result *out);
 
-/* ---- the cycle's side (mark.c), world stopped unless said otherwise ---------------------------- */
+/* ---- the cycle's side (mark.c), world stopped unless said otherwise -------------------------- */
 
 /* P's marker, made with the P.  false: no memory. */
 bool mark_make_marker(struct p *p);
@@ -264,8 +267,8 @@ struct mark_result {
     uint64_t root_bytes[ROOT_KINDS], root_jobs[ROOT_KINDS];
     uint32_t markers, overflows;
 };
-/* Marks everything reachable, with at most nprocs threads, fewer when about `expected` bytes are not
- * worth waking them. */
+/* Marks everything reachable, with at most nprocs threads, fewer when about `expected` bytes are
+ * not worth waking them. */
 void mark_run_stw(int nprocs, uint64_t expected, struct mark_result *out);
 /* Sees that there are helper threads for nprocs Ps, as far as threads can be had.  Not raw: before
  * the stop, in a wait (m_wait_stoppable); the holder of the cycle's semaphore. */

@@ -1,21 +1,22 @@
 /* What the runtime has from the kernel, by what it is for: Go's /memory/classes.
  *
- * Two counts are kept that know nothing of each other.  Those who ask for memory count what they got:
- * the arenas (heap->mapped), the stacks' reservations, and for each kind of record a counter that its
- * allocator adds to.  And the calls that map count (os_mem_mapped, ranges_bytes, os_thread_stack_bytes).
- * When nobody is mapping, both agree to the byte:
+ * Two counts are kept that know nothing of each other.  Those who ask for memory count what they
+ * got: the arenas (heap->mapped), the stacks' reservations, and for each kind of record a counter
+ * that its allocator adds to.  And the calls that map count (os_mem_mapped, ranges_bytes,
+ * os_thread_stack_bytes).  When nobody is mapping, both agree to the byte:
  *
  *     total + reserved = mapped by os/linux/mem.c + range tables + stacks of threads
  *
  * so memory that some part of the runtime takes without a counter shows.  A test compares with the
  * kernel's own list of mappings.
  *
- * What counts as memory is what was mapped, used or not, with three exceptions, for address space is free:
- *   - of goroutine stacks the first page of each slot that was ever used, which holds the record and
- *     the first frames.  How deep a stack went is not known without asking the kernel for each;
+ * What counts as memory is what was mapped, used or not, with three exceptions, for address space
+ * is free:
+ *   - of goroutine stacks the first page of each slot that was ever used, which holds the record
+ *     and the first frames.  How deep a stack went is not known without asking the kernel for each;
  *   - of the two tables over the whole address space the pages that an entry was written to;
- *   - of records of spans and blocks of marks the slabs that are awake (heap/slab.h): the others were never
- *     used, or went back to the kernel.
+ *   - of records of spans and blocks of marks the slabs that are awake (heap/slab.h): the others
+ *     were never used, or went back to the kernel.
  * The rest of them is `reserved`.  Heap that nothing has touched is mapped, and counts as released.
  *
  * Locking: none; single counters, read one after another.

@@ -1,28 +1,32 @@
 /* Pacing: the pacer and what it counts, wired to the cycle and to allocation.
  *
- * The pacer is arithmetic (pacer.h); this file gives it its inputs and puts its outputs into effect.
+ * The pacer is arithmetic (pacer.h); this file gives it its inputs and puts its outputs into
+ * effect.
  *
- * Note [Assists].  While marking, a P is charged with the spans that it takes (mcache.assist_bytes), since
- * the fast path must not count.  The goroutine that took one pays before it goes on: with credit that
- * workers earned, or by marking itself, a little ahead of need (PACER_OVER_ASSIST), on its own thread
- * and without switching (DESIGN 4, rule 13).  What it paid ahead is its own (g->assist_credit), until the
- * cycle ends.  When it owes and finds nothing to mark, others have what is left; it goes on, and owes: the
- * cycle is nearly over, or the heap comes to lie beyond the goal by so much that it waits for the end
- * (pace_is_beyond).  It waits marking, or asleep in a way that a stop counts as stopped.
+ * Note [Assists].  While marking, a P is charged with the spans that it takes
+ * (mcache.assist_bytes), since the fast path must not count.  The goroutine that took one pays
+ * before it goes on: with credit that workers earned, or by marking itself, a little ahead of need
+ * (PACER_OVER_ASSIST), on its own thread and without switching (DESIGN 4, rule 13).  What it paid
+ * ahead is its own (g->assist_credit), until the cycle ends.  When it owes and finds nothing to
+ * mark, others have what is left; it goes on, and owes: the cycle is nearly over, or the heap comes
+ * to lie beyond the goal by so much that it waits for the end (pace_is_beyond).  It waits marking,
+ * or asleep in a way that a stop counts as stopped.
  *
- * Who is exempt (gort_set_assist_exempt) neither pays nor waits.  What it allocates is in heap_live, so the
- * ratio rises for the others; without others the background alone marks, and the heap passes its goal.
+ * Who is exempt (gort_set_assist_exempt) neither pays nor waits.  What it allocates is in
+ * heap_live, so the ratio rises for the others; without others the background alone marks, and the
+ * heap passes its goal.
  *
  * The ratio is revised whenever somebody pays: the inputs are three loads.
  *
- * While the CPU limiter is on (cpulimit.c) nobody pays, marks in order to pay, or waits.  What is owed stays
- * owed until the cycle ends.  The background's quarter is what marks then, so the cycle ends, if later,
- * and the heap grows past its goal and past a memory limit meanwhile.
+ * While the CPU limiter is on (cpulimit.c) nobody pays, marks in order to pay, or waits.  What is
+ * owed stays owed until the cycle ends.  The background's quarter is what marks then, so the cycle
+ * ends, if later, and the heap grows past its goal and past a memory limit meanwhile.
  *
  * The estimate of what must be scanned at most: of heap_live, the part that the last cycle scanned.
  *
- * Locking: `pacer` belongs to the holder of the cycle's lock while nobody marks.  While marking all read it,
- * in sections; so a new percentage or limit comes into effect in a stop (gc_set_percent).  Memory order: each word of its own, relaxed.
+ * Locking: `pacer` belongs to the holder of the cycle's lock while nobody marks.  While marking all
+ * read it, in sections; so a new percentage or limit comes into effect in a stop (gc_set_percent).
+ * Memory order: each word of its own, relaxed.
  *
  * Answers to: gcAssistAlloc in mgcmark.go; gcControllerState in mgcpacer.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -59,7 +63,7 @@ static struct {
     uint32_t cycle;    /* number of the present one, for credit; low bits */
 } pace = { .limit_goal = PACER_OFF, .scan_share = 1 };
 
-/* ---- goals --------------------------------------------------------------------------------------- */
+/* ---- goals ----------------------------------------------------------------------------------- */
 
 static struct pacer_now read_now(void)
 {
@@ -92,7 +96,7 @@ struct pace_goals pace_goals(bool stopped)
     return g;
 }
 
-/* ---- a cycle ------------------------------------------------------------------------------------- */
+/* ---- a cycle --------------------------------------------------------------------------------- */
 
 static uint64_t a_tenth_more(uint64_t n)
 {
@@ -154,7 +158,7 @@ size_t pace_trace(const char **lines)
     return pace.length;
 }
 
-/* ---- assists ------------------------------------------------------------------------------------- */
+/* ---- assists --------------------------------------------------------------------------------- */
 
 static struct pacer_assist revise(void)
 {
@@ -166,8 +170,8 @@ static struct pacer_assist revise(void)
     return a;
 }
 
-/* Marks for the goroutine that allocates, about `work` bytes; how many.  In pieces: between them it looks
- * whether it is still to. */
+/* Marks for the goroutine that allocates, about `work` bytes; how many.  In pieces: between them it
+ * looks whether it is still to. */
 static uint64_t mark_for(struct p *p, uint64_t work, bool *left)
 {
     int64_t begin = os_now(), now = begin;

@@ -2,8 +2,9 @@
  *
  * The goal is what the last cycle found live, plus a percentage of all that a cycle has to look at:
  * live objects, stacks and globals.  So the work of a cycle is paid by an allocation in proportion
- * to it, whichever of the three it comes from.  Small heaps get a minimum, scaled by the percentage,
- * or each would collect all the time.  A memory limit has a goal of its own; the smaller counts.
+ * to it, whichever of the three it comes from.  Small heaps get a minimum, scaled by the
+ * percentage, or each would collect all the time.  A memory limit has a goal of its own; the
+ * smaller counts.
  *
  * While marking stops the world nothing is allocated meanwhile, so the trigger is the goal
  * (pacer_compute).
@@ -61,7 +62,7 @@ _Static_assert(TRIGGER_LEAST < TRIGGER_MOST && TRIGGER_MOST < TRIGGER_DEN, "trig
 _Static_assert(TRIGGER_LEAST * 100 / TRIGGER_DEN == 70 && TRIGGER_MOST * 100 / TRIGGER_DEN == 95,
                "as the head comment says");
 
-/* ---- arithmetic that saturates ------------------------------------------------------------------ */
+/* ---- arithmetic that saturates --------------------------------------------------------------- */
 
 static uint64_t add_saturating(uint64_t a, uint64_t b)
 {
@@ -101,7 +102,7 @@ static uint64_t work_total(const struct scan_work *w)
     return add_saturating(w->heap, add_saturating(w->stacks, w->globals));
 }
 
-/* ---- goals --------------------------------------------------------------------------------------- */
+/* ---- goals ----------------------------------------------------------------------------------- */
 
 static uint64_t percent_goal(uint64_t marked, uint64_t stacks, uint64_t globals, int percent)
 {
@@ -170,7 +171,7 @@ uint64_t pacer_trigger(const struct pacer *p, uint64_t limit_goal)
     return trigger;
 }
 
-/* ---- settings ------------------------------------------------------------------------------------ */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 static uint64_t expected_work(const struct pacer *p, uint64_t globals)
 {
@@ -200,10 +201,10 @@ void pacer_init(struct pacer *p, int percent, const struct pacer_now *now)
     pacer_commit(p, now, true);
 }
 
-/* ---- a cycle begins ------------------------------------------------------------------------------ */
+/* ---- a cycle begins -------------------------------------------------------------------------- */
 
-/* As many dedicated workers as come closest to the quarter.  With few Ps that would be far off; then
- * one fewer, and the other Ps mark for a fraction of their time. */
+/* As many dedicated workers as come closest to the quarter.  With few Ps that would be far off;
+ * then one fewer, and the other Ps mark for a fraction of their time. */
 static void share_workers(struct pacer *p, int procs)
 {
     double want = procs * PACER_UTILIZATION;
@@ -238,7 +239,7 @@ struct pacer_assist pacer_start_cycle(struct pacer *p, const struct pacer_now *n
     return pacer_revise(p, now, &nothing);
 }
 
-/* ---- Note [Assist ratio] ------------------------------------------------------------------------- */
+/* ---- Note [Assist ratio] --------------------------------------------------------------------- */
 
 static uint64_t hard_goal(const struct pacer *p, uint64_t goal)
 {
@@ -292,7 +293,7 @@ uint64_t pacer_paid(struct pacer_assist a, uint64_t work)
     return work == 0 ? 0 : add_saturating(to_bytes(a.bytes_per_work * (double)work), 1);
 }
 
-/* ---- fractional workers -------------------------------------------------------------------------- */
+/* ---- fractional workers ---------------------------------------------------------------------- */
 
 bool pacer_fractional_due(const struct pacer *p, int64_t spent, int64_t elapsed)
 {
@@ -305,7 +306,7 @@ bool pacer_fractional_over(const struct pacer *p, int64_t spent, int64_t elapsed
     return elapsed <= 0 || (double)spent > FRACTIONAL_SLACK * p->fractional * (double)elapsed;
 }
 
-/* ---- a cycle ends -------------------------------------------------------------------------------- */
+/* ---- a cycle ends ---------------------------------------------------------------------------- */
 
 static double share(int64_t cpu, const struct pacer_cycle *c)
 {
@@ -319,8 +320,8 @@ static double utilization_of(const struct pacer_cycle *c)
     return u < UTILIZATION_MOST ? u : UTILIZATION_MOST;
 }
 
-/* Idle workers scan with CPU time that was free, so theirs counts as marking, and none of it as taken
- * from the program, which could have had it at any time. */
+/* Idle workers scan with CPU time that was free, so theirs counts as marking, and none of it as
+ * taken from the program, which could have had it at any time. */
 static double measured_cons_mark(const struct pacer *p, const struct pacer_cycle *c)
 {
     double u = utilization_of(c);

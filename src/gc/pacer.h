@@ -31,7 +31,7 @@
 #define PACER_HISTORY 4             /* cycles whose cons/mark ratio is remembered */
 #define PACER_OVER_ASSIST (64 * KB) /* scan work that an assist does at least, ahead of need */
 
-/* ---- marking with the world stopped: nothing is allocated meanwhile ---------------------------- */
+/* ---- marking with the world stopped: nothing is allocated meanwhile -------------------------- */
 
 struct pacer_input {
     uint64_t marked;  /* bytes of objects that the last cycle found live */
@@ -47,7 +47,7 @@ struct pacer_output {
 
 struct pacer_output pacer_compute(const struct pacer_input *in);
 
-/* ---- the memory limit -------------------------------------------------------------------------- */
+/* ---- the memory limit ------------------------------------------------------------------------ */
 
 /* Read one by one from counters that move: they need not agree. */
 struct pacer_memory {
@@ -61,7 +61,7 @@ struct pacer_memory {
  * limit.  The goal that counts is the smaller one of this and of the percentage's. */
 uint64_t pacer_limit_goal(const struct pacer_memory *m, uint64_t marked);
 
-/* ---- marking beside the program ---------------------------------------------------------------- */
+/* ---- marking beside the program -------------------------------------------------------------- */
 
 /* Sizes at one moment, as the caller's counters have them. */
 struct pacer_now {
@@ -131,7 +131,8 @@ struct pacer_debt pacer_assist_for(struct pacer_assist a, uint64_t bytes);
 /* The bytes that this much scan work pays for. */
 uint64_t pacer_paid(struct pacer_assist a, uint64_t work);
 
-/* A P that has marked for `spent` ns of the `elapsed` ns of this cycle: starts a fractional worker? */
+/* A P that has marked for `spent` ns of the `elapsed` ns of this cycle: starts a fractional
+ * worker? */
 bool pacer_fractional_due(const struct pacer *p, int64_t spent, int64_t elapsed);
 /* ... and its fractional worker ends? */
 bool pacer_fractional_over(const struct pacer *p, int64_t spent, int64_t elapsed);
@@ -163,7 +164,7 @@ void pacer_end_cycle(struct pacer *p, const struct pacer_cycle *c, struct pacer_
 /* After pacer_commit or pacer_start_cycle: NULL, or what is wrong with it. */
 const char *pacer_fault(const struct pacer *p);
 
-/* ---- gcpacertrace=1 ---------------------------------------------------------------------------- */
+/* ---- gcpacertrace=1 -------------------------------------------------------------------------- */
 
 /* One line each, in the original's format, into buf like snprintf; they return the length. */
 size_t pacer_format_start(char *buf, size_t n, const struct pacer *p, const struct pacer_now *now,

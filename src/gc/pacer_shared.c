@@ -48,7 +48,7 @@ void pacer_shared_start(struct pacer_shared *s, const struct pacer *p, struct pa
     pacer_publish(s, a);
 }
 
-/* ---- sums ---------------------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 void pacer_scanned(struct pacer_shared *s, enum pacer_scan kind, uint64_t bytes)
 {
@@ -87,7 +87,7 @@ uint64_t pacer_credit_take(struct pacer_shared *s, uint64_t want)
     return taken;
 }
 
-/* ---- workers ------------------------------------------------------------------------------------- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 bool pacer_dedicated_take(struct pacer_shared *s)
 {

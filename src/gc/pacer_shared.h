@@ -1,8 +1,8 @@
 /* What many threads count while marking runs: scan work, times, credit, workers, the assist ratio.
  *
  * The thin atomic side of the pacer, which is pure.  Every field is one atomic word of its own, and
- * nothing is derived from two of them that would be wrong when they do not agree: relaxed throughout.
- * The exact sums are read with the world stopped, which orders them.
+ * nothing is derived from two of them that would be wrong when they do not agree: relaxed
+ * throughout.  The exact sums are read with the world stopped, which orders them.
  *
  * Credit: background markers add what they scan, allocation takes it before it scans itself.  It is
  * taken by compare-and-swap and so never below zero: what is given out was there.
@@ -66,8 +66,8 @@ void pacer_credit_add(struct pacer_shared *s, uint64_t work);
 /* Takes up to `want`; how much. */
 uint64_t pacer_credit_take(struct pacer_shared *s, uint64_t want);
 
-/* true: the caller starts a dedicated worker, and calls pacer_dedicated_give when it stops, if that is in the
- * same cycle: in a section that has looked. */
+/* true: the caller starts a dedicated worker, and calls pacer_dedicated_give when it stops, if that
+ * is in the same cycle: in a section that has looked. */
 bool pacer_dedicated_take(struct pacer_shared *s);
 void pacer_dedicated_give(struct pacer_shared *s);
 

@@ -1,8 +1,8 @@
 /* The pacer's trace lines (GORTDEBUG=gcpacertrace=1), in the original's format, so that tools that
  * read one read the other.  Formatting only: who calls prints, where printing is allowed.
  *
- * A number is printed as the original prints a double: sign, one digit, six decimals, an exponent of
- * three digits.  base/print has no exponents, and stdio may not be used here.
+ * A number is printed as the original prints a double: sign, one digit, six decimals, an exponent
+ * of three digits.  base/print has no exponents, and stdio may not be used here.
  *
  * Answers to: gcpacertrace in mgcpacer.go, printfloat in print.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -57,7 +57,7 @@ const char *root_kind_name(enum root_kind k)
     return k < ROOT_KINDS ? names[k] : "unknown";
 }
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static bool root_list_grow(struct root_list *l)
 {
@@ -80,7 +80,7 @@ bool root_list_add(struct root_list *l, uintptr_t lo, uintptr_t hi)
     return true;
 }
 
-/* ---- registered ranges ------------------------------------------------------------------------ */
+/* ---- registered ranges ----------------------------------------------------------------------- */
 
 void roots_init(void)
 {
@@ -146,7 +146,7 @@ void gc_add_record_roots(gc_record_roots fn)
     roots.records[roots.nrecords++] = fn;
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static uint32_t cut_into_jobs(uintptr_t lo, uintptr_t hi)
 {
@@ -200,7 +200,7 @@ uint32_t roots_prepare_stw(void)
     return total;
 }
 
-/* ---- scanning ----------------------------------------------------------------------------------- */
+/* ---- scanning -------------------------------------------------------------------------------- */
 
 static uint64_t scan_block(struct marker *m, const struct root_range *r)
 {

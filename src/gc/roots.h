@@ -24,11 +24,11 @@ struct root_list {
 /* Adds [lo, hi).  false: no memory.  Raw system calls only. */
 bool root_list_add(struct root_list *l, uintptr_t lo, uintptr_t hi);
 
-/* ---- before the stop ---------------------------------------------------------------------------- */
+/* ---- before the stop ------------------------------------------------------------------------- */
 
 /* Calls fn(arg), which stops the world and starts it again, with the loader's lock held: no library
- * comes or goes meanwhile.  The holder of the cycle's semaphore, in a critical section; waits for the
- * lock stoppably.  Note [The loader's lock] in dataroots.c. */
+ * comes or goes meanwhile.  The holder of the cycle's semaphore, in a critical section; waits for
+ * the lock stoppably.  Note [The loader's lock] in dataroots.c. */
 void roots_hold_loader(void (*fn)(void *), void *arg);
 /* Writable data of the program, and of its libraries: read inside roots_hold_loader. */
 const struct root_list *roots_program(void);
@@ -36,7 +36,7 @@ const struct root_list *roots_libraries(void);
 /* By a library's file name: is it the C library's, the loader's or a compiler runtime's? */
 bool roots_is_system_library(const char *path);
 
-/* ---- while the world is stopped ---------------------------------------------------------------- */
+/* ---- while the world is stopped -------------------------------------------------------------- */
 
 /* Divides all roots into jobs; how many. */
 uint32_t roots_prepare_stw(void);

@@ -7,14 +7,15 @@
  *                        markers share one array, and so that no scan is long.
  * Every word found is ambiguous, whatever its type: it marks if it points into an allocated slot.
  *
- * Note [One past the end].  Compilers keep a pointer past an array's end as the only reference to it
- * (a loop that runs down).  Such a pointer equals the start of the next slot, or the end of a span.
- * So a word of a stack or register also marks the object that ends where it points.  Words in
- * memory do not: there the program stored them, and a pointer past the end does not keep an object.
+ * Note [One past the end].  Compilers keep a pointer past an array's end as the only reference to
+ * it (a loop that runs down).  Such a pointer equals the start of the next slot, or the end of a
+ * span.  So a word of a stack or register also marks the object that ends where it points.  Words
+ * in memory do not: there the program stored them, and a pointer past the end does not keep an
+ * object.
  *
- * Memory order: words are read whole, beside the program that stores them: any value that a word has had
- * since marking began will do (Note [Snapshot] in cycle.c).  The layout word was published by the
- * allocation's release, or the object is black and not scanned.
+ * Memory order: words are read whole, beside the program that stores them: any value that a word
+ * has had since marking began will do (Note [Snapshot] in cycle.c).  The layout word was published
+ * by the allocation's release, or the object is black and not scanned.
  *
  * Answers to: scanobject, scanblock, scanConservative in mgcmark.go; typePointers in mbitmap.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -32,8 +33,8 @@ reads_foreign_words static inline uintptr_t word_at(uintptr_t p)
     return *(const volatile uintptr_t *)p;
 }
 
-/* As marker_see for each of them, with the marker's indices at hand: roots and arrays of pointers are most of
- * what there is to look at where the objects themselves have none. */
+/* As marker_see for each of them, with the marker's indices at hand: roots and arrays of pointers
+ * are most of what there is to look at where the objects themselves have none. */
 reads_foreign_words void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi)
 {
     uint32_t n = m->nwords, head = m->head, tail = m->tail;
@@ -49,7 +50,7 @@ reads_foreign_words void scan_words(struct marker *m, uintptr_t lo, uintptr_t hi
     m->tail = tail;
 }
 
-/* ---- stacks: words, to be looked at later ----------------------------------------------------- */
+/* ---- stacks: words, to be looked at later ---------------------------------------------------- */
 
 void sink_begin(struct word_sink *k)
 {
@@ -85,7 +86,7 @@ reads_foreign_words void scan_stack_words(struct word_sink *k, uintptr_t lo, uin
     }
 }
 
-/* ---- objects by type -------------------------------------------------------------------------- */
+/* ---- objects by type ------------------------------------------------------------------------- */
 
 /* Words of [lo, hi) of one element at `at`, by mask. */
 static inline void scan_mask(struct marker *m, uintptr_t at, uint64_t mask)
@@ -146,7 +147,7 @@ static void scan_by_layout(struct marker *m, uint64_t word, uintptr_t base, uint
     }
 }
 
-/* ---- objects by layout ------------------------------------------------------------------------ */
+/* ---- objects by layout ----------------------------------------------------------------------- */
 
 void mark_kinds_init(struct mark_kinds *k)
 {

@@ -1,28 +1,31 @@
 /* The scavenger: when memory goes back to the kernel, and the memory limit.
  *
  * Giving memory back costs the system call, and the fault when it is needed again; keeping it costs
- * others the memory.  So what the next cycle will need is kept: the pages that were in use when the last
- * one had marked, in proportion to how the heap goal moved since, and a tenth more.  What is above goes
- * back in the background, at one percent of the CPU.  Under a memory limit the aim is a twentieth
- * below the limit, whatever is kept then; allocations that would pass the limit give memory back
- * themselves (heap/scavenge.c), and the collector's goal is what the limit leaves for objects.
+ * others the memory.  So what the next cycle will need is kept: the pages that were in use when the
+ * last one had marked, in proportion to how the heap goal moved since, and a tenth more.  What is
+ * above goes back in the background, at one percent of the CPU.  Under a memory limit the aim is a
+ * twentieth below the limit, whatever is kept then; allocations that would pass the limit give
+ * memory back themselves (heap/scavenge.c), and the collector's goal is what the limit leaves for
+ * objects.
  *
- * Note [Turns].  One percent is a budget: time that passes earns credit, a hundredth of it for each P, up to
- * SCAVENGER_MOST_NS; work spends it, by the CPU clock of the thread.  So the share holds over any long
- * time by construction, and nothing has to be tuned; the original steers the ratio of work and sleep
- * by a controller, since it measures elapsed time.  A turn begins with at least SCAVENGER_LEAST_NS and
- * ends when credit, wish or pages do.  Between turns the goroutine is parked without a timer: a timer
- * would be a reason to take a deadlocked program for a live one.  It leaves word when its next turn is
- * due, and the monitor, which looks around anyway, wakes it: within 5 ms while the program runs, once a
- * second while it is idle, and then the turn is longer.  When there is nothing to do nobody wakes.
+ * Note [Turns].  One percent is a budget: time that passes earns credit, a hundredth of it for each
+ * P, up to SCAVENGER_MOST_NS; work spends it, by the CPU clock of the thread.  So the share holds
+ * over any long time by construction, and nothing has to be tuned; the original steers the ratio of
+ * work and sleep by a controller, since it measures elapsed time.  A turn begins with at least
+ * SCAVENGER_LEAST_NS and ends when credit, wish or pages do.  Between turns the goroutine is parked
+ * without a timer: a timer would be a reason to take a deadlocked program for a live one.  It
+ * leaves word when its next turn is due, and the monitor, which looks around anyway, wakes it:
+ * within 5 ms while the program runs, once a second while it is idle, and then the turn is longer.
+ * When there is nothing to do nobody wakes.
  *
- * Note [Steady goals].  The heap goal of a small heap that turns over fast jumps from cycle to cycle, by
- * half and more, with what happened to be garbage when marking began.  Followed downwards each time it had
- * a tenth of such a program's time go into giving pages back and taking them again.  So while a goal falls
- * it follows at a distance: instead of a tenth above what is expected, SCAVENGER_STEADY or a half may stay,
- * whichever is less.  From 88 MB on that is less than the tenth, and nothing changes.  And a heap may grow
- * to PACER_MIN_HEAP whatever is live, unless its percentage is small: what a cycle that began early found
- * in use says nothing about that, so as much is kept in any case.
+ * Note [Steady goals].  The heap goal of a small heap that turns over fast jumps from cycle to
+ * cycle, by half and more, with what happened to be garbage when marking began.  Followed downwards
+ * each time it had a tenth of such a program's time go into giving pages back and taking them
+ * again.  So while a goal falls it follows at a distance: instead of a tenth above what is
+ * expected, SCAVENGER_STEADY or a half may stay, whichever is less.  From 88 MB on that is less
+ * than the tenth, and nothing changes.  And a heap may grow to PACER_MIN_HEAP whatever is live,
+ * unless its percentage is small: what a cycle that began early found in use says nothing about
+ * that, so as much is kept in any case.
  *
  * Who wakes it:
  *
@@ -30,15 +33,15 @@
  *   monitor (a turn is due)    rt/sysmon.c       scavenger_tick
  *   a new limit or percentage                    gort_set_memory_limit
  *
- * The memory limit counts what the runtime has from the kernel: heap that was not given back, stacks, and
- * its own records; not the stacks of threads, nor what C libraries take.  `others`, what floors above the
- * heap have, is refreshed when goals are set and at each turn.
+ * The memory limit counts what the runtime has from the kernel: heap that was not given back,
+ * stacks, and its own records; not the stacks of threads, nor what C libraries take.  `others`,
+ * what floors above the heap have, is refreshed when goals are set and at each turn.
  *
- * The limit is soft.  When what is live does not fit, the program goes on above it: a cycle comes after
- * at least scavenger_runway bytes, so that marking stays a bounded multiple of allocating.
+ * The limit is soft.  When what is live does not fit, the program goes on above it: a cycle comes
+ * after at least scavenger_runway bytes, so that marking stays a bounded multiple of allocating.
  *
- * Locking: cycle_lock for goals and limit.  Memory order: `due` is a hint; everything else is a statistic or
- * the goroutine's own: relaxed.
+ * Locking: cycle_lock for goals and limit.  Memory order: `due` is a hint; everything else is a
+ * statistic or the goroutine's own: relaxed.
  * Answers to: mgcscavenge.go, debug.FreeOSMemory, debug.SetMemoryLimit.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -76,7 +79,7 @@ static struct {
     uint64_t traced[SCAV_ORIGINS];  /* bytes told by the last line; the sweeper's */
 } scavenger = { .limit = SCAV_NONE };
 
-/* ---- policy ------------------------------------------------------------------------------------------ */
+/* ---- policy ---------------------------------------------------------------------------------- */
 
 static uint64_t scaled(uint64_t n, uint64_t by, uint64_t of)
 {
@@ -134,7 +137,7 @@ int64_t scavenger_next(const struct scavenger_budget *b, int procs)
     return b->last + (lack > 0 ? lack * SCAVENGER_SHARE / procs : 0);
 }
 
-/* ---- goals ---------------------------------------------------------------------------------------------- */
+/* ---- goals ----------------------------------------------------------------------------------- */
 
 /* What the runtime has beside the heap.  h as of some moment. */
 static uint64_t read_others(const struct heap_stats *h)
@@ -192,9 +195,9 @@ uint64_t scavenger_limit_goal(uint64_t marked)
     return goal > least ? goal : least;
 }
 
-/* By pages, as they are now: the goal was set when the heap was smaller, and with it what is lost between
- * objects.  Free pages do not count: the allocation that wants others gives them back.  While spans are
- * left to sweep, what is in use says little. */
+/* By pages, as they are now: the goal was set when the heap was smaller, and with it what is lost
+ * between objects.  Free pages do not count: the allocation that wants others gives them back.
+ * While spans are left to sweep, what is in use says little. */
 bool scavenger_limit_is_due(void)
 {
     uint64_t limit = scavenger_limit();
@@ -223,7 +226,7 @@ uint64_t scavenger_set_limit(uint64_t limit)
     return old;
 }
 
-/* ---- the goroutine ---------------------------------------------------------------------------------------- */
+/* ---- the goroutine --------------------------------------------------------------------------- */
 
 /* One step in a critical section, charged to *spent. */
 static bool step(struct scav_round *r, int64_t *spent)
@@ -327,7 +330,7 @@ void scavenger_tick(int64_t now)
     sleeper_wake(&scavenger.sleeper);
 }
 
-/* ---- the trace ------------------------------------------------------------------------------------------------ */
+/* ---- the trace ------------------------------------------------------------------------------- */
 
 static uint64_t since_traced(const struct scav_counts *c, enum scav_origin o)
 {
@@ -371,7 +374,7 @@ void scavenger_read_counts(struct scavenger_counts *out)
     out->turns = atomic_load_relaxed(&scavenger.counts.turns);
 }
 
-/* ---- public ---------------------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 /* Steps of a critical section each until so much was given back or nothing is left. */
 static void release_now(enum scav_origin origin, uint64_t bytes)

@@ -8,7 +8,7 @@
 
 #include "base/config.h"
 
-/* ---- policy: pure arithmetic ------------------------------------------------------------------ */
+/* ---- policy: pure arithmetic ----------------------------------------------------------------- */
 
 #define SCAVENGER_SHARE 100                   /* of the CPU time, one part in so many */
 #define SCAVENGER_LEAST_NS ((int64_t)1000000) /* a turn is worth waking up for */
@@ -17,10 +17,11 @@
 #define SCAVENGER_STEADY (8 * MB)             /* instead of that percentage, after larger goals */
 #define SCAVENGER_REDUCE 5                    /* percent below the limit that it aims at */
 
-/* Heap memory to keep.  in_use: pages of spans when the last cycle had marked; goal, last_goal: of the
- * cycle to come and of the last one (UINT64_MAX: off; last_goal 0: there was none). */
+/* Heap memory to keep.  in_use: pages of spans when the last cycle had marked; goal, last_goal: of
+ * the cycle to come and of the last one (UINT64_MAX: off; last_goal 0: there was none). */
 uint64_t scavenger_retained_goal(uint64_t in_use, uint64_t goal, uint64_t last_goal);
-/* What becomes of the goal, where `former` was the last one: see Note [Steady goals] in scavenger.c. */
+/* What becomes of the goal, where `former` was the last one: see Note [Steady goals] in
+ * scavenger.c. */
 uint64_t scavenger_steady_goal(uint64_t goal, uint64_t former);
 /* What it aims at under a limit (SCAV_NONE: none). */
 uint64_t scavenger_background_goal(uint64_t limit);
@@ -42,21 +43,21 @@ uint64_t scavenger_runway(uint64_t marked);
 /* A cycle that begins because the limit is near lets the program allocate so much until it ends. */
 #define SCAVENGER_CYCLE_RUNWAY (512 * KB)
 
-/* ---- the goroutine ------------------------------------------------------------------------------ */
+/* ---- the goroutine --------------------------------------------------------------------------- */
 
 /* On a goroutine, once. */
 void scavenger_start(void);
 bool scavenger_is_ready(void);
 /* All is swept: there may be memory to give back.  On a goroutine, outside sections. */
 void scavenger_swept(void);
-/* A collection that gort_gc asked for has been swept.  A chunk that was dense before a collection is kept
- * until the next one, since a program that allocates will fill it again.  Who asks for a collection
- * is often about to be idle, and no other would come: so this counts as the next one. */
+/* A collection that gort_gc asked for has been swept.  A chunk that was dense before a collection
+ * is kept until the next one, since a program that allocates will fill it again.  Who asks for a
+ * collection is often about to be idle, and no other would come: so this counts as the next one. */
 void scavenger_asked(void);
 /* For the monitor: wakes the goroutine when a turn is due. */
 void scavenger_tick(int64_t now);
 
-/* ---- for the cycle -------------------------------------------------------------------------------- */
+/* ---- for the cycle --------------------------------------------------------------------------- */
 
 /* Marking has ended: what the heap held, for a cycle whose goal this was.  World stopped. */
 void scavenger_cycle_stw(uint64_t last_goal);

@@ -1,9 +1,9 @@
 /* A system goroutine that sleeps until it is wanted, and those who want it.
  *
- * The goroutine publishes `parked` after its context is saved, then looks whether it is wanted; a waker
- * sets `wanted`, then takes `parked` by compare-and-swap.  Both stores are full barriers, so either the
- * goroutine sees that it is wanted or the waker sees it parked, and exactly one of them takes `parked`
- * back.
+ * The goroutine publishes `parked` after its context is saved, then looks whether it is wanted; a
+ * waker sets `wanted`, then takes `parked` by compare-and-swap.  Both stores are full barriers, so
+ * either the goroutine sees that it is wanted or the waker sees it parked, and exactly one of them
+ * takes `parked` back.
  *
  * Locking: none.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -16,8 +16,8 @@ struct sleeper {
 
 /* On its goroutine, outside sections: returns once it is wanted, at once if it already is. */
 void sleeper_park(struct sleeper *s, enum wait_reason why);
-/* Any thread of the runtime, with locks or without, not while the world is stopped.  Calls between two
- * parkings count as one. */
+/* Any thread of the runtime, with locks or without, not while the world is stopped.  Calls between
+ * two parkings count as one. */
 void sleeper_wake(struct sleeper *s);
 /* Has it come so far that it waits for its first call, or did it before?  Any thread. */
 bool sleeper_is_ready(const struct sleeper *s);

@@ -1,8 +1,8 @@
 /* What hangs on objects, all kinds together.
  *
- * Kinds and their files: finalizers (finalizer.c), weak references (weak.c), cleanups (cleanup.c), samples
- * of the memory profile (src/diag).  Each has records of its own, off-heap, that begin with a struct
- * special (heap/special.h) by which they hang on an address in an object.
+ * Kinds and their files: finalizers (finalizer.c), weak references (weak.c), cleanups (cleanup.c),
+ * samples of the memory profile (src/diag).  Each has records of its own, off-heap, that begin with
+ * a struct special (heap/special.h) by which they hang on an address in an object.
  *
  * What becomes of an object that marking did not reach, by the sweeper of its span:
  *
@@ -10,7 +10,8 @@
  *         kept, with cleanups and samples, until a cycle finds it unreachable again;
  *     it has none: weak references are cleared, cleanups queued, samples told; it dies.
  *
- * "It" is a slot.  Tiny objects share one: what hangs on any of them happens when all are unreachable.
+ * "It" is a slot.  Tiny objects share one: what hangs on any of them happens when all are
+ * unreachable.
  *
  * Roots: what finalizable objects point to, but not these objects; objects whose finalizer is
  * queued; arguments of cleanups, set or queued; handles of weak references (weak.c says why); and
@@ -18,20 +19,20 @@
  * Markers find them by going through the records, in jobs, and not through spans: records lie side
  * by side, and nobody's lock is taken.
  *
- * Note [Records while marking].  Marking runs beside the program, and a job may have been done when a
- * record gets its pointer, or not yet when it loses it.  Whoever moves a pointer into a record or out of
- * one does so in a critical section, so with the barrier on or off throughout, and while it is on shades
- * the pointer (specials_shade).  So
+ * Note [Records while marking].  Marking runs beside the program, and a job may have been done when
+ * a record gets its pointer, or not yet when it loses it.  Whoever moves a pointer into a record or
+ * out of one does so in a critical section, so with the barrier on or off throughout, and while it
+ * is on shades the pointer (specials_shade).  So
  *   1. a pointer that a record gains is marked though the job is done;
  *   2. a pointer that a record gives away, into the registers of a goroutine whose stack was
  *      scanned, is marked though the job finds the record empty;
  *   3. a stale pointer that a job reads from a record that is free, or somebody else's by now, was
  *      alive in this cycle, so its memory is no other object's yet: nothing is swept while
  *      marking.  It is kept a cycle too long at worst.
- * An object that gets a finalizer is shaded itself, not only what it points to.  Go scans its contents
- * there; here the caller holds the object, no goroutine runs on a grey stack (DESIGN 4, rule 2), so it is
- * reached in this cycle anyhow, and shading it is one word where the contents may be a
- * gigabyte.  As a marked object it is not found dead in this cycle, and in the next one
+ * An object that gets a finalizer is shaded itself, not only what it points to.  Go scans its
+ * contents there; here the caller holds the object, no goroutine runs on a grey stack (DESIGN 4,
+ * rule 2), so it is reached in this cycle anyhow, and shading it is one word where the contents may
+ * be a gigabyte.  As a marked object it is not found dead in this cycle, and in the next one
  * the job sees the record.
  *
  * Locking: none of its own.  Answers to: freeSpecial in mheap.go; markrootSpans in mgcmark.go.
@@ -88,7 +89,7 @@ uint64_t specials_bytes(void)
     return finalizer_bytes() + cleanup_bytes() + weak_bytes();
 }
 
-/* ---- adding and removing ---------------------------------------------------------------------- */
+/* ---- adding and removing --------------------------------------------------------------------- */
 
 struct span *specials_span(const char *call, const void *obj)
 {
@@ -101,8 +102,8 @@ struct span *specials_span(const char *call, const void *obj)
     return s;
 }
 
-/* The span is looked up inside: before, a cycle could free it and somebody use its record.  A P that
- * flushes late may be this one; or another, which may have to stop first. */
+/* The span is looked up inside: before, a cycle could free it and somebody use its record.  A P
+ * that flushes late may be this one; or another, which may have to stop first. */
 struct span *specials_enter(uintptr_t address)
 {
     for (;;) {
@@ -125,7 +126,7 @@ void specials_shade(uintptr_t object)
     if (unlikely(barrier_on())) barrier_log((void *)object, NULL);
 }
 
-/* ---- found unreachable ------------------------------------------------------------------------ */
+/* ---- found unreachable ----------------------------------------------------------------------- */
 
 static struct special *first_of_kind(struct special **chain, enum special_kind kind)
 {
@@ -174,7 +175,7 @@ void specials_goroutine_ended(struct g *g)
     cleanup_goroutine_ended(g);
 }
 
-/* ---- records of a floor above ------------------------------------------------------------------ */
+/* ---- records of a floor above ---------------------------------------------------------------- */
 
 void gc_add_records(struct fixalloc *records, size_t offset)
 {
@@ -208,7 +209,7 @@ static void other_each_root(gc_emit_range emit, void *arg)
         emit((uintptr_t)other_word(i), (uintptr_t)(other_word(i) + 1), arg);
 }
 
-/* ---- marking ---------------------------------------------------------------------------------- */
+/* ---- marking --------------------------------------------------------------------------------- */
 
 uint32_t specials_root_jobs_stw(void)
 {

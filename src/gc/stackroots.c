@@ -1,54 +1,58 @@
 /* Roots: what goroutines hold on their stacks, in registers and in their records.
  *
- * A goroutine is scanned into the queue of words, by markers or by who will run on its stack; who may, and
- * when it must be done, is Note [No grey stack runs] in sched/grey.c.
+ * A goroutine is scanned into the queue of words, by markers or by who will run on its stack; who
+ * may, and when it must be done, is Note [No grey stack runs] in sched/grey.c.
  *
- * Note [Deep stacks].  64 MB of recursion take more than ten milliseconds to scan.  No stop waits for that:
- *   - A stack is scanned in pieces of STACK_PIECE_BYTES, youngest first, each under a claim and in a section
- *     of its own.  The first one includes everything else that the goroutine holds: registers, record,
- *     signal stacks, the copy of a blocking caller's frame, a coroutine's stack.  scan_at says where the rest
- *     begins.  As the stack does not change before it is black, it does not matter who scans which piece, or
- *     when: the words are those of the first stop.
- *   - Whoever leaves a rest puts the goroutine on the list `rests`, so a piece is a step of marking.  A
- *     goroutine that is to run is scanned by its M (execute), its thread (m_scan_own, m_blacken_own), and
- *     by markers that find it on the list.
- *   - In the first stop a piece is scanned of those that wait inside the runtime, the stopper's own among
- *     them.  The rest is on the list too.
- *   - Each rest is in `unfinished`, from before its first piece is known to be done (mark.own_stacks,
- *     the claim) until after the words of its last one are queued; so the last stop, in which nobody is
- *     at a stack, sees 0 exactly if every stack that was begun is black.  A stack that nobody has begun is a
- *     job not taken, or in own_stacks.
- *   - A goroutine is on the list at most once, says scan_listed: who moves it from 0 to 1 pushes the node,
- *     and it is 0 again only when the node has been popped.
- *   - A rest is on the list, or somebody in a section has it: in a stop all rests are on the list.  It must
- *     not depend on whoever has the claim going on until the stack is black: an M gives its turn up, and
- *     with many goroutines comes back after seconds, for which the cycle would last.  So
+ * Note [Deep stacks].  64 MB of recursion take more than ten milliseconds to scan.  No stop waits
+ * for that:
+ *   - A stack is scanned in pieces of STACK_PIECE_BYTES, youngest first, each under a claim and in
+ *     a section of its own.  The first one includes everything else that the goroutine holds:
+ *     registers, record, signal stacks, the copy of a blocking caller's frame, a coroutine's stack.
+ *     scan_at says where the rest begins.  As the stack does not change before it is black, it does
+ *     not matter who scans which piece, or when: the words are those of the first stop.
+ *   - Whoever leaves a rest puts the goroutine on the list `rests`, so a piece is a step of
+ *     marking.  A goroutine that is to run is scanned by its M (execute), its thread (m_scan_own,
+ *     m_blacken_own), and by markers that find it on the list.
+ *   - In the first stop a piece is scanned of those that wait inside the runtime, the stopper's own
+ *     among them.  The rest is on the list too.
+ *   - Each rest is in `unfinished`, from before its first piece is known to be done
+ *     (mark.own_stacks, the claim) until after the words of its last one are queued; so the last
+ *     stop, in which nobody is at a stack, sees 0 exactly if every stack that was begun is black.
+ *     A stack that nobody has begun is a job not taken, or in own_stacks.
+ *   - A goroutine is on the list at most once, says scan_listed: who moves it from 0 to 1 pushes
+ *     the node, and it is 0 again only when the node has been popped.
+ *   - A rest is on the list, or somebody in a section has it: in a stop all rests are on the list.
+ *     It must not depend on whoever has the claim going on until the stack is black: an M gives its
+ *     turn up, and with many goroutines comes back after seconds, for which the cycle would last.
+ *     So
  *         who scans:   W1 scanned_cycle = left (g_scan_left)    W2 fence    W3 exchange scan_listed, 1
  *         who pops:    P1 scan_listed = 0    P2 fence    P3 claim: read scanned_cycle, then swap
- *     and W pushes if W3 finds 0; P forgets the goroutine if the claim fails.  It fails when P3's read finds
- *     a claim, or its swap fails because of a later one; either way the read did not find what the
- *     holder W of that claim leaves at W1.  Of two threads that each write and then, after a fence, read
- *     what the other writes, one at least finds the other's: so W3 finds P1's 0, or the 1 of who put the
- *     goroutine on the list since.  If W leaves no rest the stack is black, and P was right to forget it.
- *   - While marking goes on the list is looked through, so it is empty when a cycle ends; and a record is
- *     never unmapped, so a stale node can be read.
+ *     and W pushes if W3 finds 0; P forgets the goroutine if the claim fails.  It fails when P3's
+ *     read finds a claim, or its swap fails because of a later one; either way the read did not
+ *     find what the holder W of that claim leaves at W1.  Of two threads that each write and then,
+ *     after a fence, read what the other writes, one at least finds the other's: so W3 finds P1's
+ *     0, or the 1 of who put the goroutine on the list since.  If W leaves no rest the stack is
+ *     black, and P was right to forget it.
+ *   - While marking goes on the list is looked through, so it is empty when a cycle ends; and a
+ *     record is never unmapped, so a stale node can be read.
  *
- * The goroutine itself waits until all of its stack is scanned.  It does not hold up others meanwhile: its M
- * gives way after a time slice.  Rejected: letting it run above a watermark and scanning older
- * frames when it returns to them.  A return barrier puts the address of runtime code into a frame, where
- * unwinders, exceptions, longjmp and the shadow stack of newer processors trip over it.  And it would not be
- * enough: C code stores into older frames without returning to them.  A function that returns a structure
- * writes it into its caller's frame, and owns its arguments there; both are compiled stores, which no rule
- * for programs can give a barrier.  With x = f(x) the old x would be lost for the snapshot, while f keeps
- * what it loaded from it in a frame that was scanned before.  Write-protecting the older pages would catch
- * those stores, but a system call that writes into a buffer there then fails with EFAULT.
+ * The goroutine itself waits until all of its stack is scanned.  It does not hold up others
+ * meanwhile: its M gives way after a time slice.  Rejected: letting it run above a watermark and
+ * scanning older frames when it returns to them.  A return barrier puts the address of runtime code
+ * into a frame, where unwinders, exceptions, longjmp and the shadow stack of newer processors trip
+ * over it.  And it would not be enough: C code stores into older frames without returning to them.
+ * A function that returns a structure writes it into its caller's frame, and owns its arguments
+ * there; both are compiled stores, which no rule for programs can give a barrier.  With x = f(x)
+ * the old x would be lost for the snapshot, while f keeps what it loaded from it in a frame that
+ * was scanned before.  Write-protecting the older pages would catch those stores, but a system call
+ * that writes into a buffer there then fails with EFAULT.
  *
- * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold addresses
- * of spans, and no objects: a span's address that was left in a parked frame kept the object that came
- * to lie there, be it of gigabytes, for as long as the goroutine slept.
+ * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold
+ * addresses of spans, and no objects: a span's address that was left in a parked frame kept the
+ * object that came to lie there, be it of gigabytes, for as long as the goroutine slept.
  *
- * Locking: none.  scan_at belongs to the claim.  Memory order: lfstack's; `unfinished` falls with release
- * after the words are queued, and mark_looks_done reads it before it looks at the queue.
+ * Locking: none.  scan_at belongs to the claim.  Memory order: lfstack's; `unfinished` falls with
+ * release after the words are queued, and mark_looks_done reads it before it looks at the queue.
  *
  * Answers to: scanstack, scanframeworker in mgcmark.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -76,7 +80,7 @@ static struct {
     uint64_t pieces;      /* atomic; a statistic */
 } stackroots;
 
-/* ---- pieces --------------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 /* What hangs on a goroutine's record: DESIGN 4, rule 9. */
 static void scan_record(struct word_sink *k, struct g *g)
@@ -186,7 +190,7 @@ static struct g *take_rest(void)
     return g;
 }
 
-/* ---- markers -------------------------------------------------------------------------------------- */
+/* ---- markers --------------------------------------------------------------------------------- */
 
 /* With many goroutines each cycle looks at another part of them. */
 static bool is_trimmed_now(const struct g *g)
@@ -231,7 +235,7 @@ bool stackroots_has_rest(void)
     return !lfstack_empty(&stackroots.rests);
 }
 
-/* ---- stops ---------------------------------------------------------------------------------------- */
+/* ---- stops ----------------------------------------------------------------------------------- */
 
 void stackroots_prepare_stw(void)
 {
@@ -243,9 +247,9 @@ void stackroots_prepare_stw(void)
     if (stackroots.trim_rounds == 0) stackroots.trim_rounds = 1;
 }
 
-/* A thread that waits inside the runtime may be awake, and show another state than BLOCKING for a moment,
- * until it sees that a stop is on (m_leave_blocking_state).  It is not one that begins with its stack when
- * it is released: these are in state STOPPED, which does not change in a stop, or in
+/* A thread that waits inside the runtime may be awake, and show another state than BLOCKING for a
+ * moment, until it sees that a stop is on (m_leave_blocking_state).  It is not one that begins with
+ * its stack when it is released: these are in state STOPPED, which does not change in a stop, or in
  * the stop signal's handler (sched/preempt.c, Note [Outer frames]). */
 static bool scans_its_own(const struct m *m)
 {

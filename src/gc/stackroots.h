@@ -9,23 +9,24 @@
 
 #define STACK_PIECE_BYTES (64 * KB) /* scanned at a time: a stop waits for so much */
 
-/* ---- while the world is stopped ---------------------------------------------------------------- */
+/* ---- while the world is stopped -------------------------------------------------------------- */
 
 void stackroots_prepare_stw(void);
-/* Marking will run beside the program: scans goroutines whose threads wait inside the runtime, this one's
- * too, or a piece of each.  Returns how many will scan their own when they are released. */
+/* Marking will run beside the program: scans goroutines whose threads wait inside the runtime, this
+ * one's too, or a piece of each.  Returns how many will scan their own when they are released. */
 uint32_t stackroots_begin_stw(void);
 
-/* ---- any time while marking ---------------------------------------------------------------------- */
+/* ---- any time while marking ------------------------------------------------------------------ */
 
-/* Marker: goroutine g, unless somebody else does that; in a stop all of it, beside the program a piece.
- * Returns the bytes. */
+/* Marker: goroutine g, unless somebody else does that; in a stop all of it, beside the program a
+ * piece.  Returns the bytes. */
 uint64_t stackroots_scan(struct g *g);
 /* Marker: a piece of some stack of which there is a rest; adds its bytes.  false: there is none. */
 bool stackroots_scan_rest(uint64_t *bytes);
 /* Is there one that nobody has taken?  A hint. */
 bool stackroots_has_rest(void);
-/* A piece of goroutine g, which is claimed, to the queue of words: sched_hooks.g_scan.  true: that was all. */
+/* A piece of goroutine g, which is claimed, to the queue of words: sched_hooks.g_scan.  true: that
+ * was all. */
 bool stackroots_scan_piece(struct g *g);
 /* g has a rest, and the claim has been given up: markers may have it.  sched_hooks.g_rest. */
 void stackroots_put_rest(struct g *g);

@@ -1,7 +1,7 @@
 /* The collector's totals, and the public calls that read or steer it.
  *
- * Locking: the totals are written by the holder of the cycle's semaphore only, and read under it, so
- * that a reader sees whole cycles.
+ * Locking: the totals are written by the holder of the cycle's semaphore only, and read under it,
+ * so that a reader sees whole cycles.
  *
  * Answers to: mstats.go, debug.SetGCPercent, runtime.GC.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -114,7 +114,7 @@ void gc_read_totals(struct gc_totals *out)
     read_counters(out);
 }
 
-/* ---- public --------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 void gort_gc(void)
 {

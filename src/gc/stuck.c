@@ -1,39 +1,45 @@
 /* Goroutines that can never run again.
  *
- * A goroutine that waits for a channel, a mutex or the like is woken by another that has its address.  So
- * when everything that can still run is looked through, all that it can reach, and so on, and the
- * object is not found, nobody ever wakes it: it has leaked, with all that its stack keeps.
+ * A goroutine that waits for a channel, a mutex or the like is woken by another that has its
+ * address.  So when everything that can still run is looked through, all that it can reach, and so
+ * on, and the object is not found, nobody ever wakes it: it has leaked, with all that its stack
+ * keeps.
  *
  * Note [Who is stuck].  A greatest fixed point: candidates are stuck until shown otherwise.
- *   1. Candidates: goroutines of the program that wait for channels or sync objects (sudogs name them).
- *      Who sleeps, waits for a descriptor or a blocking call, or is a foreign thread, is none.
- *   2. Reached at first: what roots other than goroutines lead to, goroutines that are no candidates,
- *      timers, and all memory of the process that is not the runtime's.
- *   3. A candidate is live when one of its objects has been reached, or lies outside the collected heap (in a
- *      global, on a stack, in malloc's memory: whoever knows such an address need not hold it where it
- *      can be seen), or when an address in its stack has been reached (what is there may lead on).  Then
- *      what it holds is reached too; again, until nothing changes.
+ *   1. Candidates: goroutines of the program that wait for channels or sync objects (sudogs name
+ *      them).  Who sleeps, waits for a descriptor or a blocking call, or is a foreign thread, is
+ *      none.
+ *   2. Reached at first: what roots other than goroutines lead to, goroutines that are no
+ *      candidates, timers, and all memory of the process that is not the runtime's.
+ *   3. A candidate is live when one of its objects has been reached, or lies outside the collected
+ *      heap (in a global, on a stack, in malloc's memory: whoever knows such an address need not
+ *      hold it where it can be seen), or when an address in its stack has been reached (what is
+ *      there may lead on).  Then what it holds is reached too; again, until nothing changes.
  *
- * No false report: let g be one that runs again, and of the stuck the first that is woken.  Its waker has
- * the address of an object that g waits at.  It is not stuck itself, or it would have been woken before;
- * so the waker was running, or was no candidate, or was shown to be live, or is made later by one of
- * those.  Whatever of these has the object's address had it in the stop, on its stack or in registers, or
- * got it since from memory that it could get at: an object, whose address it had, a root, a stack, other
- * memory.  Each of these was looked at as words, whatever their type outside of typed objects.  So
- * the object was reached, and g was live.  Words that are stale make more goroutines live, never fewer.
- *   What is not seen: an address that is disguised, or lies only in memory shared with other processes, or
- * in the registers of a thread that the runtime does not know; so there is no answer while there is such a
- * thread.  Weak references lead to their targets here: as long as g is stuck, it keeps the target.
- *   Goroutines in blocking regions run on in the stop.  They promise not to move collected pointers
+ * No false report: let g be one that runs again, and of the stuck the first that is woken.  Its
+ * waker has the address of an object that g waits at.  It is not stuck itself, or it would have
+ * been woken before; so the waker was running, or was no candidate, or was shown to be live, or is
+ * made later by one of those.  Whatever of these has the object's address had it in the stop, on
+ * its stack or in registers, or got it since from memory that it could get at: an object, whose
+ * address it had, a root, a stack, other memory.  Each of these was looked at as words, whatever
+ * their type outside of typed objects.  So the object was reached, and g was live.  Words that are
+ *   stale make more goroutines live, never fewer.  What is not seen: an address that is disguised,
+ *   or lies only in memory shared with other processes, or
+ * in the registers of a thread that the runtime does not know; so there is no answer while there is
+ * such a thread.  Weak references lead to their targets here: as long as g is stuck, it keeps the
+ *   target.  Goroutines in blocking regions run on in the stop.  They promise not to move collected
+ *   pointers
  * (DESIGN 4, rule 11), nor may they move the only address of a goroutine's stack.
  *
- * The runtime's own memory is left out in 2, since it holds addresses that nobody goes by: freed waiter
- * records, what marking left in its buffers.  What of it leads anywhere enumerates itself as roots.
- * Likewise the system stacks of the runtime's threads, but while they run the program's code (gort_blocking).
+ * The runtime's own memory is left out in 2, since it holds addresses that nobody goes by: freed
+ * waiter records, what marking left in its buffers.  What of it leads anywhere enumerates itself as
+ * roots.  Likewise the system stacks of the runtime's threads, but while they run the program's
+ * code (gort_blocking).
  *
- * Why in one stop and by the second marker (checkmark.c): this is asked for by hand, or by a mode for tests, and must
- * not cost those anything who do not ask.  Rejected: to leave candidates out of every cycle's roots, and to
- * add them when marking has ended, as Go's experiment does: each cycle would pay for it.
+ * Why in one stop and by the second marker (checkmark.c): this is asked for by hand, or by a mode
+ * for tests, and must not cost those anything who do not ask.  Rejected: to leave candidates out of
+ * every cycle's roots, and to add them when marking has ended, as Go's experiment does: each cycle
+ * would pay for it.
  *
  * Locking: the cycle's semaphore, so that nobody marks; the loader's lock, for the libraries' data.
  * Answers to: goroutineleak in mgc.go (findGoroutineLeaks).
@@ -69,7 +75,7 @@ struct search {
 
 static struct search *searching; /* whoever has stopped the world */
 
-/* ---- candidates ------------------------------------------------------------------------------- */
+/* ---- candidates ------------------------------------------------------------------------------ */
 
 static bool waits_for_objects(const struct g *g)
 {
@@ -130,7 +136,7 @@ static bool is_live(const struct g *g)
     return false;
 }
 
-/* ---- what is reached at first ------------------------------------------------------------------ */
+/* ---- what is reached at first ---------------------------------------------------------------- */
 
 static void reach_weak_target(struct span *s, struct special *sp, void *unused)
 {
@@ -176,7 +182,7 @@ static void reach_runnable(const struct search *s)
     }
 }
 
-/* ---- the search -------------------------------------------------------------------------------- */
+/* ---- the search ------------------------------------------------------------------------------ */
 
 static bool one_more_round(struct search *s)
 {
@@ -201,7 +207,8 @@ static void tell(struct search *s)
     }
 }
 
-/* Those that the runtime is just making are counted by the kernel first; the maker runs on in the stop. */
+/* Those that the runtime is just making are counted by the kernel first; the maker runs on in the
+ * stop. */
 static bool has_strangers(void)
 {
     static uint32_t never; /* nobody changes it */

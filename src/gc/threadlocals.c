@@ -1,44 +1,47 @@
 /* Roots: thread-local storage.
  *
- * That of the program, and of libraries that a thread found when it began, lies at a fixed place.  Of a
- * library that is opened later a thread gets its variables when it first asks for one of them, and
- * loses them, some time after the library was closed, when it next asks the loader for something.
- * dl_iterate_phdr tells a thread where its own are, and nobody another's; and a thread may compute for
- * minutes without a call of gort.  So in each first stop the stopper reads what the C library has noted of
- * each thread, under the loader's lock (dataroots.c, Note [The loader's lock]).
+ * That of the program, and of libraries that a thread found when it began, lies at a fixed place.
+ * Of a library that is opened later a thread gets its variables when it first asks for one of them,
+ * and loses them, some time after the library was closed, when it next asks the loader for
+ * something.  dl_iterate_phdr tells a thread where its own are, and nobody another's; and a thread
+ * may compute for minutes without a call of gort.  So in each first stop the stopper reads what the
+ * C library has noted of each thread, under the loader's lock (dataroots.c, Note [The loader's
+ * lock]).
  *
- * Note [The loader's notes].  glibc describes the structures to debuggers, in symbols that libthread_db
- * looks up; so do we, and trust them only as long as they say on each new thread what dl_iterate_phdr says.
+ * Note [The loader's notes].  glibc describes the structures to debuggers, in symbols that
+ * libthread_db looks up; so do we, and trust them only as long as they say on each new thread what
+ * dl_iterate_phdr says.
  *   - A library with thread-local storage has a number, and a slot in a list, which says in which
  *     generation the slot changed hands last.
  *     That is 0 for the program and what it began with, whose variables have fixed places; and
- *     while a library is being opened: the slot is its own by then, and threads' vectors may still hold
- *     blocks of who had it before.
- *   - A thread has a vector of addresses, by number, and the generation up to which it followed the list.
- *     When it follows, it forgets and frees what belongs to slots that changed, and raises its generation
- *     last.
- * So where a library is loaded, and the thread's generation is not older than its slot's, the vector's entry
- * is the library's: a block, or nothing yet.  While we hold the lock the library stays, and no thread
- * frees it: not a stopped one, nor one in a blocking region, which may follow the list meanwhile.  Where the
- * generation is older the thread has no block; but the library may have room beside the
- * program's own variables (the initial-exec model), for which the thread needs no vector.
+ *     while a library is being opened: the slot is its own by then, and threads' vectors may still
+ *     hold blocks of who had it before.
+ *   - A thread has a vector of addresses, by number, and the generation up to which it followed the
+ *     list.  When it follows, it forgets and frees what belongs to slots that changed, and raises
+ *     its generation last.
+ * So where a library is loaded, and the thread's generation is not older than its slot's, the
+ * vector's entry is the library's: a block, or nothing yet.  While we hold the lock the library
+ * stays, and no thread frees it: not a stopped one, nor one in a blocking region, which may follow
+ * the list meanwhile.  Where the generation is older the thread has no block; but the library may
+ * have room beside the program's own variables (the initial-exec model), for which the thread needs
+ * no vector.
  *
- * Note [A vector that grows].  A vector has room for GROWTH libraries more than there were when it was
- * made.  Who asks for a variable of one with a higher number has its vector reallocated; stopped in the
- * midst of that, it still has the address of the old one, which is free.  So a vector is not read when it
- * may be in that state: a loaded library has a number beyond its end, as we know that from when it was
- * safe to look.  Blocks that were found before are roots still, for as long as their slot does not
- * change.  What is missing are blocks that the thread got since; that is said, once.  Threads that began
- * when the libraries were there have no such trouble.
+ * Note [A vector that grows].  A vector has room for GROWTH libraries more than there were when it
+ * was made.  Who asks for a variable of one with a higher number has its vector reallocated;
+ * stopped in the midst of that, it still has the address of the old one, which is free.  So a
+ * vector is not read when it may be in that state: a loaded library has a number beyond its end, as
+ * we know that from when it was safe to look.  Blocks that were found before are roots still, for
+ * as long as their slot does not change.  What is missing are blocks that the thread got since;
+ * that is said, once.  Threads that began when the libraries were there have no such trouble.
  *
- * Note [Ranges of a thread].  A record of a detached thread is reused, and is on the list of all while
- * its new thread, in state BLOCKING, fills in the ranges: a stop may read them at any time.  So ntls
- * is 0 from before the former thread passes for stopped (m_detach) until the new one's ranges are
- * whole, and is then stored with release; and `thread` likewise, after it.  From then on
+ * Note [Ranges of a thread].  A record of a detached thread is reused, and is on the list of all
+ * while its new thread, in state BLOCKING, fills in the ranges: a stop may read them at any time.
+ * So ntls is 0 from before the former thread passes for stopped (m_detach) until the new one's
+ * ranges are whole, and is then stored with release; and `thread` likewise, after it.  From then on
  * the ranges are the stopper's.
  *
- * Where the symbols are missing (another C library) the ranges are those that the thread itself found when
- * it began.
+ * Where the symbols are missing (another C library) the ranges are those that the thread itself
+ * found when it began.
  *
  * Memory order: thread_locals_read's releases of ntls and `thread` pair with the acquires in
  * roots.c, checkmark.c and here.  A thread's generation is read with acquire: it raises it last.
@@ -64,7 +67,7 @@
 
 #define GROWTH 14 /* glibc's DTV_SURPLUS */
 
-/* ---- glibc's structures --------------------------------------------------------------------------- */
+/* ---- glibc's structures ---------------------------------------------------------------------- */
 
 /* Offsets of fields, and sizes. */
 static struct {
@@ -140,7 +143,7 @@ static uintptr_t static_block(const char *library, uintptr_t thread)
 #endif
 }
 
-/* ---- libraries -------------------------------------------------------------------------------------- */
+/* ---- libraries ------------------------------------------------------------------------------- */
 
 struct module {
     uintptr_t number, size;
@@ -181,7 +184,7 @@ void thread_locals_add_module(const struct dl_phdr_info *info)
     modules.a[modules.n++] = (struct module){ info->dlpi_tls_modid, tls->p_memsz };
 }
 
-/* ---- a thread's ranges, in a stop ------------------------------------------------------------------- */
+/* ---- a thread's ranges, in a stop ------------------------------------------------------------ */
 
 /* A thread as the stopper sees it. */
 struct view {
@@ -279,7 +282,7 @@ void thread_locals_find_stw(void)
     }
 }
 
-/* ---- on the thread itself --------------------------------------------------------------------------- */
+/* ---- on the thread itself -------------------------------------------------------------------- */
 
 struct reading {
     struct view own;

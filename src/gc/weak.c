@@ -1,15 +1,15 @@
 /* Weak references.
  *
  * A handle is a collected object without pointers that holds the address.  A special record on the
- * address leads to the handle, so that the sweep finds it to clear it, and so that an address has one
- * handle while its object lives: two references are to the same if their handles are.
+ * address leads to the handle, so that the sweep finds it to clear it, and so that an address has
+ * one handle while its object lives: two references are to the same if their handles are.
  *
  * The record's pointer to the handle is a root: a handle lives at least as long as the record.  (It
- * could die before, if who sweeps it took the record off; but its sweeper and its object's would have
- * to agree, and 16 bytes for the life of the object are not worth that.)
+ * could die before, if who sweeps it took the record off; but its sweeper and its object's would
+ * have to agree, and 16 bytes for the life of the object are not worth that.)
  *
- * Note [Getting from a weak reference].  get must give NULL, or an object that is not freed while the
- * caller has it.  It runs beside sweepers and markers; G2 to G4 are one critical section:
+ * Note [Getting from a weak reference].  get must give NULL, or an object that is not freed while
+ * the caller has it.  It runs beside sweepers and markers; G2 to G4 are one critical section:
  *
  *     get                                          sweeper of the object's span
  *     G1  read handle->object; 0: NULL             S1  claim the span (sweepgen, acquire)
@@ -18,38 +18,40 @@
  *     G3  read handle->object again; 0: NULL       S4  sweepgen = swept (release)
  *     G4  marking: shade what was read
  *
- *   1. G1 only tells where to look: handle->object does not change but to 0, so G3 reads 0 or the same.
- *   2. No cycle begins in the section: a stop waits for its end.  Suppose that G3 does not read 0.  Then
- *      the object's special is still on its span, so it is the object's span that G2 found swept in this
- *      generation; S2 to S4, if they were to come, are over and visible; so the object was alive when
- *      the last cycle ended its marking or was allocated since, and no sweeper of this generation comes
- *      back to it.
+ *   1. G1 only tells where to look: handle->object does not change but to 0, so G3 reads 0 or the
+ *      same.
+ *   2. No cycle begins in the section: a stop waits for its end.  Suppose that G3 does not read 0.
+ *      Then the object's special is still on its span, so it is the object's span that G2 found
+ *      swept in this generation; S2 to S4, if they were to come, are over and visible; so the
+ *      object was alive when the last cycle ended its marking or was allocated since, and no
+ *      sweeper of this generation comes back to it.
  *   3. Where the object is gone, other pages may lie there, or none.  Their being freed, and being
- *      somebody else's, came after S2 and is visible by the release and acquire of the span table and of the
- *      span's state: G3 reads 0.  Sweeping a span that has nothing to do with it does no harm: one
- *      that was in use inside the section is unswept, being swept or swept, in this generation,
- *      whatever becomes of its record.
- *   4. In OFF, what G3 read lies in the caller's registers when the section ends, and the next cycle
- *      begins with a stop: its stack is scanned.  While marking, the stack has been scanned already (no
- *      grey stack runs), and nobody else need have the object: so G4 shades it, as a store that
- *      overwrites the last pointer to it would.
- *   5. From when nothing seems left to STW 2 nothing needs to wait (DESIGN 4, rule 14, would have it so):
- *      G4 puts the object into a barrier buffer, and STW 2 empties those of all Ps and Ms (end_stopped in
- *      cycle.c).  A white object found there is marked, with what it leads to: in the stop if that is little,
- *      else beside the program again, a bounded number of times.  Go parks the caller there instead; here
- *      nothing parks that is not documented to (rule 13), and no wait on the thread is shorter than such a
- *      stop.
+ *      somebody else's, came after S2 and is visible by the release and acquire of the span table
+ *      and of the span's state: G3 reads 0.  Sweeping a span that has nothing to do with it does no
+ *      harm: one that was in use inside the section is unswept, being swept or swept, in this
+ *      generation, whatever becomes of its record.
+ *   4. In OFF, what G3 read lies in the caller's registers when the section ends, and the next
+ *      cycle begins with a stop: its stack is scanned.  While marking, the stack has been scanned
+ *      already (no grey stack runs), and nobody else need have the object: so G4 shades it, as a
+ *      store that overwrites the last pointer to it would.
+ *   5. From when nothing seems left to STW 2 nothing needs to wait (DESIGN 4, rule 14, would have
+ *      it so): G4 puts the object into a barrier buffer, and STW 2 empties those of all Ps and Ms
+ *      (end_stopped in cycle.c).  A white object found there is marked, with what it leads to: in
+ *      the stop if that is little, else beside the program again, a bounded number of times.  Go
+ *      parks the caller there instead; here nothing parks that is not documented to (rule 13), and
+ *      no wait on the thread is shorter than such a stop.
  *
- * Without G2, get returns objects that are freed a moment later; with S2 behind S3, such as are other
- * objects already; without G4, one that this cycle frees.  test/stress/gc_weak.c and
+ * Without G2, get returns objects that are freed a moment later; with S2 behind S3, such as are
+ * other objects already; without G4, one that this cycle frees.  test/stress/gc_weak.c and
  * test/model/weak.pml show that each matters.
  *
- * Resurrection: the sweep clears handles of an object that its finalizer keeps.  The finalizer may run
- * before the sweep has come to that, but its get waits for the sweep like any other.  A reference that is
- * made to the object afterwards has a new handle.
+ * Resurrection: the sweep clears handles of an object that its finalizer keeps.  The finalizer may
+ * run before the sweep has come to that, but its get waits for the sweep like any other.  A
+ * reference that is made to the object afterwards has a new handle.
  *
- * Locking: SPAN_SPECIALS inside special.h.  Memory order: above; handle->object is stored with release and
- * read at G3 with acquire, so that who gets the object sees what was done before the reference was made.
+ * Locking: SPAN_SPECIALS inside special.h.  Memory order: above; handle->object is stored with
+ * release and read at G3 with acquire, so that who gets the object sees what was done before the
+ * reference was made.
  * Answers to: weak in mheap.go; package weak.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -102,7 +104,7 @@ static void weak_free(struct weak *w)
     fixalloc_free(&weak.records, w);
 }
 
-/* ---- making ----------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /* Only the sweep takes such records off. */
 static struct gort_weak *find_in(struct span *s, void *obj)
@@ -142,7 +144,7 @@ struct gort_weak *weak_add(void *obj, struct gort_weak *handle)
     return handle;
 }
 
-/* ---- getting ---------------------------------------------------------------------------------- */
+/* ---- getting --------------------------------------------------------------------------------- */
 
 /* Note [Getting from a weak reference]. */
 void *gort_weak_get(gort_weak *w)
@@ -160,7 +162,7 @@ void *gort_weak_get(gort_weak *w)
     return (void *)object;
 }
 
-/* ---- found unreachable ------------------------------------------------------------------------ */
+/* ---- found unreachable ----------------------------------------------------------------------- */
 
 void weak_clear(struct special *sp)
 {
@@ -170,7 +172,7 @@ void weak_clear(struct special *sp)
     atomic_fetch_add_relaxed(&weak.cleared, 1);
 }
 
-/* ---- marking ---------------------------------------------------------------------------------- */
+/* ---- marking --------------------------------------------------------------------------------- */
 
 uint32_t weak_count(void)
 {

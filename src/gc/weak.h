@@ -18,13 +18,14 @@ struct gort_weak {
 
 void weak_init(void);
 
-/* The handle of obj, any address in a collected object that the caller keeps alive; NULL: none yet. */
+/* The handle of obj, any address in a collected object that the caller keeps alive; NULL: none
+ * yet. */
 struct gort_weak *weak_find(void *obj);
 /* Makes handle, which is new, obj's.  Returns it, or another that obj got meanwhile. */
 struct gort_weak *weak_add(void *obj, struct gort_weak *handle);
 
-/* The object of sp was found unreachable; sp is off its list.  Sweeper, before anything can reuse the
- * object's memory, and before its finalizer can run. */
+/* The object of sp was found unreachable; sp is off its list.  Sweeper, before anything can reuse
+ * the object's memory, and before its finalizer can run. */
 void weak_clear(struct special *sp);
 
 /* Records ever made; marks from those of [from, to).  Marker. */

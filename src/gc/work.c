@@ -1,34 +1,38 @@
 /* The queue of grey objects.
  *
- * A marker pushes and pops at its `first` buffer.  When that is full or empty it changes places with
- * `second`; only when that does not help is a global list touched.  So a marker that hovers around
- * the edge of a buffer goes back and forth between its two without touching shared memory.
+ * A marker pushes and pops at its `first` buffer.  When that is full or empty it changes places
+ * with `second`; only when that does not help is a global list touched.  So a marker that hovers
+ * around the edge of a buffer goes back and forth between its two without touching shared memory.
  *
  * Why a stack: depth first keeps the queue short, and the objects popped are those just prefetched.
- * Why not one deque per marker with stealing: a buffer of 250 objects is a fair unit of exchange, and
- * termination needs only the emptiness of one list.
+ * Why not one deque per marker with stealing: a buffer of 250 objects is a fair unit of exchange,
+ * and termination needs only the emptiness of one list.
  *
- * What memory can not be had for is not lost: the caller has marked the object, and mark.c looks through
- * the heap for marked objects again (Note [Overflow]).
+ * What memory can not be had for is not lost: the caller has marked the object, and mark.c looks
+ * through the heap for marked objects again (Note [Overflow]).
  *
- * Note [Whose buffers].  Buffers are cut from 32 KB spans freed by hand.  While marking is on a span that
- * was cut is on the list `cut`, and stays: a node of a lock-free stack must remain readable for whoever
- * lost the race for it.  In the stop that ends marking (work_end_stw) nobody is in the middle of a pop, no
- * marker has a buffer and none holds work: so the empty list is forgotten, and all spans move to `spans`, at
- * once, however many there are.  From there the sweeper's goroutine gives them back to the page heap, a
- * batch in each of its critical sections, but for a reserve: collecting for want of memory must not need
- * any.  The next cycle takes what is left on `spans` first.
- *     `spans` links records, which stay readable, so a marker and who gives back may pop it at once.
- * But giving back memory that is wanted again is waste: `spare` says how many may go, and is 0 from the
- * stop that begins marking on; who has taken one off it by then is in a section, and through before that
- * stop.
- *     Rejected: giving back in the stop, which then grows with the queue; and never, as it was: a program
+ * Note [Whose buffers].  Buffers are cut from 32 KB spans freed by hand.  While marking is on a
+ * span that was cut is on the list `cut`, and stays: a node of a lock-free stack must remain
+ * readable for whoever lost the race for it.  In the stop that ends marking (work_end_stw) nobody
+ * is in the middle of a pop, no marker has a buffer and none holds work: so the empty list is
+ * forgotten, and all spans move to `spans`, at once, however many there are.  From there the
+ * sweeper's goroutine gives them back to the page heap, a batch in each of its critical sections,
+ * but for a reserve: collecting for want of memory must not need any.  The next cycle takes what is
+ *     left on `spans` first.  `spans` links records, which stay readable, so a marker and who gives
+ *     back may pop it at once.
+ * But giving back memory that is wanted again is waste: `spare` says how many may go, and is 0 from
+ * the stop that begins marking on; who has taken one off it by then is in a section, and through
+ * before that stop.
+ *     Rejected: giving back in the stop, which then grows with the queue; and never, as it was: a
+ *     program
  * whose heap was once wide keeps the memory of its longest queue.
  *
- * Invariants: (1) without a first buffer there is no second; that is missing for want of memory only;
- * (2) a buffer on the full list has an entry, one on the empty list has none; (3) an object is in one
- * buffer; (4) a span is on `cut` or on `spans`, and while it is on `spans` its memory is in no list and has
- * no owner.
+ * Invariants: (1) without a first buffer there is no second; that is missing for want of memory
+ * only;
+ * (2) a buffer on the full list has an entry, one on the empty list has none; (3) an object is in
+ *     one
+ * buffer; (4) a span is on `cut` or on `spans`, and while it is on `spans` its memory is in no list
+ * and has no owner.
  *
  * Memory order: lfstack_push's release pairs with lfstack_pop's acquire, which carries a buffer's
  * contents to another marker.  The stops order the rest.
@@ -106,7 +110,7 @@ bool work_init(void)
     return true;
 }
 
-/* ---- memory: Note [Whose buffers] ---------------------------------------------------------------- */
+/* ---- memory: Note [Whose buffers] ------------------------------------------------------------ */
 
 void work_begin_stw(void)
 {
@@ -145,7 +149,7 @@ bool work_return_some(void)
     return true;
 }
 
-/* ---- buffers ------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static struct workbuf *buffer_of(struct lfnode *n)
 {
@@ -207,8 +211,8 @@ never_inline uintptr_t work_get_slow(struct gcwork *w)
     return w->first->n == 0 ? 0 : w->first->obj[--w->first->n];
 }
 
-/* Needs no empty buffer: where others have them all, and there is no memory, a full one is work all the
- * same.  Who could not take it would come again and again. */
+/* Needs no empty buffer: where others have them all, and there is no memory, a full one is work all
+ * the same.  Who could not take it would come again and again. */
 bool work_get_global(struct gcwork *w)
 {
     if (lfstack_empty(&work_pool.full)) return false;
@@ -269,7 +273,7 @@ void work_dispose(struct gcwork *w)
     w->first = w->second = NULL;
 }
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 size_t work_words_put(const uintptr_t *words, size_t n)
 {

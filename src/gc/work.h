@@ -1,5 +1,5 @@
-/* The queue of grey objects: two buffers per marker, and global lists of full and empty buffers; and
- * words that nobody has looked at yet.
+/* The queue of grey objects: two buffers per marker, and global lists of full and empty buffers;
+ * and words that nobody has looked at yet.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -72,9 +72,9 @@ static inline bool work_global_is_empty(void)
     return lfstack_empty(&work_pool.full) && lfstack_empty(&work_pool.words);
 }
 
-/* Words that may point to objects, for markers to look at: from stacks, barriers, and markers that must
- * leave off.  Any thread in a critical section.  Returns how many were taken over: fewer than n when there
- * is no memory. */
+/* Words that may point to objects, for markers to look at: from stacks, barriers, and markers that
+ * must leave off.  Any thread in a critical section.  Returns how many were taken over: fewer than
+ * n when there is no memory. */
 size_t work_words_put(const uintptr_t *words, size_t n);
 /* Takes a buffer of them, at most WORKBUF_ENTRIES words; 0: there is none. */
 size_t work_words_get(uintptr_t *to);

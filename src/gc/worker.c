@@ -1,9 +1,9 @@
 /* Workers: goroutines that mark beside the program.
  *
- * A quarter of the Ps is the collector's while it marks (pacer.h): some Ps belong to a dedicated worker,
- * the others run a fractional one for a part of their time; and a P with nothing to run has an idle
- * one.  The scheduler asks for a worker whenever it looks for a goroutine (workers_find), and gets a
- * parked one from the pool, of the kind that is wanted:
+ * A quarter of the Ps is the collector's while it marks (pacer.h): some Ps belong to a dedicated
+ * worker, the others run a fractional one for a part of their time; and a P with nothing to run has
+ * an idle one.  The scheduler asks for a worker whenever it looks for a goroutine (workers_find),
+ * and gets a parked one from the pool, of the kind that is wanted:
  *
  *            workers_find, _idle (M)                  worker_run (itself)
  *   PARKED ---------------------------> RUNNABLE -> marks in sections of WORKER_BYTES -> PARKED
@@ -14,19 +14,21 @@
  *   fractional:  until this P has marked for its share of the time since marking began.
  *   idle:        until there is something else to run.
  *
- * A worker that leaves off when nothing seems left tries to end the cycle.  Goroutines that compute without calling gort
- * keep their P from a worker for a time slice at most: the monitor takes it (sched_mark_wanted).
+ * A worker that leaves off when nothing seems left tries to end the cycle.  Goroutines that compute
+ * without calling gort keep their P from a worker for a time slice at most: the monitor takes it
+ * (sched_mark_wanted).
  *
- * Note [A worker's cycle].  The stop that ends a cycle may come between two sections of a worker, and the
- * next cycle begin before it goes on.  It then would mark in the name of a kind that the new cycle has
- * counted anew: places for dedicated workers are as many as the pacer says, and this one, when it left off,
- * would give back one that it never took.  So a worker is of the cycle in which it was found
- * (workers.cycle, which stops change and sections compare), and leaves off in another.  What it gives back
- * is checked against what was given out (pacer_dedicated_give).
+ * Note [A worker's cycle].  The stop that ends a cycle may come between two sections of a worker,
+ * and the next cycle begin before it goes on.  It then would mark in the name of a kind that the
+ * new cycle has counted anew: places for dedicated workers are as many as the pacer says, and this
+ * one, when it left off, would give back one that it never took.  So a worker is of the cycle in
+ * which it was found (workers.cycle, which stops change and sections compare), and leaves off in
+ * another.  What it gives back is checked against what was given out (pacer_dedicated_give).
  *
  * A section is left early when a stop is on (mark_some), and holds no work afterwards.
  *
- * Locking: none.  Memory order: the pool's push and pop carry a worker's record from thread to thread.
+ * Locking: none.  Memory order: the pool's push and pop carry a worker's record from thread to
+ * thread.
  * Answers to: gcBgMarkWorker in mgc.go, findRunnableGCWorker in mgcpacer.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -65,7 +67,7 @@ static struct {
 } workers;
 UNSCANNED(workers);
 
-/* ---- marking -------------------------------------------------------------------------------------- */
+/* ---- marking --------------------------------------------------------------------------------- */
 
 static bool stays(const struct worker *w, struct p *p, int64_t now)
 {
@@ -158,7 +160,7 @@ void workers_prepare(int nprocs)
     atomic_store_release(&workers.making, 0u); /* pairs with the exchange */
 }
 
-/* ---- finding one ------------------------------------------------------------------------------------ */
+/* ---- finding one ----------------------------------------------------------------------------- */
 
 void workers_begin_stw(void)
 {

@@ -7,8 +7,8 @@
 
 #include "sched/sched_data.h"
 
-/* Sees that there are workers for nprocs Ps, as far as memory goes.  On a goroutine, outside sections,
- * without the cycle's semaphore: it may wait for a P. */
+/* Sees that there are workers for nprocs Ps, as far as memory goes.  On a goroutine, outside
+ * sections, without the cycle's semaphore: it may wait for a P. */
 void workers_prepare(int nprocs);
 /* World stopped: a cycle begins to mark beside the program.  Before the barrier is on. */
 void workers_begin_stw(void);

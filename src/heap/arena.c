@@ -1,11 +1,11 @@
 /* Placing arenas in the address space.
  *
- * New memory is asked for, in this order: right after the last (so that large spans find neighbours);
- * at a few of the hints, one per TB from 0xc0_0000_0000 up, addresses that look like no integer or
- * float in common use, which matters for conservative scanning; anywhere.  When all are refused the
- * request shrinks from whole arenas to what is needed, so that an address space limit is used up to
- * the last 4 MB.  Mappings need not start at an arena: a struct arena stands for 64 MB of address space
- * of which any part may be ours.
+ * New memory is asked for, in this order: right after the last (so that large spans find
+ * neighbours); at a few of the hints, one per TB from 0xc0_0000_0000 up, addresses that look like
+ * no integer or float in common use, which matters for conservative scanning; anywhere.  When all
+ * are refused the request shrinks from whole arenas to what is needed, so that an address space
+ * limit is used up to the last 4 MB.  Mappings need not start at an arena: a struct arena stands
+ * for 64 MB of address space of which any part may be ours.
  *
  * Invariants: table entry i is NULL or a struct arena whose base is i << ARENA_SHIFT; entries are
  * never removed.
@@ -91,8 +91,8 @@ static uintptr_t map_anywhere(size_t size)
     return base;
 }
 
-/* The next few hints.  Remembers those passed over only when memory was found: else they may have been
- * refused rather than occupied. */
+/* The next few hints.  Remembers those passed over only when memory was found: else they may have
+ * been refused rather than occupied. */
 static uintptr_t map_at_hints(size_t size, unsigned *passed)
 {
     *passed = placement->next_hint;
@@ -118,7 +118,7 @@ static uintptr_t place(size_t size)
     return base;
 }
 
-/* ---- registering ------------------------------------------------------------------------------ */
+/* ---- registering ----------------------------------------------------------------------------- */
 
 /* Is i the first entry of its page of the table? */
 static bool touches_page(size_t i)

@@ -1,8 +1,8 @@
 /* Arenas: 64 MB pieces of address space, and the way from any address to its span.
  *
  * A table over the 47-bit address space, mapped without memory behind it, holds a pointer to struct
- * arena for each 64 MB that contains heap; struct arena holds a span pointer per page.  So span_of is
- * two dependent loads, for any 64-bit value whatever.
+ * arena for each 64 MB that contains heap; struct arena holds a span pointer per page.  So span_of
+ * is two dependent loads, for any 64-bit value whatever.
  *
  * Locking: entries are added under HEAP and never removed; readers need none.
  * Memory order: arena_register's release store of a table entry pairs with arena_of's acquire;
@@ -20,10 +20,11 @@
 #define ARENA_BITMAP_WORDS (PAGES_PER_ARENA / 64)
 #define ARENA_ANYWHERE UINTPTR_MAX /* as a hint: leave every placement to the kernel */
 
-/* What the marker must know of a page, in one word: PAGE_OTHER, or of a span of slots its size class, in the
- * upper byte, with PAGE_NOSCAN if its objects have no pointers; below, which page of its span it is, counted
- * from 0; and where the span's marks begin.  So a word's slot is found from the word and its page's alone.  0:
- * not in use.  Every page of a span has its word from when the span is published until it is hidden. */
+/* What the marker must know of a page, in one word: PAGE_OTHER, or of a span of slots its size
+ * class, in the upper byte, with PAGE_NOSCAN if its objects have no pointers; below, which page of
+ * its span it is, counted from 0; and where the span's marks begin.  So a word's slot is found from
+ * the word and its page's alone.  0: not in use.  Every page of a span has its word from when the
+ * span is published until it is hidden. */
 #define PAGE_KIND_SHIFT 56
 #define PAGE_NOSCAN 0x80u
 #define PAGE_CLASS_MASK 0x7fu
@@ -46,8 +47,8 @@ struct arena {
     uint64_t
         special_pages[ARENA_BITMAP_WORDS]; /* first page of in-use spans with specials; atomic */
     uint64_t page_info[PAGES_PER_ARENA];   /* PAGE_*; atomic */
-    /* At a page of a slot that was marked, or at the first of its span: the number of that cycle, as
-     * arena_stamp gives it.  Atomic; any marker. */
+    /* At a page of a slot that was marked, or at the first of its span: the number of that cycle,
+     * as arena_stamp gives it.  Atomic; any marker. */
     uint8_t mark_stamp[PAGES_PER_ARENA];
     uintptr_t base;
     uintptr_t *check_from; /* gc/checkmark.c's, inside its stop; else NULL */
@@ -76,8 +77,8 @@ static inline struct span *span_of(uintptr_t addr)
 }
 
 /* Maps the table.  false: the kernel refused.  hint: where the first arena is asked for, 0 for the
- * default, ARENA_ANYWHERE.  counter: bytes of records are added to it; table_counter: pages of the table
- * that hold an entry. */
+ * default, ARENA_ANYWHERE.  counter: bytes of records are added to it; table_counter: pages of the
+ * table that hold an entry. */
 bool arena_init(uintptr_t hint, uint64_t *counter, uint64_t *table_counter);
 
 /* Maps at least bytes of new heap memory, zero, aligned to 4 MB; when the kernel refuses whole
@@ -110,8 +111,8 @@ static inline bool arena_bit(const uint64_t *bitmap, uintptr_t addr)
     return (atomic_load_relaxed(&bitmap[i / 64]) >> (i % 64) & 1) != 0;
 }
 
-/* What mark_stamp holds of a span in which something was marked while the sweep generation was g.  The
- * stamp of 256 cycles ago is the same: such a span is swept in its turn, and not sooner. */
+/* What mark_stamp holds of a span in which something was marked while the sweep generation was g.
+ * The stamp of 256 cycles ago is the same: such a span is swept in its turn, and not sooner. */
 static inline uint8_t arena_stamp(uint32_t g)
 {
     return (uint8_t)(g / 2);

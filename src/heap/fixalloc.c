@@ -1,13 +1,14 @@
 /* Fixed-size off-heap records in mappings that double.
  *
  * Chunk k holds first_count << k records, so 32 chunks suffice for ever, their directory fits the
- * allocator, and record i is in chunk log2(i / first_count + 1).  The original cuts equal chunks from
- * persistent memory and can not enumerate them.  Doubling costs address space only: pages that no
- * record has reached are never touched.
+ * allocator, and record i is in chunk log2(i / first_count + 1).  The original cuts equal chunks
+ * from persistent memory and can not enumerate them.  Doubling costs address space only: pages that
+ * no record has reached are never touched.
  *
  * Invariants:
  *   1. records 0 .. count-1 lie in chunks that exist;
- *   2. a record is either in somebody's hands or once in the free list: in_use + list length == count.
+ *   2. a record is either in somebody's hands or once in the free list: in_use + list length ==
+ *      count.
  *
  * Memory order: count's release store, after the chunk pointer, pairs with the acquire load in
  * fixalloc_count; who read a count may find all records below it.

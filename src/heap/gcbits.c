@@ -3,9 +3,9 @@
  * Why not generations.  The original hands out fresh mark bits at every sweep from arenas that live
  * for two cycles, because dead bits need no list then.  Sweeping must therefore allocate, and can
  * fail at the worst moment.  Here a span keeps its marks and its bits for as long as its pages, so
- * sweeping allocates nothing and no generation is kept.  The price: a sweep rewrites the marks, and freed
- * blocks need lists by length: slabs of a page each (slab.h), so that what a shrunken heap does not need
- * goes back to the kernel.  Note [Records asleep] in span.c says why that is sound.
+ * sweeping allocates nothing and no generation is kept.  The price: a sweep rewrites the marks, and
+ * freed blocks need lists by length: slabs of a page each (slab.h), so that what a shrunken heap
+ * does not need goes back to the kernel.  Note [Records asleep] in span.c says why that is sound.
  *
  * Locking: GCBITS.  Answers to: newMarkBits and its arenas in mheap.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -64,7 +64,7 @@ void gcbits_free(uint32_t words, uint32_t place)
     atomic_fetch_sub_relaxed(&gcbits->in_use, 1);
 }
 
-/* ---- giving back ------------------------------------------------------------------------------ */
+/* ---- giving back ----------------------------------------------------------------------------- */
 
 static struct slabs *take_empty(uint32_t *place)
 {

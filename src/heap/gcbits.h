@@ -1,8 +1,8 @@
 /* Blocks of marks and allocation bits for the spans that have too many slots for their record.
  *
- * A block belongs to a span record (Note [Whose bits] in heap_data.h), and goes back to the slabs of its
- * length when the record is freed.  A slot has a byte of marks (Note [Marks]) and a bit of the
- * allocation bits.
+ * A block belongs to a span record (Note [Whose bits] in heap_data.h), and goes back to the slabs
+ * of its length when the record is freed.  A slot has a byte of marks (Note [Marks]) and a bit of
+ * the allocation bits.
  *
  * Locking: GCBITS, inside.  Answers to: gcBits in mheap.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -17,12 +17,13 @@
 
 /* Once.  Bytes go to the counters as slab.h says.  false: no memory. */
 bool gcbits_init(uint64_t *counter, uint64_t *asleep);
-/* A block for `words` words of allocation bits, at most GCBITS_MAX_WORDS, and so many times 64 marks, which
- * come first.  Neither is initialised.  *place: what gcbits_free wants to know.  NULL: no memory. */
+/* A block for `words` words of allocation bits, at most GCBITS_MAX_WORDS, and so many times 64
+ * marks, which come first.  Neither is initialised.  *place: what gcbits_free wants to know.  NULL:
+ * no memory. */
 uint8_t *gcbits_alloc(uint32_t words, uint32_t *place);
 void gcbits_free(uint32_t words, uint32_t place);
-/* Gives the memory of blocks back that nobody has; bytes, 0: no page of it is free of others'.  In a critical
- * section. */
+/* Gives the memory of blocks back that nobody has; bytes, 0: no page of it is free of others'.  In
+ * a critical section. */
 size_t gcbits_release(void);
 /* Bytes that have memory, and those that gcbits_release would leave of them (slabs_least). */
 void gcbits_bytes(uint64_t *least, uint64_t *awake);

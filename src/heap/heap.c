@@ -1,7 +1,7 @@
 /* The heap's record: boot, generations, statistics.
  *
- * Boot order: the record itself, the arena table, the page allocator's tables, the span records; then
- * the pointer `heap` is set.  A refusal on the way leaves `heap` NULL.
+ * Boot order: the record itself, the arena table, the page allocator's tables, the span records;
+ * then the pointer `heap` is set.  A refusal on the way leaves `heap` NULL.
  *
  * The accounting equations, proved by heap_validate_stw (heap_validate.c):
  *     mapped = in_use + manual + free + fenced;   free = what bitmaps and page caches hold;
@@ -132,14 +132,15 @@ static void read_ladder(struct heap_stats *out)
     l->page_heap = READ(from_page_heap);
     l->kernel = READ(from_kernel);
     uint64_t made = l->page_cache + l->page_heap + l->kernel - out->large_allocs;
-    /* A span or window that was taken, and returned before a slot of it was used, counts too much. */
+    /* A span or window that was taken, and returned before a slot of it was used, counts too
+     * much. */
     l->central = out->refills > l->sweep + made ? out->refills - l->sweep - made : 0;
     l->window = out->windows > out->refills ? out->windows - out->refills : 0;
     l->hit = slots > out->windows ? slots - out->windows : 0;
 }
 
-/* Pages of the sparse tables that nothing has touched.  The page allocator counts, for each region, its
- * record and three pages of its tables. */
+/* Pages of the sparse tables that nothing has touched.  The page allocator counts, for each region,
+ * its record and three pages of its tables. */
 static uint64_t sparse_untouched(void)
 {
     uint64_t touched = 3 * os_page_size();
@@ -194,7 +195,7 @@ void heap_read_stats(struct heap_stats *out)
     out->objects = out->mallocs - out->frees;
 }
 
-/* ---- spans ------------------------------------------------------------------------------------ */
+/* ---- spans ----------------------------------------------------------------------------------- */
 
 uint32_t heap_span_count(void)
 {

@@ -32,8 +32,8 @@ struct heap_debug_counts {
     uint64_t clobbered, poisoned, fenced;
 };
 
-/* What others know of objects, for fatal reports: diag/objects.c, in modes that keep records.  Filled in
- * before main; NULL: nobody knows. */
+/* What others know of objects, for fatal reports: diag/objects.c, in modes that keep records.
+ * Filled in before main; NULL: nobody knows. */
 struct heap_witness {
     /* Prints lines on where the object was allocated, and freed; or nothing. */
     void (*describe)(struct print *out, uintptr_t object);
@@ -53,8 +53,8 @@ struct heap_class_totals {
     uint64_t frees;
 };
 
-/* Laid out by who writes what: read-mostly fields, the lock and what it guards, the sweepers' line, the
- * allocating Ps' lines. */
+/* Laid out by who writes what: read-mostly fields, the lock and what it guards, the sweepers' line,
+ * the allocating Ps' lines. */
 struct heap {
     uint32_t sweepgen; /* changed with the world stopped only */
     uint32_t marking;  /* objects are allocated marked; changed with the world stopped only */
@@ -73,12 +73,13 @@ struct heap {
     uint64_t reclaim_cursor;         /* atomic: next page word to look at for heap_sweep_reclaim */
     struct sweep_counts sweep;       /* each atomic */
     uint64_t kept; /* atomic; bytes of unmarked objects that sweeping kept in this generation */
-    /* Bytes that the markers counted in this generation, more than there are where two of them marked an
-     * object at the same moment (Note [Marks]); the stopper's.  What sweeping found, and kept; atomic. */
+    /* Bytes that the markers counted in this generation, more than there are where two of them
+     * marked an object at the same moment (Note [Marks]); the stopper's.  What sweeping found, and
+     * kept; atomic. */
     uint64_t counted, survived;
 
-    /* Note [Sweep pace] in sweep.c; each atomic.  Written at the end of a cycle, and when the trigger
-     * changes. */
+    /* Note [Sweep pace] in sweep.c; each atomic.  Written at the end of a cycle, and when the
+     * trigger changes. */
     struct sweep_pace {
         uint64_t trigger;     /* heap_live at which the next cycle is due */
         uint64_t end;         /* sweep.pages when all will be swept */
@@ -125,7 +126,8 @@ struct heap {
 
 extern struct heap *heap; /* NULL before heap_init; constant after */
 
-/* Once, at boot.  p NULL: defaults.  false: the kernel refused; nothing is left mapped that matters. */
+/* Once, at boot.  p NULL: defaults.  false: the kernel refused; nothing is left mapped that
+ * matters. */
 bool heap_init(const struct heap_params *p);
 
 /* ---- generations --------------------------------------------------------------------------- */
@@ -209,7 +211,7 @@ struct heap_stats {
  * moment, and sums agree only roughly. */
 void heap_read_stats(struct heap_stats *out);
 
-/* ---- spans ------------------------------------------------------------------------------------ */
+/* ---- spans ----------------------------------------------------------------------------------- */
 
 /* All span records ever made, free ones included: span_state_of tells.  Stable indices. */
 uint32_t heap_span_count(void);
@@ -220,15 +222,16 @@ void heap_each_span_stw(void (*fn)(struct span *s, void *arg), void *arg);
 /* Proves the sums and the invariants of pages, spans, sets and caches.  NULL: whole.  caches: those
  * that hold spans or pages.  World stopped; publishes the caches. */
 const char *heap_validate_stw(struct mcache **caches, size_t ncaches);
-/* Proves heap_live, when everything is swept: what is allocated, and the free slots of cached spans,
- * which were charged with the span; less what only a finalizer kept, for that was not marked. */
+/* Proves heap_live, when everything is swept: what is allocated, and the free slots of cached
+ * spans, which were charged with the span; less what only a finalizer kept, for that was not
+ * marked. */
 const char *heap_validate_live_stw(struct mcache **caches, size_t ncaches);
 
-/* ---- returning memory -------------------------------------------------------------------------- */
+/* ---- returning memory ------------------------------------------------------------------------ */
 
-/* Gives so many bytes of free pages back to the kernel, whatever the goals (scavenge.h), or all there
- * are; returns how many: the last block may be more than was asked for.  In a critical section, without
- * locks. */
+/* Gives so many bytes of free pages back to the kernel, whatever the goals (scavenge.h), or all
+ * there are; returns how many: the last block may be more than was asked for.  In a critical
+ * section, without locks. */
 size_t heap_release_free(size_t bytes);
 
 #endif

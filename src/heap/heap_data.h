@@ -35,12 +35,13 @@
 _Static_assert(SPAN_CLASSES == GORT_SPAN_CLASSES, "gort/inline.h agrees");
 _Static_assert(BITMAP_MAX == GORT_SLOT_MAX, "inline allocation writes bitmaps");
 
-/* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page, but for some classes without
- * pointers, which have four.  Without pointers slots fill it as far as they fit.  In scan classes the pointer
- * bitmap lies near its end: one bit for each word of the page, at span_pointer_bitmap(s).  SPAN_BITMAP_TAIL bytes
- * after it are nobody's: the marker reads a slot's bits as eight bytes from the byte that they begin in
- * (pointer_mask), which for the last slots reaches beyond the bitmap.
- * Both are outside the last slot (span->limit).  A span handed out has its pointer bitmap zeroed. */
+/* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page, but for some
+ * classes without pointers, which have four.  Without pointers slots fill it as far as they fit.
+ * In scan classes the pointer bitmap lies near its end: one bit for each word of the page, at
+ * span_pointer_bitmap(s).  SPAN_BITMAP_TAIL bytes after it are nobody's: the marker reads a slot's
+ * bits as eight bytes from the byte that they begin in (pointer_mask), which for the last slots
+ * reaches beyond the bitmap.  Both are outside the last slot (span->limit).  A span handed out has
+ * its pointer bitmap zeroed. */
 #define SPAN_BITMAP_TAIL 8
 #define SPAN_POINTER_BITMAP (PAGE_BYTES / 8 / 8)
 
@@ -102,22 +103,22 @@ struct gort_type; /* gort/type.h */
  * free, and become offered or handed out from the lowest up.
  *
  * Note [Marks].  Each slot has a byte: SLOT_WHITE, SLOT_MARKED, or SLOT_CLOSED, "not to be marked".
- * A marker stores SLOT_MARKED where it found SLOT_WHITE, plainly: nothing is locked, several markers
- * may do so at once and all scan the object, which costs a scan and loses nothing.  A bit would need
- * a locked instruction, which costs more than all else that is done to an object.
- * Free slots are closed: those that sweeping frees, all of a new span, and all bytes beyond the last
- * slot as far as an address in the span can lead.  So a word that points to a free slot does nothing,
- * and the marker need not know what is allocated.  When a P opens a window its slots become white,
- * unless marking is on: what is allocated then stays closed, which is to say that it is black.  When
- * marking begins, the free slots of the windows that are open are closed (mcache_mark_begin_stw), and
- * so they are when a window is given up.
- *     Of a span in no cache exactly the free slots are closed while no marking is on, and marked ones
- *     are allocated.
+ * A marker stores SLOT_MARKED where it found SLOT_WHITE, plainly: nothing is locked, several
+ * markers may do so at once and all scan the object, which costs a scan and loses nothing.  A bit
+ * would need a locked instruction, which costs more than all else that is done to an object.
+ * Free slots are closed: those that sweeping frees, all of a new span, and all bytes beyond the
+ * last slot as far as an address in the span can lead.  So a word that points to a free slot does
+ * nothing, and the marker need not know what is allocated.  When a P opens a window its slots
+ * become white, unless marking is on: what is allocated then stays closed, which is to say that it
+ * is black.  When marking begins, the free slots of the windows that are open are closed
+ * (mcache_mark_begin_stw), and so they are when a window is given up.
+ *     Of a span in no cache exactly the free slots are closed while no marking is on, and marked
+ *     ones are allocated.
  * A swept slot lives if it is allocated and not white.
  *
- * Note [Whose bits].  The bytes and alloc_bits belong to the span for its life.  They are within the
- * record, or in a block from gcbits.h that it gets and loses with its pages.  Sweeping thus needs no memory
- * and can not fail. */
+ * Note [Whose bits].  The bytes and alloc_bits belong to the span for its life.  They are within
+ * the record, or in a block from gcbits.h that it gets and loses with its pages.  Sweeping thus
+ * needs no memory and can not fail. */
 struct span {
     /* Set when the span is allocated, constant until it is freed. */
     uintptr_t base;     /* first byte */
@@ -186,7 +187,8 @@ struct page_cache {
 
 #define MCACHE_SPAN_RECORDS 64
 
-/* Spans of one class that a cache holds beside the current one: Note [Batches of spans] in mcache.h. */
+/* Spans of one class that a cache holds beside the current one: Note [Batches of spans] in
+ * mcache.h. */
 struct span_batch {
     struct span *ready; /* with free slots; through cache_next */
     struct span *used;  /* without; through cache_next */
@@ -195,8 +197,8 @@ struct span_batch {
     uint8_t swept; /* the ready ones were swept when they were asked for */
 };
 
-/* Per-P allocation cache.  Protected by: the thread that owns the P, in a critical section; while the
- * world is stopped, by the stopper. */
+/* Per-P allocation cache.  Protected by: the thread that owns the P, in a critical section; while
+ * the world is stopped, by the stopper. */
 struct mcache {
     struct gort_cache fast; /* must be first: inline allocation reads it (gort/inline.h) */
     /* Slots of the open window that are free but not offered to the fast path: Note [Held slots] */

@@ -1,9 +1,9 @@
 /* Proof, with the world stopped, that the heap is whole: every page, span and slot counted once.
  *
- * Walks all span records, all arenas, all central sets, the caches and the lists of free records, and
- * compares what it meets with the counters.  Each failed comparison names itself by a constant string;
- * details of a span go to standard error.  A corrupt list may be a circle, so no walk is longer than
- * what there is to list.
+ * Walks all span records, all arenas, all central sets, the caches and the lists of free records,
+ * and compares what it meets with the counters.  Each failed comparison names itself by a constant
+ * string; details of a span go to standard error.  A corrupt list may be a circle, so no walk is
+ * longer than what there is to list.
  *
  * What is proved, beside what span, cache and page allocator prove of themselves:
  *   1. the arenas' span table and the records say the same of every page;
@@ -11,7 +11,8 @@
  *   3. a span in use is in one set or one cache, and where its class, generation and counts say;
  *   4. a record is in use, or free in one place;
  *   5. a page is a span's, or free in the page heap or in one P's window;
- *   6. specials are sorted, in slots that are allocated, and no two of a kind that an address has one of;
+ *   6. specials are sorted, in slots that are allocated, and no two of a kind that an address has
+ *      one of;
  *   7. the counters are the sums: pages, spans, records, bit arrays, slots and large objects;
  *   8. heap_live (heap_validate_live_stw).
  *
@@ -44,7 +45,7 @@ static void fail(struct proof *p, const char *error, const struct span *s)
     if (s != NULL) span_print(s);
 }
 
-/* ---- records ---------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static void prove_in_use(struct proof *p, const struct span *s)
 {
@@ -115,7 +116,7 @@ static void prove_records(struct proof *p)
         prove_record(p, heap_span_at(i));
 }
 
-/* ---- sets --------------------------------------------------------------------------------------- */
+/* ---- sets ------------------------------------------------------------------------------------ */
 
 struct set_walk {
     struct proof *proof;
@@ -167,7 +168,7 @@ static void prove_sets(struct proof *p)
     }
 }
 
-/* ---- arenas and lists --------------------------------------------------------------------------- */
+/* ---- arenas and lists ------------------------------------------------------------------------ */
 
 /* One page's bits, which may be set for what it is and must not for anything else. */
 static void prove_page(struct proof *p, const struct arena *a, uintptr_t addr, const struct span *s)
@@ -252,7 +253,7 @@ static void prove_caches(struct proof *p, struct mcache **caches, size_t ncaches
         fail(p, "list: records are held while reuse is not", heap->held_records);
 }
 
-/* ---- sums ------------------------------------------------------------------------------------------ */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 static void prove_pages(struct proof *p)
 {
@@ -309,7 +310,7 @@ const char *heap_validate_stw(struct mcache **caches, size_t ncaches)
     return p.error;
 }
 
-/* ---- live bytes --------------------------------------------------------------------------------- */
+/* ---- live bytes ------------------------------------------------------------------------------ */
 
 /* Bytes of the slots of a cached span that are free. */
 static uint64_t unused_in(const struct mcache *c)
@@ -332,8 +333,8 @@ const char *heap_validate_live_stw(struct mcache **caches, size_t ncaches)
         charged += unused_in(caches[i]);
     }
     heap_read_stats(&h);
-    /* The heap's live bytes began as what markers counted.  Sweeping knows what there was: objects that
-     * were marked twice once only, and those that it kept. */
+    /* The heap's live bytes began as what markers counted.  Sweeping knows what there was: objects
+     * that were marked twice once only, and those that it kept. */
     if (heap->survived > heap->counted + heap->kept) return "sum: more survived than was marked";
     return h.live + heap->survived == h.alloc + charged + heap->counted ? NULL : "sum: live bytes";
 }

@@ -1,45 +1,49 @@
 /* A P's allocation cache.
  *
- * The open window of class spc is word next_window[spc] - 1 of the span's allocation bits; classes[spc]
- * and held[spc] have its free slots as set bits.  Slots of windows before it are allocated.  So the state
- * of every slot follows from next_window and the lowest of these bits, and the fast path writes one
- * word only.  mcache_publish turns that into free_index for everybody else (Note [Slots and windows]).
+ * The open window of class spc is word next_window[spc] - 1 of the span's allocation bits;
+ * classes[spc] and held[spc] have its free slots as set bits.  Slots of windows before it are
+ * allocated.  So the state of every slot follows from next_window and the lowest of these bits, and
+ * the fast path writes one word only.  mcache_publish turns that into free_index for everybody else
+ * (Note [Slots and windows]).
  *
- * A window of slots up to BITMAP_MAX is zeroed when it is opened, and so are the pointer bits of its
- * slots: in runs, which is cheaper than slot by slot, brings the memory near, and leaves the fast
- * path nothing to zero.  Spans that were never used and are known to be zero are left alone.  Larger
- * slots are zeroed one by one as they are taken: a window of them is larger than the nearest cache.
+ * A window of slots up to BITMAP_MAX is zeroed when it is opened, and so are the pointer bits of
+ * its slots: in runs, which is cheaper than slot by slot, brings the memory near, and leaves the
+ * fast path nothing to zero.  Spans that were never used and are known to be zero are left alone.
+ * Larger slots are zeroed one by one as they are taken: a window of them is larger than the nearest
+ * cache.
  *
- * Note [Unzeroed windows].  Who asks for memory with any bytes in it (gort_alloc_uninit) should not pay for
- * zeroing, and nobody else for asking.  A window that is opened on behalf of such a call stays as it was, and
- * its slots are offered in fast.unzeroed instead of fast.classes, where only such calls look.  The first
- * other allocation of the class finds no slot there, and its slow path zeroes what is left of the window and
- * offers it to all.  So a window changes sides once at most, its slots are always in one place, and are
- * taken from the lowest up, whoever takes them.
+ * Note [Unzeroed windows].  Who asks for memory with any bytes in it (gort_alloc_uninit) should not
+ * pay for zeroing, and nobody else for asking.  A window that is opened on behalf of such a call
+ * stays as it was, and its slots are offered in fast.unzeroed instead of fast.classes, where only
+ * such calls look.  The first other allocation of the class finds no slot there, and its slow path
+ * zeroes what is left of the window and offers it to all.  So a window changes sides once at most,
+ * its slots are always in one place, and are taken from the lowest up, whoever takes them.
  *
- * heap_live is charged for all free slots of a span when it is opened, so that the fast path need not
- * count; what is unused is given back when the span is returned, unless a cycle ended in between,
- * which set heap_live to what was marked.  Charges gather in the cache up to MCACHE_LIVE_STEP; the refill
- * that adds them to heap_live looks whether a collection is due.  Where another thread publishes them, the
- * next refill looks: else who reads statistics often enough would never collect.
+ * heap_live is charged for all free slots of a span when it is opened, so that the fast path need
+ * not count; what is unused is given back when the span is returned, unless a cycle ended in
+ * between, which set heap_live to what was marked.  Charges gather in the cache up to
+ * MCACHE_LIVE_STEP; the refill that adds them to heap_live looks whether a collection is due.
+ * Where another thread publishes them, the next refill looks: else who reads statistics often
+ * enough would never collect.
  *
  * Note [Black slots].  While marking runs beside the program, what is allocated is black, and never
  * scanned: its pointers are to objects that were reachable when marking began, or are black too
- * (Note [Snapshot] in gc/cycle.c).  The fast path must not pay for that, and does not: free slots are
- * closed to marks (Note [Marks] in heap_data.h), and while marking is on a window that is opened stays so.
- * Those of windows that are open when marking begins are closed in that stop.  Whatever meets a word into
- * such a slot takes it for marked, be it allocated by then or not.  The slots are counted as marked when
- * their window is opened; those that nobody took are taken off again when it is given up, at the latest in
- * the stop that ends marking.  The current tiny block is marked too, for there is room in it.
+ * (Note [Snapshot] in gc/cycle.c).  The fast path must not pay for that, and does not: free slots
+ * are closed to marks (Note [Marks] in heap_data.h), and while marking is on a window that is
+ * opened stays so.  Those of windows that are open when marking begins are closed in that stop.
+ * Whatever meets a word into such a slot takes it for marked, be it allocated by then or not.  The
+ * slots are counted as marked when their window is opened; those that nobody took are taken off
+ * again when it is given up, at the latest in the stop that ends marking.  The current tiny block
+ * is marked too, for there is room in it.
  *
  * Invariants:
  *   1. spans[i] is the sentinel, or an in-use span with sweepgen g + 3 (g + 1 after the
- *      generation rose), in no set, and in no other cache; so are those of the batches, of which the
- *      ready ones were not opened yet, and the used ones have no free slot;
+ *      generation rose), in no set, and in no other cache; so are those of the batches, of which
+ *      the ready ones were not opened yet, and the used ones have no free slot;
  *   2. the bits of the open window are free slots of the span, not below its free_index;
- *   3. a held slot lies above every offered one; free slots up to BITMAP_MAX are zero, unless the window is
- *      unzeroed, and so are their pointer bits but for what an interrupted fast path left (Note [Inline
- *      allocation] in inline.h);
+ *   3. a held slot lies above every offered one; free slots up to BITMAP_MAX are zero, unless the
+ *      window is unzeroed, and so are their pointer bits but for what an interrupted fast path left
+ *      (Note [Inline allocation] in inline.h);
  *   4. the sentinel's window is empty;
  *   5. an unzeroed window has no pointers, and offers nothing in fast.classes; any other nothing in
  *      fast.unzeroed.
@@ -98,7 +102,7 @@ void mcache_init(struct mcache *c)
     mcache_observe_stw(c);
 }
 
-/* ---- windows ---------------------------------------------------------------------------------- */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 /* n slots of s from slot `first` on are about to be offered. */
 static void zero_run(const struct span *s, uint32_t first, uint32_t n)
@@ -128,7 +132,7 @@ static void zero_window(const struct span *s, uint32_t window, uint64_t free)
     }
 }
 
-/* ---- marks of windows: Note [Marks] in heap_data.h --------------------------------------------- */
+/* ---- marks of windows: Note [Marks] in heap_data.h ------------------------------------------- */
 
 /* Slots of the open window that nobody took can not be marked. */
 static void close_to_marks(struct mcache *c, unsigned spc)
@@ -176,7 +180,8 @@ static void open_to_marks(struct mcache *c, struct span *s, unsigned window, uin
     }
 }
 
-/* Objects may still be packed into the current tiny block, whatever becomes of those that are in it. */
+/* Objects may still be packed into the current tiny block, whatever becomes of those that are in
+ * it. */
 static void blacken_tiny_block(struct mcache *c)
 {
     uintptr_t block = c->fast.tiny & (((uint64_t)1 << GORT_TINY_COUNT_SHIFT) - 1);
@@ -216,7 +221,7 @@ void mcache_large_allocated(struct mcache *c, struct span *s)
     c->assist_bytes += (int64_t)(s->npages << PAGE_SHIFT);
 }
 
-/* ---- windows, opened --------------------------------------------------------------------------- */
+/* ---- windows, opened ------------------------------------------------------------------------- */
 
 bool mcache_next_window(struct mcache *c, unsigned spc)
 {
@@ -270,7 +275,7 @@ static int64_t unused_bytes(const struct span *s)
     return (int64_t)(s->nelems - s->alloc_count) * s->elem_size;
 }
 
-/* ---- heap_live ---------------------------------------------------------------------------------- */
+/* ---- heap_live ------------------------------------------------------------------------------- */
 
 static void charge(struct mcache *c, int64_t bytes)
 {
@@ -284,7 +289,7 @@ static void publish_live(struct mcache *c)
     c->live = 0;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------ */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 /* How many spans of the class a batch may have. */
 static unsigned batch_limit(unsigned spc)
@@ -366,7 +371,7 @@ static void keep_used(struct mcache *c, struct span *s)
     if (++b->nused >= batch_limit(s->span_class)) return_list(&b->used, &b->nused, true);
 }
 
-/* ---- refill ------------------------------------------------------------------------------------- */
+/* ---- refill ---------------------------------------------------------------------------------- */
 
 /* Gives the current span up.  Slots are left only when the caller did not use it up. */
 static void retire_current(struct mcache *c, unsigned spc)
@@ -398,10 +403,10 @@ bool mcache_refill_span(struct mcache *c, unsigned spc)
     return true;
 }
 
-/* ---- observing ---------------------------------------------------------------------------------- */
+/* ---- observing ------------------------------------------------------------------------------- */
 
-/* -log2 of a random number in (0, 1], in 1/2^16: the position of its highest bit, and for what follows
- * it a parabola that is off by at most a hundredth. */
+/* -log2 of a random number in (0, 1], in 1/2^16: the position of its highest bit, and for what
+ * follows it a parabola that is off by at most a hundredth. */
 static uint64_t random_log2(struct random *r)
 {
     uint64_t u = random_next(r) | 1;
@@ -411,8 +416,8 @@ static uint64_t random_log2(struct random *r)
     return ((uint64_t)(zeros + 1) << 16) - log;
 }
 
-/* Bytes to the next sample: exponentially distributed around the rate, so that every byte is as likely
- * to be the sampled one, whatever the pattern of allocation. */
+/* Bytes to the next sample: exponentially distributed around the rate, so that every byte is as
+ * likely to be the sampled one, whatever the pattern of allocation. */
 static int64_t next_sample(struct mcache *c)
 {
     uint64_t rate = heap->observe.rate;
@@ -517,7 +522,7 @@ bool mcache_observe_bytes(struct mcache *c, size_t bytes)
     return true;
 }
 
-/* ---- slow allocation ------------------------------------------------------------------------------ */
+/* ---- slow allocation ------------------------------------------------------------------------- */
 
 /* Sees to it that the open window has a free slot.  false: no memory. */
 static bool open_some(struct mcache *c, unsigned spc, struct mcache_notes *notes)
@@ -558,7 +563,7 @@ uintptr_t mcache_alloc_unzeroed_slow(struct mcache *c, unsigned spc, struct mcac
     return take_open(c, spc, notes);
 }
 
-/* ---- tiny blocks ---------------------------------------------------------------------------------- */
+/* ---- tiny blocks ----------------------------------------------------------------------------- */
 
 /* Bytes left in the current block. */
 static size_t tiny_left(const struct mcache *c)
@@ -573,7 +578,7 @@ void mcache_offer_tiny(struct mcache *c, uintptr_t block, size_t used)
     c->fast.tiny = block + used;
 }
 
-/* ---- giving back ---------------------------------------------------------------------------------- */
+/* ---- giving back ----------------------------------------------------------------------------- */
 
 /* Adds *from to the total and clears it. */
 static void move_count(uint64_t *total, uint64_t *from)
@@ -663,7 +668,7 @@ void mcache_release(struct mcache *c)
     lock_release(&heap->lock);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 static const char *validate_class(const struct mcache *c, unsigned spc)
 {

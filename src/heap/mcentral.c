@@ -1,13 +1,13 @@
 /* Central lists: where caches get spans and give them back.
  *
  * Looked for in this order: a swept span with free slots; an unswept one of the partial set, swept
- * here, for it had free slots before; an unswept one of the full set, which may have free slots after
- * sweeping; a new span.  The tries are bounded, for a full set may hold thousands of spans of
+ * here, for it had free slots before; an unswept one of the full set, which may have free slots
+ * after sweeping; a new span.  The tries are bounded, for a full set may hold thousands of spans of
  * which nothing died, and each swept one is progress for the collector's sweep all the same.
  * Caches ask for several spans at a time (Note [Batches of spans] in mcache.h).
  *
- * Locking: none of its own; sets are lock-free.  A span that was popped is the popper's alone, but for
- * a sweeper out of turn (Note [One set, one popper] in sweep.h).
+ * Locking: none of its own; sets are lock-free.  A span that was popped is the popper's alone, but
+ * for a sweeper out of turn (Note [One set, one popper] in sweep.h).
  * Answers to: mcentral.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -29,8 +29,8 @@ void mcentral_put_swept(struct span *s)
         spanset_push(mcentral_partial_swept(m, g), s);
 }
 
-/* Sweeps popped spans.  Those with a free slot go to `out`, the others where they belong.  Returns how many
- * have one. */
+/* Sweeps popped spans.  Those with a free slot go to `out`, the others where they belong.  Returns
+ * how many have one. */
 static unsigned sweep_popped(struct sweeper *w, struct span *const *popped, unsigned n,
                              struct span **out)
 {
@@ -94,8 +94,8 @@ unsigned mcentral_cache_spans(struct mcache *c, unsigned spc, struct span **out,
     return n;
 }
 
-/* true: it can be put into a swept set.  false: it was cached before the sweep began, so nobody but its
- * cache, us, may sweep it, which was done. */
+/* true: it can be put into a swept set.  false: it was cached before the sweep began, so nobody but
+ * its cache, us, may sweep it, which was done. */
 static bool uncache(struct span *s)
 {
     uint32_t g = heap_sweepgen(), was = atomic_load_relaxed(&s->sweepgen);

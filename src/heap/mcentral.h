@@ -33,17 +33,17 @@ static inline struct span_set *mcentral_full_unswept(struct mcentral *m, uint32_
     return &m->full[1 - g / 2 % 2];
 }
 
-/* Up to `most` (at most SPANSET_MANY) swept spans with a free slot each, for the P of c to cache (sweepgen g +
- * 3).  Sweeps MCENTRAL_SWEEP_TRIES spans or a few more on the way, then makes one new span.  Returns how many;
- * 0: no memory.  *swept: they were swept for it. */
+/* Up to `most` (at most SPANSET_MANY) swept spans with a free slot each, for the P of c to cache
+ * (sweepgen g + 3).  Sweeps MCENTRAL_SWEEP_TRIES spans or a few more on the way, then makes one new
+ * span.  Returns how many; 0: no memory.  *swept: they were swept for it. */
 #define MCENTRAL_SWEEP_TRIES 100
 unsigned mcentral_cache_spans(struct mcache *c, unsigned span_class, struct span **out,
                               unsigned most, bool *swept);
-/* Takes a cached span back; its free_index and alloc_count are up to date.  Sweeps it when it was cached
- * before the sweep began. */
+/* Takes a cached span back; its free_index and alloc_count are up to date.  Sweeps it when it was
+ * cached before the sweep began. */
 void mcentral_uncache_span(struct span *s);
-/* The same for up to SPANSET_MANY of one class in which every slot is allocated (full), or none of which was
- * used since it was cached. */
+/* The same for up to SPANSET_MANY of one class in which every slot is allocated (full), or none of
+ * which was used since it was cached. */
 void mcentral_uncache_many(struct span *const *spans, unsigned n, bool full);
 /* Puts a swept span that is in no set and in no cache where it belongs. */
 void mcentral_put_swept(struct span *s);

@@ -8,31 +8,32 @@
  *      bitmap   512 pages a chunk     /
  *
  * A node's summary holds the lengths of three runs of free pages among its pages: at the start, the
- * longest, at the end.  A search for n pages goes through the roots that have heap, joining ends and
- * starts; the first node whose longest run suffices holds the answer, and so on downwards: at most 8
- * nodes a level, then 8 words.  Freeing and taking recompute the summaries from the chunks touched
- * upwards, until one does not change.
+ * longest, at the end.  A search for n pages goes through the roots that have heap, joining ends
+ * and starts; the first node whose longest run suffices holds the answer, and so on downwards: at
+ * most 8 nodes a level, then 8 words.  Freeing and taking recompute the summaries from the chunks
+ * touched upwards, until one does not change.
  *
  * Why this way.  First fit by address keeps a heap dense at the bottom, so that the top empties and
- * can be given back.  A tree ordered by size (best fit) was what this replaced in the original: it needs
- * a node per free run, coalescing by hand, and a lock held over pointer chasing.  The original reserves
- * the summaries of the whole address space in one piece per level, about 300 MB for 47 bits; that
- * fails under a small RLIMIT_AS, and windows around the arenas would fail with the first arena that the
- * kernel places elsewhere.  Mapping the lower levels by region costs one more load on the way down
- * and 72 KB per 2 GB, and works with any limit.
+ * can be given back.  A tree ordered by size (best fit) was what this replaced in the original: it
+ * needs a node per free run, coalescing by hand, and a lock held over pointer chasing.  The
+ * original reserves the summaries of the whole address space in one piece per level, about 300 MB
+ * for 47 bits; that fails under a small RLIMIT_AS, and windows around the arenas would fail with
+ * the first arena that the kernel places elsewhere.  Mapping the lower levels by region costs one
+ * more load on the way down and 72 KB per 2 GB, and works with any limit.
  *
  * Invariants, which pagealloc_validate proves:
  *   1. each summary is what its chunk or its children say;
- *   2. scavenged is a subset of zeroed, that of free; free_pages and scavenged_pages are the bits set;
+ *   2. scavenged is a subset of zeroed, that of free; free_pages and scavenged_pages are the bits
+ *      set;
  *   3. no page below `search` is free;
  *   4. a root with any heap has its bit in `roots`;
  *   5. a chunk with free pages that are not scavenged has its bit in `resident`.
  *
- * What to give back to the kernel (Note [Free bits]) is searched from the top, where first fit leaves
- * most room, by a bit per chunk: 2 GB a step of eight words.  Two things decide whether a chunk is
- * let alone.  It is dense, or was in this generation or the last: first fit is filling it, so its pages
- * would be back before long.  And blocks that are wholly free go first and go whole, so that huge
- * pages are not split for the sake of part of them.
+ * What to give back to the kernel (Note [Free bits]) is searched from the top, where first fit
+ * leaves most room, by a bit per chunk: 2 GB a step of eight words.  Two things decide whether a
+ * chunk is let alone.  It is dense, or was in this generation or the last: first fit is filling it,
+ * so its pages would be back before long.  And blocks that are wholly free go first and go whole,
+ * so that huge pages are not split for the sake of part of them.
  *
  * Locking: HEAP, held by the caller of everything here.
  * Answers to: mpagealloc.go.
@@ -183,7 +184,8 @@ static bool chunk_is_dense(const struct page_chunk *c)
     return free <= CHUNK_PAGES - DENSE_PAGES;
 }
 
-/* Pages were taken from the chunks of [base, end).  How many bytes of these were never used before. */
+/* Pages were taken from the chunks of [base, end).  How many bytes of these were never used
+ * before. */
 static size_t note_use(struct page_alloc *p, uintptr_t base, uintptr_t end)
 {
     size_t grown = 0;
@@ -209,8 +211,8 @@ static void before_put(struct page_alloc *p, uintptr_t base, uintptr_t end, bool
     }
 }
 
-/* The block at addr is about to be touched.  When the kernel has all of its memory and backs it by a
- * huge page, all of it comes back at once.  Returns how many pages. */
+/* The block at addr is about to be touched.  When the kernel has all of its memory and backs it by
+ * a huge page, all of it comes back at once.  Returns how many pages. */
 static size_t wake_block(struct page_alloc *p, uintptr_t addr)
 {
     if (!pagealloc_is_huge(p, addr)) return 0;
@@ -233,7 +235,7 @@ static size_t wake_blocks(struct page_alloc *p, uintptr_t base, uintptr_t end)
     return n;
 }
 
-/* ---- taking and putting ------------------------------------------------------------------------ */
+/* ---- taking and putting ---------------------------------------------------------------------- */
 
 /* Takes free pages out. */
 static struct page_run take_range(struct page_alloc *p, uintptr_t base, size_t npages)
@@ -496,7 +498,7 @@ void pagealloc_return_window(struct page_alloc *p, struct page_cache *c)
     *c = (struct page_cache){ 0, 0, 0, 0 };
 }
 
-/* ---- pages to give back ------------------------------------------------------------------------ */
+/* ---- pages to give back ---------------------------------------------------------------------- */
 
 #define HUNT_CHUNKS 64 /* looked at with the lock held once */
 
@@ -610,7 +612,7 @@ void pagealloc_put_back(struct page_alloc *p, uintptr_t base, size_t npages, boo
     put_range(p, base, npages, scavenged);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------ */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 /* The chunk at addr, NULL: no heap there. */
 static const struct page_chunk *chunk_at(const struct page_alloc *p, uintptr_t addr)

@@ -28,17 +28,17 @@
  *   free       mapped and in nobody's hands
  *   zeroed     and reads as zero
  *   scavenged  and the kernel has its memory: it was given back, or never touched
- * A page that is zeroed but not scavenged has memory that nobody has written to: its neighbour on the
- * same huge page was touched, or it was populated ahead of use.  So zero memory means "not ours" in
- * all three. */
+ * A page that is zeroed but not scavenged has memory that nobody has written to: its neighbour on
+ * the same huge page was touched, or it was populated ahead of use.  So zero memory means "not
+ * ours" in all three. */
 struct page_chunk {
     uint64_t free[CHUNK_WORDS];
     uint64_t zeroed[CHUNK_WORDS];
     uint64_t scavenged[CHUNK_WORDS];
 };
 
-/* A huge page: what the kernel backs by one page where it was asked to (pagealloc_set_huge).  A chunk
- * is two of them. */
+/* A huge page: what the kernel backs by one page where it was asked to (pagealloc_set_huge).  A
+ * chunk is two of them. */
 #define BLOCK_BYTES (2 * MB)
 #define BLOCK_PAGES (BLOCK_BYTES / PAGE_BYTES)
 #define BLOCK_WORDS (BLOCK_PAGES / 64)
@@ -105,8 +105,8 @@ struct page_cache pagealloc_take_window(struct page_alloc *p, struct page_run *a
 void pagealloc_return_window(struct page_alloc *p, struct page_cache *c);
 /* The next run of free pages with memory, in nobody's hands until pagealloc_put_back: a whole block
  * where it can be, else at most max pages within one.  base 0: none so far; the search goes on
- * while h->below is not 0 (it looks at a bounded number of chunks at once).  r.scavenged: pages of the
- * run that the kernel has already. */
+ * while h->below is not 0 (it looks at a bounded number of chunks at once).  r.scavenged: pages of
+ * the run that the kernel has already. */
 struct page_run pagealloc_take_resident(struct page_alloc *p, struct page_hunt *h, size_t max,
                                         size_t *npages);
 /* Gives such a run back, as scavenged or not. */
@@ -136,8 +136,8 @@ static inline bool pagecache_empty(const struct page_cache *c)
 }
 struct page_run pagecache_alloc(struct page_cache *c, size_t npages);
 /* The run was just taken, and its memory is about to be touched for the first time: has the kernel
- * provide it, and that of up to `most` pages after it, in one step instead of a fault for each.  How many
- * pages more than the run's are not scavenged any more. */
+ * provide it, and that of up to `most` pages after it, in one step instead of a fault for each.
+ * How many pages more than the run's are not scavenged any more. */
 size_t pagecache_populate(struct page_cache *c, uintptr_t base, size_t npages, size_t most);
 const char *pagecache_validate(const struct page_cache *c);
 

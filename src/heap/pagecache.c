@@ -1,8 +1,8 @@
 /* The per-P page cache: an aligned window of 64 pages taken from the page heap at once.
  *
  * Most spans are one page, so most span allocations then need no lock.  Pages of a window count as
- * nobody's in the page heap's bitmaps and as free in the statistics, for the scavenged and zeroed bits
- * travel along.
+ * nobody's in the page heap's bitmaps and as free in the statistics, for the scavenged and zeroed
+ * bits travel along.
  *
  * Locking: none; whoever owns the P.  Answers to: mpagecache.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -1,8 +1,8 @@
 /* Permanent off-heap memory.
  *
  * Small requests are cut from 256 KB chunks; a request above a quarter of that gets a mapping of
- * its own.  What is left of a chunk when the next one begins is lost, and counted as unused.  The first
- * words of a chunk link it to the one before, so that persistent_contains can tell.
+ * its own.  What is left of a chunk when the next one begins is lost, and counted as unused.  The
+ * first words of a chunk link it to the one before, so that persistent_contains can tell.
  *
  * The statics here hold off-heap addresses only, so scanning the program's data finds nothing.
  *

@@ -17,8 +17,8 @@ void *persistent_alloc(size_t size, size_t align, uint64_t *counter);
 void *persistent_map(size_t size, uint64_t *counter);
 /* Gives what persistent_map returned back, for who finds that he does not need it. */
 void persistent_unmap(void *p, size_t size, uint64_t *counter);
-/* Bytes of chunks that were not handed out: free, lost at a chunk's end or to alignment, or a chunk's
- * head.  In no caller's counter. */
+/* Bytes of chunks that were not handed out: free, lost at a chunk's end or to alignment, or a
+ * chunk's head.  In no caller's counter. */
 uint64_t persistent_unused(void);
 /* Bytes that both calls have mapped: what the callers' counters hold, and persistent_unused. */
 uint64_t persistent_mapped(void);

@@ -1,30 +1,32 @@
 /* Giving free pages back to the kernel, and asking it for memory well.
  *
- * Note [Released in nobody's hands].  A run of pages that goes back to the kernel is taken out of the
- * bitmaps under the lock, like an allocation; then the lock is dropped for the system call, which takes
- * microseconds to hundreds of them; then the run is put back, marked as scavenged.  So
- *   1. nobody can allocate a page while the kernel takes its memory: it is in no bitmap, no cache and no
- *      span; what was written to it later could not vanish;
+ * Note [Released in nobody's hands].  A run of pages that goes back to the kernel is taken out of
+ * the bitmaps under the lock, like an allocation; then the lock is dropped for the system call,
+ * which takes microseconds to hundreds of them; then the run is put back, marked as scavenged.  So
+ *   1. nobody can allocate a page while the kernel takes its memory: it is in no bitmap, no cache
+ *      and no span; what was written to it later could not vanish;
  *   2. nobody waits for the kernel with the lock;
- *   3. when the kernel refuses (locked pages) the run is put back as it was, but counts as written to;
- *      nothing is lost but the knowledge that it was zero;
+ *   3. when the kernel refuses (locked pages) the run is put back as it was, but counts as written
+ *      to; nothing is lost but the knowledge that it was zero;
  *   4. heap->released is raised before the run can be taken again, and is lowered after it was
  *      taken: so it never falls below zero;
  *   5. all of it is one critical section: a stopped world sees each page in the bitmaps, in a page
  *      cache or in a span, and heap->released equal to the scavenged bits (heap_validate.c).
  *
- * Note [Huge pages].  The kernel is asked for huge pages (2 MB) everywhere but in the first SMALL_HEAP
- * bytes of the heap.  A fault that brings 2 MB costs a quarter of the 512 faults that it replaces, and
- * marking misses the TLB less; but a program with a small heap would hold 2 MB for a few objects.  What
- * is below the line is populated two pages at a time instead (doc/decisions/0010).
- *   So that huge pages stay whole, wholly free blocks go back first and at once, and dense chunks are let
- * alone (pagealloc.c).  When part of a block must go, its chunk is taken out of huge pages: else the
- * kernel's own collapsing of pages (khugepaged) would bring back what was given back, uncounted.  A
- * chunk returns to huge pages when all of it is the kernel's again.
+ * Note [Huge pages].  The kernel is asked for huge pages (2 MB) everywhere but in the first
+ * SMALL_HEAP bytes of the heap.  A fault that brings 2 MB costs a quarter of the 512 faults that it
+ * replaces, and marking misses the TLB less; but a program with a small heap would hold 2 MB for a
+ * few objects.  What is below the line is populated two pages at a time instead
+ *   (doc/decisions/0010).  So that huge pages stay whole, wholly free blocks go back first and at
+ *   once, and dense chunks are let
+ * alone (pagealloc.c).  When part of a block must go, its chunk is taken out of huge pages: else
+ * the kernel's own collapsing of pages (khugepaged) would bring back what was given back,
+ * uncounted.  A chunk returns to huge pages when all of it is the kernel's again.
  *
- * What an allocation does by itself: it has the pages provided that it will touch (scav_populate), and
- * when it took memory from the kernel it gives as much back where the goals ask for it (scav_assist).
- * An assist is bounded by what was taken, so no allocation pays for a limit that was lowered.
+ * What an allocation does by itself: it has the pages provided that it will touch (scav_populate),
+ * and when it took memory from the kernel it gives as much back where the goals ask for it
+ * (scav_assist).  An assist is bounded by what was taken, so no allocation pays for a limit that
+ * was lowered.
  *
  * Locking: HEAP, taken here.  Counters and goals: atomic, relaxed.
  * Answers to: mgcscavenge.go, the end of allocSpan in mheap.go, mem_linux.go.
@@ -49,15 +51,15 @@ uint32_t scav_stress;
 
 static struct {
     struct scav_goals goals; /* atomic words */
-    /* Chunks, by number, for which no huge pages are asked.  Numbers, for what lies here is scanned:
-     * an address would keep an object.  Moved once, by the first growth; HEAP. */
+    /* Chunks, by number, for which no huge pages are asked.  Numbers, for what lies here is
+     * scanned: an address would keep an object.  Moved once, by the first growth; HEAP. */
     uintptr_t small_first, small_end;
     struct scav_counts counts; /* atomic words */
     uint64_t takings;          /* atomic; while scav_stress is on */
     uint32_t held;             /* atomic; moved by the CPU limiter (gc/cpulimit.c) */
 } scav = { .goals = { SCAV_NONE, SCAV_NONE, SCAV_NONE, 0 } };
 
-/* ---- goals ---------------------------------------------------------------------------------------- */
+/* ---- goals ----------------------------------------------------------------------------------- */
 
 void scav_set_goals(const struct scav_goals *g)
 {
@@ -106,7 +108,7 @@ bool scav_is_wanted(void)
            scav_total() > atomic_load_relaxed(&scav.goals.background);
 }
 
-/* ---- huge pages ------------------------------------------------------------------------------------ */
+/* ---- huge pages ------------------------------------------------------------------------------ */
 
 static bool huge_is_for(uintptr_t chunk)
 {
@@ -147,7 +149,7 @@ static void rejoin_locked(uintptr_t chunk)
     pagealloc_set_huge(&heap->pages, chunk, CHUNK_BYTES, true);
 }
 
-/* ---- giving back ------------------------------------------------------------------------------------- */
+/* ---- giving back ----------------------------------------------------------------------------- */
 
 void scav_begin(struct scav_round *r, enum scav_origin origin)
 {
@@ -240,7 +242,7 @@ void scav_generation(void)
     lock_release(&heap->lock);
 }
 
-/* ---- records --------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 #define RECORDS_LEAST (256 * KB) /* more of a kind than are used is not too much */
 
@@ -286,7 +288,7 @@ size_t scav_step_records(enum scav_origin origin, bool all)
     return bytes;
 }
 
-/* ---- on allocation --------------------------------------------------------------------------------- */
+/* ---- on allocation --------------------------------------------------------------------------- */
 
 size_t scav_populate(struct page_cache *c, uintptr_t base, size_t npages)
 {
@@ -341,7 +343,7 @@ void scav_assist(size_t taken, size_t grown)
     if (over != 0) assist(least(over, grown), SCAV_GROWTH);
 }
 
-/* ---- statistics ---------------------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 void scav_read_counts(struct scav_counts *out)
 {

@@ -1,7 +1,7 @@
 /* Giving free pages back to the kernel, and asking it for memory well: the mechanism.
  *
- * When and how much is decided above (gc/scavenger.h); the goals it sets here are what an allocation
- * has to keep by itself.
+ * When and how much is decided above (gc/scavenger.h); the goals it sets here are what an
+ * allocation has to keep by itself.
  *
  * Answers to: mgcscavenge.go, the end of allocSpan in mheap.go, mem_linux.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -33,15 +33,15 @@ void scav_set_goals(const struct scav_goals *g);
 void scav_set_others(uint64_t bytes);
 void scav_get_goals(struct scav_goals *g);
 
-/* Heap memory that the kernel does not have; this floor's records; both, and all other memory of the
- * runtime. */
+/* Heap memory that the kernel does not have; this floor's records; both, and all other memory of
+ * the runtime. */
 uint64_t scav_retained(void);
 uint64_t scav_meta(void);
 uint64_t scav_total(void);
 /* Is there more of either than the scavenger aims at? */
 bool scav_is_wanted(void);
 
-/* ---- giving back: in a critical section, without locks ----------------------------------------- */
+/* ---- giving back: in a critical section, without locks --------------------------------------- */
 
 /* One walk downwards through the free pages: blocks that are wholly free first, then the rest. */
 struct scav_round {
@@ -55,9 +55,9 @@ size_t scav_step(struct scav_round *r, size_t max_pages, bool *over);
 /* Steps until so many bytes were given back, or the round has ended.  How many. */
 size_t scav_release(size_t bytes, enum scav_origin origin);
 
-/* The same of the records and marks of spans that are no more (Note [Records asleep] in span.c), one slab or
- * page of them: while there are more than the spans will need that the goals leave room for, or whatever
- * the goals if `all`.  Bytes; 0: there is nothing more to give back. */
+/* The same of the records and marks of spans that are no more (Note [Records asleep] in span.c),
+ * one slab or page of them: while there are more than the spans will need that the goals leave room
+ * for, or whatever the goals if `all`.  Bytes; 0: there is nothing more to give back. */
 size_t scav_step_records(enum scav_origin origin, bool all);
 /* Would it give something back, without `all`? */
 bool scav_has_records(void);
@@ -70,26 +70,26 @@ void scav_generation_stw(void);
 /* The same at any other time, in a critical section. */
 void scav_generation(void);
 
-/* ---- for the page heap --------------------------------------------------------------------------- */
+/* ---- for the page heap ----------------------------------------------------------------------- */
 
 /* The heap grew by [base, base + size).  Caller holds HEAP. */
 void scav_grown_locked(uintptr_t base, size_t size);
-/* Some of the npages just taken from c at base have no memory: has the kernel provide it, and that of
- * some pages after them, in one step instead of a fault for each.  How many more pages than those
- * taken have memory now. */
+/* Some of the npages just taken from c at base have no memory: has the kernel provide it, and that
+ * of some pages after them, in one step instead of a fault for each.  How many more pages than
+ * those taken have memory now. */
 size_t scav_populate(struct page_cache *c, uintptr_t base, size_t npages);
-/* `taken` bytes came from the kernel, `grown` bytes of chunks were used for the first time: gives back
- * what the goals ask for. */
+/* `taken` bytes came from the kernel, `grown` bytes of chunks were used for the first time: gives
+ * back what the goals ask for. */
 void scav_assist(size_t taken, size_t grown);
 
-/* While held, allocations give nothing back for the memory limit's sake: it would take too much of the CPU.
- * Any time. */
+/* While held, allocations give nothing back for the memory limit's sake: it would take too much of
+ * the CPU.  Any time. */
 void scav_set_held(bool held);
 
-/* ---- test mode and statistics -------------------------------------------------------------------- */
+/* ---- test mode and statistics ---------------------------------------------------------------- */
 
-/* > 0: gives back up to 1 MB at every n-th taking of memory that the kernel had, and always when the
- * scavenger looks (GORTDEBUG=scavstress=N).  Constant after boot. */
+/* > 0: gives back up to 1 MB at every n-th taking of memory that the kernel had, and always when
+ * the scavenger looks (GORTDEBUG=scavstress=N).  Constant after boot. */
 extern uint32_t scav_stress;
 
 struct scav_counts {

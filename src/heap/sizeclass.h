@@ -35,8 +35,8 @@ static inline unsigned size_class_of(size_t size)
     return size_class_coarse[(size - SIZE_FINE_MAX + 127) >> 7];
 }
 
-/* Smallest class of at least size bytes whose slots are all aligned to align (a power of two, at most
- * PAGE_BYTES).  0: none, so a large span it must be. */
+/* Smallest class of at least size bytes whose slots are all aligned to align (a power of two, at
+ * most PAGE_BYTES).  0: none, so a large span it must be. */
 unsigned size_class_aligned(size_t size, size_t align);
 
 static inline unsigned span_class_make(unsigned size_class, bool noscan)

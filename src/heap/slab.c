@@ -1,11 +1,12 @@
 /* Records in slabs.
  *
- * Three lists, and the order in which records come from them, are all the policy: slabs that are in use
- * anyway fill up before an empty one is begun, and an empty one before one that sleeps.  So what a shrunken
- * heap needs gathers in few slabs, and the others stay empty.
+ * Three lists, and the order in which records come from them, are all the policy: slabs that are in
+ * use anyway fill up before an empty one is begun, and an empty one before one that sleeps.  So
+ * what a shrunken heap needs gathers in few slabs, and the others stay empty.
  *
  * Invariants:
- *   1. a slab's list follows from its free bits: none FULL, some PARTIAL, all EMPTY, ASLEEP or GOING;
+ *   1. a slab's list follows from its free bits: none FULL, some PARTIAL, all EMPTY, ASLEEP or
+ *      GOING;
  *   2. in_use + free bits of all slabs == slabs begun * each;
  *   3. awake == bytes of the slabs begun that are not asleep.
  *
@@ -86,7 +87,7 @@ bool slabs_is_free(const struct slabs *p, uint32_t index)
     return (slab_at(p, index / p->each)->free >> index % p->each & 1) != 0;
 }
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static void list_add(struct slabs *p, uint32_t j, struct slab *b, unsigned list)
 {
@@ -126,7 +127,7 @@ static void count_awake(struct slabs *p, int64_t bytes)
     atomic_fetch_sub_relaxed(p->asleep, (uint64_t)bytes);
 }
 
-/* ---- growth ----------------------------------------------------------------------------------- */
+/* ---- growth ---------------------------------------------------------------------------------- */
 
 /* The slabs, then what describes them. */
 static bool map_chunk(struct slabs *p, unsigned k)
@@ -157,7 +158,7 @@ static bool begin_slab(struct slabs *p)
     return true;
 }
 
-/* ---- records ---------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 void *slabs_take(struct slabs *p, uint32_t *index)
 {
@@ -190,7 +191,7 @@ void slabs_give(struct slabs *p, uint32_t index)
     p->in_use--;
 }
 
-/* ---- giving back ------------------------------------------------------------------------------ */
+/* ---- giving back ----------------------------------------------------------------------------- */
 
 uint32_t slabs_take_empty(struct slabs *p)
 {
@@ -208,7 +209,7 @@ void slabs_put_back(struct slabs *p, uint32_t index, bool gone)
     move(p, j, slab_at(p, j), gone ? SLAB_ASLEEP : SLAB_EMPTY);
 }
 
-/* ---- proof ------------------------------------------------------------------------------------ */
+/* ---- proof ----------------------------------------------------------------------------------- */
 
 static const char *validate_list(const struct slabs *p, unsigned list, uint64_t *met)
 {

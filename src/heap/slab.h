@@ -1,13 +1,15 @@
 /* Records in slabs, whose memory goes back to the kernel when all records of a slab are free.
  *
- * For the two kinds of records whose number follows the heap: of spans, and blocks of their marks and bits.
- * After a heap has shrunk they are more than what lives may weigh.  All else is in fixalloc.h.
+ * For the two kinds of records whose number follows the heap: of spans, and blocks of their marks
+ * and bits.  After a heap has shrunk they are more than what lives may weigh.  All else is in
+ * fixalloc.h.
  *
- * A slab is up to 64 records in whole pages.  Records lie in mappings that double in size, so record i is
- * found in O(1), and all records that there ever were can be walked.  A record is free or in somebody's
- * hands; nothing is ever written into one here.
+ * A slab is up to 64 records in whole pages.  Records lie in mappings that double in size, so
+ * record i is found in O(1), and all records that there ever were can be walked.  A record is free
+ * or in somebody's hands; nothing is ever written into one here.
  *
- * Locking: the caller's, of which one guards each struct slabs; enumeration needs none (fixalloc.h).
+ * Locking: the caller's, of which one guards each struct slabs; enumeration needs none
+ * (fixalloc.h).
  * Answers to: nothing in the original, which keeps what it once took for them.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -31,7 +33,8 @@
  *                  |              +---- refused --------------+
  *                  +--------------------- gone ---------------+   slabs_put_back
  *
- * ASLEEP: the kernel has its memory, which reads as zero.  GOING: in the hands of who gives it back. */
+ * ASLEEP: the kernel has its memory, which reads as zero.  GOING: in the hands of who gives it
+ * back. */
 enum slab_list { SLAB_PARTIAL, SLAB_EMPTY, SLAB_ASLEEP, SLAB_FULL, SLAB_GOING, SLAB_LISTS };
 
 struct slab {
@@ -59,8 +62,8 @@ struct slabs {
 /* A slab has `bytes`, a multiple of 4096, and as many records as fit, but 64 at most. */
 void slabs_init(struct slabs *p, uint32_t size, uint32_t bytes, uint64_t *counter,
                 uint64_t *asleep);
-/* NULL: no memory.  Records of slabs in use come first, then of empty ones.  The record is as its last owner
- * left it, or zero.  *index: its number. */
+/* NULL: no memory.  Records of slabs in use come first, then of empty ones.  The record is as its
+ * last owner left it, or zero.  *index: its number. */
 void *slabs_take(struct slabs *p, uint32_t *index);
 void slabs_give(struct slabs *p, uint32_t index);
 
@@ -72,8 +75,8 @@ uint64_t slabs_least(const struct slabs *p);
 /* Of the slab of this record.  Written by who has it GOING; read by who took a record of it. */
 uint64_t *slabs_note(const struct slabs *p, uint32_t index);
 
-/* An empty slab, taken from the lists; number of its first record; SLAB_NONE: there is none, or slabs are no
- * whole pages here.  Afterwards `gone` tells whether the kernel has its memory. */
+/* An empty slab, taken from the lists; number of its first record; SLAB_NONE: there is none, or
+ * slabs are no whole pages here.  Afterwards `gone` tells whether the kernel has its memory. */
 uint32_t slabs_take_empty(struct slabs *p);
 void slabs_put_back(struct slabs *p, uint32_t index, bool gone);
 

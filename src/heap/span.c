@@ -1,48 +1,51 @@
 /* Making and freeing spans.
  *
- * A span needs three things: a record, bit arrays when it has more than 64 slots, and pages.  They are
- * taken in this order and given back on failure, so that running out of any of them leaves the heap
- * as it was.  With a P's cache at hand records and single pages come from it without a lock.
+ * A span needs three things: a record, bit arrays when it has more than 64 slots, and pages.  They
+ * are taken in this order and given back on failure, so that running out of any of them leaves the
+ * heap as it was.  With a P's cache at hand records and single pages come from it without a lock.
  *
- * Publishing.  A record's fields are written while its state is SPAN_DEAD; then its pages point at it;
- * then the state is stored with release.  Who finds the record through an address loads the state with
- * acquire and sees the fields.  Freed: state first, then pages.
+ * Publishing.  A record's fields are written while its state is SPAN_DEAD; then its pages point at
+ * it; then the state is stored with release.  Who finds the record through an address loads the
+ * state with acquire and sees the fields.  Freed: state first, then pages.
  *
- * Memory that reads as zero.  A free page is marked zeroed while the kernel has its memory, or gave it
- * and nobody wrote to it (Note [Free bits]).  A span of such pages needs no zeroing; there is no other
- * bookkeeping of fresh memory.
+ * Memory that reads as zero.  A free page is marked zeroed while the kernel has its memory, or gave
+ * it and nobody wrote to it (Note [Free bits]).  A span of such pages needs no zeroing; there is no
+ * other bookkeeping of fresh memory.
  *
- * Invariant: records are free only when nothing points at them (arena table, sets, caches).  Records freed
- * while reuse is held wait in held_records (heap_hold_records_stw).
+ * Invariant: records are free only when nothing points at them (arena table, sets, caches).
+ * Records freed while reuse is held wait in held_records (heap_hold_records_stw).
  *
- * Note [Records asleep].  A slab of records that are all free, and a page of blocks of bits that are all free,
- * may be given back to the kernel: then their memory reads as zero until it is used again.  Who may still
- * look at them then, with an address from before?
- *   1. A marker: at a record through the arena table, at its marks through page_info as well, in both cases by an
- *      address that it loaded earlier.  While it marks no record becomes free, for they are held, nor does
- *      the block of one; and what was free when marking began nothing led to when the world was stopped.
- *   2. A pop of a span set that lost: lfstack_pop and _pop_many read `next` of a record that others popped, and
- *      freed.  They read 0, or what the record's next life has there.  Then their swap fails, for the head was
- *      another push: if it is the same record again its count of pushes is higher.  That count is all that must
- *      outlive the memory: the slab keeps the highest of its records (slabs_note), and each of them goes on
- *      from there.  It never falls; and between two pushes of a record it rises by no more than
- *      records of that slab were pushed meanwhile, so what lfstack.c asks, that a count does not come round
- *      between two instructions of a pop, is asked of 2^20 pushes of a slab's records.
- *   3. Who sweeps unmarked spans out of turn (reclaim_word): reads sweepgen of a span that was in the arena table
- *      a moment before, and has been swept and freed by another since.  It reads the generation g of that
- *      sweep, or 0, or g of the record's next life: never g - 2, which is 2 or more whenever a sweeper is
- *      at work, so it does not claim.  (Its swap may have met g - 2 just before and write to the page:
- *      then it fails all the same, and a page has memory that is counted as asleep.)
+ * Note [Records asleep].  A slab of records that are all free, and a page of blocks of bits that
+ * are all free, may be given back to the kernel: then their memory reads as zero until it is used
+ * again.  Who may still look at them then, with an address from before?
+ *   1. A marker: at a record through the arena table, at its marks through page_info as well, in
+ *      both cases by an address that it loaded earlier.  While it marks no record becomes free, for
+ *      they are held, nor does the block of one; and what was free when marking began nothing led
+ *      to when the world was stopped.
+ *   2. A pop of a span set that lost: lfstack_pop and _pop_many read `next` of a record that others
+ *      popped, and freed.  They read 0, or what the record's next life has there.  Then their swap
+ *      fails, for the head was another push: if it is the same record again its count of pushes is
+ *      higher.  That count is all that must outlive the memory: the slab keeps the highest of its
+ *      records (slabs_note), and each of them goes on from there.  It never falls; and between two
+ *      pushes of a record it rises by no more than records of that slab were pushed meanwhile, so
+ *      what lfstack.c asks, that a count does not come round between two instructions of a pop, is
+ *      asked of 2^20 pushes of a slab's records.
+ *   3. Who sweeps unmarked spans out of turn (reclaim_word): reads sweepgen of a span that was in
+ *      the arena table a moment before, and has been swept and freed by another since.  It reads
+ *      the generation g of that sweep, or 0, or g of the record's next life: never g - 2, which is
+ *      2 or more whenever a sweeper is at work, so it does not claim.  (Its swap may have met g - 2
+ *      just before and write to the page: then it fails all the same, and a page has memory that is
+ *      counted as asleep.)
  *   4. Who walks all records with the world stopped: reads SPAN_DEAD.
- * Who holds an object that is live holds its span: not free.  Releasing is one critical section, so a stopped
- * world sees no slab in between, and the slab is on no list meanwhile, so nobody gets a record of it.
- * A record that wakes up has place 0, which tells who takes it to make its lock.
+ * Who holds an object that is live holds its span: not free.  Releasing is one critical section, so
+ * a stopped world sees no slab in between, and the slab is on no list meanwhile, so nobody gets a
+ * record of it.  A record that wakes up has place 0, which tells who takes it to make its lock.
  *
- * Note [Fenced pages].  While heap_params.never_reuse is on, the pages of objects are not given back to the
- * page heap when their span is freed: the kernel takes their memory, and an access to them faults,
- * for ever.  They stay in `mapped`, count as released and as fenced, and lead to no span; nobody scans or
- * marks them.  The allocator gives each object a span of its own then (alloc/malloc.c).  Manual spans
- * are reused as ever.
+ * Note [Fenced pages].  While heap_params.never_reuse is on, the pages of objects are not given
+ * back to the page heap when their span is freed: the kernel takes their memory, and an access to
+ * them faults, for ever.  They stay in `mapped`, count as released and as fenced, and lead to no
+ * span; nobody scans or marks them.  The allocator gives each object a span of its own then
+ * (alloc/malloc.c).  Manual spans are reused as ever.
  *
  * Locking: HEAP around pages and record lists.  Counters are atomic, relaxed.
  * Answers to: mheap.alloc, allocSpan, initSpan, freeSpan in mheap.go.
@@ -66,7 +69,7 @@ struct span span_empty = {
     .alloc_bits = &span_empty.inline_bits,
 };
 
-/* ---- records ---------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /* Up to n records; those whose memory is new are made by record_prepare. */
 static uint32_t records_pop(struct span **out, uint32_t *places, uint32_t n)
@@ -160,7 +163,8 @@ static bool record_fit_block(struct span *s, uint32_t words)
     return true;
 }
 
-/* The record at number i of a slab that is in our hands loses what it has.  How often it was pushed. */
+/* The record at number i of a slab that is in our hands loses what it has.  How often it was
+ * pushed. */
 static uint64_t record_settle(uint32_t i)
 {
     struct span *s = heap_span_at(i);
@@ -189,8 +193,8 @@ size_t span_records_release(void)
     return gone ? p->bytes : 0;
 }
 
-/* Gives the record marks, all closed, and allocation bits, all zero, for nelems slots.  An address in the
- * span leads to one of `reach` bytes, nelems or more. */
+/* Gives the record marks, all closed, and allocation bits, all zero, for nelems slots.  An address
+ * in the span leads to one of `reach` bytes, nelems or more. */
 static bool record_fit_bits(struct span *s, uint32_t nelems, uint32_t reach)
 {
     uint32_t words = gcbits_words(nelems);
@@ -210,15 +214,15 @@ static bool record_fit_bits(struct span *s, uint32_t nelems, uint32_t reach)
     return true;
 }
 
-/* Indices to which addresses in a span of this class lead: the tail belongs to no slot, but the marker does
- * not look. */
+/* Indices to which addresses in a span of this class lead: the tail belongs to no slot, but the
+ * marker does not look. */
 static uint32_t mark_reach(const struct size_class *row, bool noscan)
 {
     uint32_t last = (row->npages[noscan] * PAGE_BYTES - 1) / row->size;
     return last >= row->nelems[noscan] ? last + 1 : row->nelems[noscan];
 }
 
-/* ---- pages ------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static bool heap_grow_locked(size_t npages)
 {
@@ -237,8 +241,8 @@ static bool heap_grow_locked(size_t npages)
     return true;
 }
 
-/* From the P's window, which it exchanges for another once it is used up.  *rung moves on when it had
- * to go further (struct heap_ladder). */
+/* From the P's window, which it exchanges for another once it is used up.  *rung moves on when it
+ * had to go further (struct heap_ladder). */
 static struct page_run pages_from_cache(struct mcache *c, size_t npages, uint64_t **rung)
 {
     struct page_run window = { .base = 0 }; /* what taking it changed */
@@ -373,12 +377,12 @@ static void release_pages(struct span *s, uint64_t *counter)
     atomic_fetch_add_relaxed(&heap->span_frees, 1);
 }
 
-/* ---- spans ---------------------------------------------------------------------------------------- */
+/* ---- spans ----------------------------------------------------------------------------------- */
 
-/* Note [Reclaim before growth].  While spans are left to sweep, who makes a span first sweeps spans that
- * carry no mark until as many pages are free as it wants.  Else a heap full of garbage would grow by
- * all that is allocated before the sweeper has got to it.  Not for manual spans: the collector makes
- * those, under its own locks. */
+/* Note [Reclaim before growth].  While spans are left to sweep, who makes a span first sweeps spans
+ * that carry no mark until as many pages are free as it wants.  Else a heap full of garbage would
+ * grow by all that is allocated before the sweeper has got to it.  Not for manual spans: the
+ * collector makes those, under its own locks. */
 static void reclaim_first(size_t npages)
 {
     if (unlikely(!heap_sweep_done())) heap_sweep_reclaim(npages);
@@ -456,9 +460,10 @@ static void init_large(struct span *s, struct page_run r, size_t npages, size_t 
 #define ZERO_BY_KERNEL_MIN (MB / PAGE_BYTES)         /* pages; shorter runs are zeroed by hand, */
 #define ZERO_BY_KERNEL_ALWAYS (32 * MB / PAGE_BYTES) /* longer ones by the kernel */
 
-/* Some pages of a long run hold old bytes.  Zeroing all of it by hand would bring in memory that has
- * not been touched, and perhaps never will be: the kernel takes the pages back instead, when at least
- * half of them are zero, and in any case when the run is so long that programs seldom touch all of it. */
+/* Some pages of a long run hold old bytes.  Zeroing all of it by hand would bring in memory that
+ * has not been touched, and perhaps never will be: the kernel takes the pages back instead, when at
+ * least half of them are zero, and in any case when the run is so long that programs seldom touch
+ * all of it. */
 static void zero_by_kernel(struct page_run *r, size_t npages)
 {
     if (r->zeroed == npages || npages < ZERO_BY_KERNEL_MIN) return;
@@ -511,7 +516,8 @@ struct span *span_alloc_manual(size_t npages, uint64_t *counter)
     return s;
 }
 
-/* Its block goes first, for once the record is pushed it is another's; but not while markers may look at it. */
+/* Its block goes first, for once the record is pushed it is another's; but not while markers may
+ * look at it. */
 static void record_free(struct span *s)
 {
     if (likely(!heap->hold_reuse)) record_drop_block(s); /* changes with the world stopped only */
@@ -548,7 +554,7 @@ void span_free_tombstone(struct span *s)
     record_free(s);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 uint32_t span_count_free_from(const struct span *s, uint32_t first)
 {

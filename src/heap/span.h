@@ -68,8 +68,8 @@ static inline unsigned span_slot_mark(const struct span *s, uint32_t index)
 {
     return atomic_load_relaxed(&s->marks[index]); /* Note [Marks]: a stale one repeats a mark */
 }
-/* Will the slot survive: is it allocated, and marked or black.  A free one is closed, so not white either,
- * and there may be anything in it. */
+/* Will the slot survive: is it allocated, and marked or black.  A free one is closed, so not white
+ * either, and there may be anything in it. */
 static inline bool span_is_marked(const struct span *s, uint32_t index)
 {
     return span_slot_mark(s, index) != SLOT_WHITE && span_is_slot_allocated(s, index);
@@ -98,12 +98,12 @@ static inline uint64_t *span_pointer_bitmap(const struct span *s)
  * nothing changed that matters. */
 struct span *span_alloc_small(struct mcache *c, unsigned span_class);
 /* A span for one object of size bytes at least (whole pages), aligned to align (power of two; up to
- * PAGE_BYTES is free).  Its slot counts as allocated.  need_zero says whether the memory may hold old
- * bytes; large_zeroed is 0 until the caller has zeroed and stores 1 with release.  Statistics and heap_live
- * are counted; the span is in the central full set, so the collector sees it. */
+ * PAGE_BYTES is free).  Its slot counts as allocated.  need_zero says whether the memory may hold
+ * old bytes; large_zeroed is 0 until the caller has zeroed and stores 1 with release.  Statistics
+ * and heap_live are counted; the span is in the central full set, so the collector sees it. */
 struct span *span_alloc_large(struct mcache *c, size_t size, size_t align, bool noscan);
-/* Pages the runtime frees by hand.  counter: the bytes are added and subtracted, atomically.  Memory
- * may hold old bytes. */
+/* Pages the runtime frees by hand.  counter: the bytes are added and subtracted, atomically.
+ * Memory may hold old bytes. */
 struct span *span_alloc_manual(size_t npages, uint64_t *counter);
 void span_free_manual(struct span *s);
 /* Gives an in-use span in no set back to the page heap.  Used by sweeping. */
@@ -125,11 +125,11 @@ static inline uint64_t span_free_slots(const struct span *s, uint32_t w, uint32_
 }
 /* How many, from slot `first` on. */
 uint32_t span_count_free_from(const struct span *s, uint32_t first);
-/* Few records, so that many slabs are empty after a peak: with three times as many a slab would lose nothing at
- * its end, and keep twice the memory then. */
+/* Few records, so that many slabs are empty after a peak: with three times as many a slab would
+ * lose nothing at its end, and keep twice the memory then. */
 #define SPAN_SLAB_BYTES 4096
-/* Gives the memory of records back that nobody has; bytes, 0: no slab of them is empty.  In a critical section,
- * without locks: Note [Records asleep]. */
+/* Gives the memory of records back that nobody has; bytes, 0: no slab of them is empty.  In a
+ * critical section, without locks: Note [Records asleep]. */
 size_t span_records_release(void);
 /* Gives a cache's free records back to the heap. */
 void span_records_return(struct mcache *c);

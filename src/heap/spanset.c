@@ -1,13 +1,13 @@
 /* Sets of spans as tagged lock-free stacks through the span records.
  *
  * What it replaced: the original keeps pointers to spans in blocks of 512 under a growing spine,
- * with a head and a tail index moved by fetch-and-add.  That tolerates stale entries (a span swept and
- * freed out of turn stays listed), but a push may have to allocate a block, which can fail in the
- * middle of a sweep, and blocks are recycled with the world stopped.  Records of spans are never
- * unmapped, and those whose memory went back to the kernel keep their count of pushes (Note [Records asleep]
- * in span.c), which is all that a stack through the records needs; Note [One set, one popper] in
- * sweep.h gives what the stale entries gave.  The most recently pushed span comes back first, while its
- * lines are warm.
+ * with a head and a tail index moved by fetch-and-add.  That tolerates stale entries (a span swept
+ * and freed out of turn stays listed), but a push may have to allocate a block, which can fail in
+ * the middle of a sweep, and blocks are recycled with the world stopped.  Records of spans are
+ * never unmapped, and those whose memory went back to the kernel keep their count of pushes (Note
+ * [Records asleep] in span.c), which is all that a stack through the records needs; Note [One set,
+ * one popper] in sweep.h gives what the stale entries gave.  The most recently pushed span comes
+ * back first, while its lines are warm.
  *
  * Answers to: mspanset.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -24,8 +24,8 @@ void spanset_push(struct span_set *set, struct span *s)
     lfstack_push(&set->stack, &s->set_node);
 }
 
-/* The record that will probably be popped next is in no cache by then: a heap's worth of objects lies
- * between two visits. */
+/* The record that will probably be popped next is in no cache by then: a heap's worth of objects
+ * lies between two visits. */
 static void prefetch_record(const struct span *s)
 {
     for (size_t i = 0; i < sizeof(*s); i += CACHE_LINE)

@@ -1,7 +1,7 @@
 /* A lock-free set of spans on its own cache line: last in, first out, linked through the records.
  *
- * Invariant: a span is in at most one set (span->in_set), and only the one who popped it may push it.
- * Push allocates nothing and can not fail; spanset.c says what that replaced.
+ * Invariant: a span is in at most one set (span->in_set), and only the one who popped it may push
+ * it.  Push allocates nothing and can not fail; spanset.c says what that replaced.
  *
  * Memory order: push's release pairs with pop's acquire (lfstack.h).
  * Answers to: mspanset.go.

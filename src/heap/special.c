@@ -1,10 +1,10 @@
 /* Specials: a sorted list per span.
  *
- * Sorted by slot, falling; within a slot by kind, rising; within a kind by address, falling, but for
- * cleanups, of which the latest is first.  Slots are given out from the lowest up, so a new object's
- * special mostly goes to the head of the list; a million cleanups on one object are added in a million
- * steps, and so are weak references to the elements of an array, one after the other.  A record is
- * taken out wherever it is, by its links, without a search.
+ * Sorted by slot, falling; within a slot by kind, rising; within a kind by address, falling, but
+ * for cleanups, of which the latest is first.  Slots are given out from the lowest up, so a new
+ * object's special mostly goes to the head of the list; a million cleanups on one object are added
+ * in a million steps, and so are weak references to the elements of an array, one after the other.
+ * A record is taken out wherever it is, by its links, without a search.
  *
  * A bit per page in the arena tells which spans have any.
  *
@@ -12,8 +12,8 @@
  * first page is set exactly while the list is not empty.
  *
  * Locking: special_lock around everything, the bit included.
- * Answers to: addspecial, removespecial in mheap.go, which sorts the other way and walks half of the list
- * to add one.
+ * Answers to: addspecial, removespecial in mheap.go, which sorts the other way and walks half of
+ * the list to add one.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "heap/special.h"
@@ -153,7 +153,7 @@ void special_remove_record(struct span *s, struct special *sp)
     lock_release(&s->special_lock);
 }
 
-/* ---- sweeping ------------------------------------------------------------------------------------- */
+/* ---- sweeping -------------------------------------------------------------------------------- */
 
 struct special *special_take_all(struct span *s)
 {
@@ -188,7 +188,7 @@ void special_put_all(struct span *s, struct special *chain)
     lock_release(&s->special_lock);
 }
 
-/* ---- walking -------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 static void each_of_span(struct span *s, void (*fn)(struct span *, struct special *, void *),
                          void *arg)

@@ -3,8 +3,8 @@
  * Who adds, finds or removes a special first makes sure that the span is swept
  * (span_ensure_swept): before that, the object may be dead and the sweep is about to say so.
  *
- * Locking: span->special_lock (SPAN_SPECIALS) around the list.  A sweeper that claimed the span takes
- * the whole list out under the lock, goes through it without, and puts back what stays.
+ * Locking: span->special_lock (SPAN_SPECIALS) around the list.  A sweeper that claimed the span
+ * takes the whole list out under the lock, goes through it without, and puts back what stays.
  * Answers to: special in mheap.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -31,7 +31,8 @@ struct special {
 
 /* false: the address has one of this kind, of which there is at most one; nothing changed. */
 bool special_add(struct span *s, uintptr_t address, struct special *sp);
-/* NULL: none.  Not for cleanups.  A record may be removed by others unless the caller prevents it. */
+/* NULL: none.  Not for cleanups.  A record may be removed by others unless the caller prevents
+ * it. */
 struct special *special_find(struct span *s, uintptr_t address, enum special_kind kind);
 /* The same, and takes it out. */
 struct special *special_remove(struct span *s, uintptr_t address, enum special_kind kind);

@@ -4,29 +4,31 @@
  *   1. dead slots with specials go to the hook, which may mark them to keep them;
  *   2. a mark on a slot that is not allocated is corruption: fatal, with a dump (a zombie);
  *   3. in the modes that ask for it, dead slots are reported, overwritten, poisoned;
- *   4. allocated slots that are not white become the allocation bits, and white; the others are free,
- *      and closed (Note [Marks] in heap_data.h); counts follow;
+ *   4. allocated slots that are not white become the allocation bits, and white; the others are
+ *      free, and closed (Note [Marks] in heap_data.h); counts follow;
  *   5. sweepgen becomes g with release, and the span goes where its mode says.
  * Nothing is allocated on the way, so sweeping can not fail.
  *
  * Sweepers at work are counted, so that the collector can tell when the last is through:
  *     sweepers = number at work | SWEEP_DRAINED once every unswept set was seen empty.
- * Unswept sets only shrink during a cycle, so DRAINED stays true until the generation rises.  The word is
- * shared, so spans are swept in batches: one that works for 64 KB of allocation moves it twice.
+ * Unswept sets only shrink during a cycle, so DRAINED stays true until the generation rises.  The
+ * word is shared, so spans are swept in batches: one that works for 64 KB of allocation moves it
+ * twice.
  *
- * Note [Sweep pace].  The next cycle begins only after all is swept, so what is left then is swept while
- * its starter waits.  Therefore allocation sweeps along: when the pace is set, `left` pages remain and
- * allocation may go on for `room` bytes; each byte is then worth left / room pages.  Who has charged
- * bytes to heap_live sweeps until as many pages are swept as all bytes since are worth
+ * Note [Sweep pace].  The next cycle begins only after all is swept, so what is left then is swept
+ * while its starter waits.  Therefore allocation sweeps along: when the pace is set, `left` pages
+ * remain and allocation may go on for `room` bytes; each byte is then worth left / room pages.  Who
+ * has charged bytes to heap_live sweeps until as many pages are swept as all bytes since are worth
  * (heap_sweep_debt; floor 5 pays).  Whatever else sweeps (the sweeper, refills, reclaiming) counts
  * too, so in a program that leaves the sweeper time nothing is ever owed.  `room` is somewhat
  * less than what the trigger leaves, so that all is done a little before.
- *     The three words of the pace are stored one by one while others read them.  A mixture of old and
- * new makes a debt that is too large or too small once: too large ends with the last unswept span, too
- * small is asked again 32 KB later.
+ *     The three words of the pace are stored one by one while others read them.  A mixture of old
+ *     and
+ * new makes a debt that is too large or too small once: too large ends with the last unswept span,
+ * too small is asked again 32 KB later.
  *
- * Memory order: the claim's acquire and the release store of sweepgen order one sweeper's writes before
- * whoever reads sweepgen == g with acquire (sweeper_takes, span_ensure_swept).
+ * Memory order: the claim's acquire and the release store of sweepgen order one sweeper's writes
+ * before whoever reads sweepgen == g with acquire (sweeper_takes, span_ensure_swept).
  * Locking: none.  Answers to: sweepLocked.sweep in mgcsweep.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -249,7 +251,7 @@ static bool dead_are_visited(void)
     return unlikely(p->clobber_free || p->trace_frees || p->poison);
 }
 
-/* ---- step 4: who survives --------------------------------------------------------------------- */
+/* ---- step 4: who survives -------------------------------------------------------------------- */
 
 /* c: where an allocating P counts without atomics; NULL: nowhere. */
 static void count_freed(const struct span *s, uint32_t freed, struct mcache *c)
@@ -299,8 +301,8 @@ static uint32_t renew_bits(struct span *s)
     return n;
 }
 
-/* Is there a slot that the cycle marked, or that was allocated black?  Whoever does either notes it, at a
- * page of the slot or at the span's first.  true also when the stamp is 256 cycles old. */
+/* Is there a slot that the cycle marked, or that was allocated black?  Whoever does either notes
+ * it, at a page of the slot or at the span's first.  true also when the stamp is 256 cycles old. */
 static bool span_has_marks(const struct span *s)
 {
     uint8_t stamp = arena_stamp(heap_sweepgen() - 2);
@@ -459,8 +461,8 @@ unsigned heap_sweep_some(unsigned most, enum sweep_reason why)
 
 /* ---- reclaiming pages ------------------------------------------------------------------------ */
 
-/* Has the span that begins at a page the stamp of those in which something was marked, at one of the pages
- * that may carry it?  s is not looked into: it may be freed meanwhile. */
+/* Has the span that begins at a page the stamp of those in which something was marked, at one of
+ * the pages that may carry it?  s is not looked into: it may be freed meanwhile. */
 static bool carries_stamp(const struct arena *a, size_t page, const struct span *s, uint8_t marked)
 {
     size_t end = page + SLOT_PAGES_MAX;
@@ -470,8 +472,8 @@ static bool carries_stamp(const struct arena *a, size_t page, const struct span 
     return false;
 }
 
-/* The candidates of one word of an arena's bitmap: in-use spans in which nothing was marked.  `marked`:
- * the stamp of those in which something was. */
+/* The candidates of one word of an arena's bitmap: in-use spans in which nothing was marked.
+ * `marked`: the stamp of those in which something was. */
 static void reclaim_word(struct sweeper *w, struct arena *a, size_t word, uint8_t marked)
 {
     uint64_t bits = atomic_load_relaxed(&a->in_use_pages[word]);
@@ -485,8 +487,8 @@ static void reclaim_word(struct sweeper *w, struct arena *a, size_t word, uint8_
     }
 }
 
-/* Up to npages that this sweep freed and nobody asked for.  They may be in use again: then the heap grows
- * by as much, which is what the credit was for. */
+/* Up to npages that this sweep freed and nobody asked for.  They may be in use again: then the heap
+ * grows by as much, which is what the credit was for. */
 static size_t take_credit(size_t npages)
 {
     uint64_t credit = atomic_load_relaxed(&heap->sweep.credit), left;
@@ -522,7 +524,7 @@ size_t heap_sweep_reclaim(size_t npages)
     return taken == npages ? taken : taken + reclaim_pages(npages - taken);
 }
 
-/* ---- pace -------------------------------------------------------------------------------------- */
+/* ---- pace ------------------------------------------------------------------------------------ */
 
 #define PACE_SHIFT 32 /* pages for each byte, in 2^-32 */
 
@@ -564,7 +566,7 @@ int64_t heap_sweep_debt(void)
            (int64_t)(swept - atomic_load_relaxed(&heap->pace.basis_pages));
 }
 
-/* ---- counts -------------------------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------------------- */
 
 void heap_read_sweep_counts(struct sweep_counts *out)
 {

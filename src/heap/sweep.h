@@ -3,9 +3,9 @@
  * Note [One set, one popper].  A span that needs sweeping is in an unswept set until somebody pops
  * it.  Who pops it owns where it goes next.  Sweeping out of turn (span_ensure_swept,
  * heap_sweep_reclaim) claims the span by its generation but leaves it in the set: whoever pops
- * it later finds it swept, and puts it where it belongs; or finds it dead (a tombstone: its pages were
- * reclaimed) and frees the record.  Who pops a span that is being swept out of turn waits for it, a
- * bounded time, for sweepers are not stopped inside.
+ * it later finds it swept, and puts it where it belongs; or finds it dead (a tombstone: its pages
+ * were reclaimed) and frees the record.  Who pops a span that is being swept out of turn waits for
+ * it, a bounded time, for sweepers are not stopped inside.
  *
  * Answers to: mgcsweep.go (the half about one span).
  * SPDX-License-Identifier: BSD-3-Clause
@@ -40,9 +40,9 @@ enum sweep_reason {
 bool span_sweep_claim(struct span *s);
 /* The caller claimed.  true: the span was freed, do not touch it. */
 bool span_sweep(struct span *s, enum sweep_mode mode, enum sweep_reason why);
-/* true: s, which was in use when this section began or later, is swept in this generation, by the caller or
- * another.  false: a P cached it before the generation rose and has not flushed since (Note [Flushing
- * caches] in mcache.h): leave the section, so that a stop can be, and try again. */
+/* true: s, which was in use when this section began or later, is swept in this generation, by the
+ * caller or another.  false: a P cached it before the generation rose and has not flushed since
+ * (Note [Flushing caches] in mcache.h): leave the section, so that a stop can be, and try again. */
 bool span_ensure_swept(struct span *s);
 
 /* A sweeper at work: while one is, the sweep is not done.  Counts what it sweeps. */
@@ -59,8 +59,8 @@ void sweeper_leave(struct sweeper *w);
  * was dead and its record is freed. */
 bool sweeper_takes(struct sweeper *w, struct span *s);
 
-/* Pops up to `most` spans from the unswept sets, at most SPANSET_MANY, and sweeps them.  Returns how many;
- * 0: no set holds one (others may still be sweeping theirs: heap_sweep_done). */
+/* Pops up to `most` spans from the unswept sets, at most SPANSET_MANY, and sweeps them.  Returns
+ * how many; 0: no set holds one (others may still be sweeping theirs: heap_sweep_done). */
 unsigned heap_sweep_some(unsigned most, enum sweep_reason why);
 /* Sweeps the spans of arena pages that carry no mark until npages were freed, from a shared cursor
  * that heap_sweepgen_advance_stw resets; what was freed beyond that before is taken first.  Returns
@@ -70,7 +70,7 @@ size_t heap_sweep_reclaim(size_t npages);
  * since the generation rose are apart. */
 bool heap_sweep_done(void);
 
-/* ---- pace ------------------------------------------------------------------------------------- */
+/* ---- pace ------------------------------------------------------------------------------------ */
 
 /* heap_live at which the next cycle is due; UINT64_MAX: never.  By whoever changes that. */
 void heap_sweep_pace(uint64_t trigger);
@@ -92,10 +92,10 @@ void heap_read_sweep_counts(struct sweep_counts *out);
 /* ---- hooks, installed once by boot before the second thread --------------------------------- */
 
 struct heap_hooks {
-    /* A slot with specials was not marked.  *chain: its specials, taken off the span, sorted by kind.
-     * The hook consumes what it will and leaves the rest.  true: the object is kept (its mark bit
-     * is set, the rest goes back).  false: it dies, and *chain must be NULL.  No lock held; the
-     * caller's critical section. */
+    /* A slot with specials was not marked.  *chain: its specials, taken off the span, sorted by
+     * kind.  The hook consumes what it will and leaves the rest.  true: the object is kept (its
+     * mark bit is set, the rest goes back).  false: it dies, and *chain must be NULL.  No lock
+     * held; the caller's critical section. */
     bool (*dead_object)(struct span *s, uintptr_t base, struct special **chain);
     /* Each freed slot, only while heap_params.trace_frees: diagnosis, poisoning.  NULL: none. */
     void (*freed)(struct span *s, uintptr_t base, size_t size);

@@ -1,13 +1,14 @@
 /* Queues of waiting goroutines keyed by the address they wait at.
  *
- * What it is: public sync objects hold integers only, so that they may lie in memory of any kind and
- * need no destructor.  Who waits for one is found here, by its address: a fixed table of buckets, in
- * each a treap of addresses, at each address a FIFO of waiter records.
+ * What it is: public sync objects hold integers only, so that they may lie in memory of any kind
+ * and need no destructor.  Who waits for one is found here, by its address: a fixed table of
+ * buckets, in each a treap of addresses, at each address a FIFO of waiter records.
  *
- * Why this way: with a plain list per bucket, a hundred thousand objects that somebody waits at make
- * each wake-up walk hundreds of records.  A treap whose priority is a hash of the address needs no
- * field for it, no parent pointers and no rebalancing code beyond split and join; its expected
- * depth is logarithmic.  Rejected: a growing hash table, which must move waiters under a lock.
+ * Why this way: with a plain list per bucket, a hundred thousand objects that somebody waits at
+ * make each wake-up walk hundreds of records.  A treap whose priority is a hash of the address
+ * needs no field for it, no parent pointers and no rebalancing code beyond split and join; its
+ * expected depth is logarithmic.  Rejected: a growing hash table, which must move waiters under a
+ * lock.
  *
  * Fields of a record while it is queued here:
  *     object      the address

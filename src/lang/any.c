@@ -1,11 +1,11 @@
 /* Values with their type: gort_any, and fields by name.
  *
- * A value that is one pointer is kept as it is; any other is copied to an object of its type, which nobody
- * writes again, so that copies of a gort_any may share it.  Fields are stored by gort_copy_raw, which
- * knows from the field's descriptor where a barrier is needed.
+ * A value that is one pointer is kept as it is; any other is copied to an object of its type, which
+ * nobody writes again, so that copies of a gort_any may share it.  Fields are stored by
+ * gort_copy_raw, which knows from the field's descriptor where a barrier is needed.
  *
- * Numbers are converted by way of types that hold all of them: 128 bits for whole ones, long double, which
- * has at least 64 bits of precision, for floating ones.
+ * Numbers are converted by way of types that hold all of them: 128 bits for whole ones, long
+ * double, which has at least 64 bits of precision, for floating ones.
  *
  * Answers to: iface.go (assertions, convT), reflect's Value.Field, Set and Convert.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -45,7 +45,7 @@ static const char *name_of(const struct gort_type *t, char *out)
     return t != NULL ? gort_reflect_name(t, out, NAME_BYTES) : "nil";
 }
 
-/* ---- making and getting -------------------------------------------------------------------------------- */
+/* ---- making and getting ---------------------------------------------------------------------- */
 
 gort_any gort_any_make_raw(const struct gort_type *t, const void *p)
 {
@@ -85,7 +85,7 @@ bool gort_any_as_raw(const struct gort_type *t, gort_any a, void *out)
     return fits;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 bool gort_any_equal(gort_any a, gort_any b)
 {
@@ -102,7 +102,7 @@ uint64_t gort_any_hash(gort_any a, uint64_t seed)
     return gort_value_hash(a.type, gort_any_address(&a), gort_hash_int(type, seed));
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 struct number {
     bool floating;
@@ -174,7 +174,7 @@ bool gort_any_convert_raw(const struct gort_type *t, gort_any a, void *out)
     return fits;
 }
 
-/* ---- fields -------------------------------------------------------------------------------------------- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 static const struct gort_field *require_field(const struct gort_type *t, const char *name,
                                               const char *call)

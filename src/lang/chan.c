@@ -15,11 +15,11 @@
  * released by the commit of g_park, after its registers are saved.  Whoever finds the record under
  * the lock therefore finds a goroutine that may be run.
  *
- * Note [Try without the lock].  A try on a channel that is not ready is the common case of a polling
- * loop, and must not take the lock from those who work.  Sending: closed is read first, then
- * fullness.  A channel never reopens, and an open channel that is seen full later was both open and
- * full at some moment between.  Receiving: emptiness first, then closed: not closed later implies
- * not closed at the moment it was seen empty.
+ * Note [Try without the lock].  A try on a channel that is not ready is the common case of a
+ * polling loop, and must not take the lock from those who work.  Sending: closed is read first,
+ * then fullness.  A channel never reopens, and an open channel that is seen full later was both
+ * open and full at some moment between.  Receiving: emptiness first, then closed: not closed later
+ * implies not closed at the moment it was seen empty.
  *
  * Memory order: the lock orders everything; the acquires of the unlocked reads keep their order.
  *
@@ -86,11 +86,11 @@ static force_inline void chan_wipe(void *place, size_t n)
 }
 
 /* ---- for ThreadSanitizer -------------------------------------------------------------------- *
- * Note [Elements and races].  A receive comes after its send; without a buffer each also comes before what
- * the other does next; in one of C elements the k-th receive comes before the k+C-th send's end.  So what
- * goes through a buffer meets at its slot, as if the partner that waits had done its half itself, and
- * a send that finds a receiver waiting uses up a slot too.  Reads and writes of the program's own variable
- * are told by the goroutine whose call it is. */
+ * Note [Elements and races].  A receive comes after its send; without a buffer each also comes
+ * before what the other does next; in one of C elements the k-th receive comes before the k+C-th
+ * send's end.  So what goes through a buffer meets at its slot, as if the partner that waits had
+ * done its half itself, and a send that finds a receiver waiting uses up a slot too.  Reads and
+ * writes of the program's own variable are told by the goroutine whose call it is. */
 
 static cold_path void race_pass_slow(struct hchan *c, size_t at, const struct g *partner)
 {

@@ -133,8 +133,9 @@ static struct cmap_entry *list_without(const struct cmap_layout *l, struct cmap_
     return rest;
 }
 
-/* The key's entry in a list; NULL: none.  Whoever made it comes before what the caller does next, which
- * begins with the comparison: a string, and the program's own equality, read what that one wrote. */
+/* The key's entry in a list; NULL: none.  Whoever made it comes before what the caller does next,
+ * which begins with the comparison: a string, and the program's own equality, read what that one
+ * wrote. */
 static force_inline const struct cmap_entry *list_find(const struct gort_cmap *m, int kind,
                                                        struct map_key k, uint64_t hash,
                                                        const struct cmap_entry *e)

@@ -1,37 +1,40 @@
 /* Contexts: a tree of things that end.
  *
- * A node is a context that can end by itself; one that only carries a value names the node above it.
- * Ending a node sets its error, closes its channel, and ends the nodes below.  So whoever can wait for
- * a channel can wait for a context, and a wait that knows nothing of contexts is made a select of
- * itself and that channel (chan_select.c, select_bound; sema.c, sema_acquire_or).
+ * A node is a context that can end by itself; one that only carries a value names the node above
+ * it.  Ending a node sets its error, closes its channel, and ends the nodes below.  So whoever can
+ * wait for a channel can wait for a context, and a wait that knows nothing of contexts is made a
+ * select of itself and that channel (chan_select.c, select_bound; sema.c, sema_acquire_or).
  *
  * Why leaving is like a panic: the calls that wait return nothing that could tell, and code between
- * them and gort_context_run knows of neither.  Rejected: a result for each call, which would be another
- * set of calls; ending the goroutine, which could not tell its starter.
+ * them and gort_context_run knows of neither.  Rejected: a result for each call, which would be
+ * another set of calls; ending the goroutine, which could not tell its starter.
  *
- * Note [Children].  A node's children are a list under the node's mutex.  A child takes itself off when
- * it ends first; once the node has ended its list belongs to whoever ended it, and children leave
- * it alone.  Both look at the error, under the mutex.  No two nodes' mutexes are held at once.  The
- * list of nodes still to be ended is made of the same links, so a deep tree needs no deep stack.
+ * Note [Children].  A node's children are a list under the node's mutex.  A child takes itself off
+ * when it ends first; once the node has ended its list belongs to whoever ended it, and children
+ * leave it alone.  Both look at the error, under the mutex.  No two nodes' mutexes are held at
+ * once.  The list of nodes still to be ended is made of the same links, so a deep tree needs no
+ * deep stack.
  *
- * Note [Ended when it returns].  Whoever ends a node and returns may count on all below having ended, also when
- * others are in the middle of ending parts of it.  An operation holds `end` of the node where it began, for
- * all of its time.  One that comes below to a node that another has ended waits for that node's `end`.
- * One that finds its own node ended waits for the `end` of each ended node from there up: the operation that
- * ended it began at one of these, since it set the errors on its way down.  An operation that holds
- * `end` waits only for nodes below its own, so none wait for each other in a circle.
+ * Note [Ended when it returns].  Whoever ends a node and returns may count on all below having
+ * ended, also when others are in the middle of ending parts of it.  An operation holds `end` of the
+ * node where it began, for all of its time.  One that comes below to a node that another has ended
+ * waits for that node's `end`.  One that finds its own node ended waits for the `end` of each ended
+ * node from there up: the operation that ended it began at one of these, since it set the errors on
+ * its way down.  An operation that holds `end` waits only for nodes below its own, so none wait for
+ * each other in a circle.
  *
- * Note [Deadlines].  A node with a deadline has a timer, whose function ends it; it is stopped when the node
- * ends before.  The timer keeps the node until then.
+ * Note [Deadlines].  A node with a deadline has a timer, whose function ends it; it is stopped when
+ * the node ends before.  The timer keeps the node until then.
  *
- * Note [Other waits].  Descriptors and conditions are not waited for by records on queues that could be
- * shared with a channel's.  Such a wait puts itself on the list of its node, before it begins; who ends the
- * node calls each one's wake, under the node's mutex; and the wait takes itself off when it is over, under
- * the mutex too, so that its frame stays as long as somebody may look at it.  After the end none
- * enters.  So wake is called at most once, of a wait that is about to begin, goes on, or is over: it must
- * be right for all three.
+ * Note [Other waits].  Descriptors and conditions are not waited for by records on queues that
+ * could be shared with a channel's.  Such a wait puts itself on the list of its node, before it
+ * begins; who ends the node calls each one's wake, under the node's mutex; and the wait takes
+ * itself off when it is over, under the mutex too, so that its frame stays as long as somebody may
+ * look at it.  After the end none enters.  So wake is called at most once, of a wait that is about
+ * to begin, goes on, or is over: it must be right for all three.
  *
- * Locking: end, then m; end of a node, then of one below.  m of each node: children, links of those in it, waits, and the change of error.
+ * Locking: end, then m; end of a node, then of one below.  m of each node: children, links of those
+ * in it, waits, and the change of error.
  * Memory order: error's release pairs with the acquire in gort_context_error.
  * Answers to: context/context.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -19,7 +19,8 @@ struct hchan *context_done(const struct g *g);
 /* It has ended, and g would have to wait: leaves the innermost gort_context_run. */
 _Noreturn void context_leave(struct g *g);
 
-/* A wait that is not for a channel, in the frame of its goroutine, on the list of the context's node:
+/* A wait that is not for a channel, in the frame of its goroutine, on the list of the context's
+ * node:
  * Note [Other waits] in context.c. */
 struct context_wait {
     /* The context ends: ends the wait.  On a goroutine, outside sections; may yield; not after

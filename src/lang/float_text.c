@@ -1,24 +1,26 @@
 /* Doubles as text: %e and %g, by exact arithmetic in 128 bits.
  *
- * Note [Exact digits].  A double is v = m * 2^-right, m below 2^53.  Its first n digits are the whole number
- * v * 10^(n-1-x), rounded, where 10^x <= v < 10^(x+1):
- *  (1) With up = n-1-x >= 0 that is m * 10^up, shifted right.  Up to 10^22 the product is below 2^127; what
- *      is shifted out says, compared with a half, how to round.
- *  (2) Otherwise it is m / (10^-up * 2^right).  Either factor of two goes to the side where it is whole;
- *      v below 2^128 keeps both sides below 2^128.  The remainder, twice, is compared with the divisor.
- * Rounding is to nearest, ties to even: the C library's, unless the program set another mode, which is not
- * asked for here.
+ * Note [Exact digits].  A double is v = m * 2^-right, m below 2^53.  Its first n digits are the
+ * whole number v * 10^(n-1-x), rounded, where 10^x <= v < 10^(x+1):
+ *  (1) With up = n-1-x >= 0 that is m * 10^up, shifted right.  Up to 10^22 the product is below
+ *      2^127; what is shifted out says, compared with a half, how to round.
+ *  (2) Otherwise it is m / (10^-up * 2^right).  Either factor of two goes to the side where it is
+ *      whole; v below 2^128 keeps both sides below 2^128.  The remainder, twice, is compared with
+ *      the divisor.
+ * Rounding is to nearest, ties to even: the C library's, unless the program set another mode, which
+ * is not asked for here.
  *  (3) The estimate of x is floor(k * log10(2)), for 2^k <= v < 2^(k+1).  It is x or x-1, for
- *      log10(2^(k+1)) - log10(2^k) is below 1.  78913 / 2^18 stands for log10(2): up to k = 1600 and
- *      down to -1600 the floor is the same.
- *  (4) When the number has n+1 digits, x was one more than the estimate, or v was rounded up to 10^(x+1).  In both
- *      cases the answer is had by one power of ten less: in the second v * 10^(n-2-x) is less than half
- *      below 10^(n-1), and so rounded up to it.
- * So what is given here is right; what (1) and (2) can not give, very large and very small numbers and more than
- * 17 digits, is left to the C library.  Rejected: tables of powers with 64 or 128 bits of which the digits
- * are proven to follow (Ryu printf, Grisu): 10 KB and more, and an argument of pages, for numbers that are
- * seldom printed.  So is %#g left, which some C libraries write wrongly when v is rounded up to a power of
- * ten: what comes should not depend on who writes it.
+ *      log10(2^(k+1)) - log10(2^k) is below 1.  78913 / 2^18 stands for log10(2): up to k = 1600
+ *      and down to -1600 the floor is the same.
+ *  (4) When the number has n+1 digits, x was one more than the estimate, or v was rounded up to
+ *      10^(x+1).  In both cases the answer is had by one power of ten less: in the second v *
+ *      10^(n-2-x) is less than half below 10^(n-1), and so rounded up to it.
+ * So what is given here is right; what (1) and (2) can not give, very large and very small numbers
+ * and more than 17 digits, is left to the C library.  Rejected: tables of powers with 64 or 128
+ * bits of which the digits are proven to follow (Ryu printf, Grisu): 10 KB and more, and an
+ * argument of pages, for numbers that are seldom printed.  So is %#g left, which some C libraries
+ * write wrongly when v is rounded up to a power of ten: what comes should not depend on who writes
+ * it.
  *
  * Answers to: strconv/ftoa.go, in C's own language of formats.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -121,7 +123,7 @@ static bool digits_of(double v, int n, uint64_t *digits, int *x)
     }
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static char *put(char *at, const char *text, size_t n)
 {

@@ -18,7 +18,8 @@ struct float_form {
     bool upper;
 };
 
-/* Writes v >= 0 without a sign, as the C library does; returns how many characters.  0: not here. */
+/* Writes v >= 0 without a sign, as the C library does; returns how many characters.  0: not
+ * here. */
 size_t float_text(char text[FLOAT_TEXT_ROOM], double v, const struct float_form *form);
 
 #endif

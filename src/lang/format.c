@@ -1,15 +1,16 @@
 /* Formatting, as by printf, into strings and builders.
  *
- * The C library's vsnprintf has to be called twice when a string is to be as long as needed, and reads the
- * format and locks what it does not need each time.  So the common conversions are made here: whole
- * numbers, characters, strings, pointers, and %f, %e and %g where exact arithmetic in 128 bits has the
- * answer; they give what the C library gives.  All else (%a, long doubles, wide characters, grouping) is given to
- * it, one conversion at a time, and a format with numbered arguments (%1$d) as a whole.
+ * The C library's vsnprintf has to be called twice when a string is to be as long as needed, and
+ * reads the format and locks what it does not need each time.  So the common conversions are made
+ * here: whole numbers, characters, strings, pointers, and %f, %e and %g where exact arithmetic in
+ * 128 bits has the answer; they give what the C library gives.  All else (%a, long doubles, wide
+ * characters, grouping) is given to it, one conversion at a time, and a format with numbered
+ * arguments (%1$d) as a whole.
  *
- * Note [Exact %f].  A double is m * 2^e, m below 2^53.  For e <= 0 and at most 9 decimals m * 10^decimals is
- * below 2^83, so the digits are that number shifted right by -e, and what is shifted out says, compared with a
- * half, how to round: to nearest, ties to even, as the C library does unless the program set another
- * rounding mode, which is not asked for here.
+ * Note [Exact %f].  A double is m * 2^e, m below 2^53.  For e <= 0 and at most 9 decimals m *
+ * 10^decimals is below 2^83, so the digits are that number shifted right by -e, and what is shifted
+ * out says, compared with a half, how to round: to nearest, ties to even, as the C library does
+ * unless the program set another rounding mode, which is not asked for here.
  *
  * Answers to: fmt.Sprintf, Fprintf, in C's own language of formats.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -39,7 +40,7 @@ struct spec {
     char conversion;
 };
 
-/* ---- reading a conversion ------------------------------------------------------------------------------ */
+/* ---- reading a conversion -------------------------------------------------------------------- */
 
 static bool *flag_of(struct spec *s, char c)
 {
@@ -135,7 +136,7 @@ static const char *read_spec(const char *f, struct spec *s, struct args *args)
     return *f != '\0' ? f + 1 : f;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void fill(gort_builder *b, char c, size_t n)
 {
@@ -172,7 +173,7 @@ static void put_parts(gort_builder *b, const struct spec *s, const char *prefix,
     if (pad != 0 && s->minus) fill(b, ' ', pad);
 }
 
-/* ---- whole numbers ---------------------------------------------------------------------------------------- */
+/* ---- whole numbers --------------------------------------------------------------------------- */
 
 #define DIGITS 66
 
@@ -257,7 +258,7 @@ static uint64_t unsigned_arg(const struct spec *s, struct args *args)
     return s->bytes == 1 ? (uint8_t)v : s->bytes == 2 ? (uint16_t)v : v;
 }
 
-/* ---- %f ---------------------------------------------------------------------------------------------------- */
+/* ---- %f -------------------------------------------------------------------------------------- */
 
 #define DECIMALS_MAX 9
 
@@ -304,7 +305,7 @@ static bool put_fixed(gort_builder *b, const struct spec *s, double v)
     return true;
 }
 
-/* ---- %e and %g --------------------------------------------------------------------------------------------- */
+/* ---- %e and %g ------------------------------------------------------------------------------- */
 
 static bool put_digits(gort_builder *b, const struct spec *s, double v)
 {
@@ -324,7 +325,7 @@ static bool put_digits(gort_builder *b, const struct spec *s, double v)
     return true;
 }
 
-/* ---- what the C library does --------------------------------------------------------------------------------- */
+/* ---- what the C library does ----------------------------------------------------------------- */
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -404,7 +405,7 @@ static void put_all_by_library(gort_builder *b, const char *format, va_list args
 }
 #pragma GCC diagnostic pop
 
-/* ---- conversions ---------------------------------------------------------------------------------------------- */
+/* ---- conversions ----------------------------------------------------------------------------- */
 
 static void put_string(gort_builder *b, const struct spec *s, const char *text)
 {

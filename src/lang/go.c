@@ -2,8 +2,8 @@
  * the scheduler.
  *
  * A goroutine begins in one of the entries below, on a copy of its start record at the top of its
- * own stack, where the collector scans it.  So that what it deferred runs when its function returns,
- * the scheduler needs to know nothing of deferred calls.
+ * own stack, where the collector scans it.  So that what it deferred runs when its function
+ * returns, the scheduler needs to know nothing of deferred calls.
  *
  * Answers to: newproc and the exported functions of proc.go, debug.go and timestub.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -95,7 +95,8 @@ void gort_go_opt(const gort_go_options *options, void (*fn)(void *), void *arg)
     start(options->name, options->stack_size, fn, arg, __builtin_return_address(0));
 }
 
-/* s lies where the collector scans: after the copy nothing else may keep alive what it points to. */
+/* s lies where the collector scans: after the copy nothing else may keep alive what it points
+ * to. */
 static void start_copy(struct start *s, void (*fn)(void *), const void *args, size_t size, void *pc)
 {
     s->fn = fn;

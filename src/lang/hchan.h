@@ -2,20 +2,21 @@
  *
  * One collected object holds header and ring.  When elements may hold pointers it is scanned
  * conservatively (the header's words point to records outside the heap, which scanning ignores);
- * otherwise it is never scanned.  Rejected: a ring of its own, which costs a second allocation and a
- * cache miss at each operation; a typed ring, which saves little, since a ring is mostly elements.
+ * otherwise it is never scanned.  Rejected: a ring of its own, which costs a second allocation and
+ * a cache miss at each operation; a typed ring, which saves little, since a ring is mostly
+ * elements.
  *
  * Invariants, while the lock is free:
- *  (1) count <= cap; slots recv_at .. recv_at + count (mod cap) hold elements, the others zero bytes
- *      (when elements may hold pointers);
+ *  (1) count <= cap; slots recv_at .. recv_at + count (mod cap) hold elements, the others zero
+ *      bytes (when elements may hold pointers);
  *  (2) receivers wait only when count == 0, senders only when count == cap; both at once only in
  *      selects of one goroutine that waits on both sides of an unbuffered channel;
  *  (3) nobody waits on a closed channel;
  *  (4) a queue's records are in order of arrival; one may belong to a select that another case has
  *      already decided: whoever takes it off finds out by select_done and takes the next.
  *
- * Locking: lock (RANK_SELECT_CHAN, by chan_lock) for all but the constants; the fields called atomic
- * are written under it and also read without, by try operations and gort_chan_len.
+ * Locking: lock (RANK_SELECT_CHAN, by chan_lock) for all but the constants; the fields called
+ * atomic are written under it and also read without, by try operations and gort_chan_len.
  *
  * Answers to: the types at the head of chan.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -33,7 +34,8 @@ struct waitq {           /* linked by sudog.next and prev; unlinked records have
     struct sudog *last;
 };
 
-/* CHAN_TIMER: nobody sends but the clock (timer_chan.c); for ever.  One test tells the usual kind. */
+/* CHAN_TIMER: nobody sends but the clock (timer_chan.c); for ever.  One test tells the usual
+ * kind. */
 enum chan_kind { CHAN_OPEN, CHAN_CLOSED, CHAN_TIMER };
 
 struct hchan {
@@ -54,9 +56,9 @@ _Static_assert(sizeof(struct hchan) % 16 == 0, "the ring is aligned as the objec
 /* ---- the lock ------------------------------------------------------------------------------- *
  * Note [One P].  Whoever locks a channel has a P (p_pin), until the unlock.  With one P there is
  * nobody to exclude, and the lock is not touched: a round trip over a channel makes eight atomic
- * operations less.  The number of Ps changes only while the world is stopped, and so not between lock
- * and unlock, which are in one critical section, even if that ends on another stack.  What the last
- * holder of the P did is visible to the next one by the hand-over of the P. */
+ * operations less.  The number of Ps changes only while the world is stopped, and so not between
+ * lock and unlock, which are in one critical section, even if that ends on another stack.  What the
+ * last holder of the P did is visible to the next one by the hand-over of the P. */
 
 static force_inline void chan_lock(struct hchan *c)
 {

@@ -1,14 +1,14 @@
 /* Interning: one copy of equal strings, kept as long as somebody has it.
  *
- * A hash table with linear probing, of weak references to the copies, in collected memory.  A reference whose
- * copy is gone leaves its place to the next string that comes by; when three fourths of the places are
- * taken all that lives is counted, and goes into a table that is at most half full.  So dead places are
- * paid for by insertions, and the collector need not tell of deaths.
+ * A hash table with linear probing, of weak references to the copies, in collected memory.  A
+ * reference whose copy is gone leaves its place to the next string that comes by; when three
+ * fourths of the places are taken all that lives is counted, and goes into a table that is at most
+ * half full.  So dead places are paid for by insertions, and the collector need not tell of deaths.
  *
  * A copy is an object of its own, never a tiny one, which would live as long as its neighbours.
  *
- * Invariants: (1) from a string's home place to its own no place is empty; (2) at least a fourth of the
- * places is empty, so that every search ends.
+ * Invariants: (1) from a string's home place to its own no place is empty; (2) at least a fourth of
+ * the places is empty, so that every search ends.
  *
  * Locking: `lock`, a gort_mutex: who holds it allocates.
  * Answers to: the package unique.
@@ -48,7 +48,7 @@ static struct {
 
 #define SIZE_MIN ((size_t)64)
 
-/* ---- hashing ------------------------------------------------------------------------------------------ */
+/* ---- hashing --------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -56,8 +56,8 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-/* Eight bytes a step, each folded into the whole by a full multiplication; seeded, so that nobody outside
- * chooses strings that collide. */
+/* Eight bytes a step, each folded into the whole by a full multiplication; seeded, so that nobody
+ * outside chooses strings that collide. */
 static uint64_t hash_of(gort_string s)
 {
     uint64_t h = random_process_seed() ^ s.len, word;
@@ -71,14 +71,15 @@ static uint64_t hash_of(gort_string s)
     return mix(h ^ word, UINT64_C(0xe7037ed1a0b428db));
 }
 
-/* ---- places --------------------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static size_t next_place(size_t i)
 {
     return (i + 1) & (interned.size - 1);
 }
 
-/* The string's copy, or NULL; *free: where a new one goes, the first dead place on the way if any. */
+/* The string's copy, or NULL; *free: where a new one goes, the first dead place on the way if
+ * any. */
 static const char *find(gort_string s, uint64_t hash, struct entry **free)
 {
     *free = NULL;
@@ -105,7 +106,7 @@ static void put(struct entry *e, gort_weak *copy, uint64_t hash, size_t len)
     e->len = len;
 }
 
-/* ---- growing ---------------------------------------------------------------------------------------------- */
+/* ---- growing --------------------------------------------------------------------------------- */
 
 static bool lives(const struct entry *e)
 {
@@ -138,7 +139,7 @@ static void renew(void)
     gort_keep_alive(former);
 }
 
-/* ---- the call ------------------------------------------------------------------------------------------------ */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 static const char *add(gort_string s, uint64_t hash, struct entry *free)
 {

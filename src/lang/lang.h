@@ -1,16 +1,16 @@
 /* What the files of this floor share: the guard at the door of a public call, and telling the
  * collector of pointers that move through memory it does not scan in step.
  *
- * Note [Door].  A public call that needs a goroutine begins with lang_enter, one that may block with
- * lang_enter_blocking.  Both return the running goroutine; its record never changes under a
+ * Note [Door].  A public call that needs a goroutine begins with lang_enter, one that may block
+ * with lang_enter_blocking.  Both return the running goroutine; its record never changes under a
  * function, whatever thread it continues on, while m_self() and its P do: those are read anew after
  * each call that may switch.
  *
  * Note [Moving pointers].  While marking runs, a stack that was scanned is not scanned again, and
  * neither is a waiter's record.  So a pointer that goes from one to the other, by a channel or by a
  * list of deferred calls, is shaded on the way, and so is the one it overwrites (DESIGN section 4,
- * rules 3 and 9).  Test and store are one restartable range, as in the program's own stores: the flag
- * changes only while the world is stopped.
+ * rules 3 and 9).  Test and store are one restartable range, as in the program's own stores: the
+ * flag changes only while the world is stopped.
  *
  * Note [Waiter records].  A goroutine that parks shades what its record names (lang_shade): the
  * place of the element, which may lie in a collected object, and the object waited at.  What leaves

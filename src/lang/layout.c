@@ -1,14 +1,15 @@
 /* How structs are laid out, and how they could be.
  *
- * The rule of C's compilers on this platform: each field lies at the next multiple of its alignment, and
- * the struct's size is a multiple of its own, the largest of these.  A type's size is a multiple of its
- * alignment; so fields in the order of falling alignment leave no hole between them, and no order is
- * better.  (A field that was aligned further by _Alignas leaves one; if that makes the order worse than the
- * present one, it stays.)  Among fields of one alignment those that may hold pointers come first: the collector looks at an
- * object only up to the last word that may be one.
+ * The rule of C's compilers on this platform: each field lies at the next multiple of its
+ * alignment, and the struct's size is a multiple of its own, the largest of these.  A type's size
+ * is a multiple of its alignment; so fields in the order of falling alignment leave no hole between
+ * them, and no order is better.  (A field that was aligned further by _Alignas leaves one; if that
+ * makes the order worse than the present one, it stays.)  Among fields of one alignment those that
+ * may hold pointers come first: the collector looks at an object only up to the last word that may
+ * be one.
  *
- * A hole that no alignment explains is of fields that were left out of the description.  How they would move
- * is not known, so there the order stays.
+ * A hole that no alignment explains is of fields that were left out of the description.  How they
+ * would move is not known, so there the order stays.
  *
  * Answers to: cmd/compile's CalcStructSize; the fieldalignment analyzer.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -28,7 +29,7 @@ static void require_struct(const struct gort_type *t, const char *call)
     gort_panic("%s: %s is no described struct", call, gort_reflect_name(t, name, sizeof name));
 }
 
-/* ---- holes --------------------------------------------------------------------------------------------- */
+/* ---- holes ----------------------------------------------------------------------------------- */
 
 /* The field that begins first at `from` or behind it; NULL: none. */
 static const struct gort_field *next_field(const struct gort_type *t, size_t from)
@@ -69,7 +70,7 @@ static bool has_unknown(const struct gort_type *t, size_t *padding)
     }
 }
 
-/* ---- the order ------------------------------------------------------------------------------------------- */
+/* ---- the order ------------------------------------------------------------------------------- */
 
 static bool holds_pointers(const struct gort_field *f)
 {
@@ -128,7 +129,7 @@ void gort_reflect_layout(const struct gort_type *t, gort_layout *out)
     out->best_padding = out->padding - (out->size - out->best_size);
 }
 
-/* ---- as text -------------------------------------------------------------------------------------------- */
+/* ---- as text --------------------------------------------------------------------------------- */
 
 static void print_hole(struct print *out, struct hole h)
 {

@@ -1,7 +1,7 @@
 /* Values of a goroutine: a list of pairs, found by the address of a key.
  *
- * A list, since a goroutine has a handful at most; the latest used is moved nowhere, so that getting a
- * value stores nothing.  The head lies in the goroutine's record and is a root.
+ * A list, since a goroutine has a handful at most; the latest used is moved nowhere, so that
+ * getting a value stores nothing.  The head lies in the goroutine's record and is a root.
  *
  * Locking: none; everything belongs to the running goroutine.
  * SPDX-License-Identifier: BSD-3-Clause

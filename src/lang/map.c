@@ -1,7 +1,7 @@
 /* Maps: looking for a key, adding and removing one.  How a map is made is said in map.h.
  *
- * Each operation is compiled once for each kind of key, so that hashing and comparing are inlined; what is
- * the same for all stands in functions of its own.
+ * Each operation is compiled once for each kind of key, so that hashing and comparing are inlined;
+ * what is the same for all stands in functions of its own.
  *
  * Answers to: runtime/map_fast64.go and its likes, internal/runtime/maps/table.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -33,7 +33,7 @@
         return expression;                                                                         \
     }
 
-/* ---- looking for ------------------------------------------------------------------------------------- */
+/* ---- looking for ----------------------------------------------------------------------------- */
 
 #define NO_SLOT SIZE_MAX
 
@@ -58,7 +58,8 @@ static force_inline size_t find_in_group(const struct gort_map *m, int kind, str
     return NO_SLOT;
 }
 
-/* The number of the key's slot in its table t; NO_SLOT: there is none, but *gap, which may be NULL. */
+/* The number of the key's slot in its table t; NO_SLOT: there is none, but *gap, which may be
+ * NULL. */
 static force_inline size_t find_slot(const struct gort_map *m, int kind, struct map_key k,
                                      uint64_t hash, const struct gort_map_table *t, size_t *gap)
 {
@@ -102,7 +103,7 @@ void *gort_map_find_int_raw(const void *map, uint64_t key)
     return gort_map_find_raw(map, &key); /* the least byte is the first one */
 }
 
-/* ---- adding -------------------------------------------------------------------------------------------- */
+/* ---- adding ---------------------------------------------------------------------------------- */
 
 static void put_key(const struct map_layout *l, void *slot, const void *key)
 {
@@ -231,7 +232,7 @@ void *gort_map_ref_int_raw(void *map, uint64_t key)
     return gort_map_ref_raw(map, &key);
 }
 
-/* ---- removing ------------------------------------------------------------------------------------------- */
+/* ---- removing -------------------------------------------------------------------------------- */
 
 /* Invariant (4). */
 static void forget(const struct map_layout *l, unsigned char *slot)

@@ -1,58 +1,63 @@
 /* Maps: what their files share.
  *
- * A map is a directory of tables, a table an array of groups of eight slots, a slot a key and its value.  A
- * key's hash says where it is:
+ * A map is a directory of tables, a table an array of groups of eight slots, a slot a key and its
+ * value.  A key's hash says where it is:
  *
  *      63 ... 32 | 31 ... 7             | 6 ... 0
  *      directory | group to begin with  | tag
  *
- * The directory is looked up by as many of its upper bits as it has places for.  The tag stands in the
- * control word, so that of the keys of a group one is compared, seldom two.  Where the group has no empty slot
- * the search goes on, to the group after 1, 3, 6, ... more: all groups are met, for their number is a
- * power of two.
+ * The directory is looked up by as many of its upper bits as it has places for.  The tag stands in
+ * the control word, so that of the keys of a group one is compared, seldom two.  Where the group
+ * has no empty slot the search goes on, to the group after 1, 3, 6, ... more: all groups are met,
+ * for their number is a power of two.
  *
- * Note [Growth].  A table that is full is rebuilt at twice its size, up to MAP_TABLE_SLOTS; then it is
- * split in two of this size by the next bit of the hash, and only it.  When that bit is the first that the
- * directory does not know, the directory is doubled; several of its places may lead to one table.  So
- * no operation moves more than a table, and the directory of ten million entries is some tens of KB.
- * Rejected: one array that is evacuated step by step, where each operation looks in two places until it is
- * done, and where the new array must be zeroed at once; tables that know where their groups are, which is
- * one more memory access in each operation: what a search needs stands in the directory itself.
+ * Note [Growth].  A table that is full is rebuilt at twice its size, up to MAP_TABLE_SLOTS; then it
+ * is split in two of this size by the next bit of the hash, and only it.  When that bit is the
+ * first that the directory does not know, the directory is doubled; several of its places may lead
+ * to one table.  So no operation moves more than a table, and the directory of ten million entries
+ * is some tens of KB.
+ * Rejected: one array that is evacuated step by step, where each operation looks in two places
+ * until it is done, and where the new array must be zeroed at once; tables that know where their
+ * groups are, which is one more memory access in each operation: what a search needs stands in the
+ * directory itself.
  *
- * Keys whose hashes do not differ, which a function of the program's may give, would be split for ever: a
- * table that is deep for the size of the map is doubled instead.
+ * Keys whose hashes do not differ, which a function of the program's may give, would be split for
+ * ever: a table that is deep for the size of the map is doubled instead.
  *
- * Note [Control words].  One byte for each slot: 0x80 empty, 0xfe deleted, else the tag of its key, with
- * bit 7 off.  Eight bytes are compared at once in a general register: as few instructions as SSE2 takes for
- * eight, on every processor.  The match may also say yes for the byte above one that matches, if
- * they differ in the lowest bit; the key decides.
+ * Note [Control words].  One byte for each slot: 0x80 empty, 0xfe deleted, else the tag of its key,
+ * with bit 7 off.  Eight bytes are compared at once in a general register: as few instructions as
+ * SSE2 takes for eight, on every processor.  The match may also say yes for the byte above one that
+ * matches, if they differ in the lowest bit; the key decides.
  *
  * Invariants, between operations:
- *  (1) every table has an empty slot, so searches end: left counts the empty slots that may be filled,
- *      which leaves at least one in eight;
- *  (2) a group passed by the search for a key had no empty slot, and has none since: a slot of such a
- *      group becomes deleted, one of any other group empty;
- *  (3) places of the directory that lead to one table are neighbours, 2^(depth of the directory - depth
- *      of the table) in number, the first at a multiple of that; left and used of the first one count;
+ *  (1) every table has an empty slot, so searches end: left counts the empty slots that may be
+ *      filled, which leaves at least one in eight;
+ *  (2) a group passed by the search for a key had no empty slot, and has none since: a slot of such
+ *      a group becomes deleted, one of any other group empty;
+ *  (3) places of the directory that lead to one table are neighbours, 2^(depth of the directory -
+ *      depth of the table) in number, the first at a multiple of that; left and used of the first
+ *      one count;
  *  (4) of a slot that is not in use the words that may hold pointers are zero;
  *  (5) a table that was replaced is not changed any more.
  *
- * Note [Moving entries].  A table that is built is filled without barriers, although marking may be under way.
- * It is sound: what is copied stands in the table before it, which stays as it is (5), and of which:
- * either it was reachable when marking began, then it is marked, and all it holds; or it is younger, and
- * then holds what was stored with the barrier, which shades it, or copied from a table before, of which the
- * same holds.  The store of the new table's address in the directory shades the old one.
+ * Note [Moving entries].  A table that is built is filled without barriers, although marking may be
+ * under way.  It is sound: what is copied stands in the table before it, which stays as it is (5),
+ * and of which: either it was reachable when marking began, then it is marked, and all it holds; or
+ * it is younger, and then holds what was stored with the barrier, which shades it, or copied from a
+ * table before, of which the same holds.  The store of the new table's address in the directory
+ * shades the old one.
  *
- * Note [Changes seen].  Who changes a map sets MAP_WRITING in its state, and who finds it set has found a
- * change beside his own change or reading: the state tells nothing about the map then, so that is
- * fatal.  It is a plain load and store; that two threads do it in step is not seen.  The state is otherwise
- * the kind of the map's keys, so that the inlined search tests both at once.
+ * Note [Changes seen].  Who changes a map sets MAP_WRITING in its state, and who finds it set has
+ * found a change beside his own change or reading: the state tells nothing about the map then, so
+ * that is fatal.  It is a plain load and store; that two threads do it in step is not seen.  The
+ * state is otherwise the kind of the map's keys, so that the inlined search tests both at once.
  *
- * Note [Keys that panic].  A program's own functions may panic, or fault, which the program may recover from;
- * the map must then be as it was, and not marked as being changed.  So they are called before the
- * mark is set, growing included, and what was found is used only if the map was not changed meanwhile:
- * that would be somebody beside this change, or the function itself, and is fatal.  Keys of the other kinds
- * are read by the runtime and the C library, where a fault is fatal.
+ * Note [Keys that panic].  A program's own functions may panic, or fault, which the program may
+ * recover from; the map must then be as it was, and not marked as being changed.  So they are
+ * called before the mark is set, growing included, and what was found is used only if the map was
+ * not changed meanwhile: that would be somebody beside this change, or the function itself, and is
+ * fatal.  Keys of the other kinds are read by the runtime and the C library, where a fault is
+ * fatal.
  *
  * Locking: none; the program's.
  * Answers to: internal/runtime/maps; runtime/map.go.
@@ -77,8 +82,8 @@
 #define MAP_DELETED 0xfe
 #define MAP_NO_CONTROL GORT_MAP_HIGH_ /* a control word: all empty */
 
-/* One for each place of a program that makes maps; permanent.  shape.key_size and value_size are those
- * of what the program sees; a slot holds pointers to those that are not direct. */
+/* One for each place of a program that makes maps; permanent.  shape.key_size and value_size are
+ * those of what the program sees; a slot holds pointers to those that are not direct. */
 struct map_layout {
     gort_map_shape_ shape;
     const struct gort_type *key, *value;
@@ -99,7 +104,7 @@ struct map_key {
     const void *at;
 };
 
-/* ---- who changes, who reads: Note [Changes seen] -------------------------------------------------- */
+/* ---- who changes, who reads: Note [Changes seen] --------------------------------------------- */
 
 static force_inline void map_write_begin(struct gort_map *m)
 {
@@ -154,7 +159,7 @@ static force_inline void map_write_begin_after(struct gort_map *m, struct map_ve
         throw_msg("concurrent map writes");
 }
 
-/* ---- places --------------------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static force_inline uint32_t map_depth(const struct gort_map *m)
 {
@@ -201,7 +206,7 @@ static force_inline void map_set_empty(unsigned char *control, size_t groups)
     memset(control, MAP_EMPTY, groups * MAP_SLOTS);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static force_inline struct map_key map_key_of(int kind, const void *at)
 {
@@ -297,9 +302,10 @@ static force_inline bool map_same(const struct gort_map *m, int kind, struct map
     }
 }
 
-/* ---- between the files -------------------------------------------------------------------------------------- */
+/* ---- between the files ----------------------------------------------------------------------- */
 
-/* Can an element of this type hold collected pointers; from its first to its last word that may be one. */
+/* Can an element of this type hold collected pointers; from its first to its last word that may be
+ * one. */
 bool map_may_hold(const struct gort_type *t);
 struct gort_pointer_run map_run_of(const struct gort_type *t);
 
@@ -311,8 +317,8 @@ unsigned char *map_groups_new(const struct map_layout *l, size_t n);
 /* A table that has no memory yet. */
 struct gort_map_table map_table_none(void);
 extern const struct gort_type map_table_type;
-/* Makes room in the table at this place, its first one.  In a change, but not if the keys are of a kind that
- * may panic. */
+/* Makes room in the table at this place, its first one.  In a change, but not if the keys are of a
+ * kind that may panic. */
 void map_grow(struct gort_map *m, size_t first);
 
 #endif

@@ -27,8 +27,8 @@ struct gort_map_table map_table_none(void)
     return (struct gort_map_table){ .control = (unsigned char *)(uintptr_t)&no_group };
 }
 
-/* Slots, then control words.  The slots' type, repeated, describes the whole: what it says of the control
- * words is wrong, but these are no addresses. */
+/* Slots, then control words.  The slots' type, repeated, describes the whole: what it says of the
+ * control words is wrong, but these are no addresses. */
 unsigned char *map_groups_new(const struct map_layout *l, size_t n)
 {
     size_t slots = n * MAP_SLOTS * l->shape.slot_size, size = slots + n * MAP_SLOTS;
@@ -41,7 +41,7 @@ unsigned char *map_groups_new(const struct map_layout *l, size_t n)
     return start + slots;
 }
 
-/* ---- moving entries ------------------------------------------------------------------------------------ */
+/* ---- moving entries -------------------------------------------------------------------------- */
 
 /* A table that is being built. */
 struct building {
@@ -107,7 +107,7 @@ static never_inline void move(const struct gort_map *m, struct gort_map_table fr
         move_all(m, kind, from, b, bit);
 }
 
-/* ---- the directory --------------------------------------------------------------------------------------- */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 /* n places from `first` on lead to what was built. */
 static void set_places(struct gort_map *m, size_t first, size_t n, const struct building *b,
@@ -139,7 +139,7 @@ static size_t places_of(const struct gort_map *m, const struct gort_map_table *t
     return (size_t)1 << (map_depth(m) - t->depth);
 }
 
-/* ---- growing ----------------------------------------------------------------------------------------------- */
+/* ---- growing --------------------------------------------------------------------------------- */
 
 static void place_halves(struct gort_map *m, size_t first, const struct gort_map_table *old,
                          const struct building b[2])

@@ -1,20 +1,21 @@
 /* Maps: iteration.
  *
- * An iteration walks tables in the order of their keys' hashes, from a random one round to it again, and in each
- * the groups from a random slot round to it.  What is left of the group at hand is a bit set, which the
- * inlined part uses up while the map's `change` is what it was.
+ * An iteration walks tables in the order of their keys' hashes, from a random one round to it
+ * again, and in each the groups from a random slot round to it.  What is left of the group at hand
+ * is a bit set, which the inlined part uses up while the map's `change` is what it was.
  *
- * Note [Iteration and change].  Tables are the unit of growth and cover ranges of hashes, which only ever
- * are cut in two.  So the end of a range that was walked is always the beginning of another, and going on
- * from there meets each table once, whatever was split meanwhile.
- *   - While the table at hand is still the map's, its slots are looked at as they are: an entry that was
- *     deleted is not there, a new one is met if its slot is still to come.
+ * Note [Iteration and change].  Tables are the unit of growth and cover ranges of hashes, which
+ * only ever are cut in two.  So the end of a range that was walked is always the beginning of
+ * another, and going on from there meets each table once, whatever was split meanwhile.
+ *   - While the table at hand is still the map's, its slots are looked at as they are: an entry
+ *     that was deleted is not there, a new one is met if its slot is still to come.
  *   - Once it was replaced, by a larger one or by two, it is walked to its end as it was, so that
  *     entries that moved are neither met twice nor left out.  Each of its keys is looked up in the
- *     map: not there, it was deleted; else the entry is as it is now.  A key that does not equal itself can
- *     not be looked up, nor deleted, nor replaced: it is taken from the old table.
+ *     map: not there, it was deleted; else the entry is as it is now.  A key that does not equal
+ *     itself can not be looked up, nor deleted, nor replaced: it is taken from the old table.
  *   - After a clear all entries that were to come are gone, and the ranges begin anew: it ends.
- * The table is kept by the iteration's pointer to it, and so its address tells whether it is the map's.
+ * The table is kept by the iteration's pointer to it, and so its address tells whether it is the
+ * map's.
  *
  * Answers to: Iter.Next in internal/runtime/maps/table.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -23,7 +24,7 @@
 
 enum { ITER_NEW, ITER_WALKS, ITER_ENDED };
 
-/* ---- groups ---------------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static void look_at_group(gort_map_iter *it, const struct map_layout *l, uint64_t slots)
 {
@@ -47,7 +48,7 @@ static bool next_group(gort_map_iter *it, const struct map_layout *l)
     return true;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* The table that has this hash. */
 static void enter_table(const struct gort_map *m, gort_map_iter *it, uint64_t hash)
@@ -80,7 +81,7 @@ static void find_out_if_stale(const struct gort_map *m, gort_map_iter *it)
     it->change = it->stale ? 0 : m->change;
 }
 
-/* ---- entries --------------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static bool equals_itself(const struct gort_map *m, const void *key)
 {
@@ -116,7 +117,7 @@ static bool next_entry(const struct gort_map *m, gort_map_iter *it)
     return false;
 }
 
-/* ---- the call --------------------------------------------------------------------------------------------- */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 static bool end(gort_map_iter *it)
 {

@@ -1,9 +1,9 @@
 /* Maps: making and clearing them.
  *
- * Note [Layouts].  What the collector and the operations must know of a map's slots is the same for all maps
- * that one place of the program makes.  It is worked out when the first of them is made, in permanent
- * memory, since descriptors must outlive all objects.  Two goroutines that come first at once may both work
- * it out; one's is used, the other's few hundred bytes are lost.
+ * Note [Layouts].  What the collector and the operations must know of a map's slots is the same for
+ * all maps that one place of the program makes.  It is worked out when the first of them is made,
+ * in permanent memory, since descriptors must outlive all objects.  Two goroutines that come first
+ * at once may both work it out; one's is used, the other's few hundred bytes are lost.
  *
  * Memory order: the layout's release pairs with the acquire of later makers.
  *
@@ -14,7 +14,7 @@
 #include "heap/persistent.h"
 #include "lang/map.h"
 
-/* ---- layouts ------------------------------------------------------------------------------------------- */
+/* ---- layouts --------------------------------------------------------------------------------- */
 
 bool map_may_hold(const struct gort_type *t)
 {
@@ -85,7 +85,7 @@ static const struct map_layout *layout_of(struct gort_map_type *t, const struct 
     return l;
 }
 
-/* ---- making ---------------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 typedef struct gort_map map_header;
 GORT_TYPE(map_header, tables, first);
@@ -160,7 +160,7 @@ void *gort_map_make_raw(struct gort_map_type *type, const struct gort_type *key,
     return m;
 }
 
-/* ---- clearing --------------------------------------------------------------------------------------------- */
+/* ---- clearing -------------------------------------------------------------------------------- */
 
 #define CLEAR_TABLES 16 /* of so many the memory is kept */
 

@@ -1,11 +1,11 @@
 /* The mutex: competition for speed, and a fair mode so that nobody starves.
  *
- * In the normal mode an unlock frees the mutex and wakes one waiter, which competes with whoever runs
- * by and usually loses to a goroutine that is on a CPU already: cheap, since a critical section of
- * user code is mostly shorter than a wake-up.  A waiter that lost keeps its place at the front of
- * the queue; if it has waited longer than STARVING_NS it switches the mutex to starving: then an
- * unlock hands the locked mutex to the first in the queue, and newcomers go to its end.  The waiter
- * that is last, or has waited less, switches back.
+ * In the normal mode an unlock frees the mutex and wakes one waiter, which competes with whoever
+ * runs by and usually loses to a goroutine that is on a CPU already: cheap, since a critical
+ * section of user code is mostly shorter than a wake-up.  A waiter that lost keeps its place at the
+ * front of the queue; if it has waited longer than STARVING_NS it switches the mutex to starving:
+ * then an unlock hands the locked mutex to the first in the queue, and newcomers go to its end.
+ * The waiter that is last, or has waited less, switches back.
  *
  * The state word: three bits, and above them the number of goroutines that wait or are about to.
  *
@@ -24,15 +24,16 @@
  *                                                               v        | first waiter takes it,
  *                                                        in hand-over ---+ or clears STARVING
  *
- * Invariants: (1) in hand-over only the waiter that gets the unit sets LOCKED; (2) the waiters in the
- * count are queued at sema, about to be, or woken and competing, which WOKEN or the hand-over says;
+ * Invariants: (1) in hand-over only the waiter that gets the unit sets LOCKED; (2) the waiters in
+ * the count are queued at sema, about to be, or woken and competing, which WOKEN or the hand-over
+ * says;
  * (3) WOKEN is cleared by the competitor it stands for.
  *
  * The object lives until all calls on it have returned: an unlock still looks at it after another
  * goroutine could have locked it.
  *
- * Memory order: the acquiring compare-and-swap of lock pairs with the releasing operation of unlock;
- * a hand-over is ordered by the semaphore.
+ * Memory order: the acquiring compare-and-swap of lock pairs with the releasing operation of
+ * unlock; a hand-over is ordered by the semaphore.
  *
  * Answers to: internal/sync/mutex.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -4,29 +4,30 @@
  * is forgotten (netpoll_arm) before each attempt, so an edge that follows it is not lost.
  *
  * Note [Drained].  A TCP read that returned less than was asked for has emptied the socket, so the
- * next read would mostly return EAGAIN; it waits first instead.  Nothing is lost: what arrives after
- * the short read is an edge after its arm, which the wait returns at once for.  Unless the end of the
- * stream had arrived before: then there may be no further edge, and netpoll_hup says so.  Or unless
- * the read ended at the mark of urgent data, with more behind it: then netpoll_urgent says so, or
- * the edge of the urgent data is still to be handled, and thus one after the arm.  Only for TCP:
- * other sockets return less for other reasons (one datagram, passed descriptors).
+ * next read would mostly return EAGAIN; it waits first instead.  Nothing is lost: what arrives
+ * after the short read is an edge after its arm, which the wait returns at once for.  Unless the
+ * end of the stream had arrived before: then there may be no further edge, and netpoll_hup says so.
+ * Or unless the read ended at the mark of urgent data, with more behind it: then netpoll_urgent
+ * says so, or the edge of the urgent data is still to be handled, and thus one after the arm.  Only
+ * for TCP: other sockets return less for other reasons (one datagram, passed descriptors).
  *
- * Note [Files].  The kernel says of a file neither that it is not ready nor when it will be, so a call of
- * a file takes a thread until the disk has answered.  At most FILE_CALLS do so at a time, and the goroutines of the
- * others park: a thousand readers of a slow disk are no thousand threads.  Only for files, whose calls end
- * by themselves: where one waits for somebody else (a terminal), those who wait could keep away the one that
- * they wait for.
+ * Note [Files].  The kernel says of a file neither that it is not ready nor when it will be, so a
+ * call of a file takes a thread until the disk has answered.  At most FILE_CALLS do so at a time,
+ * and the goroutines of the others park: a thousand readers of a slow disk are no thousand threads.
+ * Only for files, whose calls end by themselves: where one waits for somebody else (a terminal),
+ * those who wait could keep away the one that they wait for.
  *
- * Note [Cached files].  Most reads of files are of what is in memory, and take less than to give a thread the
- * P and to come back.  So what the kernel has at hand (RWF_NOWAIT) is read at once, and only the rest as
- * above.  A system call holds up stops and keeps its P, so it is to be short:
+ * Note [Cached files].  Most reads of files are of what is in memory, and take less than to give a
+ * thread the P and to come back.  So what the kernel has at hand (RWF_NOWAIT) is read at once, and
+ * only the rest as above.  A system call holds up stops and keeps its P, so it is to be short:
  *  (1) at most CACHED_MAX bytes, a dozen microseconds;
  *  (2) not of files opened with O_DIRECT: for the disk itself the flag does not mean not to wait;
- *  (3) not while somebody writes the same descriptor, perhaps waiting for the disk: he has the file's position,
- *      for which a reader waits whatever he asks.  The look is one moment before the call, so it may happen
- *      after all; then the call waits as long as that write, which costs time and nothing else.
- * A file whose file system knows no such reads says EOPNOTSUPP, and is not asked again.  Nor is any in a
- * deterministic run, whose order would be that of what happens to be in memory.
+ *  (3) not while somebody writes the same descriptor, perhaps waiting for the disk: he has the
+ *      file's position, for which a reader waits whatever he asks.  The look is one moment before
+ *      the call, so it may happen after all; then the call waits as long as that write, which costs
+ *      time and nothing else.
+ * A file whose file system knows no such reads says EOPNOTSUPP, and is not asked again.  Nor is any
+ * in a deterministic run, whose order would be that of what happens to be in memory.
  * Rejected: io_uring (doc/decisions/0021).
  *
  * Locking: none held over a wait but the descriptor's turn (net_fd.c).
@@ -48,7 +49,8 @@
 
 #define UNIX_RETRY_MIN_NS ((int64_t)1000000)
 #define UNIX_RETRY_MAX_NS ((int64_t)16000000)
-/* Of several addresses each but the last is given up after a share of the time there is, at least this. */
+/* Of several addresses each but the last is given up after a share of the time there is, at least
+ * this. */
 #define ADDRESS_MIN_NS ((int64_t)2000000000)
 #define ADDRESS_NS ((int64_t)5000000000) /* where there is no deadline */
 

@@ -186,8 +186,8 @@ static bool is_name_byte(char c)
            c == '_';
 }
 
-/* Labels of 1 to 63 bytes with dots between them, one more at the end allowed; the last is no number, or it
- * would be an address that can not be parsed. */
+/* Labels of 1 to 63 bytes with dots between them, one more at the end allowed; the last is no
+ * number, or it would be an address that can not be parsed. */
 static bool is_host_name(const char *host)
 {
     size_t label = 0, n = strlen(host);

@@ -1,8 +1,8 @@
 /* Network addresses: text to socket address and back.
  *
- * Text is "host:port" for the networks tcp, tcp4, tcp6, udp, udp4 and udp6, and a path for unix.  Hosts are
- * numeric, but for "localhost"; other names are cut out here and resolved elsewhere (resolve.h).  A path
- * that begins with @ names an abstract socket.
+ * Text is "host:port" for the networks tcp, tcp4, tcp6, udp, udp4 and udp6, and a path for unix.
+ * Hosts are numeric, but for "localhost"; other names are cut out here and resolved elsewhere
+ * (resolve.h).  A path that begins with @ names an abstract socket.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -42,8 +42,8 @@ struct net_name {
     char host[NET_NAME_MAX + 2];
 };
 
-/* text, which net_addr_parse does not take, is "name:port" with the name of a host as RFC 1123 has them, and
- * underscores.  false: it is not. */
+/* text, which net_addr_parse does not take, is "name:port" with the name of a host as RFC 1123 has
+ * them, and underscores.  false: it is not. */
 bool net_name_parse(struct net_name *name, const char *network, const char *text);
 /* Sets the port, type and the rest of a, whose socket address is one of name's host. */
 void net_name_complete(const struct net_name *name, struct net_addr *a);

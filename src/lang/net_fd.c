@@ -7,32 +7,33 @@
  * time between that look and the system call; a program that closes a descriptor which others are
  * just beginning to use has the race that POSIX gives it.
  *
- * Note [The gate].  An operation that begins just while the number is closed must not register it with
- * the poller again between netpoll_close and close(2): the kernel would drop that registration, and
- * nobody would wake who waits.  So finding out the kind, which registers, and closing exclude each
- * other.  Operations that began before find the poller's record closed, or opened for the number's
- * new meaning; in the latter case they still have the turn, wake when that is ready, and leave.
+ * Note [The gate].  An operation that begins just while the number is closed must not register it
+ * with the poller again between netpoll_close and close(2): the kernel would drop that
+ * registration, and nobody would wake who waits.  So finding out the kind, which registers, and
+ * closing exclude each other.  Operations that began before find the poller's record closed, or
+ * opened for the number's new meaning; in the latter case they still have the turn, wake when that
+ * is ready, and leave.
  *
  * Turns: several goroutines that read (or write) one descriptor do so one after the other, so one
  * goroutine waits in the poller for each direction, and a write of many bytes is not mixed with
  * another.
  *
- * Note [Deadlines].  A wait lasts until the earlier of its own deadline and the descriptor's, which may
- * change while it lasts.  Nobody looks for the goroutine that waits: a change is an edge like any other
- * (netpoll_kick); who waits tries again, finds nothing, and waits anew, until the new deadline.  That
- * is needed only while an operation is going on:
+ * Note [Deadlines].  A wait lasts until the earlier of its own deadline and the descriptor's, which
+ * may change while it lasts.  Nobody looks for the goroutine that waits: a change is an edge like
+ * any other (netpoll_kick); who waits tries again, finds nothing, and waits anew, until the new
+ * deadline.  That is needed only while an operation is going on:
  *      who sets: 1. deadline <- new                 who operates: 1. takes the turn
  *                2. full barrier                                  2. full barrier
  *                3. the turn is taken: an edge                    3. arms, tries, reads the deadline, waits
- * Either the operation reads the new deadline, or the setter sees that the turn is taken; then the edge
- * comes before an arm, and the read after that sees the new deadline too; or after it, and ends the wait.
- * Those who wait for the turn look at the deadline when they have it.
+ * Either the operation reads the new deadline, or the setter sees that the turn is taken; then the
+ * edge comes before an arm, and the read after that sees the new deadline too; or after it, and
+ * ends the wait.  Those who wait for the turn look at the deadline when they have it.
  *
  * A descriptor that gort has used is closed by gort_close_fd: after a plain close(2) the kind
  * remembered is that of the former file.  For sockets that mistake is noticed (ENOTSOCK).
  *
- * Locking: the gate and the turns, which are the program's kind of mutex; a new block of records is set by
- * compare-and-swap.
+ * Locking: the gate and the turns, which are the program's kind of mutex; a new block of records is
+ * set by compare-and-swap.
  * Answers to: internal/poll/fd_mutex.go, fd_unix.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -77,7 +78,8 @@ static struct net_fd *info_of(int fd)
 
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
-/* What a file of O_DIRECT answers comes from the disk, which RWF_NOWAIT does not keep from waiting for. */
+/* What a file of O_DIRECT answers comes from the disk, which RWF_NOWAIT does not keep from waiting
+ * for. */
 static void note_cached(int fd, struct net_fd *info, mode_t mode)
 {
     bool cached = S_ISREG(mode) && !net_sys_is_direct(fd) && !sched_debug.deterministic;
@@ -192,7 +194,8 @@ static void context_ended(struct context_wait *w)
     netpoll_kick(op->fd, op->mode);
 }
 
-/* Woken by the end of its context, the operation is tried once more, and then comes here in vain. */
+/* Woken by the end of its context, the operation is tried once more, and then comes here in
+ * vain. */
 static never_inline int wait_bound(const struct net_op *op, int64_t at)
 {
     struct bound_wait b = { .wait.wake = context_ended, .op = op };

@@ -44,7 +44,8 @@ struct net_op {
     enum net_kind kind;
 };
 
-/* A descriptor that gort made, non-blocking, is ready for use.  0 or errno; the caller closes it. */
+/* A descriptor that gort made, non-blocking, is ready for use.  0 or errno; the caller closes
+ * it. */
 int net_fd_open(int fd, enum net_kind kind);
 /* Begins an operation on fd: finds out its kind and waits for its turn.  0; errno: nothing is to be
  * ended. */
@@ -54,11 +55,12 @@ int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode);
 
 /* The descriptor's deadline has passed already: then nothing is tried. */
 bool net_op_is_late(const struct net_op *op);
-/* Parks until fd may be ready.  0; ECANCELED: closed meanwhile; ETIMEDOUT: the descriptor's deadline or
- * this one (0: none) passed; NET_ENDED; other errno. */
+/* Parks until fd may be ready.  0; ECANCELED: closed meanwhile; ETIMEDOUT: the descriptor's
+ * deadline or this one (0: none) passed; NET_ENDED; other errno. */
 int net_op_wait(struct net_op *op, int64_t deadline);
 void net_op_end(struct net_op *op);
-/* The descriptor turned out to be of another kind than remembered: finds it out anew.  0 or errno. */
+/* The descriptor turned out to be of another kind than remembered: finds it out anew.  0 or
+ * errno. */
 int net_op_reconsider(struct net_op *op);
 /* Deadlines of what waits and will wait on fd, 0: none.  0 or errno. */
 int net_fd_set_deadline(struct g *g, int fd, int64_t read_at, int64_t write_at);

@@ -1,11 +1,12 @@
 /* System calls of the network calls: see net_sys.h.
  *
- * Note [No SIGPIPE].  A write to a pipe that nobody reads fails with EPIPE; the kernel's signal, which
- * would end the process, is for programs that look at no error.  A socket is told so in the call; for
- * a pipe there is no such flag, so the thread blocks the signal around the write, and when the kernel
- * has raised it, for this thread, takes it back before it is unblocked.  If the program blocks the
- * signal itself, one that was pending before stays.  The goroutine stays on its thread from block to
- * unblock: nothing in between parks.  Rejected: ignoring SIGPIPE in the whole process, which programs
+ * Note [No SIGPIPE].  A write to a pipe that nobody reads fails with EPIPE; the kernel's signal,
+ * which would end the process, is for programs that look at no error.  A socket is told so in the
+ * call; for a pipe there is no such flag, so the thread blocks the signal around the write, and
+ * when the kernel has raised it, for this thread, takes it back before it is unblocked.  If the
+ * program blocks the signal itself, one that was pending before stays.  The goroutine stays on its
+ * thread from block to unblock: nothing in between parks.  Rejected: ignoring SIGPIPE in the whole
+ * process, which programs
  * that it starts would inherit.  1 and 2 keep the signal, as in Go: it ends `program | head`.
  *
  * SPDX-License-Identifier: BSD-3-Clause

@@ -1,7 +1,7 @@
 /* Once.
  *
- * The mutex is held while fn runs, so that whoever comes meanwhile waits until it has returned.  `done`
- * is set afterwards, by a deferred call: also when fn panics or exits its goroutine.
+ * The mutex is held while fn runs, so that whoever comes meanwhile waits until it has returned.
+ * `done` is set afterwards, by a deferred call: also when fn panics or exits its goroutine.
  *
  * Memory order: the acquiring load of done pairs with the releasing store in finish.
  * Answers to: sync/once.go.

@@ -1,53 +1,56 @@
 /* Panics, deferred calls, and goexit.
  *
- * What it is: two lists per goroutine.  g->defers: the deferred calls, latest first.  g->tries: what is
- * going on, innermost first, as frames on the goroutine's own stack (panic_frames.h).
+ * What it is: two lists per goroutine.  g->defers: the deferred calls, latest first.  g->tries:
+ * what is going on, innermost first, as frames on the goroutine's own stack (panic_frames.h).
  *
- * Why this way: deferred calls run on top of the stack that panicked, and only then is the stack cut
- * back to the gort_try.  So an unrecovered panic is reported with its frames intact, and a deferred
- * call may itself panic, try, or exit: that only adds frames.  Rejected: unwinding by the C++
- * unwinder in all programs, which needs unwind tables in all user code, and costs microseconds per
- * frame; it is done where there are cleanups to run (panic_unwind.c).
+ * Why this way: deferred calls run on top of the stack that panicked, and only then is the stack
+ * cut back to the gort_try.  So an unrecovered panic is reported with its frames intact, and a
+ * deferred call may itself panic, try, or exit: that only adds frames.  Rejected: unwinding by the
+ * C++ unwinder in all programs, which needs unwind tables in all user code, and costs microseconds
+ * per frame; it is done where there are cleanups to run (panic_unwind.c).
  *
- * Note [Scoped calls].  A call of gort_defer is a collected object, because it outlives the function that
- * asked for it and its argument is collected.  One of gort_scoped_defer is a variable of the block
- * (struct gort_scoped_call, whose beginning is a struct defer): the inlined beginning links it before
- * g->defers, the inlined end, a cleanup of the variable, takes it off and calls it.  A panic calls
- * it from the list like any other, while its frame is still there.
- *   - No barrier: what moves is the address of a collected struct defer, from the list's head to the
- *     variable and back.  Both are roots of this goroutine and scanned as one: a goroutine runs only on a
- *     stack that is scanned, so that the collector has seen the address, or was told of it since.
+ * Note [Scoped calls].  A call of gort_defer is a collected object, because it outlives the
+ * function that asked for it and its argument is collected.  One of gort_scoped_defer is a variable
+ * of the block (struct gort_scoped_call, whose beginning is a struct defer): the inlined beginning
+ * links it before g->defers, the inlined end, a cleanup of the variable, takes it off and calls it.
+ * A panic calls it from the list like any other, while its frame is still there.
+ *   - No barrier: what moves is the address of a collected struct defer, from the list's head to
+ *     the variable and back.  Both are roots of this goroutine and scanned as one: a goroutine runs
+ *     only on a stack that is scanned, so that the collector has seen the address, or was told of
+ *     it since.
  *   - The end does not find itself latest: gort_defer was called in the block, whose calls wait for
  *     the end of the scope, and so the variable is taken out of the middle (gort_scoped_end_slow_).
  *     Nor is it on the list: a panic has called it, and this is the cleanup of an unwound frame.
- *   - No critical section: stores to the list are by the running goroutine alone, and a stop between
- *     two of them finds what was there before or after.
+ *   - No critical section: stores to the list are by the running goroutine alone, and a stop
+ *     between two of them finds what was there before or after.
  *
  * Note [Nested panics].  A panic goes to the innermost TRY frame, past PANIC and EXIT frames:
  *   - past PANIC: the deferred call of an older panic panics.  The older one is dropped: the newer
- *     one runs the rest of the deferred calls of the same scope and arrives at the same gort_try.  If
- *     there is none, the report shows both, the older first.
- *   - past EXIT: a deferred call run by goexit panics.  The gort_try catches it, sees `exiting`, and
- *     goes on with the exit instead of returning.
+ *     one runs the rest of the deferred calls of the same scope and arrives at the same gort_try.
+ *     If there is none, the report shows both, the older first.
+ *   - past EXIT: a deferred call run by goexit panics.  The gort_try catches it, sees `exiting`,
+ *     and goes on with the exit instead of returning.
  * An exit runs the scopes from the innermost outwards, and takes each TRY frame off its own view
  * once that scope's calls have run: a later panic can not arrive at a scope that has ended.
  *
- * Note [Recovering].  A deferred call that a panic runs may say gort_recover.  When it has returned, the
- * panic goes on to the same gort_try, running what is deferred, and that returns as if its function
- * had.  With no gort_try the goroutine ends as by gort_goexit: its function is the scope, and there is
- * no frame of it to return from.
+ * Note [Recovering].  A deferred call that a panic runs may say gort_recover.  When it has
+ * returned, the panic goes on to the same gort_try, running what is deferred, and that returns as
+ * if its function had.  With no gort_try the goroutine ends as by gort_goexit: its function is the
+ * scope, and there is no frame of it to return from.
  *
- * Note [Leaving].  A goroutine whose context has ended leaves the innermost gort_context_run: that is
- * a panic which only such a TRY frame catches, and such a frame catches nothing else.  The calls that
- * were deferred inside run, those of the gort_try's passed over too, and with the context that held
- * outside: they may wait.
+ * Note [Leaving].  A goroutine whose context has ended leaves the innermost gort_context_run: that
+ * is a panic which only such a TRY frame catches, and such a frame catches nothing else.  The calls
+ * that were deferred inside run, those of the gort_try's passed over too, and with the context that
+ * held outside: they may wait.
  *
- * Note [Jump].  _setjmp and _longjmp are used within one stack, upwards only.  All frames between are
- * abandoned: the user's own, as documented, and those of this floor that call user code: gort_try,
- * gort_once_do and the loops over deferred calls, none of which is in a critical section or holds
- * a lock of the runtime.  Nothing that lives in the thread is kept in a local over the jump.
+ * Note [Jump].  _setjmp and _longjmp are used within one stack, upwards only.  All frames between
+ * are abandoned: the user's own, as documented, and those of this floor that call user code:
+ * gort_try, gort_once_do and the loops over deferred calls, none of which is in a critical section
+ * or holds a lock of the runtime.  Nothing that lives in the thread is kept in a local over the
+ * jump.
  *
- * Invariants: (1) gort_try leaves g->tries as it found it; (2) so does a return from a deferred call;
+ * Invariants: (1) gort_try leaves g->tries as it found it; (2) so does a return from a deferred
+ * call;
  * (3) a TRY frame's base is on g->defers, or NULL, as long as the frame is reachable.
  *
  * Locking: none; everything belongs to the running goroutine.
@@ -141,8 +144,8 @@ void gort_scoped_end_slow_(struct gort_scoped_call *c)
 
 /* ---- trying --------------------------------------------------------------------------------- */
 
-/* What gort_try does stands in functions of their own, so that no local of the one with _setjmp lives
- * over the jump. */
+/* What gort_try does stands in functions of their own, so that no local of the one with _setjmp
+ * lives over the jump. */
 static never_inline void try_begin(struct try_frame *t, gort_panic_info *out, bool is_run)
 {
     struct g *g = lang_enter("gort_try");
@@ -249,9 +252,10 @@ void panic_arrive(struct try_frame *t, const struct panic_frame *p)
     _longjmp(t->env, 1); /* Note [Jump] */
 }
 
-/* The scopes that the panic passes, up to end, from the innermost outwards: their deferred calls run, and
- * their frames go, so that nothing arrives at a scope that has ended (invariant 3).  A deferred call of a
- * gort_try that is passed belongs to it still; one of a gort_context_run has the context of before. */
+/* The scopes that the panic passes, up to end, from the innermost outwards: their deferred calls
+ * run, and their frames go, so that nothing arrives at a scope that has ended (invariant 3).  A
+ * deferred call of a gort_try that is passed belongs to it still; one of a gort_context_run has the
+ * context of before. */
 static void leave_passed(struct g *g, struct panic_frame *p, const struct frame *end)
 {
     struct frame **at = &p->frame.outer;
@@ -297,7 +301,7 @@ _Noreturn static void raise_panic(struct g *g, struct panic_frame *p)
     panic_arrive(t, p);
 }
 
-/* ---- what it says ------------------------------------------------------------------------------ */
+/* ---- what it says ---------------------------------------------------------------------------- */
 
 /* What most panics say needs no printf, which takes longer than all the rest. */
 static const char *plain_text(const char *format, va_list ap)
@@ -378,7 +382,7 @@ void panic_leave(struct g *g)
     raise_panic(g, &p);
 }
 
-/* ---- in a deferred call ------------------------------------------------------------------------ */
+/* ---- in a deferred call ---------------------------------------------------------------------- */
 
 /* The panic that runs the present deferred call; NULL: none does. */
 static struct panic_frame *running_panic(const struct g *g)

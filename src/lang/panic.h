@@ -8,8 +8,8 @@
 #include "gort/panic.h"
 #include "lang/lang.h"
 
-/* One deferred call on the goroutine's list g->defers, the latest first: a collected object, or a scoped
- * one in a frame of the program (Note [Scoped calls] in panic.c). */
+/* One deferred call on the goroutine's list g->defers, the latest first: a collected object, or a
+ * scoped one in a frame of the program (Note [Scoped calls] in panic.c). */
 struct defer {
     struct defer *next;
     void (*fn)(void *); /* NULL: cancelled */

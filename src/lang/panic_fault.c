@@ -1,10 +1,11 @@
-/* Faults that become panics: SIGSEGV, SIGBUS, SIGFPE and SIGILL of the program's own code, where the
- * program asked for it.
+/* Faults that become panics: SIGSEGV, SIGBUS, SIGFPE and SIGILL of the program's own code, where
+ * the program asked for it.
  *
- * Note [Handing over].  The handler runs on the signal stack, where nothing of the runtime may be called.
- * So it only writes a record onto the goroutine's stack, below all that the interrupted function may
- * use, and has the thread go on in fault_entry, on that stack, in the state it was in: user code
- * outside of any critical section.  From there on it is a call of gort_panic like another.
+ * Note [Handing over].  The handler runs on the signal stack, where nothing of the runtime may be
+ * called.  So it only writes a record onto the goroutine's stack, below all that the interrupted
+ * function may use, and has the thread go on in fault_entry, on that stack, in the state it was in:
+ * user code outside of any critical section.  From there on it is a call of gort_panic like
+ * another.
  *
  *     program: fault --> handler: panic_hand_over --> sigreturn --> fault_entry --> raise (a panic)
  *
@@ -13,14 +14,14 @@
  *
  * A panic is had only where nothing can be left half-done:
  *  (1) The kernel raised the signal at this instruction; nobody sent it.
- *  (2) The thread is in state USER, outside of critical sections: every lock of the runtime is held in
- *      one (invariant (3) of sync/lock.c), so no lock is left behind.  What the goroutine was in the
- *      middle of in a restartable range has had no effect yet.
- *  (3) It runs on its goroutine's stack, with room for the record and the deferred calls: the overflow
- *      of a stack stays fatal.
- *  (4) The instruction is none of the C library, the loader, a sanitizer or of this library where it is
- *      a shared one: those hold locks of their own.  Where they are linked statically that is not
- *      known, and their faults count as the program's.
+ *  (2) The thread is in state USER, outside of critical sections: every lock of the runtime is held
+ *      in one (invariant (3) of sync/lock.c), so no lock is left behind.  What the goroutine was in
+ *      the middle of in a restartable range has had no effect yet.
+ *  (3) It runs on its goroutine's stack, with room for the record and the deferred calls: the
+ *      overflow of a stack stays fatal.
+ *  (4) The instruction is none of the C library, the loader, a sanitizer or of this library where
+ *      it is a shared one: those hold locks of their own.  Where they are linked statically that is
+ *      not known, and their faults count as the program's.
  *  (5) GORTDEBUG=efence is off: there a fault is the finding.
  * All else is reported as ever.
  *
@@ -30,7 +31,8 @@
  * knows nothing of the address, a list decides that was made when panics were first asked for:
  * there, faults in a C library or sanitizer that is opened later count as the program's.
  *
- * Memory order: the release of `wanted` pairs with the acquire in panic_hand_over: the ranges are complete.
+ * Memory order: the release of `wanted` pairs with the acquire in panic_hand_over: the ranges are
+ * complete.
  * Locking: the list of ranges is filled in under the loader's lock, once, and then constant.
  * Answers to: sigpanic and preparePanic in signal_unix.go, signal_amd64.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -65,7 +67,7 @@ static size_t foreign_count;
 static bool listed;
 static bool wanted; /* atomic */
 
-/* ---- whose code it is -------------------------------------------------------------------------- */
+/* ---- whose code it is ------------------------------------------------------------------------ */
 
 static bool has_address(const struct dl_phdr_info *o, uintptr_t a)
 {
@@ -133,7 +135,7 @@ static bool is_foreign(uintptr_t pc)
     return false;
 }
 
-/* ---- on the goroutine's stack ------------------------------------------------------------------ */
+/* ---- on the goroutine's stack ---------------------------------------------------------------- */
 
 static const char *fault_text(const struct fault *f)
 {
@@ -162,7 +164,7 @@ static void fault_entry(void *arg)
     arch_call_behind_registers(raise_fault, arg, &f->registers);
 }
 
-/* ---- in the handler ---------------------------------------------------------------------------- */
+/* ---- in the handler -------------------------------------------------------------------------- */
 
 static bool may_panic(const struct m *m, const struct g *g, const siginfo_t *info, void *ucontext)
 {

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* In the handler of a fault: siginfo and ucontext are its arguments.  true: the goroutine panics when
- * the handler returns. */
+/* In the handler of a fault: siginfo and ucontext are its arguments.  true: the goroutine panics
+ * when the handler returns. */
 bool panic_hand_over(int sig, void *siginfo, void *ucontext);
 
 #endif

@@ -1,5 +1,5 @@
-/* What goes on in a goroutine, for the files that panic: the frames on g->tries, innermost first, which lie on
- * the goroutine's own stack.
+/* What goes on in a goroutine, for the files that panic: the frames on g->tries, innermost first,
+ * which lie on the goroutine's own stack.
  *
  *   TRY    a gort_try that has not returned; its scope are the calls deferred since it began
  *   PANIC  a panic that runs deferred calls
@@ -52,8 +52,8 @@ struct try_frame {
 /* Panics as gort_panic, on behalf of the code at pc. */
 _Noreturn void panic_at(uintptr_t pc, const char *format, ...) printf_like(2, 3);
 
-/* Runs deferred calls down to base, but of the scoped ones only those of frames up to cfa.  Each is taken
- * off before it is called, so it is never called twice.  true: base is reached. */
+/* Runs deferred calls down to base, but of the scoped ones only those of frames up to cfa.  Each is
+ * taken off before it is called, so it is never called twice.  true: base is reached. */
 bool defers_run(struct g *g, const struct defer *base, uintptr_t cfa);
 /* The panic, whose deferred calls have not all run, ends at t. */
 _Noreturn void panic_arrive(struct try_frame *t, const struct panic_frame *p);

@@ -1,39 +1,44 @@
 /* Unwinding: cleanups of the frames that a panic or an exit leaves behind.
  *
- * What it is: where code was compiled with -fexceptions (C++ always is), variables with the cleanup attribute,
- * and destructors, are honoured, by the same forced unwinding that ends a cancelled thread.
+ * What it is: where code was compiled with -fexceptions (C++ always is), variables with the cleanup
+ * attribute, and destructors, are honoured, by the same forced unwinding that ends a cancelled
+ * thread.
  *
- * Why only there: unwinding costs a microsecond a frame, a jump some nanoseconds in all; and a program
- * without -fexceptions has nothing to run.  Whether there is such code the header tells: each file
- * that is compiled so defines gort_frames_have_cleanups_, a weak symbol, of which this file has a weak
- * reference.  Rejected: to ask the unwinder whether a frame has cleanups, which is the cost itself.
+ * Why only there: unwinding costs a microsecond a frame, a jump some nanoseconds in all; and a
+ * program without -fexceptions has nothing to run.  Whether there is such code the header tells:
+ * each file that is compiled so defines gort_frames_have_cleanups_, a weak symbol, of which this
+ * file has a weak reference.  Rejected: to ask the unwinder whether a frame has cleanups, which is
+ * the cost itself.
  *
- * Note [Order of unwinding].  Deferred calls and cleanups run in the order of the frames, the innermost
- * first; of one frame the scoped calls, then the cleanups.  The unwinder asks at each frame, before that
- * frame's cleanups run, and names its stack pointer (cfa).  Then the scoped calls of that frame and of those
- * inside are run.  Calls of gort_defer belong to no frame: they run as soon as they are the latest.
- *   Scoped calls are not left to the cleanups that end their blocks, though those would run them in
- * their exact turn: compilers end the program where a cleanup panics or exits (clang's C, and all C++),
- * and a deferred call may do both.
- *   Which frame a scoped call lies in says a walk over the frames before the first is left (mark_frames).
+ * Note [Order of unwinding].  Deferred calls and cleanups run in the order of the frames, the
+ * innermost first; of one frame the scoped calls, then the cleanups.  The unwinder asks at each
+ * frame, before that frame's cleanups run, and names its stack pointer (cfa).  Then the scoped
+ * calls of that frame and of those inside are run.  Calls of gort_defer belong to no frame: they
+ *   run as soon as they are the latest.  Scoped calls are not left to the cleanups that end their
+ *   blocks, though those would run them in
+ * their exact turn: compilers end the program where a cleanup panics or exits (clang's C, and all
+ * C++), and a deferred call may do both.
+ *   Which frame a scoped call lies in says a walk over the frames before the first is left
+ *   (mark_frames).
  * If that ends early, for want of tables, the rest is run on arrival.
  *
- * Note [Frames that are gone].  A cleanup runs in its frame: the stack below is used anew.  So what must last
- * until the end can not lie where the panic began:
+ * Note [Frames that are gone].  A cleanup runs in its frame: the stack below is used anew.  So what
+ * must last until the end can not lie where the panic began:
  *   - of a panic it lies in the gort_try's frame (raised, exception);
  *   - of an exit it is a collected object, which the unwinder's frames, and those of the cleanups,
  *     have a pointer to, as the unwinder handed it to them;
- *   - a scoped call, or a TRY frame, of a frame up to cfa is intact when the unwinder asks: it asks at
- *     every frame, and cuts the stack back only after that.
- * A panic out of a cleanup, or of a deferred call here, is one more that goes to the same gort_try; the
- * unwinding it came out of is abandoned as any frame is.
+ *   - a scoped call, or a TRY frame, of a frame up to cfa is intact when the unwinder asks: it asks
+ *     at every frame, and cuts the stack back only after that.
+ * A panic out of a cleanup, or of a deferred call here, is one more that goes to the same gort_try;
+ * the unwinding it came out of is abandoned as any frame is.
  *
- * A frame without unwind tables ends the unwinder's knowledge: the rest of the deferred calls run, and
- * the cleanups of the frames outside of it do not.
+ * A frame without unwind tables ends the unwinder's knowledge: the rest of the deferred calls run,
+ * and the cleanups of the frames outside of it do not.
  *
- * Note [Exceptions].  C++ keeps for each goroutine the exceptions that are being handled, and how many are
- * under way.  A catch (...) that throws on what it did not know counts one that nobody will catch, since
- * forced unwinding ends a thread there.  So the record is what it was when the gort_try began.
+ * Note [Exceptions].  C++ keeps for each goroutine the exceptions that are being handled, and how
+ * many are under way.  A catch (...) that throws on what it did not know counts one that nobody
+ * will catch, since forced unwinding ends a thread there.  So the record is what it was when the
+ * gort_try began.
  *
  * Locking: none.  Answers to: nothing; nptl's unwind.c does the same for pthread_exit.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -127,7 +132,7 @@ _Noreturn static void unwind(struct _Unwind_Exception *e, _Unwind_Stop_Fn stop, 
     throw_msg("the frames of a panic can not be unwound");
 }
 
-/* ---- to a gort_try ----------------------------------------------------------------------------- */
+/* ---- to a gort_try --------------------------------------------------------------------------- */
 
 static _Unwind_Reason_Code at_frame_of_try(int version, _Unwind_Action actions,
                                            _Unwind_Exception_Class class,
@@ -153,7 +158,7 @@ void unwind_to_try(struct try_frame *t, const struct panic_frame *p)
     unwind(&t->exception, at_frame_of_try, t);
 }
 
-/* ---- to the end of the goroutine --------------------------------------------------------------- */
+/* ---- to the end of the goroutine ------------------------------------------------------------- */
 
 static _Unwind_Reason_Code at_frame_of_exit(int version, _Unwind_Action actions,
                                             _Unwind_Exception_Class class,

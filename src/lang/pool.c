@@ -2,18 +2,19 @@
  *
  * Each P has a shelf of places, which only its owner touches, in a critical section.
  *
- * Note [Hidden places].  The shelves are pointer-free memory, so marking does not see what is on them: an
- * object that is only there is garbage, and its memory is the sweeper's after the next cycle.  A shelf
- * therefore says in which cycle it was filled, and is taken for empty in any other.
+ * Note [Hidden places].  The shelves are pointer-free memory, so marking does not see what is on
+ * them: an object that is only there is garbage, and its memory is the sweeper's after the next
+ * cycle.  A shelf therefore says in which cycle it was filled, and is taken for empty in any other.
  *   - Cycles are told by the heap's sweep generation, which changes at the end of marking, with the
  *     world stopped, and so not inside a section; no object is freed between two changes but by the
- *     sweep of the cycle before, and what was put since that cycle's marking ended is not its garbage.
+ *     sweep of the cycle before, and what was put since that cycle's marking ended is not its
+ *     garbage.
  *   - An object that is put while marking runs was reachable when marking began, or is newer: it
  *     outlives this cycle.  One that is taken out while marking runs may have been hidden when it
  *     began: it is shaded as it leaves, before marking can end.
  * So no list of pools exists, no collection walks one, and a pool is collected like anything else.
- * Rejected: a list of all pools that each cycle clears (it must hold pools without keeping them), and
- * a second chance for what was cleared (it would have to be marked).
+ * Rejected: a list of all pools that each cycle clears (it must hold pools without keeping them),
+ * and a second chance for what was cleared (it would have to be marked).
  *
  * Locking: none; critical sections.
  * Answers to: sync/pool.go.

@@ -1,13 +1,14 @@
-/* Types by their descriptions: names, identity, and values that are compared and hashed by their fields.
+/* Types by their descriptions: names, identity, and values that are compared and hashed by their
+ * fields.
  *
- * A descriptor is the program's own constant, one in each file that includes the description, so two of
- * them may mean one type and gort_reflect_same looks at what they say.  Structs are told by name, size and
- * fields; a field that is a struct, or what a pointer leads to, is told by its name and size alone: so the
- * look ends, whatever leads where.
+ * A descriptor is the program's own constant, one in each file that includes the description, so
+ * two of them may mean one type and gort_reflect_same looks at what they say.  Structs are told by
+ * name, size and fields; a field that is a struct, or what a pointer leads to, is told by its name
+ * and size alone: so the look ends, whatever leads where.
  *
- * Values are walked as deep as the type is nested; nothing is followed but strings and gort_any, which may
- * hold another gort_any: the program can not make a circle of these, since what they hold is made before
- * them and never written again.
+ * Values are walked as deep as the type is nested; nothing is followed but strings and gort_any,
+ * which may hold another gort_any: the program can not make a circle of these, since what they hold
+ * is made before them and never written again.
  *
  * Answers to: type.go's typesEqual, alg.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -21,7 +22,7 @@
 #include "gort/panic.h"
 #include "lang/map.h"
 
-/* ---- names ------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *kind_name(uint32_t kind)
 {
@@ -51,7 +52,7 @@ char *gort_reflect_name(const struct gort_type *t, char *out, size_t n)
     return out;
 }
 
-/* ---- identity ---------------------------------------------------------------------------------------- */
+/* ---- identity -------------------------------------------------------------------------------- */
 
 static bool same_name(const char *a, const char *b)
 {
@@ -99,7 +100,7 @@ const struct gort_field *gort_reflect_field(const struct gort_type *t, const cha
     return NULL;
 }
 
-/* ---- comparing ----------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 bool gort_reflect_comparable(const struct gort_type *t)
 {
@@ -220,7 +221,7 @@ bool gort_value_equal(const struct gort_type *t, const void *a, const void *b)
     return equal(t, a, b);
 }
 
-/* ---- hashing -------------------------------------------------------------------------------------------- */
+/* ---- hashing --------------------------------------------------------------------------------- */
 
 static uint64_t hash(const struct gort_type *t, const char *p, uint64_t seed);
 

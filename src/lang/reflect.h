@@ -23,8 +23,9 @@ static inline bool reflect_is_signed(const struct gort_type *t)
     return (t->kind >= GORT_KIND_INT8 && t->kind <= GORT_KIND_INT64) ||
            (t->kind == GORT_KIND_CHAR && (char)-1 < 0);
 }
-/* The value at p, as gort_print_value tells it.  Allocates nothing.  flat: of pointers of all kinds only the
- * address, so that nothing is read but the value's own bytes, which others may be changing. */
+/* The value at p, as gort_print_value tells it.  Allocates nothing.  flat: of pointers of all kinds
+ * only the address, so that nothing is read but the value's own bytes, which others may be
+ * changing. */
 void value_print(struct print *out, const struct gort_type *t, const void *p, bool flat);
 
 /* A printer whose text goes to a builder, with print_flush at the end. */

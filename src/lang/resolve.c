@@ -1,20 +1,22 @@
 /* Names of hosts to addresses: see resolve.h.
  *
- * The C library's getaddrinfo knows how this machine looks up names (files, servers, other services); it
- * blocks, can not be called off, and may want more stack than a goroutine has.  So threads of its own run
- * it, at most RESOLVERS, made when a name is asked for and all are busy.  They are not goroutines'
- * threads, hold no collected pointer, and never end, as all threads of the runtime.
+ * The C library's getaddrinfo knows how this machine looks up names (files, servers, other
+ * services); it blocks, can not be called off, and may want more stack than a goroutine has.  So
+ * threads of its own run it, at most RESOLVERS, made when a name is asked for and all are busy.
+ * They are not goroutines' threads, hold no collected pointer, and never end, as all threads of the
+ * runtime.
  *
- * Note [Lookups].  A lookup is asked for by writing its address to a pipe, which is the queue: writes of 8
- * bytes are whole and kept in order, and the threads sleep in reading it.  Who asked waits for the end of
- * another pipe, whose writing end is the thread's alone, and closed by it; so the wait ends by a deadline, or by
- * the end of a context, as any other wait for a descriptor does.  The lookup belongs to both sides:
+ * Note [Lookups].  A lookup is asked for by writing its address to a pipe, which is the queue:
+ * writes of 8 bytes are whole and kept in order, and the threads sleep in reading it.  Who asked
+ * waits for the end of another pipe, whose writing end is the thread's alone, and closed by it; so
+ * the wait ends by a deadline, or by the end of a context, as any other wait for a descriptor does.
+ * The lookup belongs to both sides:
  *      thread: 1. writes the result             who asks: 1. arms, reads state: ANSWERED, reads the result
  *              2. state <- ANSWERED, exchanged            2. waits; on an edge goes to 1
  *              3. closes the pipe: an edge                3. gives up: state <- LEFT, exchanged
- * Whoever exchanges second, and finds that the other one did so before, frees it.  The thread reads the number
- * of the pipe before it exchanges.  It closes a number that is its own until then, so that nothing is written
- * to a number that means something else by now.
+ * Whoever exchanges second, and finds that the other one did so before, frees it.  The thread reads
+ * the number of the pipe before it exchanges.  It closes a number that is its own until then, so
+ * that nothing is written to a number that means something else by now.
  *
  * Answers to: net/cgo_unix.go, net/lookup.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -53,7 +55,7 @@ static struct {
     uint32_t asked;   /* atomic; lookups in the queue or with a thread */
 } resolver;
 
-/* ---- the threads' side -------------------------------------------------------------------------- */
+/* ---- the threads' side ----------------------------------------------------------------------- */
 
 static int error_of(int code)
 {
@@ -122,7 +124,7 @@ static void resolver_main(void *unused)
     }
 }
 
-/* ---- who asks ----------------------------------------------------------------------------------- */
+/* ---- who asks -------------------------------------------------------------------------------- */
 
 /* 0 or errno. */
 static int make_queue(struct g *g)
@@ -144,9 +146,9 @@ static void make_thread(void *error)
     *(int *)error = os_thread_create(resolver_main, NULL, 0);
 }
 
-/* A lookup that finds all threads busy gets one of its own, up to the limit.  In a blocking region, because
- * pthread_create takes locks of the C library that a goroutine which was stopped may hold.  0, or errno when
- * there is no thread at all. */
+/* A lookup that finds all threads busy gets one of its own, up to the limit.  In a blocking region,
+ * because pthread_create takes locks of the C library that a goroutine which was stopped may hold.
+ * 0, or errno when there is no thread at all. */
 static int need_thread(void)
 {
     uint32_t asked = atomic_fetch_add_relaxed(&resolver.asked, 1u) + 1;

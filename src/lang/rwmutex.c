@@ -1,22 +1,22 @@
 /* The readers-writer mutex.
  *
  * Readers count themselves in one word and are done.  A writer, having shut out other writers by a
- * mutex, subtracts WRITER from that word: from then on every reader that comes finds it negative and
- * waits, so writers do not starve; and the writer waits until those who were inside have left.  It
- * hands over to all readers that came meanwhile before another writer may begin, so readers do not
- * starve either.
+ * mutex, subtracts WRITER from that word: from then on every reader that comes finds it negative
+ * and waits, so writers do not starve; and the writer waits until those who were inside have left.
+ * It hands over to all readers that came meanwhile before another writer may begin, so readers do
+ * not starve either.
  *
- * Invariants: (1) readers, with WRITER added when it is negative, is the number of readers inside or
- * waiting; (2) while negative, departing is the number that were inside when the writer came, minus
- * those that have left; whoever brings it to 0 wakes the writer.
+ * Invariants: (1) readers, with WRITER added when it is negative, is the number of readers inside
+ * or waiting; (2) while negative, departing is the number that were inside when the writer came,
+ * minus those that have left; whoever brings it to 0 wakes the writer.
  *
- * Readers on several CPUs pass the word's cache line around: doc/decisions/0020 has what that costs, and what
- * would have to hold for a word for each P.
+ * Readers on several CPUs pass the word's cache line around: doc/decisions/0020 has what that
+ * costs, and what would have to hold for a word for each P.
  *
  * The object lives until all calls on it have returned.
  *
- * Memory order: sequentially consistent adds on `readers` and `departing`; waiting is ordered by the
- * semaphore.  Answers to: sync/rwmutex.go.
+ * Memory order: sequentially consistent adds on `readers` and `departing`; waiting is ordered by
+ * the semaphore.  Answers to: sync/rwmutex.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "gort/sync.h"

@@ -1,8 +1,8 @@
 /* Scopes: goroutines that are waited for, and the first error among them.
  *
  * The first error is told by the scope's context: whoever has one ends the context with it, and the
- * context keeps the first.  So an error of a goroutine and an end from outside are one thing, and the
- * others see it in the same way.
+ * context keeps the first.  So an error of a goroutine and an end from outside are one thing, and
+ * the others see it in the same way.
  *
  * Locking: none of its own.
  * Answers to: golang.org/x/sync/errgroup, by intent.

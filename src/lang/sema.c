@@ -12,17 +12,17 @@
  *        3. queue, park (releases the lock)        3. lock; take from count; got one: give it to
  *                                                     the first in the queue
  * Both sides' steps 1 and 2 are sequentially consistent, so one of them sees the other: either the
- * taker finds the unit, or the giver finds the waiter.  A giver that sees waiters at once skips 1 and
- * looks in the queue under the lock first, so that a newcomer can not snatch the unit.
+ * taker finds the unit, or the giver finds the waiter.  A giver that sees waiters at once skips 1
+ * and looks in the queue under the lock first, so that a newcomer can not snatch the unit.
  *
- * Note [A count may be gone].  Once the unit is in the count, somebody may take it, return, and leave
- * the frame in which the count lay.  So after its step 1 the giver touches the count only if
+ * Note [A count may be gone].  Once the unit is in the count, somebody may take it, return, and
+ * leave the frame in which the count lay.  So after its step 1 the giver touches the count only if
  * somebody is queued there, who keeps it alive; otherwise it has an address and no more.
  *
  * test/model/sema.py goes through every interleaving of both.
  *
- * Locking: SEMATABLE, one bucket.  Memory order: a unit taken from the count acquires what the giver
- * released (both sequentially consistent); one handed over is ordered by the lock.
+ * Locking: SEMATABLE, one bucket.  Memory order: a unit taken from the count acquires what the
+ * giver released (both sequentially consistent); one handed over is ordered by the lock.
  *
  * Answers to: sema.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -107,8 +107,8 @@ void sema_acquire(struct g *g, uint32_t *count, bool first, enum wait_reason rea
 /* ---- taking, or not ------------------------------------------------------------------------- *
  * Note [Two ways to wake].  The goroutine is queued at the count and at a channel, as in a select:
  * whoever takes one of its records off a queue must win select_done first (Note [Who decides a
- * select] in chan_select.c).  The loser's record, taken off by a giver, is off (next is NULL) and is
- * no longer counted in waiters; otherwise the goroutine takes it off itself. */
+ * select] in chan_select.c).  The loser's record, taken off by a giver, is off (next is NULL) and
+ * is no longer counted in waiters; otherwise the goroutine takes it off itself. */
 
 struct two_ways {
     struct g *g;
@@ -203,7 +203,8 @@ bool sema_acquire_or(struct g *g, uint32_t *count, struct hchan *done, enum wait
 
 /* ---- giving --------------------------------------------------------------------------------- */
 
-/* The first that waits and is still to be had, off the queue and the count of waiters; NULL: none. */
+/* The first that waits and is still to be had, off the queue and the count of waiters; NULL:
+ * none. */
 static struct sudog *pop_waiter(struct addr_bucket *b, const uint32_t *count)
 {
     struct sudog *s;

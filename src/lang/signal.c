@@ -1,15 +1,16 @@
 /* Signals on channels.
  *
- * Note [From handler to channel].  A handler runs at any instruction of any thread, so it only remembers the
- * signal in a word of bits, and writes to an eventfd, which is both allowed there.  A goroutine of the
- * runtime's waits for the eventfd as others do for sockets, takes all bits at once, and sends.
+ * Note [From handler to channel].  A handler runs at any instruction of any thread, so it only
+ * remembers the signal in a word of bits, and writes to an eventfd, which is both allowed there.  A
+ * goroutine of the runtime's waits for the eventfd as others do for sockets, takes all bits at
+ * once, and sends.
  *      handler: 1. pending |= bit     goroutine: 1. reads the eventfd
  *               2. write                         2. takes pending, exchanged for 0
- * Every bit is set before a write that a read follows, so none stays: at worst a read finds nothing.  The
- * eventfd is non-blocking and counts to 2^64, so no handler waits.
+ * Every bit is set before a write that a read follows, so none stays: at worst a read finds
+ * nothing.  The eventfd is non-blocking and counts to 2^64, so no handler waits.
  *
- * The list is collected memory, changed and walked under the mutex; it is short, and searched only when a
- * signal came.
+ * The list is collected memory, changed and walked under the mutex; it is short, and searched only
+ * when a signal came.
  *
  * Answers to: os/signal, sigqueue.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -52,7 +53,7 @@ static uint64_t signal_bit(int sig)
     return (uint64_t)1 << (sig - 1);
 }
 
-/* ---- arriving: Note [From handler to channel] ----------------------------------------------------- */
+/* ---- arriving: Note [From handler to channel] ------------------------------------------------ */
 
 static void on_signal(int sig, siginfo_t *info, void *ucontext)
 {
@@ -87,7 +88,7 @@ static void signal_loop(void *unused)
     }
 }
 
-/* ---- asking: the gate is held --------------------------------------------------------------------- */
+/* ---- asking: the gate is held ---------------------------------------------------------------- */
 
 /* 0 or errno. */
 static never_inline int make_event(void)

@@ -1,16 +1,17 @@
 /* Slices: what the macros of gort/slice.h do not do inline.
  *
- * Growing makes a new array and copies; the old one is left to whoever has slices of it.  Nothing here
- * knows a slice's header: the macros read and write it, so that it can stay in registers.
+ * Growing makes a new array and copies; the old one is left to whoever has slices of it.  Nothing
+ * here knows a slice's header: the macros read and write it, so that it can stay in registers.
  *
- * Note [Growing while marking].  The new array is black or on the stack when marking begins; the old one
- * is on the stack until its elements were copied, and what they point to is told to the collector by
- * gort_copy_raw.  The header still names the old array when gort_slice_grow_raw returns, and the caller
- * overwrites it without a barrier: Note [Header stores] in gort/slice.h has what is logged here for that
- * (log_headers), and why no stop between the two loses an array.
+ * Note [Growing while marking].  The new array is black or on the stack when marking begins; the
+ * old one is on the stack until its elements were copied, and what they point to is told to the
+ * collector by gort_copy_raw.  The header still names the old array when gort_slice_grow_raw
+ * returns, and the caller overwrites it without a barrier: Note [Header stores] in gort/slice.h has
+ * what is logged here for that (log_headers), and why no stop between the two loses an array.
  *
- * Rejected: growing an array in its place, by the free pages behind it.  It would save copies of large ones, but a
- * slice made before would then share elements appended after; and to which length depends on luck.
+ * Rejected: growing an array in its place, by the free pages behind it.  It would save copies of
+ * large ones, but a slice made before would then share elements appended after; and to which length
+ * depends on luck.
  *
  * Locking: none.
  * Answers to: slice.go, slices.Insert and slices.Delete, the panics of panic.go.
@@ -25,7 +26,7 @@
 #include "gort/panic.h"
 #include "lang/lang.h"
 
-/* ---- panics --------------------------------------------------------------------------------------- */
+/* ---- panics ---------------------------------------------------------------------------------- */
 
 struct bounds_text {
     const char *negative, *both; /* with x alone, with x and y */
@@ -59,7 +60,7 @@ cold_path void gort_bounds_panic_raw(unsigned kind, int64_t x, int64_t y)
     gort_panic("runtime error: %s", text);
 }
 
-/* ---- making and growing ------------------------------------------------------------------------------ */
+/* ---- making and growing ---------------------------------------------------------------------- */
 
 static bool too_many(const struct gort_type *t, size_t n)
 {
@@ -126,7 +127,7 @@ never_inline struct gort_array gort_slice_grow_raw(const struct gort_type *t, vo
     return (struct gort_array){ array, n };
 }
 
-/* ---- inserting and deleting -------------------------------------------------------------------------- */
+/* ---- inserting and deleting ------------------------------------------------------------------ */
 
 static bool overlap(const void *a, const void *b, size_t b_bytes, size_t a_bytes)
 {

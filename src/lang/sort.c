@@ -1,21 +1,23 @@
 /* Sorting slices: pattern-defeating quicksort, and a stable sort by merging in place.
  *
- * Pattern-defeating quicksort (Orson Peters) is a quicksort whose pivots are medians of samples, which sees
- * ranges that are sorted, reversed or full of equal elements in linear time, and which gives a range up to
- * heapsort after as many bad partitions as it has bits: never worse than n log n comparisons.  The stable sort
- * sorts blocks by insertion and merges them by rotations (SymMerge): no memory, n (log n)^2 moves.
+ * Pattern-defeating quicksort (Orson Peters) is a quicksort whose pivots are medians of samples,
+ * which sees ranges that are sorted, reversed or full of equal elements in linear time, and which
+ * gives a range up to heapsort after as many bad partitions as it has bits: never worse than n log
+ * n comparisons.  The stable sort sorts blocks by insertion and merges them by rotations
+ * (SymMerge): no memory, n (log n)^2 moves.
  *
- * Note [Only swaps].  Elements move by swaps alone, so that at each call of the program's compare the slice
- * holds all of its elements, whatever compare does: panic, collect, look at the slice, contradict itself.  All
- * loops are bounded by indices, none by an element that a comparison is trusted to stop at.
+ * Note [Only swaps].  Elements move by swaps alone, so that at each call of the program's compare
+ * the slice holds all of its elements, whatever compare does: panic, collect, look at the slice,
+ * contradict itself.  All loops are bounded by indices, none by an element that a comparison is
+ * trusted to stop at.
  *
- * Note [Swaps and barriers].  A swap of words that may be pointers is two stores with the write barrier.
- * Without, a marker that has read the one place and not yet the other would miss what moved between
- * them.  Between the stores the word is in a register, which a beginning cycle scans.
+ * Note [Swaps and barriers].  A swap of words that may be pointers is two stores with the write
+ * barrier.  Without, a marker that has read the one place and not yet the other would miss what
+ * moved between them.  Between the stores the word is in a register, which a beginning cycle scans.
  *
- * Each function takes what it sorts, `as`, as a constant and is inlined into one instance for each kind
- * (sort_as_*): comparisons and swaps of numbers are then some instructions.  So there is no recursion, but a
- * stack of ranges; the smaller part is done first, which bounds it.
+ * Each function takes what it sorts, `as`, as a constant and is inlined into one instance for each
+ * kind (sort_as_*): comparisons and swaps of numbers are then some instructions.  So there is no
+ * recursion, but a stack of ranges; the smaller part is done first, which bounds it.
  *
  * Locking: none.
  * Answers to: zsortanyfunc.go, zsortordered.go in the package slices.
@@ -50,7 +52,7 @@ struct sorted {
     bool is_signed; /* AS_SMALL */
 };
 
-/* ---- comparing and swapping ------------------------------------------------------------------------- */
+/* ---- comparing and swapping ------------------------------------------------------------------ */
 
 static inline int small_number(const struct sorted *s, size_t i)
 {
@@ -159,7 +161,7 @@ static force_inline void swap(enum sort_as as, const struct sorted *s, size_t i,
     }
 }
 
-/* ---- simple sorts of [a, b) --------------------------------------------------------------------------- */
+/* ---- simple sorts of [a, b) ------------------------------------------------------------------ */
 
 static force_inline void insertion_sort(enum sort_as as, const struct sorted *s, size_t a, size_t b)
 {
@@ -195,7 +197,7 @@ static force_inline void reverse(enum sort_as as, const struct sorted *s, size_t
         swap(as, s, i, j);
 }
 
-/* ---- pivots --------------------------------------------------------------------------------------------- */
+/* ---- pivots ---------------------------------------------------------------------------------- */
 
 #define INSERTION_MAX 12 /* elements up to which insertion is faster */
 #define NINTHER_MIN 50   /* from which the pivot is a median of medians */
@@ -231,10 +233,10 @@ static force_inline struct pivot choose_pivot(enum sort_as as, const struct sort
     return p;
 }
 
-/* ---- partitions ------------------------------------------------------------------------------------------- */
+/* ---- partitions ------------------------------------------------------------------------------ */
 
-/* Smaller ones than the pivot go before it, the others behind.  Returns its place; *sorted: nothing had to
- * move. */
+/* Smaller ones than the pivot go before it, the others behind.  Returns its place; *sorted: nothing
+ * had to move. */
 static force_inline size_t partition(enum sort_as as, const struct sorted *s, size_t a, size_t b,
                                      size_t pivot, bool *sorted)
 {
@@ -252,7 +254,8 @@ static force_inline size_t partition(enum sort_as as, const struct sorted *s, si
     return j;
 }
 
-/* Nothing is smaller than the pivot: those equal to it go first.  Returns where the others begin. */
+/* Nothing is smaller than the pivot: those equal to it go first.  Returns where the others
+ * begin. */
 static force_inline size_t partition_equal(enum sort_as as, const struct sorted *s, size_t a,
                                            size_t b, size_t pivot)
 {
@@ -298,7 +301,7 @@ static force_inline void shuffle_middle(enum sort_as as, const struct sorted *s,
     }
 }
 
-/* ---- quicksort ---------------------------------------------------------------------------------------------- */
+/* ---- quicksort ------------------------------------------------------------------------------- */
 
 struct range {
     size_t a, b;
@@ -307,7 +310,8 @@ struct range {
     bool sorted;   /* and it moved nothing */
 };
 
-/* One step: sorts the range, or splits it: what is to be done next remains in *r, the rest in *rest. */
+/* One step: sorts the range, or splits it: what is to be done next remains in *r, the rest in
+ * *rest. */
 static force_inline bool split(enum sort_as as, const struct sorted *s, struct range *r,
                                struct range *rest)
 {
@@ -340,7 +344,8 @@ static force_inline bool split(enum sort_as as, const struct sorted *s, struct r
     return true;
 }
 
-/* The range at hand is the smaller half each time, so that at most 64 wait; r keeps what it learned. */
+/* The range at hand is the smaller half each time, so that at most 64 wait; r keeps what it
+ * learned. */
 static force_inline void quicksort(enum sort_as as, const struct sorted *s, size_t n)
 {
     struct range waiting[64], r = { 0, n, bits_len64(n), true, true };
@@ -360,7 +365,7 @@ static force_inline void quicksort(enum sort_as as, const struct sorted *s, size
     }
 }
 
-/* ---- instances ---------------------------------------------------------------------------------------------- */
+/* ---- instances ------------------------------------------------------------------------------- */
 
 #define INSTANCE(name, as)                                                                         \
     static never_inline void sort_as_##name(const struct sorted *s, size_t n)                      \
@@ -438,7 +443,7 @@ void gort_slice_sort_func_raw(const struct gort_type *t, void *ptr, size_t n, go
     }
 }
 
-/* ---- stable -------------------------------------------------------------------------------------------------- */
+/* ---- stable ---------------------------------------------------------------------------------- */
 
 #define BLOCK 20
 
@@ -451,7 +456,8 @@ static void rotate(enum sort_as as, const struct sorted *s, size_t a, size_t m, 
     reverse(as, s, a, b);
 }
 
-/* How many of the sorted [a, b) stay before element x: those below it, or with `equal` those not above. */
+/* How many of the sorted [a, b) stay before element x: those below it, or with `equal` those not
+ * above. */
 static size_t bound(enum sort_as as, const struct sorted *s, size_t a, size_t b, size_t x,
                     bool equal)
 {
@@ -466,8 +472,8 @@ static size_t bound(enum sort_as as, const struct sorted *s, size_t a, size_t b,
     return a;
 }
 
-/* Merges the sorted [a, m) and [m, b): the longer one's middle is put in its place between the two parts of
- * the shorter one, which leaves two merges of at most three fourths. */
+/* Merges the sorted [a, m) and [m, b): the longer one's middle is put in its place between the two
+ * parts of the shorter one, which leaves two merges of at most three fourths. */
 static void merge(enum sort_as as, const struct sorted *s, size_t a, size_t m, size_t b)
 {
     while (a < m && m < b) {

@@ -1,10 +1,11 @@
 /* Strings: making, comparing, searching.
  *
- * Bytes are pointer-free memory that is not zeroed first: each is written before the string is returned,
- * and never again.  Parts point into the bytes of the whole, which the collector keeps for them.
+ * Bytes are pointer-free memory that is not zeroed first: each is written before the string is
+ * returned, and never again.  Parts point into the bytes of the whole, which the collector keeps
+ * for them.
  *
- * Searching from the front is the C library's memmem, which is linear and has what processors offer;
- * from the end it is by a rolling hash, of which there is no such function.
+ * Searching from the front is the C library's memmem, which is linear and has what processors
+ * offer; from the end it is by a rolling hash, of which there is no such function.
  *
  * Locking: none.
  * Answers to: strings.go, index.go, compare.go in the packages strings and bytealg; string.go.
@@ -30,7 +31,7 @@ static size_t sum(size_t a, size_t b)
     return add_overflows(a, b, &n) ? SIZE_MAX : n;
 }
 
-/* ---- from and to bytes ------------------------------------------------------------------------------- */
+/* ---- from and to bytes ----------------------------------------------------------------------- */
 
 /* Unlike memcpy, no bytes may be NULL. */
 static inline char *put(char *to, const void *from, size_t n)
@@ -58,7 +59,7 @@ char *gort_string_to_c(gort_string s)
     return p;
 }
 
-/* ---- putting together --------------------------------------------------------------------------------- */
+/* ---- putting together ------------------------------------------------------------------------ */
 
 gort_string gort_string_concat(gort_string a, gort_string b)
 {
@@ -98,7 +99,8 @@ gort_string gort_string_repeat(gort_string s, int64_t n)
     return (gort_string){ p, total };
 }
 
-/* The place of the next `from` at or behind byte at: an empty one is before each rune and at the end. */
+/* The place of the next `from` at or behind byte at: an empty one is before each rune and at the
+ * end. */
 static ptrdiff_t next_place(gort_string s, gort_string from, size_t at, bool first)
 {
     int size = 0;
@@ -138,7 +140,7 @@ struct gort_array gort_builder_grow_raw(void *ptr, size_t len, size_t cap, size_
     return gort_slice_grow_raw(&byte, ptr, len, cap, n);
 }
 
-/* ---- comparing and searching --------------------------------------------------------------------------- */
+/* ---- comparing and searching ----------------------------------------------------------------- */
 
 int gort_string_compare(gort_string a, gort_string b)
 {

@@ -7,7 +7,7 @@
  */
 #include "lang/text.h"
 
-/* ---- separators ------------------------------------------------------------------------------------- */
+/* ---- separators ------------------------------------------------------------------------------ */
 
 static void add(gort_strings *parts, const char *p, size_t n)
 {
@@ -66,7 +66,7 @@ bool gort_string_cut(gort_string s, gort_string separator, gort_string *before, 
     return i >= 0;
 }
 
-/* ---- white space -------------------------------------------------------------------------------------- */
+/* ---- white space ----------------------------------------------------------------------------- */
 
 /* What Unicode calls White_Space. */
 static bool is_space(gort_rune r)

@@ -1,14 +1,15 @@
 /* Timers and tickers as the program sees them.
  *
  * Two kinds.  One has a channel, and is nothing but that channel (timer_chan.c).  The other calls a
- * function, in a goroutine of its own, and does so although nobody holds the timer any more: so there is
- * a record outside the heap, which is in a heap of the scheduler from when it is set until it fires or is
- * stopped, and a root for the function's argument.  The handle that the program has is a collected
- * object which names the record.
+ * function, in a goroutine of its own, and does so although nobody holds the timer any more: so
+ * there is a record outside the heap, which is in a heap of the scheduler from when it is set until
+ * it fires or is stopped, and a root for the function's argument.  The handle that the program has
+ * is a collected object which names the record.
  *
- * Note [Whose record].  A record serves one setting: when that is over it is free for another timer's. A
- * handle may outlive it.  Records are never unmapped, and each setting has a number, given once; so a
- * handle that finds another number in the record, under the record's lock, knows that its time is over.
+ * Note [Whose record].  A record serves one setting: when that is over it is free for another
+ * timer's. A handle may outlive it.  Records are never unmapped, and each setting has a number,
+ * given once; so a handle that finds another number in the record, under the record's lock, knows
+ * that its time is over.
  * Rejected: a record as long as the handle lives, which the sweep would have to free.
  *
  *                arm (goroutine)                 timer_run_due (any M)               call_fire (that M)
@@ -18,13 +19,14 @@
  *
  *   Stopping in state FIRED is too late: the function is as good as called.
  *
- * Note [Arguments of timers].  A record's arg is a root that markers find by going through the records
- * (gc_add_records); it is shaded when it enters the record and when it goes from there to the
- * goroutine (Note [Records while marking] in specials.c).
+ * Note [Arguments of timers].  A record's arg is a root that markers find by going through the
+ * records (gc_add_records); it is shaded when it enters the record and when it goes from there to
+ * the goroutine (Note [Records while marking] in specials.c).
  *
- * Locking: TIMER_HANDLE, a handle's: call and id, so that several who set one timer anew leave no record
- * that nobody can stop.  TIMER_CALL, a record's: id and what it belongs to; inside it TIMERS, FIXALLOC.
- * Both are locks since stop and reset may come from anywhere, and call_fire runs where there is no handle.
+ * Locking: TIMER_HANDLE, a handle's: call and id, so that several who set one timer anew leave no
+ * record that nobody can stop.  TIMER_CALL, a record's: id and what it belongs to; inside it
+ * TIMERS, FIXALLOC.  Both are locks since stop and reset may come from anywhere, and call_fire runs
+ * where there is no handle.
  * Answers to: time/sleep.go, time/tick.go; stop and modify in time.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -76,7 +78,7 @@ void timers_init(void)
     gc_add_records(&calls.records, offsetof(struct call, timer.arg));
 }
 
-/* ---- records ---------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /* In a section, nobody's any more. */
 static void call_free(struct call *c)
@@ -140,7 +142,7 @@ static struct call *take_back(const gort_timer *t)
     return NULL;
 }
 
-/* ---- timers that call ------------------------------------------------------------------------- */
+/* ---- timers that call ------------------------------------------------------------------------ */
 
 gort_timer *timer_func_make(int64_t ns, void (*fn)(void *), void *arg, bool is_system)
 {
@@ -196,7 +198,7 @@ static bool func_reset(gort_timer *t, int64_t when)
     return c != NULL;
 }
 
-/* ---- timers with a channel -------------------------------------------------------------------- */
+/* ---- timers with a channel ------------------------------------------------------------------- */
 
 static gort_chan(int64_t) channel_of(struct hchan *c)
 {
@@ -247,7 +249,7 @@ static bool channel_reset(struct hchan *c, int64_t ns)
     return timer_chan_set(c, timer_time_after(ns), ticks ? ns : 0);
 }
 
-/* ---- both ------------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 bool gort_timer_stop(gort_timer *t)
 {

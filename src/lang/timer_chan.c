@@ -1,14 +1,15 @@
 /* Channels on which only the clock sends: what gort_after and tickers return.
  *
- * What it is: an unbuffered channel of int64_t whose sender is the clock.  No value is stored anywhere:
- * one is there while `when` has passed and nobody has taken it, and is `when` itself; taking it sets
- * `when` to the next time, or to none.  So nothing stale can be received once a timer was stopped or
- * set anew, and a slow receiver of a ticker finds one tick, not many.
+ * What it is: an unbuffered channel of int64_t whose sender is the clock.  No value is stored
+ * anywhere: one is there while `when` has passed and nobody has taken it, and is `when` itself;
+ * taking it sets `when` to the next time, or to none.  So nothing stale can be received once a
+ * timer was stopped or set anew, and a slow receiver of a ticker finds one tick, not many.
  *
- * Note [Nobody waits].  The timer is in a heap of the scheduler only while somebody waits to receive.
- * Otherwise the channel is an ordinary object, which dies when nothing points to it, stopped or not;
- * and a million of them that nobody waits for cost no more than their memory.  While it is in a heap the
- * waiter's record keeps the channel (Note [Waiter records] in lang.h), in which the timer lies.
+ * Note [Nobody waits].  The timer is in a heap of the scheduler only while somebody waits to
+ * receive.  Otherwise the channel is an ordinary object, which dies when nothing points to it,
+ * stopped or not; and a million of them that nobody waits for cost no more than their memory.
+ * While it is in a heap the waiter's record keeps the channel (Note [Waiter records] in lang.h), in
+ * which the timer lies.
  * Rejected: a record outside the heap, which the sweep would have to free.
  *
  * Who receives when the time has come and others wait already gets nothing, but waits behind them:
@@ -23,14 +24,14 @@
  *       +------------------------------------------------------- armed: FIRED, on its way to `fire`
  *                            fire (that M)
  *
- *   In the last state settle can do nothing, and need not: fire settles anew by what it finds, under the
- *   lock.  It may come late, when the timer was set to another time: so it looks at `when` and the clock.
- *   The channel does not die meanwhile: when it was taken from the heap somebody waited, so it was alive
- *   in the present cycle, and no other one begins in the M's critical section (Note [Late timers] in
- *   timer.c).
+ *   In the last state settle can do nothing, and need not: fire settles anew by what it finds,
+ *   under the lock.  It may come late, when the timer was set to another time: so it looks at
+ *   `when` and the clock.  The channel does not die meanwhile: when it was taken from the heap
+ *   somebody waited, so it was alive in the present cycle, and no other one begins in the M's
+ *   critical section (Note [Late timers] in timer.c).
  *
- * Invariants, lock free: (1) somebody waits and when != 0: armed; (2) armed and WAITING: somebody waits,
- * and the timer's when is `when`.
+ * Invariants, lock free: (1) somebody waits and when != 0: armed; (2) armed and WAITING: somebody
+ * waits, and the timer's when is `when`.
  *
  * Locking: the channel's lock for all fields; TIMERS inside.
  * Answers to: maybeRunChan, blockTimerChan, unblockTimerChan in time.go.
@@ -108,7 +109,8 @@ void timer_chan_settle(struct hchan *c)
     if (!k->armed && wanted) arm(c, k);
 }
 
-/* A select that another channel has decided waits no longer, though its record lies here until it runs. */
+/* A select that another channel has decided waits no longer, though its record lies here until it
+ * runs. */
 static bool somebody_waits(const struct hchan *c)
 {
     for (const struct sudog *s = c->recvq.first; s != NULL; s = s->next)

@@ -1,11 +1,12 @@
 /* Values as text, by their descriptions.
  *
- * What is printed may be large, deep, or lead back to itself, so all is bounded: how much of a text, how many
- * elements, how deep, and how much in all (struct shown).  Pointers are followed only at the top, as Go's
- * %+v does; slices, maps and gort_any lead further and count as levels.  When the bytes are used up, every
- * loop ends.
+ * What is printed may be large, deep, or lead back to itself, so all is bounded: how much of a
+ * text, how many elements, how deep, and how much in all (struct shown).  Pointers are followed
+ * only at the top, as Go's %+v does; slices, maps and gort_any lead further and count as levels.
+ * When the bytes are used up, every loop ends.
  *
- * Printing allocates nothing, so that reports can use it; then `flat`: what pointers lead to is not read.
+ * Printing allocates nothing, so that reports can use it; then `flat`: what pointers lead to is not
+ * read.
  *
  * Answers to: fmt's printValue.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -35,7 +36,7 @@ struct shown {
 
 static void show(struct shown *s, const struct gort_type *t, const char *p);
 
-/* ---- bytes --------------------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static void put_bytes(struct shown *s, const char *text, size_t n)
 {
@@ -59,7 +60,7 @@ static void put(struct shown *s, const char *format, ...)
     put_bytes(s, text, n < sizeof text ? n : sizeof text - 1);
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 int64_t reflect_int(const struct gort_type *t, const void *p)
 {
@@ -127,9 +128,10 @@ static void put_number(struct shown *s, const struct gort_type *t, const char *p
     }
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
-/* Quoted; what is no UTF-8 as numbers.  all: bytes that there are; SIZE_MAX: more than are shown. */
+/* Quoted; what is no UTF-8 as numbers.  all: bytes that there are; SIZE_MAX: more than are
+ * shown. */
 static void put_text(struct shown *s, const char *text, size_t n, size_t all)
 {
     put(s, "\"");
@@ -189,7 +191,7 @@ static void show_chars(struct shown *s, const char *p, size_t n)
     put_text(s, p, n < TEXT_SHOWN ? n : TEXT_SHOWN, n);
 }
 
-/* ---- what has parts ------------------------------------------------------------------------------------ */
+/* ---- what has parts -------------------------------------------------------------------------- */
 
 static void show_elements(struct shown *s, const struct gort_type *elem, const char *p, size_t n)
 {
@@ -245,7 +247,7 @@ static void show_any(struct shown *s, const void *p)
         show(s, x.type, gort_any_address(&x));
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 struct entry {
     const void *key, *value;
@@ -319,7 +321,7 @@ static void show_map(struct shown *s, const struct gort_type *t, const void *p)
         show_entries(s, t, m);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static void show_of_parts(struct shown *s, const struct gort_type *t, const char *p)
 {
@@ -405,7 +407,7 @@ void value_print(struct print *out, const struct gort_type *t, const void *p, bo
     show(&s, t, p);
 }
 
-/* ---- where it goes -------------------------------------------------------------------------------------- */
+/* ---- where it goes --------------------------------------------------------------------------- */
 
 static void add_to_builder(struct print *p, const char *text, size_t n)
 {

@@ -1,8 +1,8 @@
 /* Wait groups.
  *
  * One 64-bit word holds the count of things to wait for (upper half, signed) and of goroutines that
- * wait (lower half), so that "the count became 0 and w wait" is one atomic step.  Whoever makes that
- * step clears the word and wakes the w; until it has, nobody may add, which is checked.
+ * wait (lower half), so that "the count became 0 and w wait" is one atomic step.  Whoever makes
+ * that step clears the word and wakes the w; until it has, nobody may add, which is checked.
  *
  * A group may lie in the waiter's frame: after the units of sema are given the group is not touched
  * (Note [A count may be gone] in sema.c).
@@ -58,8 +58,8 @@ void gort_waitgroup_done(gort_waitgroup *wg)
     add(wg, -1);
 }
 
-/* The context ended while g waited: takes it off the count of waiters.  false: the count of things has
- * become 0, and g's wake-up has been granted, or is about to be: it is waited for. */
+/* The context ended while g waited: takes it off the count of waiters.  false: the count of things
+ * has become 0, and g's wake-up has been granted, or is about to be: it is waited for. */
 static bool give_up(gort_waitgroup *wg)
 {
     uint64_t state = atomic_load_seq(&wg->state);

@@ -38,8 +38,9 @@ uint64_t os_mem_mapped(void);
 /* The lowest of these mappings that ends above `at`: [*lo, *hi).  false: there is none. */
 bool os_mem_next_own(uintptr_t at, uintptr_t *lo, uintptr_t *hi);
 bool os_mem_knows_own(void); /* false: there are too many to know them all */
-/* Calls fn for all other private memory of the process that can be written and has been touched: data,
- * stacks of threads, malloc's.  In whole pages, in order.  false: not all could be looked at. */
+/* Calls fn for all other private memory of the process that can be written and has been touched:
+ * data, stacks of threads, malloc's.  In whole pages, in order.  false: not all could be looked
+ * at. */
 bool os_mem_each_other(void (*fn)(uintptr_t lo, uintptr_t hi, void *arg), void *arg);
 /* Advice; failure is ignored. */
 void os_mem_hugepage(void *addr, size_t size);
@@ -83,8 +84,8 @@ int os_thread_id(void);               /* kernel's number of the calling thread; 
 int os_thread_kill(int tid, int sig); /* signal to one thread of this process; raw */
 /* Extent [*lo, *hi) of the calling thread's stack.  Not raw. */
 void os_thread_stack(uintptr_t *lo, uintptr_t *hi);
-/* Threads of the process (INT_MAX: nobody can tell), and how many of them os_thread_create made, which
- * never end. */
+/* Threads of the process (INT_MAX: nobody can tell), and how many of them os_thread_create made,
+ * which never end. */
 int os_thread_count(void);
 int os_threads_made(void);
 uint64_t os_thread_stack_bytes(void); /* of the stacks of those, guards apart */
@@ -94,9 +95,9 @@ bool os_membarrier(void);
 void os_cpu_relax_thread(unsigned rounds); /* busy wait of about `rounds` pauses */
 
 /* Calls that loaded objects make of each other's functions: from now on those of `name` go to
- * `replacement`; *former, NULL before, is where those of this library went, each called once before.  Not raw.
- * false: nothing can be replaced, since the program is linked statically.  What is loaded later is not
- * changed, and what a library calls inside itself. */
+ * `replacement`; *former, NULL before, is where those of this library went, each called once
+ * before.  Not raw.  false: nothing can be replaced, since the program is linked statically.  What
+ * is loaded later is not changed, and what a library calls inside itself. */
 struct os_call {
     const char *name;
     void *replacement;
@@ -111,8 +112,8 @@ typedef void (*os_signal_handler)(int sig, siginfo_t *info, void *ucontext);
  * not delay delivery.  old, when not NULL, receives the former action (for chaining). */
 int os_signal_install(int sig, os_signal_handler fn, struct sigaction *old);
 int os_signal_restore_default(int sig);
-/* Installs fn in the same way, for the program, and remembers the action that was there, for give_back.  One
- * call at a time; sig is not taken.  0 or errno. */
+/* Installs fn in the same way, for the program, and remembers the action that was there, for
+ * give_back.  One call at a time; sig is not taken.  0 or errno. */
 int os_signal_take(int sig, os_signal_handler fn);
 void os_signal_give_back(int sig);
 void os_signal_unblock(int sig);
@@ -123,9 +124,9 @@ void os_signal_set_mask(const sigset_t *mask);
 uintptr_t os_signal_libc_return(int sig);
 /* After the first thread was made: sig waits while a handler of libc's own signals runs. */
 void os_signal_shield_libc(int sig);
-/* Can sig meet a handler that was installed by libc?  false: the program never set a signal's action,
- * and libc's own are shielded.  One system call for each signal; raw.  Note [Actions leave traces] in
- * linux/signal.c. */
+/* Can sig meet a handler that was installed by libc?  false: the program never set a signal's
+ * action, and libc's own are shielded.  One system call for each signal; raw.  Note [Actions leave
+ * traces] in linux/signal.c. */
 bool os_signal_may_meet_handler(int sig);
 /* Bytes that an alternate stack of this machine needs: AT_MINSIGSTKSZ + 64 KB, page-rounded. */
 size_t os_sigstack_size(void);
@@ -136,7 +137,8 @@ void os_sigstack_get(void **lo, size_t *size);
 /* ---- clock (raw, vDSO) -------------------------------------------------------------------- */
 
 int64_t os_now(void); /* monotonic nanoseconds */
-/* From now on os_now is what it was told last, at first 1 s, and moves by these only.  Any thread. */
+/* From now on os_now is what it was told last, at first 1 s, and moves by these only.  Any
+ * thread. */
 void os_clock_hold(void);
 void os_clock_advance(int64_t ns);
 void os_clock_advance_to(int64_t now); /* never back */

@@ -17,12 +17,13 @@
  * mostly to the one that called gort_run, which is none of the runtime's.  It says nothing about
  * that thread: who sends it wants to know what the process does.
  *
- * Note [Memory that is lost].  When the hardware loses a page that nobody reads at the moment, the kernel tells
- * programs that asked for it (PR_MCE_KILL of prctl, or the system's vm.memory_failure_early_kill):
- * SIGBUS with BUS_MCEERR_AO, "action optional", in the main thread or the one that asked.  What
- * that thread was doing has nothing to do with it, so nobody panics; and nobody may ever touch
- * the page, so the program goes on.  Who handled SIGBUS before gort_run hears of it, and may have the data
- * elsewhere; else it is reported.  Who touches the page later faults (BUS_MCEERR_AR), as by any address.
+ * Note [Memory that is lost].  When the hardware loses a page that nobody reads at the moment, the
+ * kernel tells programs that asked for it (PR_MCE_KILL of prctl, or the system's
+ * vm.memory_failure_early_kill): SIGBUS with BUS_MCEERR_AO, "action optional", in the main thread
+ * or the one that asked.  What that thread was doing has nothing to do with it, so nobody panics;
+ * and nobody may ever touch the page, so the program goes on.  Who handled SIGBUS before gort_run
+ * hears of it, and may have the data elsewhere; else it is reported.  Who touches the page later
+ * faults (BUS_MCEERR_AR), as by any address.
  *
  * Answers to: sigpanic, sigfwd and sigtramp in signal_unix.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -1,5 +1,5 @@
-/* What src/diag does in the course of a program: it fills the table by a constructor, since nothing may
- * name its symbols.
+/* What src/diag does in the course of a program: it fills the table by a constructor, since nothing
+ * may name its symbols.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -15,8 +15,8 @@ struct rt_hooks {
     void (*main_returned)(void);
     /* After that: what is left may be reported. */
     void (*left)(void);
-    /* SIGQUIT: prints all goroutines and ends the process.  stop: on the monitor's thread, which may stop
-     * the world; else in the signal's handler. */
+    /* SIGQUIT: prints all goroutines and ends the process.  stop: on the monitor's thread, which
+     * may stop the world; else in the signal's handler. */
     void (*quit)(bool stop);
     /* A line on the scheduler, and if detailed more of them; on the monitor's thread. */
     void (*sched_trace)(bool detailed);

@@ -1,17 +1,17 @@
 /* The number of Ps follows the machine.
  *
- * A container's quota and the affinity mask change while a program runs: an orchestrator gives it more
- * or fewer CPUs.  Too many Ps are throttled together, in the middle of whatever they do; too few leave
- * CPUs unused.  So once a second the monitor looks, and when the number differs it wakes a goroutine of
- * the runtime's, since only a goroutine changes the number (it stops the world).
+ * A container's quota and the affinity mask change while a program runs: an orchestrator gives it
+ * more or fewer CPUs.  Too many Ps are throttled together, in the middle of whatever they do; too
+ * few leave CPUs unused.  So once a second the monitor looks, and when the number differs it wakes
+ * a goroutine of the runtime's, since only a goroutine changes the number (it stops the world).
  *
- * Who sets the number, by GORTMAXPROCS or gort_max_procs, has decided: nothing follows from then on.  The
- * call sets sched.procs_fixed and then the number; the goroutine asks for it in the stop, so that a
- * number which the program set is never replaced: whichever of the two stops comes later, it sees the
- * flag, or is the program's own.
+ * Who sets the number, by GORTMAXPROCS or gort_max_procs, has decided: nothing follows from then
+ * on.  The call sets sched.procs_fixed and then the number; the goroutine asks for it in the stop,
+ * so that a number which the program set is never replaced: whichever of the two stops comes later,
+ * it sees the flag, or is the program's own.
  *
- * Why the mask of the process's first thread: the program may pin any of its threads for a purpose of its own;
- * an orchestrator's change concerns all of them.
+ * Why the mask of the process's first thread: the program may pin any of its threads for a purpose
+ * of its own; an orchestrator's change concerns all of them.
  *
  * Answers to: sysmonUpdateGOMAXPROCS, updateMaxProcsGoroutine, defaultGOMAXPROCS in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause

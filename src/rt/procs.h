@@ -7,9 +7,11 @@
 
 #include "base/config.h"
 
-/* What the machine gives at the moment: CPUs of the affinity mask, bounded by the container's quota. */
+/* What the machine gives at the moment: CPUs of the affinity mask, bounded by the container's
+ * quota. */
 int procs_by_default(void);
-/* From now on the number of Ps follows that, until the program sets it.  On the main goroutine, once. */
+/* From now on the number of Ps follows that, until the program sets it.  On the main goroutine,
+ * once. */
 void procs_follow(void);
 /* The monitor, once a round: looks whether it has changed. */
 void procs_tick(int64_t now);

@@ -1,18 +1,18 @@
 /* SIGQUIT: see quit.h.
  *
- * The signal comes to any thread, at any instruction.  What goroutines that run are doing is seen only when
- * the world is stopped, and who stops it must not be one of those; so the handler has the monitor do it,
- * which holds no lock and belongs to no goroutine:
+ * The signal comes to any thread, at any instruction.  What goroutines that run are doing is seen
+ * only when the world is stopped, and who stops it must not be one of those; so the handler has the
+ * monitor do it, which holds no lock and belongs to no goroutine:
  *
  *     handler (any thread): asked = now; wakes the monitor   ->   monitor: stops the world, prints, ends
  *     handler again, a second later: prints, without stopping anything, and ends
  *
- * The second edge is for a runtime whose monitor does not come round: who wants to know why presses the
- * keys again.  Neither waits for ever: world_freeze has patience for some time only, and goroutines on
- * threads that did not stop are listed without their stacks.
+ * The second edge is for a runtime whose monitor does not come round: who wants to know why presses
+ * the keys again.  Neither waits for ever: world_freeze has patience for some time only, and
+ * goroutines on threads that did not stop are listed without their stacks.
  *
- * A handler of the program's stays, whether it was installed before gort_run or after, and so does SIG_IGN,
- * which a shell sets for what it starts in the background.
+ * A handler of the program's stays, whether it was installed before gort_run or after, and so does
+ * SIG_IGN, which a shell sets for what it starts in the background.
  *
  * Answers to: sighandler's case of SIGQUIT in signal_unix.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -2,14 +2,14 @@
  *
  * Its rounds are the scheduler's (sched/monitor.c: Ps of long computations, work, timers and
  * descriptors that nobody looks at).  Besides
- *   - a program that allocates nothing for gc_period_ns gets a collection, so that finalizers run and
- *     memory is given back;
+ *   - a program that allocates nothing for gc_period_ns gets a collection, so that finalizers run
+ *     and memory is given back;
  *   - the scavenger, which has no timer, is woken when its next turn is due;
  *   - the CPU limiter is looked at, or it would go on to limit a program in which nobody marks;
  *   - the number of Ps follows the machine's (procs.c);
  *   - GORTDEBUG=schedtrace prints its line, and SIGQUIT its report (quit.c).
- * A round lasts half a time slice, 5 ms, while anything runs, and up to a second while all Ps are idle, in
- * which nothing can be late: timers and descriptors are waited for in the poller.
+ * A round lasts half a time slice, 5 ms, while anything runs, and up to a second while all Ps are
+ * idle, in which nothing can be late: timers and descriptors are waited for in the poller.
  *
  * It is an M, since it makes goroutines ready, but one without a P, without a loop and outside the
  * count of active threads: a program whose goroutines are all asleep is deadlocked although the

@@ -2,8 +2,8 @@
  *
  * An attached thread is an M with exactly one goroutine, which stands for the thread and uses the
  * thread's own stack; it is locked to its M for ever.  It holds a P only inside calls (p_pin to
- * p_unpin): a foreign thread may sleep in libraries for hours, and must not keep others from running.
- * When it parks, its M's loop runs on a small system stack made for it.
+ * p_unpin): a foreign thread may sleep in libraries for hours, and must not keep others from
+ * running.  When it parks, its M's loop runs on a small system stack made for it.
  *
  * Answers to: needm, dropm in proc.go; LockOSThread.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -22,7 +22,7 @@
 static pthread_key_t exit_key; /* its destructor detaches threads that forgot to */
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 
-/* ---- pinning without a P ---------------------------------------------------------------------- */
+/* ---- pinning without a P --------------------------------------------------------------------- */
 
 static bool commit_wait_for_p(struct g *g, void *arg)
 {
@@ -67,7 +67,7 @@ never_inline void p_unpin_slow(void)
     p_handoff(p_release(m));
 }
 
-/* ---- foreign threads -------------------------------------------------------------------------- */
+/* ---- foreign threads ------------------------------------------------------------------------- */
 
 static void on_thread_exit(void *arg)
 {
@@ -193,7 +193,7 @@ void m_detach(void)
     m_discard(m);
 }
 
-/* ---- locking ---------------------------------------------------------------------------------- */
+/* ---- locking --------------------------------------------------------------------------------- */
 
 void g_lock_thread(void)
 {
@@ -226,11 +226,12 @@ void g_unlock_thread(void)
     crit_exit();
 }
 
-/* ---- children of fork -------------------------------------------------------------------------- */
+/* ---- children of fork ------------------------------------------------------------------------ */
 
-/* The child has this thread only, and with it copies of what the others were in the middle of: their locks, the
- * Ps that they had, a stop, marking.  Nothing of that goes on, so nothing may begin: the thread is one that
- * gort does not know from here on, and the calls refuse it (DESIGN 4, rule 16).  exec is safe. */
+/* The child has this thread only, and with it copies of what the others were in the middle of:
+ * their locks, the Ps that they had, a stop, marking.  Nothing of that goes on, so nothing may
+ * begin: the thread is one that gort does not know from here on, and the calls refuse it (DESIGN 4,
+ * rule 16).  exec is safe. */
 static void after_fork(void)
 {
     struct m *m = m_self();

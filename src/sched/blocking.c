@@ -1,11 +1,11 @@
 /* Code that blocks its thread: declared regions, calls on the system stack, runtime waits.
  *
- * Note [Frozen stacks].  A goroutine inside a blocking region runs on while the world is stopped, so
- * what the collector scans must not depend on what it does meanwhile.  It promises to touch no
+ * Note [Frozen stacks].  A goroutine inside a blocking region runs on while the world is stopped,
+ * so what the collector scans must not depend on what it does meanwhile.  It promises to touch no
  * collected pointers; but the compiler may still move them between registers and its frame.  So
- * entry copies everything from the spilled callee-saved registers up to the end of the caller's frame:
- * each pointer that the caller holds is in the copy, wherever the compiler moves the original.
- * The stack above that frame is not touched by anybody until the region ends.
+ * entry copies everything from the spilled callee-saved registers up to the end of the caller's
+ * frame: each pointer that the caller holds is in the copy, wherever the compiler moves the
+ * original.  The stack above that frame is not touched by anybody until the region ends.
  *
  * gort_blocking runs its function on the system stack: the whole goroutine stack is frozen.
  *
@@ -99,7 +99,7 @@ void call_on_system_stack(void (*fn)(void *), void *arg)
     crit_exit();
 }
 
-/* ---- entering and leaving without a P --------------------------------------------------------- */
+/* ---- entering and leaving without a P -------------------------------------------------------- */
 
 /* The P is handed over before the state says BLOCKING: a stopper must find every P somewhere. */
 static void leave_p(struct m *m, struct g *g)
@@ -137,7 +137,7 @@ static void come_back(struct m *m, struct g *g)
     /* A stop that began while the state was BLOCKING sent no signal; one that began since did. */
 }
 
-/* ---- declared regions ------------------------------------------------------------------------- */
+/* ---- declared regions ------------------------------------------------------------------------ */
 
 /* By words and unchecked: frames of others are full of AddressSanitizer's red zones. */
 __attribute__((no_sanitize_address)) static void copy_frame(uintptr_t *to, const uintptr_t *from,
@@ -204,7 +204,7 @@ void blocking_exit(void)
     p_unpin();
 }
 
-/* ---- calls on the system stack ---------------------------------------------------------------- */
+/* ---- calls on the system stack --------------------------------------------------------------- */
 
 struct blocking_fn {
     void (*fn)(void *);

@@ -1,9 +1,9 @@
 /* Goroutines: life and states.
  *
  * The record lies on top of its own stack (stack.h).  Dead goroutines keep their stack: a P caches
- * up to GFREE_MAX of them, last in first out, so that the next goroutine's page is in cache.  Each cycle
- * of the collector takes them from there (dead_flush_stw), so that deep ones give their pages back like all
- * others: Note [Pages of stacks] in stack.c.
+ * up to GFREE_MAX of them, last in first out, so that the next goroutine's page is in cache.  Each
+ * cycle of the collector takes them from there (dead_flush_stw), so that deep ones give their pages
+ * back like all others: Note [Pages of stacks] in stack.c.
  *
  * Answers to: newproc1, goexit0, gfget, gfput in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -121,7 +121,8 @@ static cold_path void dead_refill(struct p *p)
     p->gfree = stack_take_default(&p->ngfree, &p->gfree_last);
 }
 
-/* The cache is full: those that died last go, for the others must stay a chain that ends in gfree_last. */
+/* The cache is full: those that died last go, for the others must stay a chain that ends in
+ * gfree_last. */
 static cold_path void dead_spill(struct p *p)
 {
     struct g *first = p->gfree, *last = first;
@@ -175,8 +176,8 @@ void g_init_common(struct g *g)
     g->cxa_globals[0] = g->cxa_globals[1] = 0;
     g->extra_lo = g->extra_hi = 0;
     g->asan_fake_stack = NULL;
-    /* Nothing of it is to be scanned: what it will hold, its maker holds.  The fence: who sees the status
-     * that follows sees this. */
+    /* Nothing of it is to be scanned: what it will hold, its maker holds.  The fence: who sees the
+     * status that follows sees this. */
     atomic_store_relaxed(&g->scanned_cycle, atomic_load_relaxed(&sched.scan_cycle));
     atomic_fence_release();
 }

@@ -1,8 +1,9 @@
 /* Grey stacks: those that this cycle of the collector has not scanned yet.
  *
- * Note [No grey stack runs].  The collector marks from a snapshot of what was reachable when marking began
- * (Note [Snapshot] in gc/cycle.c).  So a stack must be scanned as it was then: no goroutine executes an
- * instruction of the program on a stack that is grey.  Whoever would let it scans it first:
+ * Note [No grey stack runs].  The collector marks from a snapshot of what was reachable when
+ * marking began (Note [Snapshot] in gc/cycle.c).  So a stack must be scanned as it was then: no
+ * goroutine executes an instruction of the program on a stack that is grey.  Whoever would let it
+ * scans it first:
  *
  *     goroutine at the first stop       scanned by, before                     function
  *     its thread stopped                that thread, released                  m_stop_wait
@@ -13,36 +14,39 @@
  *     made later                        nobody: it holds what its maker held   g_init_common
  *     a thread attached later           nobody: gort did not know its stack    m_attach
  *
- * scanned_cycle says how far a stack is, and is the claim at once: an older value is grey, scan_cycle - 1
- * is being scanned, scan_cycle is black.  So arming all stacks is one store, however many there are.
- * Who claims by compare-and-swap scans a piece, and gives the claim up again if there is more: scan_at then
- * says where the rest begins, and the value is an older one.  Whoever claims next goes on there.  Who needs
- * the stack meanwhile waits for a piece at most, and then scans itself.  Who gave a claim up tells the
- * collector (g_rest), so that markers go on where nobody else does.
- * The scanner is in a critical section, or in state RUNTIME: a stop waits for a piece, so in a stop nobody
- * is at a stack; but some may have a rest (Note [Deep stacks] in gc/stackroots.c).
+ * scanned_cycle says how far a stack is, and is the claim at once: an older value is grey,
+ * scan_cycle - 1 is being scanned, scan_cycle is black.  So arming all stacks is one store, however
+ * many there are.  Who claims by compare-and-swap scans a piece, and gives the claim up again if
+ * there is more: scan_at then says where the rest begins, and the value is an older one.  Whoever
+ * claims next goes on there.  Who needs the stack meanwhile waits for a piece at most, and then
+ * scans itself.  Who gave a claim up tells the collector (g_rest), so that markers go on where
+ * nobody else does.  The scanner is in a critical section, or in state RUNTIME: a stop waits for a
+ * piece, so in a stop nobody is at a stack; but some may have a rest (Note [Deep stacks] in
+ * gc/stackroots.c).
  *
- * A grey stack does not change, from the first stop until it is black.  If it was not running at the first
- * stop, it does not begin to run: that takes black.  If it was, its own thread scans the first piece, or
- * the stopper does, and nobody else before: g_scan_claim leaves a running goroutine alone.  From then on
- * what is left of it is above the stack pointer that was recorded, and its thread does not return there:
- * m_scan_own, m_blacken_own.  The status may change from waiting to runnable: both are scanned
- * alike.  Others may store into the stack, as a sender does into a receiver's variable: with a barrier.
+ * A grey stack does not change, from the first stop until it is black.  If it was not running at
+ * the first stop, it does not begin to run: that takes black.  If it was, its own thread scans the
+ * first piece, or the stopper does, and nobody else before: g_scan_claim leaves a running goroutine
+ * alone.  From then on what is left of it is above the stack pointer that was recorded, and its
+ * thread does not return there: m_scan_own, m_blacken_own.  The status may change from waiting to
+ * runnable: both are scanned alike.  Others may store into the stack, as a sender does into a
+ * receiver's variable: with a barrier.
  *
- * The thread of a goroutine scans on its system stack, which is unused while the goroutine is current: the
- * program's signal stack and what is left of the goroutine's own may be small.  In the stop signal's
- * handler all signals but those of faults are blocked; else one that arrived while the stack pointer is off
- * the signal stack would be put onto its top, where the handler's own frame is.
+ * The thread of a goroutine scans on its system stack, which is unused while the goroutine is
+ * current: the program's signal stack and what is left of the goroutine's own may be small.  In the
+ * stop signal's handler all signals but those of faults are blocked; else one that arrived while
+ * the stack pointer is off the signal stack would be put onto its top, where the handler's own
+ * frame is.
  *
- * A thread that blocks in the kernel inside the program (not in a region that it declared) counts as
- * running, is stopped by a signal, and scans its own stack in the handler.
+ * A thread that blocks in the kernel inside the program (not in a region that it declared) counts
+ * as running, is stopped by a signal, and scans its own stack in the handler.
  *
- * Rejected: scanning stopped stacks in the stop (the pause grows with depth and number); suspending one
- * goroutine after the other, as the original does (a signal and a wait for each).
+ * Rejected: scanning stopped stacks in the stop (the pause grows with depth and number); suspending
+ * one goroutine after the other, as the original does (a signal and a wait for each).
  *
- * Memory order: g_scanned's release pairs with g_is_grey's acquire: what the scanner queued is seen by a
- * stop that the goroutine's thread takes part in.  g_scan_left's release pairs with claim: who goes on sees
- * scan_at.
+ * Memory order: g_scanned's release pairs with g_is_grey's acquire: what the scanner queued is seen
+ * by a stop that the goroutine's thread takes part in.  g_scan_left's release pairs with claim: who
+ * goes on sees scan_at.
  *
  * Locking: none.  Answers to: suspendG in preempt.go, castogscanstatus in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -123,23 +127,24 @@ never_inline bool g_blacken_some(struct g *g)
     return !g_is_grey(g);
 }
 
-/* ---- of the goroutine that runs here ------------------------------------------------------------ */
+/* ---- of the goroutine that runs here --------------------------------------------------------- */
 
-/* Note [Who scans its own].  It may take hundreds of milliseconds, and goes on in pieces.  Between two
+/* Note [Who scans its own].  It may take hundreds of milliseconds, and goes on in pieces.  Between
+ * two
  *   - a stop that is wanted is taken part in;
- *   - the P is given away if the monitor asked for it (Note [Retaking a P] in monitor.c): others run there,
- *     and markers.  The thread scans on without one, since the stack is its own either way; it is no
- *     time of the program, so it needs no P, and takes one at its next call as who computes does.
- *     The monitor does not signal it, whose state is RUNTIME; so it looks.  It is done the way of the
- *     stop signal's handler, in which we may be: what the thread left is at an instruction of the
- *     program, or, in m_blacken_own, in a section that began for the wait alone (crit_depth 1), where a stop
- *     may take the P too.
+ *   - the P is given away if the monitor asked for it (Note [Retaking a P] in monitor.c): others
+ *     run there, and markers.  The thread scans on without one, since the stack is its own either
+ *     way; it is no time of the program, so it needs no P, and takes one at its next call as who
+ *     computes does.  The monitor does not signal it, whose state is RUNTIME; so it looks.  It is
+ *     done the way of the stop signal's handler, in which we may be: what the thread left is at an
+ *     instruction of the program, or, in m_blacken_own, in a section that began for the wait alone
+ *     (crit_depth 1), where a stop may take the P too.
  *     Markers may scan the rest meanwhile, as of any stack: it is on their list after each piece.
- * When the last such stack is black, marking may have ended, and it may be that nobody looks: a thread
- * without a P does not, and those that have one may have gone to sleep while nothing but this stack was
- * left.  So the last one wakes the monitor (sched_monitor_kick, which a handler may call), who wakes a
- * marker if there is something to do, to end the cycle among it.  The last one is seen as such by itself: each
- * looks after it has counted itself out. */
+ * When the last such stack is black, marking may have ended, and it may be that nobody looks: a
+ * thread without a P does not, and those that have one may have gone to sleep while nothing but
+ * this stack was left.  So the last one wakes the monitor (sched_monitor_kick, which a handler may
+ * call), who wakes a marker if there is something to do, to end the cycle among it.  The last one
+ * is seen as such by itself: each looks after it has counted itself out. */
 void m_own_is_black(void)
 {
     if (sched_hooks.stacks_done() && atomic_load_seq(&sched.nidle_p) != 0) sched_monitor_kick();

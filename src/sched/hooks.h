@@ -14,8 +14,8 @@ struct sched_hooks {
     /* A P comes to life or goes (world stopped): allocate or hand over its cache and buffers. */
     void (*p_init)(struct p *p);
     void (*p_destroy)(struct p *p, struct p *heir);
-    /* A goroutine that marks, waiting until now, to be run before others, or since there are no others;
-     * NULL: none is wanted. */
+    /* A goroutine that marks, waiting until now, to be run before others, or since there are no
+     * others; NULL: none is wanted. */
     struct g *(*find_mark_work)(struct p *p);
     struct g *(*find_idle_mark_work)(struct p *p);
     /* Is there something for a marker that nobody has taken?  A hint; any thread. */
@@ -27,13 +27,14 @@ struct sched_hooks {
     void (*g_dead)(struct g *g);
     /* A thread ends that is still attached; g is its goroutine, on which this is called. */
     void (*thread_exits)(struct g *g);
-    /* Scans a piece of what a goroutine holds, which is claimed (grey.c).  true: that was all.  In a
-     * critical section or state RUNTIME, on a system stack, perhaps under a signal handler, perhaps
-     * without a P. */
+    /* Scans a piece of what a goroutine holds, which is claimed (grey.c).  true: that was all.  In
+     * a critical section or state RUNTIME, on a system stack, perhaps under a signal handler,
+     * perhaps without a P. */
     bool (*g_scan)(struct g *g);
     /* Somebody left a rest of it and has given the claim up; in the section of that g_scan. */
     void (*g_rest)(struct g *g);
-    /* A thread has blackened its own stack: does marking wait for no other one?  In the same section. */
+    /* A thread has blackened its own stack: does marking wait for no other one?  In the same
+     * section. */
     bool (*stacks_done)(void);
     /* On a thread of the runtime or an attached one, before it runs user code: note its
      * thread-local storage in m->tls. */

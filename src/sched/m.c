@@ -35,7 +35,7 @@ int m_count_idle(void)
     return (int)atomic_load_relaxed(&sched.nidle_m); /* a statistic */
 }
 
-/* ---- how many there may be --------------------------------------------------------------------- */
+/* ---- how many there may be ------------------------------------------------------------------- */
 
 /* Threads of the program's own that are attached do not count: the runtime has no say in those. */
 _Noreturn static cold_path void too_many(uint32_t n, uint32_t max)
@@ -172,10 +172,10 @@ static void m_entry(void *arg)
     throw_msg("the scheduler's loop of a thread has returned");
 }
 
-/* Note [The maker].  pthread_create takes locks of the C library.  A goroutine may have been stopped
- * while it holds one (inside malloc, say); a thread that waits for that lock inside a critical section
- * would never let the stop complete.  So no M makes a thread: a plain thread without an M, which no stop
- * waits for, does nothing else.  It is made before the first M. */
+/* Note [The maker].  pthread_create takes locks of the C library.  A goroutine may have been
+ * stopped while it holds one (inside malloc, say); a thread that waits for that lock inside a
+ * critical section would never let the stop complete.  So no M makes a thread: a plain thread
+ * without an M, which no stop waits for, does nothing else.  It is made before the first M. */
 static void make_one(struct m *m)
 {
     int err = os_thread_create(m_entry, m, SYSTEM_STACK_BYTES);
@@ -303,11 +303,12 @@ bool m_all_asleep_locked(void)
  * stranger can wake anybody, and it attaches to do so: if nobody has attached between two looks at
  * which all were asleep, they were asleep throughout, and who was attached at the count is known.
  *
- * So the last thread that detaches is not followed by a report at once: it lives, and is a stranger from
- * then on.  A library that attaches its threads for each call back, and detaches them after it, leaves a
- * program all of whose goroutines sleep between two calls.  The destructor that detaches a thread which
- * forgot to knows no more: other destructors follow, which may attach, and the kernel still counts it.
- * What can be told is told by the monitor's look, a second after the thread has ended at the latest. */
+ * So the last thread that detaches is not followed by a report at once: it lives, and is a stranger
+ * from then on.  A library that attaches its threads for each call back, and detaches them after
+ * it, leaves a program all of whose goroutines sleep between two calls.  The destructor that
+ * detaches a thread which forgot to knows no more: other destructors follow, which may attach, and
+ * the kernel still counts it.  What can be told is told by the monitor's look, a second after the
+ * thread has ended at the latest. */
 bool m_deadlocked(void)
 {
     assert_that(lock_none_held());

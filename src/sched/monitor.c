@@ -1,30 +1,32 @@
 /* The monitor: what keeps one long computation from holding up everybody else.
  *
- * One thread (floor 8's sysmon) calls sched_monitor_round in a loop.  It is an M without P or goroutine, in
- * state BLOCKING while it sleeps and RUNTIME while it works, so a stop waits for it like for others.
+ * One thread (floor 8's sysmon) calls sched_monitor_round in a loop.  It is an M without P or
+ * goroutine, in state BLOCKING while it sleeps and RUNTIME while it works, so a stop waits for it
+ * like for others.
  *
- * Note [Retaking a P].  A goroutine that computes for RETAKE_NS without a call keeps the goroutines in
- * its P's queue waiting.  C code can not be switched off its thread at an arbitrary instruction; but
- * the P can leave the thread: in the thread's own signal handler, outside critical sections and
- * restartable ranges, when no instruction of runtime code or inlined runtime code is half-done (DESIGN
- * 4, rules 6 and 12).  The handler empties the thread's cache pointer and pushes the P on a list of
- * orphans, from which the monitor hands it to another M; the goroutine goes on without a P, scheduled
- * by the kernel, and takes one again at its next call (p_pin_slow).  Inside a critical section the
- * handler leaves the mark, and the section's end hands the P over itself.
+ * Note [Retaking a P].  A goroutine that computes for RETAKE_NS without a call keeps the goroutines
+ * in its P's queue waiting.  C code can not be switched off its thread at an arbitrary instruction;
+ * but the P can leave the thread: in the thread's own signal handler, outside critical sections and
+ * restartable ranges, when no instruction of runtime code or inlined runtime code is half-done
+ * (DESIGN 4, rules 6 and 12).  The handler empties the thread's cache pointer and pushes the P on a
+ * list of orphans, from which the monitor hands it to another M; the goroutine goes on without a P,
+ * scheduled by the kernel, and takes one again at its next call (p_pin_slow).  Inside a critical
+ * section the handler leaves the mark, and the section's end hands the P over itself.
  *
  * The request carries the P's count of goroutines run: a thread that has moved on meanwhile ignores
- * it.  At most COMPUTING_PER_P threads for each P compute without one; beyond that a P stays where it
- * is, counted.
+ * it.  At most COMPUTING_PER_P threads for each P compute without one; beyond that a P stays where
+ * it is, counted.
  *
- * Goroutines that mark are no such computations (yields_itself): between two sections of some 100 us they
- * look themselves whether others want the P, and a dedicated one, which is to keep it, gives its queue
- * away (gc/worker.c).  Their P is asked for only where a timer is late there, which they do not look at.  To
- * ask because marking is wanted would take it from who marks, each slice anew.
+ * Goroutines that mark are no such computations (yields_itself): between two sections of some 100
+ * us they look themselves whether others want the P, and a dedicated one, which is to keep it,
+ * gives its queue away (gc/worker.c).  Their P is asked for only where a timer is late there, which
+ * they do not look at.  To ask because marking is wanted would take it from who marks, each slice
+ * anew.
  *
- * Note [The coarse clock].  Reports tell how long a goroutine has waited, and a look at the clock at each
- * parking would cost more than the parking.  So parking notes sched.clock, which is at most a round of the
- * monitor old while anything runs: the monitor sets it, and whoever comes back from the poller, with
- * which a time in which all were asleep ends.  It orders nothing.
+ * Note [The coarse clock].  Reports tell how long a goroutine has waited, and a look at the clock
+ * at each parking would cost more than the parking.  So parking notes sched.clock, which is at most
+ * a round of the monitor old while anything runs: the monitor sets it, and whoever comes back from
+ * the poller, with which a time in which all were asleep ends.  It orders nothing.
  *
  * Answers to: sysmon and retake in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -48,7 +50,7 @@ static struct {
 } seen[MAX_PROCS];      /* the monitor's own */
 UNSCANNED(seen);
 
-/* ---- giving a P away --------------------------------------------------------------------------- */
+/* ---- giving a P away ------------------------------------------------------------------------- */
 
 static bool retake_applies(struct m *m)
 {
@@ -98,9 +100,10 @@ static void adopt_orphans(void)
     }
 }
 
-/* ---- looking ------------------------------------------------------------------------------------ */
+/* ---- looking --------------------------------------------------------------------------------- */
 
-/* A timer that is due: one that is late, which only an M with a P fires (Note [Late timers], timer.c). */
+/* A timer that is due: one that is late, which only an M with a P fires (Note [Late timers],
+ * timer.c). */
 static bool somebody_waits(struct p *p, const struct m *m, int64_t now)
 {
     const struct g *g = atomic_load_relaxed(&m->curg); /* stale perhaps: records stay readable */
@@ -136,9 +139,9 @@ static void unlock_and_look_for_deadlock(void)
     if (asleep && m_deadlocked()) sched_hooks.deadlock();
 }
 
-/* Descriptors and timers that nobody has looked at because everybody computes.  Goroutines are on no
- * queue and in no heap for a moment: meanwhile the monitor counts as active, or the last M to fall
- * asleep would see a deadlock. */
+/* Descriptors and timers that nobody has looked at because everybody computes.  Goroutines are on
+ * no queue and in no heap for a moment: meanwhile the monitor counts as active, or the last M to
+ * fall asleep would see a deadlock. */
 static void look_outside(int64_t now)
 {
     struct ready_list ready = { NULL, NULL, 0 };
@@ -154,8 +157,8 @@ static void look_outside(int64_t now)
     unlock_and_look_for_deadlock();
 }
 
-/* After a stop: descriptors may have become ready in it, and the monitor may have gone to sleep for long before
- * it.  On an M that counts as active. */
+/* After a stop: descriptors may have become ready in it, and the monitor may have gone to sleep for
+ * long before it.  On an M that counts as active. */
 void sched_look_outside(void)
 {
     struct ready_list ready = { NULL, NULL, 0 };
@@ -194,8 +197,9 @@ static void look(void)
         look_at_p(sched.all_p[i], now);
     look_outside(now);
     if (waits_outside(now)) sched_ask_to_look();
-    /* Work that was not worth waking a thread for when it came, and still waits; what markers left; timers
-     * that an M must fire (Note [Late timers]), of an idle P while nobody is in the poller. */
+    /* Work that was not worth waking a thread for when it came, and still waits; what markers left;
+     * timers that an M must fire (Note [Late timers]), of an idle P while nobody is in the
+     * poller. */
     if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
     if (atomic_load_relaxed(&sched.nrunq) != 0 || sched_hooks.mark_work()) {
         m_wake_for_work();
@@ -232,8 +236,9 @@ void sched_monitor_round(struct m *m, int64_t at_most_ns)
     look();
 }
 
-/* A P begins to be busy (it left the idle list, a full barrier): the monitor may have gone to sleep for
- * long because all were idle.  One of the two sees the other: it set monitor_idle and looked again. */
+/* A P begins to be busy (it left the idle list, a full barrier): the monitor may have gone to sleep
+ * for long because all were idle.  One of the two sees the other: it set monitor_idle and looked
+ * again. */
 void monitor_notice(void)
 {
     uint32_t one = 1;

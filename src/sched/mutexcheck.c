@@ -1,15 +1,17 @@
 /* GORTDEBUG=mutexcheck=1: pthread mutexes that a goroutine holds while it parks.
  *
- * A pthread mutex belongs to the thread that locked it.  A goroutine that parks with one may go on on another
- * thread, and its unlock is then another thread's: undefined for libc; meanwhile whoever wants the mutex
- * blocks a thread until then, perhaps the very one that the goroutine needs.  Nobody notices at the place.
+ * A pthread mutex belongs to the thread that locked it.  A goroutine that parks with one may go on
+ * on another thread, and its unlock is then another thread's: undefined for libc; meanwhile whoever
+ * wants the mutex blocks a thread until then, perhaps the very one that the goroutine needs.
+ * Nobody notices at the place.
  *
- * So the mode replaces the calls of the program and of its libraries (os_calls_replace) by ones that
- * count, for each goroutine, what it holds, and each switch away from a goroutine looks at the count.  Where
- * the goroutine stays on its thread it may hold what it likes: locked ones, attached threads, calls
- * that wait for a P without leaving their thread.
+ * So the mode replaces the calls of the program and of its libraries (os_calls_replace) by ones
+ * that count, for each goroutine, what it holds, and each switch away from a goroutine looks at the
+ * count.  Where the goroutine stays on its thread it may hold what it likes: locked ones, attached
+ * threads, calls that wait for a P without leaving their thread.
  *
- * A condition's wait unlocks and locks inside libc, which is not seen, and changes nothing in the count.
+ * A condition's wait unlocks and locks inside libc, which is not seen, and changes nothing in the
+ * count.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

@@ -39,7 +39,8 @@
  *  (2) E finds IDLE: the word becomes READY; netpoll_wait sees that, or its compare-and-swap fails.
  *  (3) E finds g: it takes and readies it.
  *  (4) E finds READY: it stays, as in (2), because nobody arms between K and netpoll_wait.
- *  netpoll_kick is an E that belongs to no A: whatever its caller changed before is seen by who waits.
+ *  netpoll_kick is an E that belongs to no A: whatever its caller changed before is seen by who
+ *  waits.
  *  (5) An edge from before K may be handled late and wake a goroutine for nothing: it gets EAGAIN
  *      and waits again.  Readiness is a hint; losing it is the only mistake.
  *
@@ -50,7 +51,8 @@
  * A descriptor from elsewhere (netpoll_adopt) may be closed by plain close(2), whereupon the kernel
  * drops its registration silently.  So each wait on one registers it again first.  EEXIST: still
  * the same.  Success: the number means another file by now, and waiters of the old one are
- * cancelled, and who is about to wait, in either direction, looks once more: he may have been kicked.
+ * cancelled, and who is about to wait, in either direction, looks once more: he may have been
+ * kicked.
  *
  * Note [One winner].  A wait with a deadline can end by event, close and timer.  All three must
  * take the pointer out of the word by compare-and-swap or exchange, so one wins.  The timer is

@@ -18,12 +18,13 @@ int netpoll_open(int fd);
 /* Watches it if nobody did yet (descriptors from elsewhere).  0 or errno. */
 int netpoll_adopt(int fd);
 bool netpoll_is_open(int fd);
-/* Forgets readiness seen so far: called BEFORE a system call whose EAGAIN (or short count) will lead
- * to netpoll_wait, so that an edge after it is remembered and an older one costs no extra call. */
+/* Forgets readiness seen so far: called BEFORE a system call whose EAGAIN (or short count) will
+ * lead to netpoll_wait, so that an edge after it is remembered and an older one costs no extra
+ * call. */
 void netpoll_arm(int fd, enum poll_mode mode);
 /* Parks the goroutine until fd is ready for mode, or deadline (0: none) passed.  An edge since the
- * last netpoll_arm is not lost: the call returns at once.  0; ECANCELED: closed meanwhile; ETIMEDOUT; EBUSY: another goroutine
- * waits for the same direction.  Not in a section. */
+ * last netpoll_arm is not lost: the call returns at once.  0; ECANCELED: closed meanwhile;
+ * ETIMEDOUT; EBUSY: another goroutine waits for the same direction.  Not in a section. */
 int netpoll_wait(int fd, enum poll_mode mode, int64_t deadline);
 /* As if there had been an edge: who waits, or is about to, looks again. */
 void netpoll_kick(int fd, enum poll_mode mode);

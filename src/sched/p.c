@@ -1,8 +1,8 @@
 /* Processors: acquiring, releasing, handing over, and changing their number.
  *
  * A P's record is made once and kept for ever; "dead" ones beyond GORTMAXPROCS hold nothing.  A P
- * belongs to one M (m->p), or is on the idle list, or among the orphans (monitor.c), or is in the hands
- * of the code that moves it between these.
+ * belongs to one M (m->p), or is on the idle list, or among the orphans (monitor.c), or is in the
+ * hands of the code that moves it between these.
  *
  * Answers to: acquirep, releasep, handoffp, procresize in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -66,7 +66,8 @@ struct p *p_idle_get_locked(void)
 
 bool p_take_idle(struct m *m)
 {
-    /* Seq: who gives a P up and finds somebody in the poller leaves it to him; he has left it before this. */
+    /* Seq: who gives a P up and finds somebody in the poller leaves it to him; he has left it
+     * before this. */
     if (atomic_load_seq(&sched.nidle_p) == 0) return false;
     lock_acquire(&sched.lock);
     struct p *p = p_idle_get_locked();

@@ -2,8 +2,8 @@
  *
  * Note [Interruption].  At the instant of the signal the thread is
  *   in a critical section:   runtime code, half-done: the mark makes the section's end stop it;
- *   in a restartable range:  between a test and what depends on it: the program counter goes back to
- *                            the range's start, then as below (Note [Restartable ranges]);
+ *   in a restartable range:  between a test and what depends on it: the program counter goes back
+ *                            to the range's start, then as below (Note [Restartable ranges]);
  *   anywhere else:           user code: its registers, saved by the kernel in the signal frame, and
  *                            its stack below are all that the collector needs.
  *   in a handler of the program: what that handler interrupted may have been a restartable range,
@@ -12,34 +12,35 @@
  * The handler runs on the thread's alternate stack, makes raw system calls only, and preserves
  * errno.  It waits inside the handler until the stop is over.
  *
- * Note [Outer frames].  A handler of the program may interrupt a restartable range; if the stop arrives
- * in the handler, the range would go on after the stop with what it read before: a cache that was
- * flushed, a flag that has changed.  So every frame of a program's handler on the thread's stacks
- * is found and looked at too, at each stop.  That the thread is in a handler shows nowhere.  Its
- * mask does not tell: a handler may have SA_NODEFER, and the program may unblock a signal that was blocked
- * when the thread began, whose handler then runs with just that former mask.
+ * Note [Outer frames].  A handler of the program may interrupt a restartable range; if the stop
+ * arrives in the handler, the range would go on after the stop with what it read before: a cache
+ * that was flushed, a flag that has changed.  So every frame of a program's handler on the thread's
+ * stacks is found and looked at too, at each stop.  That the thread is in a handler shows nowhere.
+ * Its mask does not tell: a handler may have SA_NODEFER, and the program may unblock a signal that
+ * was blocked when the thread began, whose handler then runs with just that former mask.
  * Frames are found by the address that handlers return to (libc's, the same for all): a word on the
- * stack that equals it is followed by the context.  A frame that is not there any more, in memory not
- * overwritten yet, is taken for one; moving its program counter harms nobody.
+ * stack that equals it is followed by the context.  A frame that is not there any more, in memory
+ * not overwritten yet, is taken for one; moving its program counter harms nobody.
  *
- * The search reads the live part of the stack, 64 MB of deep recursion in tens of milliseconds.  What makes
- * it bearable:
+ * The search reads the live part of the stack, 64 MB of deep recursion in tens of milliseconds.
+ * What makes it bearable:
  *   - It is done after the stop, by the thread itself.  The range goes on only when its handler and
- *     ours have returned, so a frame may be moved until then; the marker needs nothing of it, for what a
- *     range held is in the frame's registers wherever the frame goes on.  No pause contains it.
- *   - A long one is done in state BLOCKING: the stops that come meanwhile do not wait for it.  They find
- *     the thread's data by stop_frame, which stays until the end, and tells that the thread will scan its
- *     stack itself (roots_scan_waiting_stw), which it does before it goes on.  It runs nothing of the
- *     program meanwhile, so one search serves them all.
+ *     ours have returned, so a frame may be moved until then; the marker needs nothing of it, for
+ *     what a range held is in the frame's registers wherever the frame goes on.  No pause contains
+ *     it.
+ *   - A long one is done in state BLOCKING: the stops that come meanwhile do not wait for it.  They
+ *     find the thread's data by stop_frame, which stays until the end, and tells that the thread
+ *     will scan its stack itself (roots_scan_waiting_stw), which it does before it goes on.  It
+ *     runs nothing of the program meanwhile, so one search serves them all.
  *   - It is left out where no handler of the program can ever have run, because libc never set a
- *     signal's action in this process.  The kernel knows that for good (Note [Actions leave traces] in
- *     os/linux/signal.c): a handler that was removed while it runs, by SA_RESETHAND, itself or others,
- *     has left its trace (libc's own handlers are
- *     shielded from the stop signal), and one that is installed after the question was asked can not have
- *     interrupted this thread before, since it has been here all the time.  A question is 64 system
- *     calls; so small stacks are searched without it, and nobody asks again after a yes.
- * Rejected, on doc/decisions/0012: to go by SA_ONSTACK or by the handlers that are installed now, to interpose
- * sigaction, the kernel's own restartable sequences.
+ *     signal's action in this process.  The kernel knows that for good (Note [Actions leave traces]
+ *     in os/linux/signal.c): a handler that was removed while it runs, by SA_RESETHAND, itself or
+ *     others, has left its trace (libc's own handlers are
+ *     shielded from the stop signal), and one that is installed after the question was asked can
+ *     not have interrupted this thread before, since it has been here all the time.  A question is
+ *     64 system calls; so small stacks are searched without it, and nobody asks again after a yes.
+ * Rejected, on doc/decisions/0012: to go by SA_ONSTACK or by the handlers that are installed now,
+ * to interpose sigaction, the kernel's own restartable sequences.
  *
  * Answers to: signal_unix.go (doSigPreempt), preempt.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -153,11 +154,11 @@ static void settle_outer_frames(struct m *m, const void *frame)
     m_stop_wait(m, M_USER); /* one that came since then may not have signalled */
 }
 
-/* A signal stack that is set with SS_AUTODISARM is none while a handler runs on it: the kernel forgets it until
- * the handler returns.  A stop that arrives then finds no end of the stack that it is on, neither the frame
- * with the registers of what the handler interrupted.  So it is refused as soon as a stop sees it: as what is
- * in force, or as a stack that nobody knows while none is in force, though every thread of ours begins with
- * one. */
+/* A signal stack that is set with SS_AUTODISARM is none while a handler runs on it: the kernel
+ * forgets it until the handler returns.  A stop that arrives then finds no end of the stack that it
+ * is on, neither the frame with the registers of what the handler interrupted.  So it is refused as
+ * soon as a stop sees it: as what is in force, or as a stack that nobody knows while none is in
+ * force, though every thread of ours begins with one. */
 static void refuse_hidden_sigstack(const struct m *m, const void *frame)
 {
     uintptr_t lo, hi;

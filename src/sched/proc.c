@@ -26,11 +26,11 @@
 
 #define LOOK_AROUND 64 /* runs between looks at the global queue, timers and the network */
 
-/* Note [Asked to look].  Sixty-four runs are microseconds, or as many time slices: goroutines that hand over
- * directly, each after some milliseconds, would let what is due wait for a second.  So when something
- * waits outside of the queues of Ps, the monitor moves sched.look_round on, and each P that sees it, between two
- * goroutines, looks around at once.  The end of the program asks in the same way: `exiting` is stored before,
- * with release, and read after look_round, with acquire. */
+/* Note [Asked to look].  Sixty-four runs are microseconds, or as many time slices: goroutines that
+ * hand over directly, each after some milliseconds, would let what is due wait for a second.  So
+ * when something waits outside of the queues of Ps, the monitor moves sched.look_round on, and each
+ * P that sees it, between two goroutines, looks around at once.  The end of the program asks in the
+ * same way: `exiting` is stored before, with release, and read after look_round, with acquire. */
 
 struct sched sched;
 UNSCANNED(sched);
@@ -41,8 +41,8 @@ uint64_t sched_debug_yields, sched_debug_migrations;
 /* ---- what belongs to a goroutine but lives in the thread ------------------------------------- */
 
 /* errno lies at one distance from the thread pointer in every thread (the C library is loaded at
- * start, in static thread-local storage); reading it there, by assembly, is free of the address that
- * compilers keep across a switch. */
+ * start, in static thread-local storage); reading it there, by assembly, is free of the address
+ * that compilers keep across a switch. */
 static intptr_t errno_offset; /* constant after boot */
 
 static void find_errno(void)
@@ -150,7 +150,8 @@ void sched_set_exiting(void)
     sched_ask_to_look();
 }
 
-/* The next goroutine of this P if it may be switched to directly, else NULL: then m_loop decides. */
+/* The next goroutine of this P if it may be switched to directly, else NULL: then m_loop
+ * decides. */
 static force_inline struct g *next_local(struct m *m)
 {
     struct p *p = m->p;
@@ -164,8 +165,8 @@ static force_inline struct g *next_local(struct m *m)
     return next;
 }
 
-/* Leaves g (whose prev_g and commit are set) for the next goroutine or the system stack; returns when
- * g runs again, perhaps on another thread.  Inline: as for wait_in in lang/chan.c. */
+/* Leaves g (whose prev_g and commit are set) for the next goroutine or the system stack; returns
+ * when g runs again, perhaps on another thread.  Inline: as for wait_in in lang/chan.c. */
 static force_inline void switch_inline(struct m *m, struct g *g, bool dying)
 {
     assert_that(crit_depth() == 1); /* locks may be held: commit releases them */
@@ -397,8 +398,8 @@ static bool commit_yield(struct g *g, void *arg)
     return true;
 }
 
-/* With one P nobody can run g before its context is saved: straight to the next one, without a commit.
- * false: there is no next one, or more than one P. */
+/* With one P nobody can run g before its context is saved: straight to the next one, without a
+ * commit. false: there is no next one, or more than one P. */
 static force_inline bool yield_directly(struct m *m, struct p *p, struct g *g)
 {
     if (p_count() != 1 || unlikely(sched_debug.migrate)) return false;
@@ -449,7 +450,7 @@ void sched_others_first_slow(int64_t ns)
     g_yield();
 }
 
-/* ---- looking for work: find_far is in steal.c ------------------------------------------------- */
+/* ---- looking for work: find_far is in steal.c ------------------------------------------------ */
 
 void run_timers(struct p *p, int64_t now)
 {
@@ -459,9 +460,9 @@ void run_timers(struct p *p, int64_t now)
     ready_inject_own(&ready);
 }
 
-/* What fires goes to the end of the queue.  When that is long already it is no later for waiting until
- * the next look around; and a crowd that is due does not become a crowd of goroutines, each with its
- * stack, faster than these end. */
+/* What fires goes to the end of the queue.  When that is long already it is no later for waiting
+ * until the next look around; and a crowd that is due does not become a crowd of goroutines, each
+ * with its stack, faster than these end. */
 static void run_own_timers(struct p *p, bool around)
 {
     if (timer_first(p) == 0) return;
@@ -645,8 +646,8 @@ static void start_locked(struct m *m, struct g *g)
     note_wake(&owner->park);
 }
 
-/* This M may run only locked_g, which is not running: sleep until some M brings a P for it.  The note
- * is clear at the start: it is cleared after each use, and nobody else wakes a locked M. */
+/* This M may run only locked_g, which is not running: sleep until some M brings a P for it.  The
+ * note is clear at the start: it is cleared after each use, and nobody else wakes a locked M. */
 static void stop_locked(struct m *m)
 {
     if (m->p != NULL) p_handoff(p_release(m));

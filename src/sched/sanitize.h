@@ -1,18 +1,18 @@
 /* What sanitizers are told of switches between stacks.
  *
- * AddressSanitizer: each switch announces the stack it goes to, and the arrival confirms it; a context that
- * never runs again passes NULL so that its fake stack is freed.  Frames that a dead goroutine left behind
- * are forgotten before their memory is used again.
- * ThreadSanitizer: each goroutine is a fiber, and so is each thread's own stack, of which nothing is told
- * but that it exists (Note [Races of the program] in base/race.h).  An attached thread's goroutine is the
- * thread itself; the loop that runs while it is parked gets a fiber of its own, so that a parked goroutine's
- * fiber is never the one that a thread is on.
+ * AddressSanitizer: each switch announces the stack it goes to, and the arrival confirms it; a
+ * context that never runs again passes NULL so that its fake stack is freed.  Frames that a dead
+ * goroutine left behind are forgotten before their memory is used again.
+ * ThreadSanitizer: each goroutine is a fiber, and so is each thread's own stack, of which nothing
+ * is told but that it exists (Note [Races of the program] in base/race.h).  An attached thread's
+ * goroutine is the thread itself; the loop that runs while it is parked gets a fiber of its own, so
+ * that a parked goroutine's fiber is never the one that a thread is on.
  *
- * A thread's thread-local variables, errno first of all, are used by one goroutine after the other, in
- * turn because they share the thread: each finds them as new memory.
+ * A thread's thread-local variables, errno first of all, are used by one goroutine after the other,
+ * in turn because they share the thread: each finds them as new memory.
  *
- * Both are asked for by weak symbols, so that a program built with a sanitizer is understood whether the
- * library was or not.  Without them each of these is the test of a byte.
+ * Both are asked for by weak symbols, so that a program built with a sanitizer is understood
+ * whether the library was or not.  Without them each of these is the test of a byte.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #ifndef GORT_SCHED_SANITIZE_H
@@ -84,7 +84,8 @@ static inline void sanitize_detached(struct m *m)
     if (unlikely(race_on)) sanitize_detached_slow(m);
 }
 
-/* The program's own code is about to run on the thread's system stack, as that of others did before. */
+/* The program's own code is about to run on the thread's system stack, as that of others did
+ * before. */
 static inline void sanitize_system_stack(const struct m *m)
 {
     if (unlikely(race_on)) sanitize_system_stack_slow(m);

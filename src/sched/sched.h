@@ -14,8 +14,8 @@
 
 #include "sched/sched_data.h"
 
-/* The number of Ps, changed while the world is stopped.  Read by every operation, so nothing that is
- * written often shares its cache line. */
+/* The number of Ps, changed while the world is stopped.  Read by every operation, so nothing that
+ * is written often shares its cache line. */
 extern struct sched_shape {
     int nprocs;
 } cache_aligned sched_shape;
@@ -91,8 +91,8 @@ struct g_options {
 };
 /* A new goroutine that will run fn(arg), ready to run.  Throws when no stack can be had. */
 struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc);
-/* The same in a section, on an M with a P that need not run a goroutine: the new one is appended to what
- * becomes runnable, and runs when the list is handed over in the same section. */
+/* The same in a section, on an M with a P that need not run a goroutine: the new one is appended to
+ * what becomes runnable, and runs when the list is handed over in the same section. */
 struct ready_list;
 void g_start_listed(struct ready_list *ready, void (*fn)(void *), void *arg,
                     const struct g_options *o, uintptr_t created_pc);
@@ -146,8 +146,8 @@ void sched_init(int nprocs);
 void sched_run(void (*fn)(void *), void *arg, size_t stack_size);
 void sched_main_done(void); /* called by the main goroutine's end: releases sched_run, parks self */
 
-/* The monitor (monitor.c): one round of sleeping and looking after what busy Ms do not see.  Called in
- * a loop by a thread with an M of its own, set up by m_setup_thread, in one critical section. */
+/* The monitor (monitor.c): one round of sleeping and looking after what busy Ms do not see.  Called
+ * in a loop by a thread with an M of its own, set up by m_setup_thread, in one critical section. */
 void sched_monitor_round(struct m *m, int64_t at_most_ns);
 void sched_monitor_kick(void); /* ends the sleep of the present round; any thread or handler */
 uint64_t sched_retakes(void);  /* Ps taken from long computations so far */
@@ -163,7 +163,8 @@ int sched_set_max_threads(int n);
 void sched_set_exiting(void);
 /* The table of Ps; p_count() of them are in use. */
 struct p *p_at(int i);
-/* Stops the world and makes it n Ps, 1 to MAX_PROCS; returns how many there were.  On a goroutine. */
+/* Stops the world and makes it n Ps, 1 to MAX_PROCS; returns how many there were.  On a
+ * goroutine. */
 int p_set_count(int n);
 /* The same, unless p_set_count was called ever before. */
 void p_follow_count(int n);
@@ -176,7 +177,7 @@ void p_resize_stw(int n);
  * here). */
 void call_on_system_stack(void (*fn)(void *), void *arg);
 
-/* ---- for goroutines that mark (floor 5) --------------------------------------------------------- */
+/* ---- for goroutines that mark (floor 5) ------------------------------------------------------ */
 
 /* World stopped: from now on the scheduler asks for them (hooks.h), or no longer. */
 void sched_set_mark_wanted_stw(bool wanted);
@@ -186,12 +187,12 @@ void sched_give_queue_away(struct p *p);
 /* In a section: there is something to mark for idle Ps. */
 void sched_wake_for_marking(void);
 
-/* ---- grey stacks (grey.c) --------------------------------------------------------------------- */
+/* ---- grey stacks (grey.c) -------------------------------------------------------------------- */
 
 /* All stacks are grey from now on.  World stopped. */
 void g_grey_all_stw(void);
-/* A marker's claim: true when g waits on a grey stack that nobody scans; then it does not run before
- * g_scanned.  In a critical section, which lasts until g_scanned or g_scan_left. */
+/* A marker's claim: true when g waits on a grey stack that nobody scans; then it does not run
+ * before g_scanned.  In a critical section, which lasts until g_scanned or g_scan_left. */
 bool g_scan_claim(struct g *g);
 /* The same for a stack of which a piece has been scanned, whatever g does. */
 bool g_scan_claim_rest(struct g *g);
@@ -254,8 +255,9 @@ static inline void sched_maybe_yield(void)
 {
     if (unlikely(sched_debug.rand_yield != 0)) sched_maybe_yield_slow();
 }
-/* Called at the start of a call that works for ns or so, and may switch: others have a turn, and the logical
- * clock goes on, where nobody takes the P of who works (Note [One order for each seed]).  Not in a section. */
+/* Called at the start of a call that works for ns or so, and may switch: others have a turn, and
+ * the logical clock goes on, where nobody takes the P of who works (Note [One order for each
+ * seed]).  Not in a section. */
 void sched_others_first_slow(int64_t ns);
 static inline void sched_others_first(int64_t ns)
 {

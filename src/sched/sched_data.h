@@ -106,11 +106,11 @@ struct g {
     struct g *sched_ahead; /* a hint: one further on the global queue; as sched_link */
     void *wake_param;      /* the waker's message, e.g. the sudog chosen; set before g_ready */
 
-    /* Collector: Note [No grey stack runs] in grey.c.  sched.scan_cycle when the scan of this stack was
-     * complete, or one less while somebody scans.  atomic. */
+    /* Collector: Note [No grey stack runs] in grey.c.  sched.scan_cycle when the scan of this stack
+     * was complete, or one less while somebody scans.  atomic. */
     uint32_t scanned_cycle;
-    /* Where the rest of this stack begins, which is yet to be scanned; 0: all of it, or nothing.  atomic; the
-     * holder of the claim, or the stopper. */
+    /* Where the rest of this stack begins, which is yet to be scanned; 0: all of it, or nothing.
+     * atomic; the holder of the claim, or the stopper. */
     uintptr_t scan_at;
     struct lfnode scan_link; /* among the stacks that have a rest: gc/stackroots.c */
     uint32_t scan_listed; /* atomic; 1: it is there, or about to be; 0 again by who took it off */
@@ -219,8 +219,8 @@ struct m {
     struct barrier_buffer barrier; /* used by barriers without a P; own */
 
     /* Thread-local storage of this thread that may hold collected pointers: roots.  Found by the
-     * thread_start hook on the thread itself, and then in each first stop: Note [Ranges of a thread] in
-     * gc/threadlocals.c.  ntls, thread: atomic; 0 until all is filled in. */
+     * thread_start hook on the thread itself, and then in each first stop: Note [Ranges of a
+     * thread] in gc/threadlocals.c.  ntls, thread: atomic; 0 until all is filled in. */
     struct thread_range {
         uintptr_t lo, hi;
         uintptr_t number, generation; /* of the library, as the loader counts */
@@ -259,7 +259,8 @@ struct timer_heap {
 };
 
 /* A processor: the right to run goroutines, and what that needs without locks.
- * "owner": the M whose m->p it is, in a critical section; the stopper while the world is stopped. */
+ * "owner": the M whose m->p it is, in a critical section; the stopper while the world is
+ * stopped. */
 struct p {
     uint32_t id;
     uint32_t status;              /* enum p_status; owner or SCHED */

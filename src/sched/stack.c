@@ -33,30 +33,33 @@
  * Invariants:
  *  (1) Slots below chunk->used have a guard, a record and an index; those above were never touched.
  *  (2) A record stays where it is and its memory stays mapped, so stale pointers can be read.
- *  (3) A dead record is on one of its class's free lists, or in the hands of one user (a P's cache, who
- *      gives its pages back).
+ *  (3) A dead record is on one of its class's free lists, or in the hands of one user (a P's cache,
+ *      who gives its pages back).
  *  (4) Indices are dense: g_at(i) is not NULL for i < g_table_size().
  *  (5) A failing stack_alloc leaves nothing behind that the next one does not use.
  *
- * Note [Pages of stacks].  A stack keeps the pages that it once reached, and two kinds of them are given back:
- *   - Of the dead, all but the record's page.  A class has three lists: those that died since the last
- *     trimming (young), those that were dead then already (old), those that have no pages (bare).  After each
- *     cycle's sweep the old ones become bare and the young ones old, so a stack that is in use again and
- *     again keeps its pages; who wants one takes a young one first, and a P that has none left takes several
- *     young ones.  A P's own cache (at most GFREE_MAX, of any depth) is emptied into the young ones in the
- *     cycle's last stop: a chain, however long.
- *   - Of those that wait, what lies below the stack pointer (stack_trim_claimed).  The caller has the
- *     stack's claim (Note [No grey stack runs] in grey.c), so it is not run; below the red zone of the saved
- *     stack pointer nobody has anything.  TRIM_KEPT below it stay, and whether more is there is asked
- *     of the kernel, by one page: a stack that is deep for a moment in each turn loses nothing, and most stacks
- *     cost that question.  At most TRIM_MOST at a time, since stops wait for the claim's section; the
- *     deepest pages go first, so that the next look finds the rest.
+ * Note [Pages of stacks].  A stack keeps the pages that it once reached, and two kinds of them are
+ * given back:
+ *   - Of the dead, all but the record's page.  A class has three lists: those that died since the
+ *     last trimming (young), those that were dead then already (old), those that have no pages
+ *     (bare).  After each cycle's sweep the old ones become bare and the young ones old, so a stack
+ *     that is in use again and again keeps its pages; who wants one takes a young one first, and a
+ *     P that has none left takes several young ones.  A P's own cache (at most GFREE_MAX, of any
+ *     depth) is emptied into the young ones in the cycle's last stop: a chain, however long.
+ *   - Of those that wait, what lies below the stack pointer (stack_trim_claimed).  The caller has
+ *     the stack's claim (Note [No grey stack runs] in grey.c), so it is not run; below the red zone
+ *     of the saved stack pointer nobody has anything.  TRIM_KEPT below it stay, and whether more is
+ *     there is asked of the kernel, by one page: a stack that is deep for a moment in each turn
+ *     loses nothing, and most stacks cost that question.  At most TRIM_MOST at a time, since stops
+ *     wait for the claim's section; the deepest pages go first, so that the next look finds the
+ *     rest.
  *
- * Note [Core files].  A reservation in a core file is a hole of its full size, which file systems and what copies
- * files may not know as one: half a terabyte for a program of a few megabytes, and the kernel takes half a
- * minute to look for pages in it.  So core files are told to leave chunks out, but for the slots in use and some
- * more, DUMPED_STEP at a time, since each step changes the kernel's list of mappings.  A chunk is two
- * entries there.  The heap needs nothing of the kind: it maps arenas as it grows.
+ * Note [Core files].  A reservation in a core file is a hole of its full size, which file systems
+ * and what copies files may not know as one: half a terabyte for a program of a few megabytes, and
+ * the kernel takes half a minute to look for pages in it.  So core files are told to leave chunks
+ * out, but for the slots in use and some more, DUMPED_STEP at a time, since each step changes the
+ * kernel's list of mappings.  A chunk is two entries there.  The heap needs nothing of the kind: it
+ * maps arenas as it grows.
  *
  * Locking: STACKS for everything here that is written.  Guards are installed under it; that is a
  * system call in the lock, but only for a slot's first use.
@@ -428,7 +431,7 @@ size_t stack_slot_bytes(const struct g *g)
     return slot_bytes(g->slot_class);
 }
 
-/* ---- giving pages back: Note [Pages of stacks] ------------------------------------------------ */
+/* ---- giving pages back: Note [Pages of stacks] ----------------------------------------------- */
 
 static uint32_t take_old(struct g *out[TRIM_BATCH])
 {

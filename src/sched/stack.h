@@ -21,13 +21,13 @@ void stack_init(void);
 struct g *stack_alloc(size_t size, int *error);
 /* Gives a dead g back (LIFO per class). */
 void stack_free(struct g *g);
-/* Dead ones of the default class that have their pages, at most *n, a chain through sched_link; *n becomes how
- * many.  NULL: none. */
+/* Dead ones of the default class that have their pages, at most *n, a chain through sched_link; *n
+ * becomes how many.  NULL: none. */
 struct g *stack_take_default(uint32_t *n, struct g **last);
 /* Gives n of the default class back, a chain through sched_link. */
 void stack_free_default(struct g *first, struct g *last, uint32_t n);
-/* Note [Pages of stacks].  The first gives the pages of some dead stacks back, those that were dead at the
- * last stack_age; false: there are no more such.  In a critical section each. */
+/* Note [Pages of stacks].  The first gives the pages of some dead stacks back, those that were dead
+ * at the last stack_age; false: there are no more such.  In a critical section each. */
 bool stack_trim_some(void);
 void stack_age(void);
 /* g's stack has been claimed by the caller (g_scan_claim). */

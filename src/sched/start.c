@@ -1,7 +1,7 @@
 /* Starting the scheduler, running the main goroutine, and the hooks' defaults.
  *
- * The thread that calls gort_run is not one of the scheduler's: it sleeps until the main function has
- * returned, so that gort_run can return at once whatever the other threads compute.
+ * The thread that calls gort_run is not one of the scheduler's: it sleeps until the main function
+ * has returned, so that gort_run can return at once whatever the other threads compute.
  *
  * Answers to: schedinit, rt0_go, main in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -14,7 +14,7 @@
 
 #define MAX_THREADS_DEFAULT 10000
 
-/* ---- hooks ------------------------------------------------------------------------------------ */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static void no_p(struct p *p)
 {
@@ -107,7 +107,7 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(fault);
 }
 
-/* ---- start ------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static void take_signal_mask(void)
 {
@@ -151,8 +151,8 @@ void sched_init(int nprocs)
     arch_crit_leave();
 }
 
-/* The main goroutine is made by the calling thread, which has no M: it goes to the global queue, and the
- * first M finds it there. */
+/* The main goroutine is made by the calling thread, which has no M: it goes to the global queue,
+ * and the first M finds it there. */
 void sched_run(void (*fn)(void *), void *arg, size_t stack_size)
 {
     preempt_install(preempt_signal());
@@ -186,7 +186,7 @@ void sched_main_done(void)
     m_sleep_for_ever(m_self());
 }
 
-/* ---- timers and the poller ---------------------------------------------------------------------- */
+/* ---- timers and the poller ------------------------------------------------------------------- */
 
 /* A timer became the earliest of its heap: a sleeper in the poller must not sleep past it, and if
  * nobody is there, somebody idle should be.  The fence pairs with the exchange of sched.polling and

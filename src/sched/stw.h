@@ -25,15 +25,17 @@ struct stop_result {
 };
 
 /* Stops every other thread that may touch collected memory.  Serialised: waits for the former stop
- * to end (stoppably).  In a critical section, no lock held.  On return all threads are in M_BLOCKING or
- * M_STOPPED, all Ps are the caller's to use, and only raw system calls are allowed. */
+ * to end (stoppably).  In a critical section, no lock held.  On return all threads are in
+ * M_BLOCKING or M_STOPPED, all Ps are the caller's to use, and only raw system calls are
+ * allowed. */
 void world_stop(enum stop_reason r, struct stop_result *out);
 void world_start(void);
-/* The same for a report after which the process ends: the world never starts again.  Waits for threads no
- * longer than that, and runs no hooks.  false: not all have stopped. */
+/* The same for a report after which the process ends: the world never starts again.  Waits for
+ * threads no longer than that, and runs no hooks.  false: not all have stopped. */
 bool world_freeze(int64_t patience_ns);
 bool world_is_stopped(void);
-/* World stopped: fatal unless every P is accounted for, and none with a thread that runs: each stop's own check. */
+/* World stopped: fatal unless every P is accounted for, and none with a thread that runs: each
+ * stop's own check. */
 void world_check_stw(void);
 uint64_t world_stop_count(enum stop_reason r);
 uint64_t world_stop_repeats(void); /* stop signals that were sent once more */

@@ -1,23 +1,25 @@
 /* Waiter records (sudogs): of goroutines that wait in more than one place, or in a second one.
  *
- * A goroutine's first record is part of its own (g->sudog0), so only a select of several cases, and what
- * waits inside another wait, come here.  A P keeps some free records; the others lie in chunks, each with
- * a list of its own, found through the record.  A burst of selects would else leave records for ever: they
- * are released by Ps that did not acquire them, so every P in turn would have its high-water mark.
+ * A goroutine's first record is part of its own (g->sudog0), so only a select of several cases, and
+ * what waits inside another wait, come here.  A P keeps some free records; the others lie in
+ * chunks, each with a list of its own, found through the record.  A burst of selects would else
+ * leave records for ever: they are released by Ps that did not acquire them, so every P in turn
+ * would have its high-water mark.
  *
  * A cycle empties the Ps' lists while the world is stopped (sudogs_flush_stw: at most SUDOGS_KEPT
  * records each), and the sweeper then unmaps chunks of which nothing is used, but for one
  * (sudogs_trim).
  *
- * Why records may be unmapped: whoever reads one holds the lock of the object that it is queued on, is its
- * goroutine, or has the goroutine's waiting list while it is parked (roots, reports).  In all three cases
- * it is not free.  Readers without a lock compare a queue's head with NULL only (hchan.h).
+ * Why records may be unmapped: whoever reads one holds the lock of the object that it is queued on,
+ * is its goroutine, or has the goroutine's waiting list while it is parked (roots, reports).  In
+ * all three cases it is not free.  Readers without a lock compare a queue's head with NULL only
+ * (hchan.h).
  *
  * Invariants:
- *   1. a free record is on one P's list or on its chunk's, linked through wait_link, all else of it but
- *      `chunk` zero;
- *   2. a chunk is in pool.with_free exactly when its list is not empty; those that are wholly free come
- *      last, so that records are taken from the others first;
+ *   1. a free record is on one P's list or on its chunk's, linked through wait_link, all else of it
+ *      but `chunk` zero;
+ *   2. a chunk is in pool.with_free exactly when its list is not empty; those that are wholly free
+ *      come last, so that records are taken from the others first;
  *   3. sudog.chunk is constant, and NULL in a goroutine's own record.
  *
  * Locking: SUDOGS for chunks and their lists; a P's list belongs to who owns the P.
@@ -65,7 +67,7 @@ uint64_t sudogs_trimmed(void)
     return atomic_load_relaxed(&pool.trimmed);
 }
 
-/* ---- chunks ------------------------------------------------------------------------------------- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 static bool is_wholly_free(const struct sudog_chunk *c)
 {
@@ -122,7 +124,7 @@ static void chunk_unmake(struct sudog_chunk *c)
     persistent_unmap(c, CHUNK_BYTES, &sched.meta_bytes);
 }
 
-/* ---- a P's list --------------------------------------------------------------------------------- */
+/* ---- a P's list ------------------------------------------------------------------------------ */
 
 static void p_push(struct p *p, struct sudog *s)
 {
@@ -192,7 +194,7 @@ void sudog_release(struct sudog *s)
     if (p->nsudog_free >= SUDOGS_KEPT) p_spill(p, SUDOGS_MOVED);
 }
 
-/* ---- giving back ---------------------------------------------------------------------------------- */
+/* ---- giving back ----------------------------------------------------------------------------- */
 
 void sudogs_flush_stw(struct p *p)
 {

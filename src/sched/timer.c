@@ -20,20 +20,21 @@
  *   the heap it fired from, see below.
  *
  * Note [A timer leaves its frame].  fn is called under the heap's lock, and timer_run_due touches
- * *t before and during that call only (but if it is late, see there).  timer_remove takes the same lock even when the timer has
- * fired: so when it returns, nobody is about to touch *t.  It finds the lock through t->p, which a
- * firing leaves alone; only timer_move_all_stw changes it, and never while a caller, who is in a
- * critical section, is between reading it and using it.  A goroutine that only the timer can wake
- * need not call timer_remove: it runs after the ready list was handed over, so after the lock.
+ * *t before and during that call only (but if it is late, see there).  timer_remove takes the same
+ * lock even when the timer has fired: so when it returns, nobody is about to touch *t.  It finds
+ * the lock through t->p, which a firing leaves alone; only timer_move_all_stw changes it, and never
+ * while a caller, who is in a critical section, is between reading it and using it.  A goroutine
+ * that only the timer can wake need not call timer_remove: it runs after the ready list was handed
+ * over, so after the lock.
  *
- * Note [Late timers].  What some timers do when they fire takes a lock that is held by others while they
- * add and remove timers, or takes long: those of channels, and those that start goroutines.  Such a
- * timer (t->late) is FIRED under the heap's lock, and its fn is called after that is released, in the
- * same critical section and by an M with a P, for locks of channels want one.  In between its owner can
- * neither remove it (timer_remove says false) nor may it add it again: the owner's lock tells fn and
- * owner apart, and fn begins by taking that.  An M without a P leaves a late timer in the heap, and
- * those behind it: then all Ps are taken, and the M of one of them comes by between two goroutines; a
- * computation that lasts loses its P for it (monitor.c).
+ * Note [Late timers].  What some timers do when they fire takes a lock that is held by others while
+ * they add and remove timers, or takes long: those of channels, and those that start goroutines.
+ * Such a timer (t->late) is FIRED under the heap's lock, and its fn is called after that is
+ * released, in the same critical section and by an M with a P, for locks of channels want one.  In
+ * between its owner can neither remove it (timer_remove says false) nor may it add it again: the
+ * owner's lock tells fn and owner apart, and fn begins by taking that.  An M without a P leaves a
+ * late timer in the heap, and those behind it: then all Ps are taken, and the M of one of them
+ * comes by between two goroutines; a computation that lasts loses its P for it (monitor.c).
  *
  * Invariants of a heap (timer_heap_is_valid):
  *  (1) times[i] >= times[parent of i];  (2) a[i]->index == i, a[i]->p owns the heap, a[i] is

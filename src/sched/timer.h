@@ -2,7 +2,8 @@
  *
  * Timer records are off-heap memory of their owner (a sleeping goroutine's stack, or a fixed-size
  * record of a higher floor), or lie in a collected object which something keeps while they wait.
- * Firing appends goroutines to a list of ready ones and calls nobody else (DESIGN section 1, circle 5).
+ * Firing appends goroutines to a list of ready ones and calls nobody else (DESIGN section 1, circle
+ * 5).
  *
  * Answers to: time.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -38,8 +39,8 @@ bool timer_remove(struct timer *t);
  * timer_remove_locked: t was added to p's heap. */
 bool timer_add_locked(struct p *p, struct timer *t);
 bool timer_remove_locked(struct p *p, struct timer *t);
-/* Fires what is due in p's heap at `now`, appending to ready.  Any M may call it for any P; one without
- * a P of its own leaves late timers to others.  crit. */
+/* Fires what is due in p's heap at `now`, appending to ready.  Any M may call it for any P; one
+ * without a P of its own leaves late timers to others.  crit. */
 void timer_run_due(struct p *p, int64_t now, struct ready_list *ready);
 /* Earliest `when` of p's heap, 0: none.  Racy. */
 static inline int64_t timer_first(struct p *p)

@@ -12,14 +12,14 @@
  * is then discarded, because by (3) the head has changed.  Therefore the field is atomic, and nodes
  * are never unmapped.
  *
- * Note [Several at once].  A pop of several walks down from the head that it loaded and swaps the head for
- * what the last node has below it.  A node below the head can leave the stack, or get another one
- * below it, only after the head itself was popped; by (3) the swap then fails.  So if it succeeds, the
- * whole walk saw the stack as it was at the swap.  If it fails, the walk may have strayed over nodes
- * of other stacks, which is harmless: they are readable, and it ends after `most` steps.
- * The pushes of the lower nodes happened before too: each push and pop in between is a read-modify-write
- * of the head, so all of them are in the release sequence of each earlier push, which the pop's acquire
- * reads from.
+ * Note [Several at once].  A pop of several walks down from the head that it loaded and swaps the
+ * head for what the last node has below it.  A node below the head can leave the stack, or get
+ * another one below it, only after the head itself was popped; by (3) the swap then fails.  So if
+ * it succeeds, the whole walk saw the stack as it was at the swap.  If it fails, the walk may have
+ * strayed over nodes of other stacks, which is harmless: they are readable, and it ends after
+ * `most` steps.  The pushes of the lower nodes happened before too: each push and pop in between is
+ * a read-modify-write of the head, so all of them are in the release sequence of each earlier push,
+ * which the pop's acquire reads from.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

@@ -29,10 +29,12 @@ struct lfnode *lfstack_pop(struct lfstack *s); /* NULL: empty */
 void lfstack_push_many(struct lfstack *s, struct lfnode *const *nodes, unsigned n);
 /* Up to `most` > 0 nodes at once, from the top; returns how many. */
 unsigned lfstack_pop_many(struct lfstack *s, struct lfnode **nodes, unsigned most);
-/* What was below n when it was popped: perhaps what is popped next.  n is the caller's.  NULL: none. */
+/* What was below n when it was popped: perhaps what is popped next.  n is the caller's.  NULL:
+ * none. */
 struct lfnode *lfstack_next_hint(const struct lfnode *n);
 bool lfstack_empty(const struct lfstack *s);
-/* All of `from`, whose lowest node is last, goes on top of `to`.  While nobody pushes or pops either. */
+/* All of `from`, whose lowest node is last, goes on top of `to`.  While nobody pushes or pops
+ * either. */
 void lfstack_move_stw(struct lfstack *to, struct lfstack *from, struct lfnode *last);
 /* The node below n, the top one for n NULL; NULL: none.  While nobody pushes or pops. */
 struct lfnode *lfstack_below(const struct lfstack *s, const struct lfnode *n);

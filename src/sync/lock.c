@@ -13,9 +13,9 @@
  *   it, others may sleep; who slept takes it as 2, because it can not know whether it was alone.
  *
  * A waiter spins for some hundred nanoseconds first, when there is a second CPU on which the holder
- * can run; critical sections are shorter than a sleep.  Rejected: queue locks, whose hand-over makes
- * every holder wait for a scheduled-out successor; a longer spin, which steals the holder's CPU
- * where threads outnumber CPUs.
+ * can run; critical sections are shorter than a sleep.  Rejected: queue locks, whose hand-over
+ * makes every holder wait for a scheduled-out successor; a longer spin, which steals the holder's
+ * CPU where threads outnumber CPUs.
  *
  * Memory order: each acquiring operation on the word pairs with the releasing exchange of
  * lock_release.

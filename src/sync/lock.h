@@ -2,8 +2,8 @@
  *
  * Held only inside a critical section (Note [Critical sections] in sched/m.h): a holder is never
  * stopped, so a waiter waits a bounded time and the waiting thread itself need not be stoppable.
- * Ranks come from lockrank.txt; with GORT_ASSERT_LEVEL >= 1 each thread keeps the ranks it holds and
- * an acquisition out of order throws, naming both.
+ * Ranks come from lockrank.txt; with GORT_ASSERT_LEVEL >= 1 each thread keeps the ranks it holds
+ * and an acquisition out of order throws, naming both.
  *
  * Memory order: lock_acquire's acquire pairs with lock_release's release of the same word.
  * Answers to: lock_futex.go, lock_spinbit.go, lockrank.go.

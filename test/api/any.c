@@ -1,5 +1,5 @@
-// Values of any type: made, asserted, converted, compared, as keys of maps; fields got and set by name, while
-// the collector looks.
+// Values of any type: made, asserted, converted, compared, as keys of maps; fields got and set by
+// name, while the collector looks.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"
@@ -321,9 +321,9 @@ TEST(values_as_text)
 
 // ---- beside the collector ----
 
-// A list that is reversed again and again by fields' names alone, in a heap that is collected meanwhile:
-// a pointer that was moved without the barrier would be lost when it went to an object that was marked
-// from one that was not.
+// A list that is reversed again and again by fields' names alone, in a heap that is collected
+// meanwhile: a pointer that was moved without the barrier would be lost when it went to an object
+// that was marked from one that was not.
 enum { LIST = 200 };
 
 typedef struct list {

@@ -85,7 +85,8 @@ static void wait_calls(int n)
     CHECK_EQ(calls_made(), n);
 }
 
-// Calls for what died, apart from `calls`: a stale word may keep an object into the tests that follow.
+// Calls for what died, apart from `calls`: a stale word may keep an object into the tests that
+// follow.
 static int finalized, cleaned;
 
 static void count_finalized(void *object)

@@ -469,7 +469,8 @@ __attribute__((noinline)) static void pass_boxes(gort_chan(box *) c)
         gort_recv(c, NULL);
 }
 
-// A long ring does not keep what went through it. A word left on the stack may keep one or the other.
+// A long ring does not keep what went through it. A word left on the stack may keep one or the
+// other.
 TEST(the_ring_keeps_nothing)
 {
     gort_chan(box *) c = gort_chan_make(box *, KEPT);

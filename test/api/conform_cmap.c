@@ -1,5 +1,5 @@
-// Conformance of concurrent maps: what Go's tests of sync.Map and of its hash trie check, as gort makes
-// it.
+// Conformance of concurrent maps: what Go's tests of sync.Map and of its hash trie check, as gort
+// makes it.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../conform.h"
@@ -45,7 +45,7 @@ static void run_parts(struct shared *s, void (*fn)(void *))
     gort_waitgroup_wait(&s->wg);
 }
 
-// ---- one goroutine -------------------------------------------------------------------------------
+// ---- one goroutine ------------------------------------------------------------------------------
 
 static void comparing_with_what_is_missing_fails(void)
 {
@@ -167,7 +167,7 @@ static void what_left_is_collected(void)
     CHECK_EQ(gort_cmap_len(m), 0);
 }
 
-// ---- many ----------------------------------------------------------------------------------------
+// ---- many ---------------------------------------------------------------------------------------
 
 static void store_first(void *arg)
 {

@@ -24,7 +24,7 @@ static void recover_and_mark(void *letter)
     if (gort_recover(NULL)) mark(letter);
 }
 
-// ---- which are deferred --------------------------------------------------------------------------
+// ---- which are deferred -------------------------------------------------------------------------
 
 static void some_of_them(void *arg)
 {
@@ -114,7 +114,7 @@ static void each_level_of_a_recursion_panics_again(void)
     CHECK_EQ(n, 201);
 }
 
-// ---- panics that meet ----------------------------------------------------------------------------
+// ---- panics that meet ---------------------------------------------------------------------------
 
 static void panics_in_turn(void *arg)
 {
@@ -172,7 +172,7 @@ static void recovering_and_panicking_by_turns(void)
     }
 }
 
-// ---- ends of goroutines --------------------------------------------------------------------------
+// ---- ends of goroutines -------------------------------------------------------------------------
 
 typedef struct ending {
     gort_waitgroup wg;
@@ -240,7 +240,7 @@ static void a_recovered_panic_does_not_stop_an_exit(void)
     CHECK(!e->after);
 }
 
-// ---- what is deferred is kept, and let go --------------------------------------------------------
+// ---- what is deferred is kept, and let go -------------------------------------------------------
 
 static void died(void *arg)
 {

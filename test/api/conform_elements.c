@@ -1,5 +1,5 @@
-// Conformance of what channels carry: elements of all kinds and sizes, pointers while others collect,
-// what a channel keeps and what it does not.
+// Conformance of what channels carry: elements of all kinds and sizes, pointers while others
+// collect, what a channel keeps and what it does not.
 //
 // TEST notmodes=determ
 // TEST timeout=120

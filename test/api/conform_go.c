@@ -1,5 +1,5 @@
-// Conformance of goroutines: starting and ending, arguments, stacks, deferred calls and panics among
-// many, errno, threads of the program's own, many processors.
+// Conformance of goroutines: starting and ending, arguments, stacks, deferred calls and panics
+// among many, errno, threads of the program's own, many processors.
 //
 // TEST notmodes=determ
 // TEST timeout=120

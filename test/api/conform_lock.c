@@ -139,8 +139,8 @@ static void late_locker(void *arg)
     gort_waitgroup_done(&w->wg);
 }
 
-// A waiter that was woken, lost, and has waited for more than a millisecond: the next unlock hands it
-// the mutex, which nobody can take in between.
+// A waiter that was woken, lost, and has waited for more than a millisecond: the next unlock hands
+// it the mutex, which nobody can take in between.
 static void a_late_waiter_is_handed_the_mutex(void)
 {
     struct world w = { 0 };

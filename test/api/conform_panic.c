@@ -1,4 +1,5 @@
-// Recovering, panicking again, values, faults: what Go's tests of defer and recover ask, in gort's terms.
+// Recovering, panicking again, values, faults: what Go's tests of defer and recover ask, in gort's
+// terms.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <signal.h>

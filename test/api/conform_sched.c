@@ -1,5 +1,6 @@
-// Conformance of the scheduler: parallelism, wake-ups, turns, stealing, stopping the world, locking to
-// threads, blocking regions, the number of processors; time: sleeping, deadlines, fairness of timers.
+// Conformance of the scheduler: parallelism, wake-ups, turns, stealing, stopping the world, locking
+// to threads, blocking regions, the number of processors; time: sleeping, deadlines, fairness of
+// timers.
 //
 // TEST notmodes=determ
 // TEST timeout=180

@@ -207,8 +207,8 @@ static void a_try_sees_a_close_in_time(void)
 
 // ---- fair choice --------------------------------------------------------------------------------
 
-// Eight sigma of a binomial distribution around n * p, in some dozen places: a fair choice fails less than
-// once in 10^12 runs.
+// Eight sigma of a binomial distribution around n * p, in some dozen places: a fair choice fails
+// less than once in 10^12 runs.
 static void check_share(int64_t got, int64_t n, double p)
 {
     double mean = (double)n * p, d = (double)got - mean;
@@ -330,9 +330,9 @@ static void flood(void *args)
     gort_waitgroup_done(&m->w->wg);
 }
 
-// Two producers that are always ready: neither is served alone.  (Two that wake each other share a time
-// slice, and a third waits for its end: the shares may well be a hundred to one.) One that was would keep this
-// from its end.
+// Two producers that are always ready: neither is served alone.  (Two that wake each other share a
+// time slice, and a third waits for its end: the shares may well be a hundred to one.) One that was
+// would keep this from its end.
 static void no_producer_is_shut_out(void)
 {
     struct world w = { .c = ints_of(0), .d = ints_of(0), .done = ints_of(0) };

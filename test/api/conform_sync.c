@@ -1,5 +1,5 @@
-// Conformance of condition, once, wait group and semaphore: order of service, hand-over, publication,
-// reuse.
+// Conformance of condition, once, wait group and semaphore: order of service, hand-over,
+// publication, reuse.
 //
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause

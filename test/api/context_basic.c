@@ -1,5 +1,5 @@
-// Contexts: the tree of them, waits that end, deadlines.  Conditions: context_cond.c; scopes, goroutine-local
-// values and pools: context_scopes.c.
+// Contexts: the tree of them, waits that end, deadlines.  Conditions: context_cond.c; scopes,
+// goroutine-local values and pools: context_scopes.c.
 //
 // TEST notmodes=determ
 // TEST timeout=120

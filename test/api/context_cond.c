@@ -1,11 +1,13 @@
-// Conditions that are waited for with contexts that end meanwhile: each waiter leaves once, and no signal is lost.
+// Conditions that are waited for with contexts that end meanwhile: each waiter leaves once, and no
+// signal is lost.
 //
 // TEST notmodes=determ
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../conform.h"
 
-// Some wait with a context that ends meanwhile, some without; as many are woken as there were signals.
+// Some wait with a context that ends meanwhile, some without; as many are woken as there were
+// signals.
 struct crowd {
     gort_mutex m;
     gort_cond cond;

@@ -1,4 +1,5 @@
-// Core files contain the stacks of all goroutines, and not the address space that is reserved for more.
+// Core files contain the stacks of all goroutines, and not the address space that is reserved for
+// more.
 // TEST skip=asan,tsan,emulated modes=none
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

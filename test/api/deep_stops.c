@@ -1,5 +1,5 @@
-// A stop does not wait for the search of a deep stack for handlers of the program, and where the program
-// never had one nothing is searched.
+// A stop does not wait for the search of a deep stack for handlers of the program, and where the
+// program never had one nothing is searched.
 // TEST notmodes=determ
 // TEST skip=asan,tsan,ubsan
 // SPDX-License-Identifier: BSD-3-Clause
@@ -61,8 +61,9 @@ static void deep_stacks_are_searched_when_there_may_be_handlers(void)
 #endif
     (void)searched;
     signal(SIGUSR1, SIG_IGN);
-    // The search is done when the thread's own handler goes on, perhaps after the next stop; and who has not gone
-    // on from a stop of before, for want of a CPU, is stopped anew by a later one only.
+    // The search is done when the thread's own handler goes on, perhaps after the next stop; and
+    // who has not gone on from a stop of before, for want of a CPU, is stopped anew by a later one
+    // only.
     double before = metric(SEARCHED);
     WAIT_FOR((gort_gc(), metric(SEARCHED) - before >= (double)DEPTH));
     STORE(&quit, 1);

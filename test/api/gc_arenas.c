@@ -1,5 +1,5 @@
-// What the runtime itself knows of addresses is no root: a list through several arenas dies when the program
-// has dropped it, whatever object lies where an arena begins.
+// What the runtime itself knows of addresses is no root: a list through several arenas dies when
+// the program has dropped it, whatever object lies where an arena begins.
 //
 // TEST modes=p1,p16
 // SPDX-License-Identifier: BSD-3-Clause

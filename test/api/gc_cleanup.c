@@ -65,7 +65,7 @@ static uint32_t collect_until_run(uint32_t *count, uint32_t wanted)
     return n;
 }
 
-// ---- once, several, taken back -----------------------------------------------------------------------
+// ---- once, several, taken back ------------------------------------------------------------------
 
 static void make_thousand(void *unused)
 {
@@ -143,7 +143,7 @@ static void stopping_what_has_run_does_nothing(void)
     memset(handles, 0, sizeof handles);
 }
 
-// ---- arguments -----------------------------------------------------------------------------------------
+// ---- arguments ----------------------------------------------------------------------------------
 
 static cell *argument_object;
 static gort_weak *argument;
@@ -222,7 +222,7 @@ static void circles_are_cleaned_up(void)
     CHECK_NEARLY_ALL(collect_until_run(&runs, 1000), 1000);
 }
 
-// ---- with finalizers -------------------------------------------------------------------------------------
+// ---- with finalizers ----------------------------------------------------------------------------
 
 static uint8_t finalized[200]; // written by the finalizers' goroutine, atomic
 static cell *again[200];
@@ -277,7 +277,7 @@ static void a_cleanup_waits_for_the_finalizer(void)
     CHECK_NEARLY_ALL(collect_until_run(&runs, n), n);
 }
 
-// ---- goroutines ----------------------------------------------------------------------------------------------
+// ---- goroutines ---------------------------------------------------------------------------------
 
 static gort_chan(int) meeting;
 static uint32_t met, nobody_comes; // atomic
@@ -392,7 +392,7 @@ static void a_panic_inside_may_be_caught_inside(void)
     CHECK_NEARLY_ALL(collect_until_run(&caught, 100), 100);
 }
 
-// ---- tiny, large, many -----------------------------------------------------------------------------------------
+// ---- tiny, large, many --------------------------------------------------------------------------
 
 static void make_tiny(void *unused)
 {

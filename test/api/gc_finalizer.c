@@ -56,7 +56,7 @@ static void the_pointing_comes_before_the_pointed_to(void)
         if (i % CHAIN != 0 && at[i] != UINT32_MAX) CHECK_LT(at[i - 1], at[i]);
 }
 
-// ---- resurrection ------------------------------------------------------------------------------------
+// ---- resurrection -------------------------------------------------------------------------------
 
 static witness *saved[100];
 
@@ -97,7 +97,7 @@ static void a_finalizer_may_keep_its_object(void)
         CHECK_LE(witness_dead[i], 2);
 }
 
-// ---- setting and removing ----------------------------------------------------------------------------
+// ---- setting and removing -----------------------------------------------------------------------
 
 static void never(void *p)
 {
@@ -125,7 +125,7 @@ static void the_last_setting_counts(void)
     CHECK_LE(witness_deaths, 100);
 }
 
-// ---- tiny objects ------------------------------------------------------------------------------------
+// ---- tiny objects -------------------------------------------------------------------------------
 
 enum { TINY = 2000 };
 static uint32_t tiny_died[TINY], tiny_deaths;
@@ -157,7 +157,7 @@ static void objects_in_one_block_have_their_own(void)
         CHECK_LE(tiny_died[i], 1);
 }
 
-// ---- circles, sizes, many --------------------------------------------------------------------------------
+// ---- circles, sizes, many -----------------------------------------------------------------------
 
 static void make_circles(void *unused)
 {
@@ -269,8 +269,8 @@ static void a_finalizer_may_defer_and_exit(void)
              __atomic_load_n(&deferring, __ATOMIC_RELAXED));
 }
 
-// The last use of the pointer is gort_keep_alive: up to there the object lives, though a stack word is all
-// that keeps it.
+// The last use of the pointer is gort_keep_alive: up to there the object lives, though a stack word
+// is all that keeps it.
 static void kept_up_to_keep_alive(void)
 {
     for (uint32_t i = 0; i < 50; i++) {

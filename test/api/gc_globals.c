@@ -1,5 +1,6 @@
-// Which writable data is searched for pointers: all of the program's, but not the runtime's own tables,
-// which are the larger part of it in a small program.  (UBSan brings libraries with data of their own.)
+// Which writable data is searched for pointers: all of the program's, but not the runtime's own
+// tables, which are the larger part of it in a small program.  (UBSan brings libraries with data of
+// their own.)
 //
 // TEST skip=ubsan modes=p1,p16
 // SPDX-License-Identifier: BSD-3-Clause

@@ -1,6 +1,6 @@
-// Allocation and stores never switch goroutines (rule 13 of the design), whatever they do for a collection:
-// begin one, assist, wait for its end, sweep. No other goroutine runs on a thread that is inside of them, and
-// they return on the thread that called.
+// Allocation and stores never switch goroutines (rule 13 of the design), whatever they do for a
+// collection: begin one, assist, wait for its end, sweep. No other goroutine runs on a thread that
+// is inside of them, and they return on the thread that called.
 // SPDX-License-Identifier: BSD-3-Clause
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,7 +19,8 @@ static node **kept;
 static uint32_t enough; // atomic
 static gort_waitgroup wg;
 
-// Functions of their own: compilers keep the address of a thread-local across calls that switch threads.
+// Functions of their own: compilers keep the address of a thread-local across calls that switch
+// threads.
 static __thread volatile int inside;
 __attribute__((noinline)) static void set_inside(int to)
 {

@@ -100,8 +100,8 @@ static void callers_share_cycles(void)
     CHECK_LE(cycles, 45);
 }
 
-// Less is allocated between two readings, and a span of the class is smaller, than what a P keeps to itself
-// before it asks for a collection.
+// Less is allocated between two readings, and a span of the class is smaller, than what a P keeps
+// to itself before it asks for a collection.
 static void who_reads_statistics_collects(void)
 {
     gort_gc();

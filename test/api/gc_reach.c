@@ -181,7 +181,7 @@ static void thread_locals_keep(void)
     CHECK_NEARLY_ALL(witness_deaths, 4);
 }
 
-// ---- stacks ---------------------------------------------------------------------------------------
+// ---- stacks -------------------------------------------------------------------------------------
 
 static void stacks_keep(void)
 {
@@ -250,7 +250,7 @@ static void parked_goroutines_keep(void)
     }
 }
 
-// ---- goroutines that do not run now, or not as goroutines ------------------------------------------
+// ---- goroutines that do not run now, or not as goroutines ---------------------------------------
 
 static uint32_t args_whole; // atomic
 
@@ -364,7 +364,7 @@ static void attached_threads_keep(void)
     gort_exit_blocking();
 }
 
-// ---- stores ---------------------------------------------------------------------------------------
+// ---- stores -------------------------------------------------------------------------------------
 
 static void stores_move_references(void)
 {
@@ -394,7 +394,7 @@ static void stores_move_references(void)
     CHECK_EQ(gort_load(&b[1].w)->id, 0);
 }
 
-// ---- memory comes back ------------------------------------------------------------------------------
+// ---- memory comes back --------------------------------------------------------------------------
 
 static void make_garbage(void *unused)
 {

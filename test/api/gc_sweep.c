@@ -1,7 +1,9 @@
-// The sweep is done before the next collection wants to begin, also where it gets no time of its own.
+// The sweep is done before the next collection wants to begin, also where it gets no time of its
+// own.
 //
-// 2 times as many goroutines allocate as there are processors, so the sweeper waits among them; and they use one
-// size, while most of what there is to sweep is of other sizes, which their refills do not touch.
+// 2 times as many goroutines allocate as there are processors, so the sweeper waits among them; and
+// they use one size, while most of what there is to sweep is of other sizes, which their refills do
+// not touch.
 //
 // Counts collections and sweeps: not in modes that collect at every few allocations.
 // TEST notmodes=determ

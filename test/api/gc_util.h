@@ -1,9 +1,9 @@
-// What the tests of memory share: witnesses that tell whether they were collected, and waiting until
-// finalizers are through.
+// What the tests of memory share: witnesses that tell whether they were collected, and waiting
+// until finalizers are through.
 //
 // Stacks are scanned conservatively, so a dead object may be kept by a word that somebody left on a
-// stack. What a test lets die it builds on a goroutine of its own that has ended; and where it counts
-// the dead it allows a few to be kept (keeps_few).
+// stack. What a test lets die it builds on a goroutine of its own that has ended; and where it
+// counts the dead it allows a few to be kept (keeps_few).
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GC_UTIL_H

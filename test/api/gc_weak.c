@@ -1,5 +1,6 @@
-// Weak references: gone with the object and not before; equal for one address; inner addresses, tiny
-// objects; cleared before finalizers, also of an object that one of these keeps; handles that die.
+// Weak references: gone with the object and not before; equal for one address; inner addresses,
+// tiny objects; cleared before finalizers, also of an object that one of these keeps; handles that
+// die.
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"
@@ -39,7 +40,7 @@ static uint32_t count_gone(gort_weak **w, uint32_t n, uint32_t wanted)
     return get_nulls;
 }
 
-// ---- life ------------------------------------------------------------------------------------------
+// ---- life ---------------------------------------------------------------------------------------
 
 static cell *make_cell(uint32_t i)
 {
@@ -103,7 +104,7 @@ static void what_was_got_is_kept(void)
     memset(kept, 0, sizeof kept);
 }
 
-// ---- equality --------------------------------------------------------------------------------------
+// ---- equality -----------------------------------------------------------------------------------
 
 static void one_handle_for_an_address(void)
 {
@@ -145,7 +146,7 @@ static void one_handle_for_many_goroutines(void)
     }
 }
 
-// ---- tiny objects ------------------------------------------------------------------------------------
+// ---- tiny objects -------------------------------------------------------------------------------
 
 static gort_weak *tiny[2000];
 
@@ -172,7 +173,7 @@ static void tiny_objects_have_their_own(void)
     CHECK_NEARLY_ALL(count_gone(tiny, 2000, 2000), 2000);
 }
 
-// ---- finalizers ----------------------------------------------------------------------------------------
+// ---- finalizers ---------------------------------------------------------------------------------
 
 static cell *resurrected[CELLS];
 static gort_weak *second[CELLS];
@@ -253,7 +254,7 @@ static void what_a_finalizer_sees_is_not_cleared(void)
     CHECK_NEARLY_ALL(count_gone(of_next, CELLS, CELLS), CELLS);
 }
 
-// ---- sizes, handles, counts ------------------------------------------------------------------------------
+// ---- sizes, handles, counts ---------------------------------------------------------------------
 
 static gort_weak *large[3 * 20];
 

@@ -272,8 +272,8 @@ TEST(goroutines_are_counted)
     WAIT_FOR(gort_num_goroutines() == 1);
 }
 
-// Each processor counts those that it starts and those that end there; what a processor that is no longer
-// in use has counted stays.
+// Each processor counts those that it starts and those that end there; what a processor that is no
+// longer in use has counted stays.
 TEST(goroutines_are_counted_over_processors)
 {
     int former = gort_max_procs(8);

@@ -50,8 +50,8 @@ static void do_it(void *arg)
     __atomic_fetch_add(&done, 1, __ATOMIC_SEQ_CST);
 }
 
-// Channels that nobody has lie between those of the cases: a word on a stack that has the address of one
-// object counts for the one before it, too.
+// Channels that nobody has lie between those of the cases: a word on a stack that has the address
+// of one object counts for the one before it, too.
 static void apart_from_here(void (*fn)(void))
 {
     (void)gort_chan_make(int, 0);
@@ -207,7 +207,7 @@ TEST(those_who_wait_for_ever_are_found)
     CHECK_STR_HAS(text, " [waitgroup wait]:\n");
 }
 
-// ---- ways to be woken ------------------------------------------------------------------------------
+// ---- ways to be woken ---------------------------------------------------------------------------
 
 // Those who can be woken have this name.
 static void go_wakes(void (*fn)(void *), void *arg)
@@ -469,7 +469,7 @@ TEST(a_context_wakes)
     gort_set(&context, (gort_context *)NULL);
 }
 
-// ---- when nobody can tell ----------------------------------------------------------------------------
+// ---- when nobody can tell -----------------------------------------------------------------------
 
 static pthread_barrier_t barrier;
 

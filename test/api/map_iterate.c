@@ -90,7 +90,8 @@ TEST(deleting)
     }
 }
 
-// What stays is found once, however the map grows; what is added, at most once; values as they are now.
+// What stays is found once, however the map grows; what is added, at most once; values as they are
+// now.
 static void grow_while(int before, int added)
 {
     int_map m = map_of(before);

@@ -1,6 +1,6 @@
-// Maps against a simple model: the same random operations on both, for several kinds of key and value, and
-// all entries compared from time to time.  Few keys make maps that are emptied and filled again, many make
-// tables that split.
+// Maps against a simple model: the same random operations on both, for several kinds of key and
+// value, and all entries compared from time to time.  Few keys make maps that are emptied and
+// filled again, many make tables that split.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"

@@ -1,7 +1,8 @@
-// The scavenger by itself: what the program does not need goes back, in several turns, without a call.
+// The scavenger by itself: what the program does not need goes back, in several turns, without a
+// call.
 //
-// A program that has just started has saved up little of the one percent: a quarter of a gigabyte, in
-// pages of 4 KB, takes more than one turn, and the monitor wakes it for the others.
+// A program that has just started has saved up little of the one percent: a quarter of a gigabyte,
+// in pages of 4 KB, takes more than one turn, and the monitor wakes it for the others.
 //
 // TEST notmodes=determ
 // TEST timeout=120 modes=p1,p2,p16,migrate,slice

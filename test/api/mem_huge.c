@@ -1,5 +1,5 @@
-// Objects as large as the machine's memory: address space is what they take until they are touched, zero
-// at their ends and between, and gone when they die.
+// Objects as large as the machine's memory: address space is what they take until they are touched,
+// zero at their ends and between, and gone when they die.
 //
 // TEST skip=asan,tsan timeout=120 serial modes=p1,p16,migrate
 // SPDX-License-Identifier: BSD-3-Clause
@@ -78,8 +78,8 @@ static void make_dirty(void *unused)
     memset(p, 0xff, 64 << 10);
 }
 
-// Pages that were used lie in the run that a huge object gets: it reads as zero, and does not become
-// resident for their sake.
+// Pages that were used lie in the run that a huge object gets: it reads as zero, and does not
+// become resident for their sake.
 TEST(used_pages_in_a_huge_object)
 {
     for (int round = 0; round < 3; round++) {

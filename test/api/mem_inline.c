@@ -1,6 +1,6 @@
-// Inline allocation: every size that it serves, with and without pointers; aligned; zero although the
-// memory was used before; apart from its neighbours; scanned at its pointers and at nothing else. And
-// objects made in batches.
+// Inline allocation: every size that it serves, with and without pointers; aligned; zero although
+// the memory was used before; apart from its neighbours; scanned at its pointers and at nothing
+// else. And objects made in batches.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"
@@ -54,7 +54,7 @@ __attribute__((noinline)) static void check_zero(const void *p, size_t size)
         }                                                                                          \
     } while (0)
 
-// ---- without pointers ------------------------------------------------------------------------------
+// ---- without pointers ---------------------------------------------------------------------------
 
 #define DEFINE_PLAIN(n)                                                                            \
     typedef struct {                                                                               \
@@ -116,7 +116,7 @@ TEST(alignments)
     on_goroutine(run_aligned, NULL);
 }
 
-// ---- with pointers -----------------------------------------------------------------------------------
+// ---- with pointers ------------------------------------------------------------------------------
 
 // The first and the last word are pointers; what lies between is not.
 #define DEFINE_TYPED(n)                                                                            \
@@ -195,7 +195,7 @@ TEST(ambiguous_sizes)
     SIZES(CHECK_AMBIGUOUS)
 }
 
-// ---- batches --------------------------------------------------------------------------------------------
+// ---- batches ------------------------------------------------------------------------------------
 
 typedef struct {
     witness *w;

@@ -1,5 +1,5 @@
-// Where the collector looks for pointers in an object, for every way to allocate one and sizes around
-// every border: what a pointer word holds lives, what another word holds dies.
+// Where the collector looks for pointers in an object, for every way to allocate one and sizes
+// around every border: what a pointer word holds lives, what another word holds dies.
 //
 // For each object, pointers to witnesses are put into chosen words; the object is kept; and after
 // collections exactly the witnesses in pointer words are alive. Types are made by hand, with random
@@ -31,7 +31,7 @@ struct subject {
 static struct subject it;
 static uint64_t rnd;
 
-// ---- what is expected ---------------------------------------------------------------------------------
+// ---- what is expected ---------------------------------------------------------------------------
 
 static bool in_type(size_t word)
 {
@@ -63,7 +63,7 @@ static bool is_pointer_word(size_t word)
     }
 }
 
-// ---- making ---------------------------------------------------------------------------------------------
+// ---- making -------------------------------------------------------------------------------------
 
 static void *make(void)
 {
@@ -173,7 +173,7 @@ static void examine(const char *what)
     it.object = NULL;
 }
 
-// ---- types --------------------------------------------------------------------------------------------
+// ---- types --------------------------------------------------------------------------------------
 
 static void subject_reset(void)
 {

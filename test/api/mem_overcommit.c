@@ -1,4 +1,5 @@
-// An object larger than the machine's memory: memory is not reserved, so what is not touched is not needed.
+// An object larger than the machine's memory: memory is not reserved, so what is not touched is not
+// needed.
 //
 // TEST skip=asan,tsan timeout=120 serial modes=p1,p16,gcstress
 // SPDX-License-Identifier: BSD-3-Clause

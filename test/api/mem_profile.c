@@ -1,8 +1,8 @@
-// The memory profile: exact where each allocation is sampled, near the truth where one in many is; frees
-// are accounted to the collection that found them; errors of the descriptor are told.
+// The memory profile: exact where each allocation is sampled, near the truth where one in many is;
+// frees are accounted to the collection that found them; errors of the descriptor are told.
 //
-// Places that allocate are told apart by their return addresses: SITE makes a function of its own, whose call
-// of the allocator is not its last act.
+// Places that allocate are told apart by their return addresses: SITE makes a function of its own,
+// whose call of the allocator is not its last act.
 //
 // TEST timeout=120 notmodes=efence,gcefence
 // SPDX-License-Identifier: BSD-3-Clause
@@ -218,9 +218,9 @@ TEST(the_state_is_that_of_a_collection)
     pprof_free(p);
 }
 
-// Between the end of marking and that of the sweep the dead are not counted as in use: the state is then that
-// of the collection before.  What is made right after a collection is made before the next one begins, but
-// where that is asked for at any time.
+// Between the end of marking and that of the sweep the dead are not counted as in use: the state is
+// then that of the collection before.  What is made right after a collection is made before the
+// next one begins, but where that is asked for at any time.
 TEST(what_is_not_swept_is_not_in_use)
 {
     enum { DEAD = 1000, STALE = 100 };

@@ -1,8 +1,8 @@
-// The records of spans, and the marks of their slots, go back to the kernel after a peak of the heap, are
-// counted, and serve again at the next peak.
+// The records of spans, and the marks of their slots, go back to the kernel after a peak of the
+// heap, are counted, and serve again at the next peak.
 //
-// What is dropped may be kept here and there by a word that somebody left on a stack, so half of what
-// there was is asked for, and a few collections are allowed.
+// What is dropped may be kept here and there by a word that somebody left on a stack, so half of
+// what there was is asked for, and a few collections are allowed.
 //
 // TEST modes=p1,p2,p4,p16,clobber,yield,scav
 // SPDX-License-Identifier: BSD-3-Clause
@@ -82,7 +82,8 @@ static void peak_of_spans(void)
     CHECK(given_back() - back >= peak - records());
 }
 
-// Many objects in a span, each of which has a byte of marks.  Read apart from the spans' own records.
+// Many objects in a span, each of which has a byte of marks.  Read apart from the spans' own
+// records.
 static void peak_of_marks(void)
 {
     objects = 512 * 1024, size = 64;

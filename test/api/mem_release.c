@@ -159,8 +159,9 @@ static double churn(int live, size_t total)
     return most;
 }
 
-// With collections by percentage off, the limit alone has them run.  A machine that stops a collector's thread
-// for long makes the CPU limiter act, and the limit, which is soft, may not hold then: again.
+// With collections by percentage off, the limit alone has them run.  A machine that stops a
+// collector's thread for long makes the CPU limiter act, and the limit, which is soft, may not hold
+// then: again.
 TEST(limit_holds_when_live_fits)
 {
     gort_stats before, after;
@@ -254,7 +255,8 @@ TEST(background)
     gort_gc(); // the scavenger may begin as soon as the first is swept
     gort_gc();
     gort_gc();
-    // At one percent of the CPU; 40 MB take some milliseconds of it.  A turn is counted when it has ended.
+    // At one percent of the CPU; 40 MB take some milliseconds of it.  A turn is counted when it has
+    // ended.
     while (read_metric("/memory/classes/heap/free:bytes") > (double)(16 * MB) ||
            read_metric("/gort/heap/scavenge/turns:events") == 0)
         gort_sleep(10 * GORT_MS);

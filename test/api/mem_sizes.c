@@ -1,6 +1,6 @@
-// Objects of every size around the border of every size class, every alignment, every way to allocate:
-// the slot is the smallest that serves, objects are aligned, zero, and do not overlap; and they are zero
-// again after their memory was used by others.
+// Objects of every size around the border of every size class, every alignment, every way to
+// allocate: the slot is the smallest that serves, objects are aligned, zero, and do not overlap;
+// and they are zero again after their memory was used by others.
 //
 // What size classes there are is read from the metrics: the buckets of /gc/heap/allocs-by-size.
 // TEST timeout=120 notmodes=efence,gcefence
@@ -34,7 +34,7 @@ static size_t class_for(size_t size, size_t align)
     return 0;
 }
 
-// ---- the ways to allocate --------------------------------------------------------------------------
+// ---- the ways to allocate -----------------------------------------------------------------------
 
 typedef struct cell {
     struct cell *a;
@@ -109,7 +109,7 @@ static void choose_type(enum way way, size_t size)
         type = type_of(sizeof(cell), 8, false);
 }
 
-// ---- slots, zero, disjoint --------------------------------------------------------------------------
+// ---- slots, zero, disjoint ----------------------------------------------------------------------
 
 static unsigned char *object[MANY];
 
@@ -213,7 +213,7 @@ TEST(nothing_is_an_object_too)
     CHECK(a != b && b != c && a != c);
 }
 
-// ---- alignment --------------------------------------------------------------------------------------
+// ---- alignment ----------------------------------------------------------------------------------
 
 static void try_alignment(size_t size, size_t align, bool noscan)
 {
@@ -250,9 +250,9 @@ TEST(every_alignment)
         }
 }
 
-// Types whose alignment an attribute raises above what their size gives: inline allocation too takes
-// no slot of 8 or 24 bytes, of which every other one would do. Three words come first, so that such
-// slots are there to be taken.
+// Types whose alignment an attribute raises above what their size gives: inline allocation too
+// takes no slot of 8 or 24 bytes, of which every other one would do. Three words come first, so
+// that such slots are there to be taken.
 typedef struct {
     void *word[3];
 } three;
@@ -318,7 +318,7 @@ TEST(alignment_by_the_compiler)
     }
 }
 
-// ---- used memory is zero again ----------------------------------------------------------------------
+// ---- used memory is zero again ------------------------------------------------------------------
 
 static struct {
     enum way way;
@@ -347,8 +347,8 @@ static void reuse(enum way way, size_t size)
     on_goroutine(use_and_forget, NULL);
 }
 
-// Every class and way dirties what there is; then what died is handed out again, to the same and, as
-// spans become pages and spans again, to other classes and ways.
+// Every class and way dirties what there is; then what died is handed out again, to the same and,
+// as spans become pages and spans again, to other classes and ways.
 TEST(memory_used_before_is_zero)
 {
     for (int round = 0; round < 4; round++) {

@@ -1,5 +1,6 @@
-// Memory with any bytes in it: of every size, apart from its neighbours, kept and reclaimed as other memory,
-// and what it leaves behind is never seen by who asked for zeros, however both kinds alternate.
+// Memory with any bytes in it: of every size, apart from its neighbours, kept and reclaimed as
+// other memory, and what it leaves behind is never seen by who asked for zeros, however both kinds
+// alternate.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"

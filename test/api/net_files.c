@@ -1,6 +1,6 @@
-// Calls of files take a thread each, but no more than 64 at a time; goroutines run meanwhile.  What is in
-// memory takes none.  The disk is played by a read(2) and a write(2) of this program's own, which answer when
-// they are let, and the memory by its preadv2(2).
+// Calls of files take a thread each, but no more than 64 at a time; goroutines run meanwhile.  What
+// is in memory takes none.  The disk is played by a read(2) and a write(2) of this program's own,
+// which answer when they are let, and the memory by its preadv2(2).
 //
 // TEST notmodes=determ
 // TEST timeout=60
@@ -21,8 +21,8 @@ static int reading, most; // atomic; calls that the disk has not answered, and t
 static int writing;       // atomic; calls of write that have begun
 static int done;          // atomic; goroutines
 
-// What is in memory: each call of preadv2 answers so many bytes at most, until there were `limit` of them;
-// or fails.
+// What is in memory: each call of preadv2 answers so many bytes at most, until there were `limit`
+// of them; or fails.
 static struct {
     int error; // 0: answers
     size_t each, limit;

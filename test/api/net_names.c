@@ -1,5 +1,6 @@
-// Names of hosts: looked up by threads of their own while other goroutines run, for gort_dial and gort_listen.
-// What the C library would answer is answered here, so that each case comes about on any machine.
+// Names of hosts: looked up by threads of their own while other goroutines run, for gort_dial and
+// gort_listen. What the C library would answer is answered here, so that each case comes about on
+// any machine.
 //
 // TEST notmodes=determ
 // TEST timeout=120

@@ -1,5 +1,5 @@
-// Datagrams: sockets that gort made and foreign ones, whole messages and their senders, edges of size, deadlines,
-// closing, many senders at once.
+// Datagrams: sockets that gort made and foreign ones, whole messages and their senders, edges of
+// size, deadlines, closing, many senders at once.
 // TEST notmodes=determ
 //
 // SPDX-License-Identifier: BSD-3-Clause
@@ -117,7 +117,7 @@ TEST(waits_end)
     WAIT_FOR(LOAD(&ended) == 1);
 }
 
-// ---- many -----------------------------------------------------------------------------------------
+// ---- many ---------------------------------------------------------------------------------------
 
 enum { SENDERS = 20, ROUNDS = 200 };
 struct message {

@@ -573,7 +573,8 @@ static void end_outer_and_run(void *unused)
     CHECK(false); // left
 }
 
-// The panic has passed the inner run; what is deferred in the gort_try outside of it leaves the outer one.
+// The panic has passed the inner run; what is deferred in the gort_try outside of it leaves the
+// outer one.
 TEST(a_panic_past_a_run_and_an_end)
 {
     STORE(&passed, 0);

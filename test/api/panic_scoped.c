@@ -279,7 +279,8 @@ static void see(void *arg)
     ADD(&seen, ((item *)arg)->value);
 }
 
-// Blocks within blocks, each with an item that only its scoped call knows, and calls of the scope between.
+// Blocks within blocks, each with an item that only its scoped call knows, and calls of the scope
+// between.
 __attribute__((noinline)) static void keep(int depth, int panic_at)
 {
     item *x = gort_new(item), *y = gort_new(item);

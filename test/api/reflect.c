@@ -1,5 +1,5 @@
-// Described types: what descriptions say, against the compiler; values printed, compared, hashed, and as
-// keys of maps; layouts, against structs that really are in the other order.
+// Described types: what descriptions say, against the compiler; values printed, compared, hashed,
+// and as keys of maps; layouts, against structs that really are in the other order.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_util.h"

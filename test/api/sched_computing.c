@@ -1,5 +1,5 @@
-// More goroutines compute and allocate than may hold on to threads of their own: the others, and timers, get
-// their turn all the same. Those that wait for a P again must not count as computing.
+// More goroutines compute and allocate than may hold on to threads of their own: the others, and
+// timers, get their turn all the same. Those that wait for a P again must not count as computing.
 // TEST notmodes=determ
 // TEST timeout=60
 // SPDX-License-Identifier: BSD-3-Clause

@@ -172,8 +172,8 @@ TEST(many_deadlines)
         CHECK_GE(s[i].woke, s[i].deadline);
 }
 
-// Another thread sleeps in the poller until a later time: it must learn of the earlier one, or this waits for
-// an hour.
+// Another thread sleeps in the poller until a later time: it must learn of the earlier one, or this
+// waits for an hour.
 struct long_sleep {
     gort_chan(int) end;
     int done;

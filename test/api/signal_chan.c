@@ -1,5 +1,5 @@
-// Signals on channels: to one and to several, merged and dropped, what may not be had, giving back, a storm of them
-// under load.
+// Signals on channels: to one and to several, merged and dropped, what may not be had, giving back,
+// a storm of them under load.
 //
 // TEST timeout=60
 // SPDX-License-Identifier: BSD-3-Clause
@@ -99,7 +99,7 @@ TEST(what_can_not_be_had)
     gort_signal_stop(c);
 }
 
-// ---- giving back --------------------------------------------------------------------------------------
+// ---- giving back --------------------------------------------------------------------------------
 
 static int handled; // atomic
 
@@ -138,7 +138,7 @@ TEST(the_program_s_handler_comes_back)
     CHECK(now.sa_handler == SIG_DFL);
 }
 
-// ---- many ---------------------------------------------------------------------------------------------
+// ---- many ---------------------------------------------------------------------------------------
 
 enum { STORM = 20000 };
 static int storm_over; // atomic

@@ -1,5 +1,5 @@
-// A handler of the program, on an alternate stack that the program set itself, interrupts code that holds
-// the only pointer to an object in a register: the object is found in the handler's frame.
+// A handler of the program, on an alternate stack that the program set itself, interrupts code that
+// holds the only pointer to an object in a register: the object is found in the handler's frame.
 // TEST notmodes=determ
 // TEST skip=asan,tsan,ubsan
 // SPDX-License-Identifier: BSD-3-Clause

@@ -1,5 +1,5 @@
-// What stacks of goroutines had in use goes back to the kernel: of those that ended, after collections;
-// of those that wait, what lies below the frames they have.
+// What stacks of goroutines had in use goes back to the kernel: of those that ended, after
+// collections; of those that wait, what lies below the frames they have.
 // TEST notmodes=determ
 // TEST skip=asan,tsan,emulated
 // SPDX-License-Identifier: BSD-3-Clause
@@ -24,7 +24,8 @@ static int deep; // atomic; goroutines that have been at the bottom
 #define MOST 3000
 static uintptr_t frames[MOST];
 
-// Of what the first n of them may use below those, in bytes; what is not mapped any more counts as given back.
+// Of what the first n of them may use below those, in bytes; what is not mapped any more counts as
+// given back.
 static size_t resident(int n, size_t depth)
 {
     static unsigned char there[LARGE_DEPTH / PAGE + 1];
@@ -68,8 +69,8 @@ static double metric(const char *name)
     return value;
 }
 
-// Nothing of them, those that the Ps kept included; but of goroutines that ended since the last stop, as there are
-// few, and of others that use one of these stacks now.
+// Nothing of them, those that the Ps kept included; but of goroutines that ended since the last
+// stop, as there are few, and of others that use one of these stacks now.
 enum { KEPT = 2 * MB };
 
 static void stacks_of_the_dead_give_their_pages_back(void)

@@ -1,5 +1,5 @@
-// Timers and the collector: what nothing points to dies, set or not; what is still to be called lives,
-// with its argument.
+// Timers and the collector: what nothing points to dies, set or not; what is still to be called
+// lives, with its argument.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 // TEST timeout=120
@@ -11,7 +11,7 @@
 
 enum { N = 400 };
 
-// ---- the dead -------------------------------------------------------------------------------------
+// ---- the dead -----------------------------------------------------------------------------------
 
 static uint64_t live_objects(void)
 {
@@ -80,7 +80,7 @@ TEST(what_nobody_waits_for_any_more_dies)
     CHECK_LT(live_objects(), before + N / 4);
 }
 
-// ---- the living -----------------------------------------------------------------------------------
+// ---- the living ---------------------------------------------------------------------------------
 
 static int called;        // atomic
 static uint64_t call_sum; // atomic

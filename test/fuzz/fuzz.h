@@ -1,5 +1,5 @@
-// Fuzzing: a target says what it does with some bytes; libFuzzer, on the main goroutine, makes them up.
-// test/prog/fuzz_long.sh builds the targets and runs each for some seconds.
+// Fuzzing: a target says what it does with some bytes; libFuzzer, on the main goroutine, makes them
+// up. test/prog/fuzz_long.sh builds the targets and runs each for some seconds.
 //
 //     FUZZ(const uint8_t *data, size_t n) { ... }
 //

@@ -1,5 +1,5 @@
-// Operations on a map and on a concurrent map, against the same on a plain array; keys are few, some
-// of them collide on purpose, and iterations go on while the maps change.
+// Operations on a map and on a concurrent map, against the same on a plain array; keys are few,
+// some of them collide on purpose, and iterations go on while the maps change.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fuzz.h"
@@ -110,8 +110,8 @@ static void clear(void)
     w.len = 0;
 }
 
-// What is there all the time is met once, what is not there at the moment is not met (concurrent maps
-// may show it), nothing is met twice.
+// What is there all the time is met once, what is not there at the moment is not met (concurrent
+// maps may show it), nothing is met twice.
 static void iterate(struct input *in)
 {
     static unsigned char met[KEYS], there[KEYS];

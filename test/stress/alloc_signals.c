@@ -1,12 +1,13 @@
 // Inline allocation is torn neither by stops, nor by signals of the program, nor by a stop inside a
 // handler of the program that interrupted it.
 //
-// Goroutines allocate in tight loops, keep a ring of what they made, and check that it stays theirs.
-// Signals of the program interrupt them; the handlers last long enough for a stop to find them. Another
-// goroutine collects all the time. Without the roll-back of outer frames an object is given out twice
-// within seconds.
+// Goroutines allocate in tight loops, keep a ring of what they made, and check that it stays
+// theirs. Signals of the program interrupt them; the handlers last long enough for a stop to find
+// them. Another goroutine collects all the time. Without the roll-back of outer frames an object is
+// given out twice within seconds.
 //
-// Each scenario is a process of its own, for the runtime remembers whether there ever was a handler:
+// Each scenario is a process of its own, for the runtime remembers whether there ever was a
+// handler:
 //   mixed       handlers on the goroutine's stack and apart; two whose masks do not tell that they
 //               run: one has SA_NODEFER, the other's signal was blocked when the threads began
 //   once        SA_RESETHAND: no signal has a handler while the only one runs
@@ -14,9 +15,9 @@
 //   replaced    another thread ignores the signal while its handler runs
 //   own-stack   on an alternate stack that the program has set
 //   nested      a handler on the goroutine's stack, interrupted by one apart
-// But for the first the goroutines run at the end of a deep stack, which is not searched unasked. Where
-// a handler must be gone while it runs there is one goroutine and no collection but the one that its
-// handler waits for: any other could see the handler.
+// But for the first the goroutines run at the end of a deep stack, which is not searched unasked.
+// Where a handler must be gone while it runs there is one goroutine and no collection but the one
+// that its handler waits for: any other could see the handler.
 // TEST notmodes=determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
@@ -149,8 +150,9 @@ static void wait_until_equal(uint64_t *count, uint64_t value)
         sched_yield();
 }
 
-// The signal comes at once after its action was set, or a look may see the handler before it is gone. The
-// pause before: after a collection calls take their slow paths, where stops wait for the handler.
+// The signal comes at once after its action was set, or a look may see the handler before it is
+// gone. The pause before: after a collection calls take their slow paths, where stops wait for the
+// handler.
 static void step(void (*fn)(int), int flags, bool replace)
 {
     uint64_t n = LOAD(&entered) + 1;

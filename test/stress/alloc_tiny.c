@@ -1,9 +1,10 @@
-// The newest object of a block of tiny ones is found by a stop, whatever instruction follows its making.
+// The newest object of a block of tiny ones is found by a stop, whatever instruction follows its
+// making.
 //
-// One goroutine makes objects of 2 bytes and holds only the newest; another collects all the time. A
-// stop between the instruction that takes the object and its use must find the address in a register.
-// If it does not, the block is given out again: what is read there is not zero, or not what was stored
-// (with clobberfree, in mode clobber, within a second).
+// One goroutine makes objects of 2 bytes and holds only the newest; another collects all the time.
+// A stop between the instruction that takes the object and its use must find the address in a
+// register. If it does not, the block is given out again: what is read there is not zero, or not
+// what was stored (with clobberfree, in mode clobber, within a second).
 // TEST notmodes=determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../goroutines.h"

@@ -1,6 +1,6 @@
-// Cleanups added and taken back by several goroutines while collections, sweeps, and the cleanups of others go
-// on: each runs once at most, after its object has gone; one that was taken back while its object was
-// held never runs; nearly all others do.
+// Cleanups added and taken back by several goroutines while collections, sweeps, and the cleanups
+// of others go on: each runs once at most, after its object has gone; one that was taken back while
+// its object was held never runs; nearly all others do.
 // TEST notmodes=gcstress,gcp1,gcmarkp1
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>

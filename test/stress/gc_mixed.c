@@ -1,5 +1,6 @@
-// Objects of all sizes and layouts, made, linked, copied and dropped at random by several goroutines,
-// each checking a model of what must be alive; large ones, finalizers and roots among them.
+// Objects of all sizes and layouts, made, linked, copied and dropped at random by several
+// goroutines, each checking a model of what must be alive; large ones, finalizers and roots among
+// them.
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 

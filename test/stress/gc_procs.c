@@ -1,5 +1,6 @@
-// Marking beside the program while the number of Ps changes, threads attach and detach, and goroutines enter and
-// leave blocking regions: no node of a tree is lost, and every collection ends.
+// Marking beside the program while the number of Ps changes, threads attach and detach, and
+// goroutines enter and leave blocking regions: no node of a tree is lost, and every collection
+// ends.
 // TEST notmodes=determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>

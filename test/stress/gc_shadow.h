@@ -1,23 +1,25 @@
-// A shadow of the heap: random programs on a graph of collected objects, mirrored in malloc's memory.
+// A shadow of the heap: random programs on a graph of collected objects, mirrored in malloc's
+// memory.
 //
-// Each mutator is a goroutine with objects of its own, and with pointers to them on its stack (`hand`), in
-// the program's data, in registered ranges, in thread-local storage, and in collected arrays that all
-// share. It makes objects of many layouts, links, moves and unlinks them; it gives parts of its graph to
-// other mutators, through channels, atomic exchanges and goroutines' arguments, such that for some time
-// nothing but its stack leads there. For each object it keeps a record, the shadow, with the same links.
-// Meanwhile another goroutine collects, over and over.
+// Each mutator is a goroutine with objects of its own, and with pointers to them on its stack
+// (`hand`), in the program's data, in registered ranges, in thread-local storage, and in collected
+// arrays that all share. It makes objects of many layouts, links, moves and unlinks them; it gives
+// parts of its graph to other mutators, through channels, atomic exchanges and goroutines'
+// arguments, such that for some time nothing but its stack leads there. For each object it keeps a
+// record, the shadow, with the same links. Meanwhile another goroutine collects, over and over.
 //
-// Whenever a mutator looks at an object, the object must be what its shadow says: not freed, nothing
-// overwritten, each pointer where it was put. From time to time all mutators halt, one more collection
-// runs, and all is compared:
+// Whenever a mutator looks at an object, the object must be what its shadow says: not freed,
+// nothing overwritten, each pointer where it was put. From time to time all mutators halt, one more
+// collection runs, and all is compared:
 //   1. what is reachable in the shadow is alive and whole;
 //   2. what is not is dead, as its cleanup tells, or is counted as retained: stacks are read
 //      conservatively. There must not be much of it, and none for long;
-//   3. finalizers run for what is unreachable only, and find what the object points to; arguments of
-//      cleanups are alive until these run; weak references get what is reachable and nothing that is dead.
+//   3. finalizers run for what is unreachable only, and find what the object points to; arguments
+//      of cleanups are alive until these run; weak references get what is reachable and nothing
+//      that is dead.
 //
-// An object is changed by its owner only, so no lock orders mutators, and the shadow is exact all the time.
-// Shadows hold addresses as complements, and malloc's memory is no root.
+// An object is changed by its owner only, so no lock orders mutators, and the shadow is exact all
+// the time. Shadows hold addresses as complements, and malloc's memory is no root.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GC_SHADOW_H
@@ -41,7 +43,7 @@ enum {
 
 typedef void *any;
 
-// ---- the shadow ------------------------------------------------------------------------------------------
+// ---- the shadow ---------------------------------------------------------------------------------
 
 struct shadow {
     uintptr_t hidden; // the object's address, as complement
@@ -158,7 +160,7 @@ static void look_at_links(void *object, const shadow *s)
     }
 }
 
-// ---- what the collector tells --------------------------------------------------------------------------------
+// ---- what the collector tells -------------------------------------------------------------------
 
 static void object_died(void *arg)
 {
@@ -194,7 +196,7 @@ static void object_final(void *object)
     COUNT(&totals.finalized);
 }
 
-// ---- walks through the shadow -----------------------------------------------------------------------------------
+// ---- walks through the shadow -------------------------------------------------------------------
 
 struct walk {
     uint64_t stamp;
@@ -238,7 +240,7 @@ static bool reached(const struct walk *k, const shadow *s)
     return s->stamp == k->stamp;
 }
 
-// ---- steps of a mutator -----------------------------------------------------------------------------------------
+// ---- steps of a mutator -------------------------------------------------------------------------
 
 static void **root_slot(struct world *w, unsigned i)
 {
@@ -462,7 +464,7 @@ static void *get_weak(struct world *w, shadow **out)
     return p;
 }
 
-// ---- giving away ----------------------------------------------------------------------------------------------
+// ---- giving away --------------------------------------------------------------------------------
 
 // Of what is in the parcel, w's roots and hands lose what they hold.
 static void cut_roots(struct world *w, const struct parcel *p)
@@ -473,7 +475,8 @@ static void cut_roots(struct world *w, const struct parcel *p)
         if (w->root[i] != NULL && w->root[i]->parcel == p) set_root(w, i, NULL, NULL);
 }
 
-// The same for the links of s. What is unreachable is not touched; a finalizer will look at its links.
+// The same for the links of s. What is unreachable is not touched; a finalizer will look at its
+// links.
 static void cut_links(shadow *s, const struct parcel *p, bool lives)
 {
     for (unsigned i = 0; i < s->kind->nslots; i++) {
@@ -602,7 +605,7 @@ static void *take(struct world *w)
     return p;
 }
 
-// ---- the mutator -----------------------------------------------------------------------------------------------
+// ---- the mutator --------------------------------------------------------------------------------
 
 enum step {
     MAKE,
@@ -768,7 +771,7 @@ static void mutate(void *arg)
     gort_send(halted, 1);
 }
 
-// ---- the comparison -------------------------------------------------------------------------------------------
+// ---- the comparison -----------------------------------------------------------------------------
 
 static double metric(const char *name)
 {
@@ -898,7 +901,7 @@ __attribute__((noinline)) static void compare(uint64_t number)
     gort_mutex_unlock(&flights_lock);
 }
 
-// ---- a run ----------------------------------------------------------------------------------------------------
+// ---- a run --------------------------------------------------------------------------------------
 
 // Overwrites what dead frames left on the stack.
 __attribute__((noinline)) static void scrub(void)

@@ -1,4 +1,5 @@
-// The objects of gc_shadow.h: one kind for each way in which the collector learns where pointers are.
+// The objects of gc_shadow.h: one kind for each way in which the collector learns where pointers
+// are.
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GC_SHADOW_KINDS_H
 #define GC_SHADOW_KINDS_H

@@ -1,5 +1,5 @@
-// Many goroutines build, change, hand over and check trees while collections run; no node is lost or
-// overwritten. In the modes that clobber freed memory a lost node shows as a wrong value.
+// Many goroutines build, change, hand over and check trees while collections run; no node is lost
+// or overwritten. In the modes that clobber freed memory a lost node shows as a wrong value.
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 

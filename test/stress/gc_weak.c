@@ -1,10 +1,11 @@
-// Weak references while collections and sweeps go on: what is got is whole, and stays the reference's
-// object as long as it is held; what died is never got; finalizers find their object gone.
+// Weak references while collections and sweeps go on: what is got is whole, and stays the
+// reference's object as long as it is held; what died is never got; finalizers find their object
+// gone.
 //
-// Makers fill a table with references to new objects, of which they keep some for a while. Getters take
-// references out of the table, hold what they get, and let others run. While an object is held its
-// reference must lead to it, and to the child that only the object keeps: a get that trusted an object
-// that the sweep was yet to free, or one that nobody marked, is found by the next get.
+// Makers fill a table with references to new objects, of which they keep some for a while. Getters
+// take references out of the table, hold what they get, and let others run. While an object is held
+// its reference must lead to it, and to the child that only the object keeps: a get that trusted an
+// object that the sweep was yet to free, or one that nobody marked, is found by the next get.
 // TEST notmodes=gcstress,gcp1,gcmarkp1,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
@@ -50,7 +51,7 @@ static void check_thing(thing *t, uint64_t id)
     CHECK_EQ(t->child->id, ~id);
 }
 
-// ---- makers ----------------------------------------------------------------------------------------
+// ---- makers -------------------------------------------------------------------------------------
 
 static void finalizer(void *p)
 {
@@ -116,7 +117,7 @@ static void make(void *arg)
     gort_waitgroup_done(&makers);
 }
 
-// ---- getters ---------------------------------------------------------------------------------------
+// ---- getters ------------------------------------------------------------------------------------
 
 static thing *get(const entry *e)
 {

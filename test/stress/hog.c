@@ -1,6 +1,6 @@
-// Goroutines that compute without ever calling gort do not keep others waiting: their P is taken away,
-// they go on without one, and take one again at their next call.  Without the monitor this program
-// does not end.
+// Goroutines that compute without ever calling gort do not keep others waiting: their P is taken
+// away, they go on without one, and take one again at their next call.  Without the monitor this
+// program does not end.
 //
 // TEST notmodes=determ
 // SPDX-License-Identifier: BSD-3-Clause

@@ -1,10 +1,11 @@
-// Exact accounting: many Ps allocate, keep, drop and hand over objects of all sizes, while goroutines
-// end, threads come and go, and the number of Ps changes. Then all is quiet, and each sum is what a model
-// of the program predicts: objects and bytes allocated, freed and present, in total and for each size.
+// Exact accounting: many Ps allocate, keep, drop and hand over objects of all sizes, while
+// goroutines end, threads come and go, and the number of Ps changes. Then all is quiet, and each
+// sum is what a model of the program predicts: objects and bytes allocated, freed and present, in
+// total and for each size.
 //
-// What is present is, byte for byte, what the collector marked. Stacks are scanned conservatively, and a
-// word that was left on one keeps a dead object: so what is marked may be a few objects more than what the
-// program keeps.
+// What is present is, byte for byte, what the collector marked. Stacks are scanned conservatively,
+// and a word that was left on one keeps a dead object: so what is marked may be a few objects more
+// than what the program keeps.
 // TEST notmodes=efence,gcefence,determ
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
@@ -21,7 +22,7 @@ enum {
     MAGIC = 0x51c3
 };
 
-// ---- what is allocated ------------------------------------------------------------------------------
+// ---- what is allocated --------------------------------------------------------------------------
 
 typedef struct cell {
     uint32_t magic, kind;
@@ -63,7 +64,7 @@ static uint32_t choose_kind(uint64_t *rnd)
     return k;
 }
 
-// ---- the model --------------------------------------------------------------------------------------
+// ---- the model ----------------------------------------------------------------------------------
 
 static struct model {
     uint64_t made[KINDS], tiny;
@@ -186,7 +187,7 @@ static void one_generation(bool change)
     gort_waitgroup_wait(&running);
 }
 
-// ---- what the runtime counted -----------------------------------------------------------------------
+// ---- what the runtime counted -------------------------------------------------------------------
 
 struct counted {
     gort_stats s;
@@ -272,7 +273,7 @@ static void calibrate(void *unused)
     read_size = b.total_alloc - a.total_alloc;
 }
 
-// ---- comparing --------------------------------------------------------------------------------------
+// ---- comparing ----------------------------------------------------------------------------------
 
 static uint64_t kept_of[KINDS];
 

@@ -1,7 +1,8 @@
-// Memory refused at every place where the kernel is asked for some: a fixed program is run again and
-// again, and the k-th mapping fails, once or for good, for k = 1, 2, ... until one run asks for less than k.
-// Each run ends with the right result, or with a report of what could not be had and exit status 2.
-// Nothing crashes, hangs or is corrupted: the heap is validated in every collection, objects by the program.
+// Memory refused at every place where the kernel is asked for some: a fixed program is run again
+// and again, and the k-th mapping fails, once or for good, for k = 1, 2, ... until one run asks for
+// less than k. Each run ends with the right result, or with a report of what could not be had and
+// exit status 2. Nothing crashes, hangs or is corrupted: the heap is validated in every collection,
+// objects by the program.
 //
 // TEST skip=tsan,emulated modes=none
 // SPDX-License-Identifier: BSD-3-Clause
@@ -13,7 +14,7 @@
 
 #include "../test.h"
 
-// ---- the program ------------------------------------------------------------------------------------
+// ---- the program --------------------------------------------------------------------------------
 
 typedef struct node {
     struct node *left, *right;
@@ -181,7 +182,7 @@ static int program(int argc, char **argv)
     return 0;
 }
 
-// ---- running it ---------------------------------------------------------------------------------------
+// ---- running it ---------------------------------------------------------------------------------
 
 static char output[1 << 16];
 

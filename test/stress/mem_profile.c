@@ -1,5 +1,6 @@
-// The memory profile while everything happens at once: goroutines allocate on all Ps, some change the rate,
-// some collect, some write.  Each file is whole, and nowhere are more objects in use than were allocated.
+// The memory profile while everything happens at once: goroutines allocate on all Ps, some change
+// the rate, some collect, some write.  Each file is whole, and nowhere are more objects in use than
+// were allocated.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef _GNU_SOURCE

@@ -1,7 +1,9 @@
-// The number of Ps goes from 1 to 16 and back, again and again, while everything runs: queues, timers, caches,
-// mark buffers and waits for descriptors are handed over, and nothing is lost, done twice or left lying.
+// The number of Ps goes from 1 to 16 and back, again and again, while everything runs: queues,
+// timers, caches, mark buffers and waits for descriptors are handed over, and nothing is lost, done
+// twice or left lying.
 //
-// Each kind of work does a known amount and checks it; a thing that is lost leaves the test waiting.
+// Each kind of work does a known amount and checks it; a thing that is lost leaves the test
+// waiting.
 // TEST notmodes=p1,p2,p4,p16,gcp1,gcp16,determ
 //
 // SPDX-License-Identifier: BSD-3-Clause

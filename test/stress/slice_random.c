@@ -1,7 +1,7 @@
-// Slices against a model, at random: each operation is made on a slice of numbers, on one of structs
-// with pointers and on one of pointers, whose headers lie in collected memory, and on a plain array; after
-// each all four hold the same. Goroutines do so beside each other and beside the collector; what a slice
-// points to is found there or the test fails.
+// Slices against a model, at random: each operation is made on a slice of numbers, on one of
+// structs with pointers and on one of pointers, whose headers lie in collected memory, and on a
+// plain array; after each all four hold the same. Goroutines do so beside each other and beside the
+// collector; what a slice points to is found there or the test fails.
 //
 // TEST notmodes=determ
 // SPDX-License-Identifier: BSD-3-Clause
@@ -240,7 +240,8 @@ TEST(slices_are_what_the_model_says)
     gort_waitgroup_wait(&all);
 }
 
-// With a collector that begins a cycle as soon as it ended one: headers and elements move while it marks.
+// With a collector that begins a cycle as soon as it ended one: headers and elements move while it
+// marks.
 TEST(beside_a_collector_that_never_rests)
 {
     gort_waitgroup_add(&all, 1);
@@ -256,9 +257,9 @@ TEST(beside_a_collector_that_never_rests)
     gort_waitgroup_wait(&all);
 }
 
-// Old arrays in the hand: of slices whose headers lie deep in the heap it takes copies, and lets the slices
-// grow, so that only its stack, which may have been scanned, has the old arrays. They must outlive the
-// cycle. (Without the log of gort_slice_grow_raw they do not.)
+// Old arrays in the hand: of slices whose headers lie deep in the heap it takes copies, and lets
+// the slices grow, so that only its stack, which may have been scanned, has the old arrays. They
+// must outlive the cycle. (Without the log of gort_slice_grow_raw they do not.)
 enum { HOLDERS = 20000, HELD = 500 };
 
 typedef struct holder {

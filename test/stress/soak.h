@@ -1,5 +1,5 @@
-// What the kinds of work of the soak share: books, the window, and parcels to pass on. The head of soak_long.c
-// says what for.
+// What the kinds of work of the soak share: books, the window, and parcels to pass on. The head of
+// soak_long.c says what for.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GORT_TEST_SOAK_H
@@ -64,7 +64,7 @@ static void end(void)
 {
     gort_waitgroup_done(&workers);
 }
-// ---- parcels -------------------------------------------------------------------------------------
+// ---- parcels ------------------------------------------------------------------------------------
 
 typedef struct parcel {
     struct parcel *self;

@@ -2,16 +2,18 @@
 //
 //     SOAK_SECONDS=1800 build/release/test/stress/soak_long
 //
-// Time is cut into windows. In each, goroutines of all kinds run beside each other until the window is over: they
-// send, sleep, talk over sockets and pipes, read files, change maps, lock, build trees, start others, panic, cancel,
-// block, and attach threads, while one collects and changes the number of Ps. Each kind keeps a book: what was given
-// must have been taken when all have ended (a message sent was received, a timer set was called or stopped, ...),
-// each once, and its contents are checked on the way.
+// Time is cut into windows. In each, goroutines of all kinds run beside each other until the window
+// is over: they send, sleep, talk over sockets and pipes, read files, change maps, lock, build
+// trees, start others, panic, cancel, block, and attach threads, while one collects and changes the
+// number of Ps. Each kind keeps a book: what was given must have been taken when all have ended (a
+// message sent was received, a timer set was called or stopped, ...), each once, and its contents
+// are checked on the way.
 //
-// Between windows nothing of them is left: as many goroutines and descriptors as before the first; and of memory
-// not more than what the first window left, but for a share that does not grow with the number of windows. That is
-// for what conservative marking keeps by stale words, and what the runtime keeps for the most goroutines there were.
-// How fast anything is, the machine decides: nothing is asserted of it.
+// Between windows nothing of them is left: as many goroutines and descriptors as before the first;
+// and of memory not more than what the first window left, but for a share that does not grow with
+// the number of windows. That is for what conservative marking keeps by stale words, and what the
+// runtime keeps for the most goroutines there were. How fast anything is, the machine decides:
+// nothing is asserted of it.
 //
 // TEST modes=none timeout=1200
 //
@@ -26,14 +28,14 @@
 #define WINDOWS 10    // at least
 #define WINDOW_MAX 30 // seconds
 
-// Bytes of objects, and resident ones with stacks, tables and what the C library has: see above. A window has about
-// so much alive at once, and makes gigabytes.
+// Bytes of objects, and resident ones with stacks, tables and what the C library has: see above. A
+// window has about so much alive at once, and makes gigabytes.
 #define HEAP_SHARE (1 << 20)
 #define MEMORY_SHARE (32 << 20)
 // 64 calls of files, 24 other blocking calls, 5 for each of 8 Ps, some of the runtime's.
 #define THREADS_MAX 160
 
-// ---- windows ----------------------------------------------------------------------------------------
+// ---- windows ------------------------------------------------------------------------------------
 
 static void start_all(void)
 {

@@ -117,7 +117,7 @@ static void wait_for_times(void *arg)
     end();
 }
 
-// ---- the network ----------------------------------------------------------------------------------
+// ---- the network --------------------------------------------------------------------------------
 
 static char directory[] = "/tmp/gort-soak-XXXXXX";
 static char tcp_address[64], unix_address[80];
@@ -216,7 +216,7 @@ static void start_line(struct line *l, int clients)
     start(1, close_listener, l);
 }
 
-// ---- pipes and files ------------------------------------------------------------------------------
+// ---- pipes and files ----------------------------------------------------------------------------
 
 static void fill_pipe(void *arg)
 {

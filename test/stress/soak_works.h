@@ -9,7 +9,7 @@
 
 #include "soak.h"
 
-// ---- maps -----------------------------------------------------------------------------------------
+// ---- maps ---------------------------------------------------------------------------------------
 
 enum { KEYS = 1000 };
 
@@ -64,7 +64,7 @@ static void change_shared_map(void *arg)
     end();
 }
 
-// ---- locks ----------------------------------------------------------------------------------------
+// ---- locks --------------------------------------------------------------------------------------
 
 enum { ACCOUNTS = 10 };
 static struct account {
@@ -113,7 +113,7 @@ static void use_locks(void *arg)
     end();
 }
 
-// ---- trees ----------------------------------------------------------------------------------------
+// ---- trees --------------------------------------------------------------------------------------
 
 typedef struct node {
     struct node *left, *right;
@@ -156,7 +156,7 @@ static void build_trees(void *arg)
     end();
 }
 
-// ---- goroutines that come and go --------------------------------------------------------------------
+// ---- goroutines that come and go ----------------------------------------------------------------
 
 struct branch {
     gort_chan(int64_t) out;
@@ -195,7 +195,7 @@ static void start_others(void *arg)
     end();
 }
 
-// ---- panics, contexts, blocking calls, foreign threads ------------------------------------------------
+// ---- panics, contexts, blocking calls, foreign threads ------------------------------------------
 
 static void note_left(void *law)
 {

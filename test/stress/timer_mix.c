@@ -1,5 +1,5 @@
-// Timers that are stopped, set anew and waited for by many goroutines while they fire, beside a collector
-// that is kept busy; and a million of them.
+// Timers that are stopped, set anew and waited for by many goroutines while they fire, beside a
+// collector that is kept busy; and a million of them.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 // TEST notmodes=determ
@@ -76,7 +76,7 @@ TEST(each_setting_ends_once)
     CHECK_GT(total_stops, 0);
 }
 
-// ---- one timer, two who set it at the same time ---------------------------------------------------
+// ---- one timer, two who set it at the same time -------------------------------------------------
 
 enum { PAIRS = 2000 };
 static gort_timer *pair_timer[PAIRS];
@@ -121,7 +121,7 @@ TEST(two_set_one_timer)
     CHECK_EQ(LOAD(&pair_calls), 0);
 }
 
-// ---- one timer, many who stop it and set it anew --------------------------------------------------
+// ---- one timer, many who stop it and set it anew ------------------------------------------------
 
 static gort_timer *shared;
 
@@ -155,7 +155,7 @@ TEST(many_have_one_timer)
     CHECK_EQ(LOAD(&total_calls) + total_stops, total_sets);
 }
 
-// ---- one channel timer, many who wait for it ------------------------------------------------------
+// ---- one channel timer, many who wait for it ----------------------------------------------------
 
 static gort_timer *clock_timer;
 static int64_t received; // atomic
@@ -195,7 +195,7 @@ TEST(each_setting_gives_one_value)
     CHECK_EQ(LOAD(&received) + kept, sets);
 }
 
-// ---- a crowd is stopped while it fires --------------------------------------------------------------
+// ---- a crowd is stopped while it fires ----------------------------------------------------------
 
 enum { CROWD = 64 };
 
@@ -246,7 +246,7 @@ TEST(a_crowd_is_stopped_while_it_fires)
     }
 }
 
-// ---- arguments that only the timer has, while marking ---------------------------------------------
+// ---- arguments that only the timer has, while marking -------------------------------------------
 
 static uint32_t end_collecting; // atomic
 
@@ -292,7 +292,7 @@ TEST(arguments_while_marking)
     gort_waitgroup_wait(&wg);
 }
 
-// ---- the number of Ps changes ---------------------------------------------------------------------
+// ---- the number of Ps changes -------------------------------------------------------------------
 
 TEST(processors_come_and_go)
 {
@@ -309,7 +309,7 @@ TEST(processors_come_and_go)
     WAIT_FOR(LOAD(&total_calls) + total_stops == total_sets);
 }
 
-// ---- computing goroutines do not keep timers from firing ------------------------------------------
+// ---- computing goroutines do not keep timers from firing ----------------------------------------
 
 static uint32_t quit;
 
@@ -340,7 +340,7 @@ TEST(a_function_among_computing_ones)
     gort_waitgroup_wait(&wg);
 }
 
-// ---- a million ------------------------------------------------------------------------------------
+// ---- a million ----------------------------------------------------------------------------------
 
 TEST(a_million)
 {

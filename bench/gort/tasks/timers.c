@@ -1,5 +1,5 @@
-// Timers: a million functions set to times of half a second, and called; and how late goroutines that
-// sleep wake up, while others compute and yield.
+// Timers: a million functions set to times of half a second, and called; and how late goroutines
+// that sleep wake up, while others compute and yield.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tasks.h"
@@ -41,7 +41,7 @@ void timers_run(void)
     tasks_check((uint64_t)n << 12);
 }
 
-// ---- lateness -------------------------------------------------------------------------------------
+// ---- lateness -----------------------------------------------------------------------------------
 
 static double *late;             // microseconds
 static int rounds, still_asleep; // the latter atomic

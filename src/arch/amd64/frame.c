@@ -52,8 +52,8 @@ void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(vo
     ctx->sp = (uintptr_t)f;
 }
 
-/* What arch_call_spilled pushed lies as in a suspended context, which has the floating-point controls
- * below it: these the unwinder does not look at. */
+/* What arch_call_spilled pushed lies as in a suspended context, which has the floating-point
+ * controls below it: these the unwinder does not look at. */
 void arch_call_behind_spilled(void (*fn)(void *), void *arg, uintptr_t saved_sp)
 {
     struct arch_context ctx = { saved_sp - offsetof(struct saved_frame, r15) };

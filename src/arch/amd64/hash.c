@@ -1,10 +1,11 @@
 /* A hash by the processor's AES rounds: Note [Hash of bytes] in lang/hash.c.
  *
- * Each of four lanes takes 16 bytes of 64 by one round, which xors them in after it has spread what was there
- * over four bytes.  The last bytes are taken twice where the size is no multiple, so two lanes may hold the
- * same ones: each lane has two rounds more before they meet, so that its bytes are spread over all of it.
- * (After one, two values of a byte gave the same sum of two lanes.)  The lanes begin with seed, length and
- * secret, so that nobody who does not know these can make two inputs meet.
+ * Each of four lanes takes 16 bytes of 64 by one round, which xors them in after it has spread what
+ * was there over four bytes.  The last bytes are taken twice where the size is no multiple, so two
+ * lanes may hold the same ones: each lane has two rounds more before they meet, so that its bytes
+ * are spread over all of it.  (After one, two values of a byte gave the same sum of two lanes.)
+ * The lanes begin with seed, length and secret, so that nobody who does not know these can make two
+ * inputs meet.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

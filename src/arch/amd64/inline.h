@@ -1,5 +1,5 @@
-/* What arch.h promises inline, amd64.  A single instruction that reads and writes the critical-section word
- * is not interrupted in the middle.
+/* What arch.h promises inline, amd64.  A single instruction that reads and writes the
+ * critical-section word is not interrupted in the middle.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

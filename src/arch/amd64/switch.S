@@ -14,15 +14,15 @@
  *  (2) The stack is 16-byte aligned at every call made here.
  *  (3) rbp is 0 and rip undefined in arch_entry: both kinds of unwinder stop there.
  *
- * Why `ret` and not `pop; jmp`: the processor predicts returns from a stack of the calls it has seen.
- * The call of this function pushed an entry, and only a ret takes it off again.  After a jmp every
- * return up to the goroutine's own code is predicted one frame wrongly; after a ret they are right
- * whenever both goroutines stood in the same calls, as those do that talk to each other, and the ret
- * itself is right because goroutines switch at one or two places.  Measured against a jmp, by turns:
- * yield 0.85, thread ring 0.83, sieve 0.77, round trip over a channel 0.90 of its time, and none
- * slower.  (Two bare contexts in a loop, with nothing to return to, are faster by jmp: 2.3 against
- * 11.5 ns.)  Who ends is mostly followed by one that begins, in arch_entry, which a ret never predicts: there
- * it is a jmp.
+ * Why `ret` and not `pop; jmp`: the processor predicts returns from a stack of the calls it has
+ * seen.  The call of this function pushed an entry, and only a ret takes it off again.  After a jmp
+ * every return up to the goroutine's own code is predicted one frame wrongly; after a ret they are
+ * right whenever both goroutines stood in the same calls, as those do that talk to each other, and
+ * the ret itself is right because goroutines switch at one or two places.  Measured against a jmp,
+ * by turns: yield 0.85, thread ring 0.83, sieve 0.77, round trip over a channel 0.90 of its time,
+ * and none slower.  (Two bare contexts in a loop, with nothing to return to, are faster by jmp: 2.3
+ * against 11.5 ns.)  Who ends is mostly followed by one that begins, in arch_entry, which a ret
+ * never predicts: there it is a jmp.
  *
  * Why the floating-point controls are kept: the ABI calls them callee-saved, and a goroutine that
  * rounds upwards must not make another one do so.  They are loaded only where they differ: loading
@@ -236,8 +236,8 @@ arch_call_behind:
 
 /* void arch_call_behind_registers(void (*fn)(void *), void *arg, const struct arch_registers *r)
  *
- * The same trick for a place that a signal interrupted: each register is a word of *r.  The frame counts
- * as a signal's, so that unwinders look up rip itself and not the address before it. */
+ * The same trick for a place that a signal interrupted: each register is a word of *r.  The frame
+ * counts as a signal's, so that unwinders look up rip itself and not the address before it. */
         FUNCTION arch_call_behind_registers
 arch_call_behind_registers:
         .cfi_startproc

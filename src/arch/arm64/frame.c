@@ -1,9 +1,9 @@
 /* Building contexts, and reading the signal frame, arm64.
  *
- * Note [Frames of handlers].  Here libc gives a handler no return address of its own: the kernel's is
- * in x30, and where the handler keeps it is the handler's affair.  What marks a frame is the first
- * record after the registers, that of the floating-point state, which the kernel always writes there:
- * its magic number and its size in one word.
+ * Note [Frames of handlers].  Here libc gives a handler no return address of its own: the kernel's
+ * is in x30, and where the handler keeps it is the handler's affair.  What marks a frame is the
+ * first record after the registers, that of the floating-point state, which the kernel always
+ * writes there: its magic number and its size in one word.
  *
  * Answers to: gostartcall in sys_arm64.go, signal_linux_arm64.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -53,8 +53,8 @@ void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(vo
     ctx->sp = (uintptr_t)f;
 }
 
-/* What arch_call_spilled pushed lies as in a suspended context, which has the floating-point controls
- * below it: these the unwinder does not look at. */
+/* What arch_call_spilled pushed lies as in a suspended context, which has the floating-point
+ * controls below it: these the unwinder does not look at. */
 void arch_call_behind_spilled(void (*fn)(void *), void *arg, uintptr_t saved_sp)
 {
     struct arch_context ctx = { saved_sp - offsetof(struct saved_frame, d) };
@@ -156,8 +156,8 @@ reads_frames void *arch_frame_find(uintptr_t lo, uintptr_t hi, uintptr_t restore
     return NULL;
 }
 
-/* The records end with an empty one.  What does not fit the kernel writes elsewhere, into memory that
- * a record of the list names. */
+/* The records end with an empty one.  What does not fit the kernel writes elsewhere, into memory
+ * that a record of the list names. */
 int arch_frame_registers(const void *ucontext, struct arch_range out[2])
 {
     const mcontext_t *m = &((const ucontext_t *)ucontext)->uc_mcontext;

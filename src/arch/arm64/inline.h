@@ -1,8 +1,9 @@
 /* What arch.h promises inline, arm64.
  *
- * The critical-section word is changed by an exclusive pair: a signal between load and store makes the
- * store fail (returning from an exception clears the monitor), so the handler never comes between.  The
- * pair costs nothing more than a plain one where nobody interferes, and needs no newer instructions.
+ * The critical-section word is changed by an exclusive pair: a signal between load and store makes
+ * the store fail (returning from an exception clears the monitor), so the handler never comes
+ * between.  The pair costs nothing more than a plain one where nobody interferes, and needs no
+ * newer instructions.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -29,8 +30,8 @@ static force_inline void arch_fence_after_rmw(void)
     __asm__ volatile("dmb ish" ::: "memory");
 }
 
-/* At the address, which is anywhere in the frame, lies the address of the caller's record.  Frames have
- * records unless the compiler was asked to leave them out. */
+/* At the address, which is anywhere in the frame, lies the address of the caller's record.  Frames
+ * have records unless the compiler was asked to leave them out. */
 static force_inline uintptr_t arch_frame_end(const void *address)
 {
     return *(const uintptr_t *)address;

@@ -16,11 +16,11 @@
  *  (2) The stack is 16-byte aligned, always.
  *  (3) x29 is 0 and x30 undefined in arch_entry: both kinds of unwinder stop there.
  *
- * Why `ret` and not `br x30`: as on amd64, it keeps the stack of predicted returns level with the calls;
- * who ends is followed by one that begins, so there it is a br.
+ * Why `ret` and not `br x30`: as on amd64, it keeps the stack of predicted returns level with the
+ * calls; who ends is followed by one that begins, so there it is a br.
  *
- * Why fpcr is kept: the ABI has a function preserve rounding and the other controls.  It is written only
- * where it differs, for that is slow.  fpsr, the exception flags, belongs to the thread.
+ * Why fpcr is kept: the ABI has a function preserve rounding and the other controls.  It is written
+ * only where it differs, for that is slow.  fpsr, the exception flags, belongs to the thread.
  *
  * Answers to: gogo, mcall, systemstack in asm_arm64.s.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -140,7 +140,8 @@ arch_entry:
         .cfi_endproc
         .size   arch_entry, . - arch_entry
 
-/* Laid out as a suspended context from d8 on.  x29 keeps the caller's stack, whichever stack sp is on. */
+/* Laid out as a suspended context from d8 on.  x29 keeps the caller's stack, whichever stack sp is
+ * on. */
         .macro ENTER_SPILLED
         sub     sp, sp, #SPILLED_BYTES
         .cfi_adjust_cfa_offset SPILLED_BYTES
@@ -238,8 +239,8 @@ arch_call_behind:
 
 /* void arch_call_behind_registers(void (*fn)(void *), void *arg, const struct arch_registers *r)
  *
- * The same trick for a place that a signal interrupted: each register is a word of *r.  The frame counts
- * as a signal's, so that unwinders look up the pc itself and not the address before it. */
+ * The same trick for a place that a signal interrupted: each register is a word of *r.  The frame
+ * counts as a signal's, so that unwinders look up the pc itself and not the address before it. */
         FUNCTION arch_call_behind_registers
 arch_call_behind_registers:
         .cfi_startproc

@@ -1,9 +1,9 @@
 /* Calls from one loaded object to another, replaced while the program runs: os_calls_replace.
  *
- * A call that leaves its object goes through a slot that the loader fills, and the object's table of
- * relocations names the slots.  So writing them watches a function of libc without another link line, without
- * a preloaded library, and in libraries that were never compiled for it.  What does not go through a slot is
- * not seen: calls inside libc, and objects loaded later.
+ * A call that leaves its object goes through a slot that the loader fills, and the object's table
+ * of relocations names the slots.  So writing them watches a function of libc without another link
+ * line, without a preloaded library, and in libraries that were never compiled for it.  What does
+ * not go through a slot is not seen: calls inside libc, and objects loaded later.
  *
  * For debug modes: the slots' pages stay writable.
  *
@@ -35,7 +35,8 @@ struct replacing {
     bool dynamic; /* the program has a dynamic section */
 };
 
-/* The loader has added the object's base where it writes the section at all; the kernel's object has not. */
+/* The loader has added the object's base where it writes the section at all; the kernel's object
+ * has not. */
 static const void *address_in(const struct dl_phdr_info *o, ElfW(Addr) a)
 {
     return (const void *)(a < o->dlpi_addr ? a + o->dlpi_addr : a);

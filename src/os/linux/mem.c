@@ -4,12 +4,13 @@
  * and preserve errno.  The kernel may lack the newer advices; each of them is advice or has a
  * fallback.
  *
- * State here: the switch of the failing mode, what was learned about guards, and how much is mapped.
- * All are single words changed by atomic operations that order nothing else: relaxed throughout.
+ * State here: the switch of the failing mode, what was learned about guards, and how much is
+ * mapped.  All are single words changed by atomic operations that order nothing else: relaxed
+ * throughout.
  *
  * Every mapping of the runtime goes through here (but for tables of floor 0: base/ranges.c), so
- * `mapped` is what the kernel gave; what it is for is counted by those who asked, and the sums of both
- * agree (gc/memory.c).
+ * `mapped` is what the kernel gave; what it is for is counted by those who asked, and the sums of
+ * both agree (gc/memory.c).
  *
  * Answers to: mem_linux.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -80,12 +81,14 @@ static uint64_t whole_pages(size_t size)
     return align_up((uint64_t)size, os_page_size());
 }
 
-/* Note [Own mappings].  Who searches the process's memory for pointers (os_mem_each_other) leaves out what is
- * the runtime's own.  Each mapping has an entry: lo is taken by a compare-and-swap from 0, hi set before and
- * after it lies: a reader that finds hi 0 takes nothing for ours.  Entries are few: memory is asked for
- * in large pieces.  When there are more than that, `own_lost` says that the table does not tell all.
- *     The table is not searched for roots: the address of an arena is that of an object, which it would keep
- * with all that hangs on it.  It holds numbers of pages all the same, for copies in registers are. */
+/* Note [Own mappings].  Who searches the process's memory for pointers (os_mem_each_other) leaves
+ * out what is the runtime's own.  Each mapping has an entry: lo is taken by a compare-and-swap from
+ * 0, hi set before and after it lies: a reader that finds hi 0 takes nothing for ours.  Entries are
+ * few: memory is asked for in large pieces.  When there are more than that, `own_lost` says that
+ *     the table does not tell all.  The table is not searched for roots: the address of an arena is
+ *     that of an object, which it would keep
+ * with all that hangs on it.  It holds numbers of pages all the same, for copies in registers
+ * are. */
 #define OWN_MOST 8192
 #define OWN_SHIFT 12 /* of every page size */
 static struct own {

@@ -1,8 +1,8 @@
 /* The process's memory that is not the runtime's: os_mem_each_other.
  *
  * /proc/self/maps lists the mappings, /proc/self/pagemap says of each page whether it has ever been
- * touched: most of a large mapping has not, and reading it would give it memory.  Both are read by raw
- * system calls into memory of the caller's stack, since whoever asks has stopped the world.
+ * touched: most of a large mapping has not, and reading it would give it memory.  Both are read by
+ * raw system calls into memory of the caller's stack, since whoever asks has stopped the world.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

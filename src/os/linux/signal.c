@@ -10,17 +10,17 @@
  * Masks: the two signals that libc uses among its threads (cancellation, set-id) are left alone by
  * os_signal_block_all, as by libc itself: a thread that blocked them for good would hang setuid.
  *
- * Note [Actions leave traces].  On amd64 the kernel runs no handler whose action lacks SA_RESTORER, so libc
- * sets that flag, and the address beside it, whatever the action is: handler, SIG_DFL or SIG_IGN.
- * exec clears both.  SA_RESETHAND takes the handler from an action when it is called, and leaves flags and
- * address.  So an action without the flag was never set by libc in this process, and a handler that
- * has been removed, by itself or by another thread while it runs, still shows.  Only a raw system call can
- * wipe the trace; who makes those has handlers with return addresses of their own, which
- * os_signal_libc_return does not name either.  Our own actions are known by theirs.
- * libc itself handles two signals, of which it installs one with the first thread: its handlers are known
- * by their numbers, which it refuses to programs, and count as absent once their mask has been widened so
- * that they can not be interrupted by the signal in question.  On arm64 libc leaves the flag alone: there
- * any action may have had a handler.
+ * Note [Actions leave traces].  On amd64 the kernel runs no handler whose action lacks SA_RESTORER,
+ * so libc sets that flag, and the address beside it, whatever the action is: handler, SIG_DFL or
+ * SIG_IGN.  exec clears both.  SA_RESETHAND takes the handler from an action when it is called, and
+ * leaves flags and address.  So an action without the flag was never set by libc in this process,
+ * and a handler that has been removed, by itself or by another thread while it runs, still shows.
+ * Only a raw system call can wipe the trace; who makes those has handlers with return addresses of
+ * their own, which os_signal_libc_return does not name either.  Our own actions are known by
+ * theirs.  libc itself handles two signals, of which it installs one with the first thread: its
+ * handlers are known by their numbers, which it refuses to programs, and count as absent once their
+ * mask has been widened so that they can not be interrupted by the signal in question.  On arm64
+ * libc leaves the flag alone: there any action may have had a handler.
  *
  * Answers to: signal_unix.go, os_linux.go.
  * SPDX-License-Identifier: BSD-3-Clause

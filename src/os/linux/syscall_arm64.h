@@ -34,7 +34,8 @@ struct kernel_sigaction {
     uint64_t mask;
 };
 #define KERNEL_SA_RESTORER 0x04000000ul
-/* The kernel knows where handlers return to, so libc does not say it: Note [Actions leave traces]. */
+/* The kernel knows where handlers return to, so libc does not say it: Note [Actions leave
+ * traces]. */
 #define KERNEL_ACTIONS_LEAVE_TRACES 0
 
 /* Where a handler returns to: asks the kernel to resume what was interrupted.  Unwinders know a

@@ -1,4 +1,5 @@
-// Objects of every layout survive collections while they are reachable, and are reclaimed afterwards.
+// Objects of every layout survive collections while they are reachable, and are reclaimed
+// afterwards.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../gc/gc_test.h"
 #include "gort.h"

@@ -1,5 +1,6 @@
-// Marking beside the program: what must hold while the number of Ps changes, threads wait or attach, and
-// the queue has no memory.  Each case failed when the line that it is for was taken out.
+// Marking beside the program: what must hold while the number of Ps changes, threads wait or
+// attach, and the queue has no memory.  Each case failed when the line that it is for was taken
+// out.
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
 
@@ -14,7 +15,7 @@ static const struct gc_test_options checked = {
     .percent = 100, .gccheck = true, .gccheckmark = true, .clobber = true
 };
 
-// ---- threads that wait -------------------------------------------------------------------------------------
+// ---- threads that wait --------------------------------------------------------------------------
 
 static struct m *waiter;   // atomic
 static uint32_t may_go_on; // futex
@@ -35,8 +36,9 @@ static void wait_inside(void *w)
     group_done(w);
 }
 
-// A thread that is awake shows M_USER for a moment, between the two lines of m_leave_blocking_state.  It will
-// not scan its stack when it goes on: who took it for one that does waited for that for ever.
+// A thread that is awake shows M_USER for a moment, between the two lines of
+// m_leave_blocking_state.  It will not scan its stack when it goes on: who took it for one that
+// does waited for that for ever.
 static void scan_while_it_looks(void *unused)
 {
     (void)unused;
@@ -66,7 +68,7 @@ static void who_waits_awake_is_scanned_in_the_stop(void)
     group_wait(&w);
 }
 
-// ---- threads that attach ------------------------------------------------------------------------------------
+// ---- threads that attach ------------------------------------------------------------------------
 
 enum { ATTACHING = 2 };
 static uint32_t enough, attached; // atomic
@@ -99,7 +101,7 @@ static void who_attaches_is_black(void)
     blocking_exit();
 }
 
-// ---- Ps that come -------------------------------------------------------------------------------------------
+// ---- Ps that come -------------------------------------------------------------------------------
 
 static uint32_t former;        // number of Ps
 static uint64_t marked_by_new; // atomic
@@ -135,7 +137,7 @@ static void a_p_that_comes_marks(void)
     end_marking(); // and gccheckmark says what was missed
 }
 
-// ---- Ps that go ---------------------------------------------------------------------------------------------
+// ---- Ps that go ---------------------------------------------------------------------------------
 
 static node *slot;
 
@@ -188,7 +190,7 @@ static void what_a_p_logged_is_kept_when_it_goes(void)
     CHECK_EQ(x->left->right->value, 5);
 }
 
-// ---- no memory for the queue ----------------------------------------------------------------------------------
+// ---- no memory for the queue --------------------------------------------------------------------
 
 enum { KEPT = 2000, BYTES = 1000 };
 static void **kept;
@@ -226,7 +228,7 @@ static void free_slots_are_not_looked_at(void)
     gort_keep_alive(opens_a_window);
 }
 
-// ---- a stop waits for a step ----------------------------------------------------------------------------------
+// ---- a stop waits for a step --------------------------------------------------------------------
 
 enum { ARRAYS = 64, ARRAY_BYTES = 100 * KB };
 static void **arrays;

@@ -1,6 +1,6 @@
-// Verification of marks (GORTDEBUG=gccheckmark): marks taken away on purpose are missed, with the chain
-// that leads there, by the names of fields where the heap knows them; nothing else is. Marks on free slots
-// are fatal at the sweep. Names of smaller objects' fields: unit/diag/field_names.
+// Verification of marks (GORTDEBUG=gccheckmark): marks taken away on purpose are missed, with the
+// chain that leads there, by the names of fields where the heap knows them; nothing else is. Marks
+// on free slots are fatal at the sweep. Names of smaller objects' fields: unit/diag/field_names.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/checkmark.h"
 
@@ -75,7 +75,7 @@ static void collect_without(const void *victim)
     CHECK(was_marked);
 }
 
-// ---- misses: each of these is to end in a report ----------------------------------------------------------
+// ---- misses: each of these is to end in a report ------------------------------------------------
 
 static node *global_list;
 static void *global_any;
@@ -289,7 +289,7 @@ TEST(misses_are_fatal_and_explained)
             expect_fatal(run_case, (void *)&cases[i], *part);
 }
 
-// ---- zombies: marks on what is free ------------------------------------------------------------------------
+// ---- zombies: marks on what is free -------------------------------------------------------------
 
 static uintptr_t free_slot;
 
@@ -334,7 +334,7 @@ TEST(zombies_are_fatal_and_dumped)
         expect_fatal(zombie_case, NULL, parts[i]);
 }
 
-// ---- no misses ---------------------------------------------------------------------------------------------
+// ---- no misses ----------------------------------------------------------------------------------
 
 static __attribute__((noinline)) node *new_node(void)
 {

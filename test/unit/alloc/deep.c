@@ -1,6 +1,6 @@
-// Note [Deep stacks] in gc/stackroots.c: a stack is scanned in pieces, a stop comes between two of them, and what
-// the oldest frame held when marking began is kept, whoever scans it.  Markers find the rest, and the P of who
-// scans its own is there for others.
+// Note [Deep stacks] in gc/stackroots.c: a stack is scanned in pieces, a stop comes between two of
+// them, and what the oldest frame held when marking began is kept, whoever scans it.  Markers find
+// the rest, and the P of who scans its own is there for others.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/mark.h"
 #include "gc/pace.h"
@@ -32,7 +32,7 @@ static void until(uint32_t s)
         os_thread_yield();
 }
 
-// ---- what scans ------------------------------------------------------------------------------------------------
+// ---- what scans ---------------------------------------------------------------------------------
 
 // As markers do that find the goroutine on the list while it is claimed.
 static void forget_rests(void)
@@ -72,8 +72,8 @@ static bool scan_and_look(struct g *g)
     return whole;
 }
 
-// In this stop the stack is half scanned: nobody had to be waited for until it was black.  Markers find the
-// rest, though they had forgotten it while it was claimed.
+// In this stop the stack is half scanned: nobody had to be waited for until it was black.  Markers
+// find the rest, though they had forgotten it while it was claimed.
 static void look_stopped(void *unused)
 {
     (void)unused;
@@ -86,7 +86,7 @@ static void look_stopped(void *unused)
     world_start();
 }
 
-// ---- what is deep ----------------------------------------------------------------------------------------------
+// ---- what is deep -------------------------------------------------------------------------------
 
 struct frame {
     node *volatile held[SEVERAL];
@@ -178,7 +178,7 @@ static void a_stop_comes_between(void (*fn)(void), void (*then)(void))
     }
 }
 
-// ---- by whom it is scanned ---------------------------------------------------------------------------------------
+// ---- by whom it is scanned ----------------------------------------------------------------------
 
 static void compute(void)
 {

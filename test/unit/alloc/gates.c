@@ -1,5 +1,5 @@
-// When a cycle may begin, how many begin when many ask, how often one fails to end, and what must not be
-// done meanwhile.
+// When a cycle may begin, how many begin when many ask, how often one fails to end, and what must
+// not be done meanwhile.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../../expect_fatal.h"
 #include "../gc/gc_test.h"
@@ -18,7 +18,7 @@ static struct gc_totals totals(void)
     return t;
 }
 
-// ---- gates ---------------------------------------------------------------------------------------------
+// ---- gates --------------------------------------------------------------------------------------
 
 static const struct gc_test_options no_background = { .percent = 100, .no_background = true };
 
@@ -102,7 +102,7 @@ static void who_demands_one_then_waits_for_the_end(void)
     _exit(0);
 }
 
-// ---- many ask at a time ----------------------------------------------------------------------------------
+// ---- many ask at a time -------------------------------------------------------------------------
 
 enum { RACERS = 6 };
 static struct m *racing[RACERS]; // atomic
@@ -122,7 +122,8 @@ static void race(void *w)
     group_done(w);
 }
 
-// All of them have asked, and wait for the lock, before anybody gets it.  How many cycles that made.
+// All of them have asked, and wait for the lock, before anybody gets it.  How many cycles that
+// made.
 static uint64_t race_all(enum gc_cause why, uint32_t stoptheworld)
 {
     static struct group w;
@@ -177,7 +178,7 @@ static void callers_share_a_cycle(void)
     every_cycle_has_a_cause();
 }
 
-// ---- work that comes late ---------------------------------------------------------------------------------
+// ---- work that comes late -----------------------------------------------------------------------
 
 enum { LATE_DEPTH = 13, LATE_MOST = 8 };
 // Nodes are numbered from 1.
@@ -238,7 +239,7 @@ static void stops_that_find_work_are_repeated_and_counted(void)
     CHECK_EQ(restarts(LATE_MOST), LATE_MOST);
 }
 
-// ---- what is fatal ------------------------------------------------------------------------------------------
+// ---- what is fatal ------------------------------------------------------------------------------
 
 static void leave_a_cache_behind(void)
 {
@@ -265,7 +266,7 @@ static void run_main(void *fn)
     gc_test_run((void (*)(void))fn, 2, &gc_test_plain);
 }
 
-// ---- settings while marking -------------------------------------------------------------------------------
+// ---- settings while marking ---------------------------------------------------------------------
 
 static void a_new_percentage_holds_at_once(void)
 {

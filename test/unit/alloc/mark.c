@@ -1,4 +1,5 @@
-// Marking: shared by all Ps, complete without memory for its queue, and from records of other floors.
+// Marking: shared by all Ps, complete without memory for its queue, and from records of other
+// floors.
 // TEST timeout=600 serial
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/mark.h"
@@ -55,7 +56,7 @@ static void check_wide(void)
         CHECK_EQ(check_tree(wide[i], DEPTH, 1), (2 << DEPTH) - 1);
 }
 
-// ---- every P has a fair share --------------------------------------------------------------------------
+// ---- every P has a fair share -------------------------------------------------------------------
 
 enum { CYCLES = 10 };
 static uint64_t share[MAX_PROCS], all_shares; // of the last CYCLES at most
@@ -83,7 +84,8 @@ static bool shared_at_least(unsigned one_in)
     return true;
 }
 
-// Some cycles; and more, as often as it takes, when the machine is too busy to run all markers at once.
+// Some cycles; and more, as often as it takes, when the machine is too busy to run all markers at
+// once.
 static void collect_until_shared(unsigned one_in)
 {
     gc_debug.stoptheworld = 1; // with helper threads
@@ -114,7 +116,7 @@ static void a_deep_tree_is_shared(void)
     CHECK_EQ(check_tree(list, DEEP, 1), (2 << DEEP) - 1);
 }
 
-// ---- sweeping ---------------------------------------------------------------------------------------------
+// ---- sweeping -----------------------------------------------------------------------------------
 
 static void the_sweeper_finishes_alone(void)
 {
@@ -131,7 +133,7 @@ static void the_sweeper_finishes_alone(void)
     CHECK_GE(t.swept.spans[SWEPT_BACKGROUND], 100);
 }
 
-// ---- overflow ------------------------------------------------------------------------------------------
+// ---- overflow -----------------------------------------------------------------------------------
 
 static struct gc_cycle_record last;
 static void keep_record(const struct gc_cycle_record *r)
@@ -162,9 +164,9 @@ static void marking_needs_no_memory(void)
     CHECK_EQ(last.objects, objects);
 }
 
-// What a long queue took goes back to the page heap after the cycle, by the sweeper's goroutine or by who
-// asks for memory to be given back; the next cycle does without it.  How long the queue gets is chance
-// where several mark, but in some cycle it exceeds the reserve.
+// What a long queue took goes back to the page heap after the cycle, by the sweeper's goroutine or
+// by who asks for memory to be given back; the next cycle does without it.  How long the queue gets
+// is chance where several mark, but in some cycle it exceeds the reserve.
 static uint64_t one_cycle_more(bool free_memory)
 {
     enum { RESERVE = WORK_RESERVE_SPANS * WORK_SPAN_BYTES };
@@ -232,7 +234,7 @@ static void oblets_need_no_memory(void)
     work_pool.fail_after = UINT64_MAX;
 }
 
-// ---- records of other floors ------------------------------------------------------------------------------
+// ---- records of other floors --------------------------------------------------------------------
 
 static uintptr_t *record; // off-heap
 static uint32_t emitted;
@@ -265,7 +267,7 @@ static void records_are_roots(void)
         CHECK_EQ(check_tree((node *)record[i], 3, 1), 15);
 }
 
-// ---- long lists, deep structure -------------------------------------------------------------------------------
+// ---- long lists, deep structure -----------------------------------------------------------------
 
 static void a_list_is_marked_by_one_while_others_starve(void)
 {
@@ -285,7 +287,7 @@ static void a_list_is_marked_by_one_while_others_starve(void)
     CHECK_EQ(n, 0);
 }
 
-// ---- modes count their firings --------------------------------------------------------------------------------
+// ---- modes count their firings ------------------------------------------------------------------
 
 static const struct gc_test_options stress_options = {
     .percent = 100, .gcstress = 50, .gccheck = true, .clobber = true
@@ -305,8 +307,8 @@ static const struct gc_test_options clobber_options = { .percent = -1,
                                                         .gccheck = true,
                                                         .clobber = true };
 
-// Freed slots are overwritten: a dangling pointer, hidden from the collector, shows it.  There is one
-// collection only, for slots that are offered again are zeroed.
+// Freed slots are overwritten: a dangling pointer, hidden from the collector, shows it.  There is
+// one collection only, for slots that are offered again are zeroed.
 static void freed_memory_is_clobbered(void)
 {
     enum { N = 1000 };

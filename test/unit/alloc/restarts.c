@@ -1,5 +1,6 @@
-// Note [Stops that end marking] in gc/cycle.c: a stop that finds much lets the world go on, as often as it takes;
-// what is logged and marked already does not count, unless there is very much of it.
+// Note [Stops that end marking] in gc/cycle.c: a stop that finds much lets the world go on, as
+// often as it takes; what is logged and marked already does not count, unless there is very much of
+// it.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/mark.h"
 #include "marking.h"
@@ -77,7 +78,8 @@ static void lists_live(void)
     }
 }
 
-// Each list is cut off before the markers reach it, after the list before it was: only the log has it.
+// Each list is cut off before the markers reach it, after the list before it was: only the log has
+// it.
 static void each_stop_is_short(void)
 {
     prepare_marking();

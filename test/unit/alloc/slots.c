@@ -1,6 +1,7 @@
-// Pages of every class that has its pointer bits in the page, used to the last slot, and those without
-// pointers of the same sizes: no object overlaps another or the bits, every object has the bits that it was
-// made with, however it was made, and what only the last word of the last slot points to is kept.
+// Pages of every class that has its pointer bits in the page, used to the last slot, and those
+// without pointers of the same sizes: no object overlaps another or the bits, every object has the
+// bits that it was made with, however it was made, and what only the last word of the last slot
+// points to is kept.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../gc/gc_test.h"
@@ -17,7 +18,7 @@ static unsigned char *object(unsigned i)
     return (unsigned char *)~hidden[i];
 }
 
-// ---- the ways to allocate -------------------------------------------------------------------------------
+// ---- the ways to allocate -----------------------------------------------------------------------
 
 static struct gort_type type;
 
@@ -131,7 +132,7 @@ static void no_slot_overlaps(void)
     }
 }
 
-// ---- kept by the last word ------------------------------------------------------------------------------
+// ---- kept by the last word ----------------------------------------------------------------------
 
 typedef struct {
     uint64_t id;

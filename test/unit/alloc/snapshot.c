@@ -1,6 +1,6 @@
-// Note [Snapshot] in gc/cycle.c, case by case: an object is hidden from the collector after marking began,
-// in each of the ways that a mechanism answers for, and must outlive the cycle.  In test/removals.txt each of
-// these mechanisms is taken out, and a case here fails.
+// Note [Snapshot] in gc/cycle.c, case by case: an object is hidden from the collector after marking
+// began, in each of the ways that a mechanism answers for, and must outlive the cycle.  In
+// test/removals.txt each of these mechanisms is taken out, and a case here fails.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "marking.h"
 
@@ -20,7 +20,7 @@ static void secrets_live(void)
         CHECK_EQ(((node *)shown(secret[i]))->value, VALUE);
 }
 
-// ---- a word that is overwritten ------------------------------------------------------------------------------
+// ---- a word that is overwritten -----------------------------------------------------------------
 
 static node *slots[SEVERAL];
 
@@ -64,7 +64,7 @@ static void what_is_overwritten_otherwise_is_kept(void)
     secrets_live();
 }
 
-// ---- a stack ---------------------------------------------------------------------------------------------------
+// ---- a stack ------------------------------------------------------------------------------------
 
 static struct g *sleeper; // atomic
 static uint32_t stage;    // atomic
@@ -214,7 +214,7 @@ static void what_a_blocking_frame_held_is_kept(void)
     }
 }
 
-// ---- new objects --------------------------------------------------------------------------------------------------
+// ---- new objects --------------------------------------------------------------------------------
 
 enum { LARGE = 100000 };
 

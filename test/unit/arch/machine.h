@@ -6,7 +6,7 @@
 
 #include "arch/arch.h"
 
-// ---- registers -----------------------------------------------------------------------------------
+// ---- registers ----------------------------------------------------------------------------------
 
 // SAVED_REGISTERS        callee-saved ones that a function may change, the frame pointer among them
 // SPILLED_BYTES          at most, of what arch_call_spilled and arch_call_on_stack push
@@ -100,10 +100,11 @@ void call_with(uint64_t *in, uintptr_t top, uintptr_t *saved, uint64_t *out);
 
 #endif
 
-// ---- floating-point controls -----------------------------------------------------------------------
+// ---- floating-point controls --------------------------------------------------------------------
 
 #if defined(__x86_64__)
-// mxcsr without the exception flags, which belong to the thread; above it the x87 unit's control word.
+// mxcsr without the exception flags, which belong to the thread; above it the x87 unit's control
+// word.
 static inline uint64_t controls_read(void)
 {
     uint32_t mxcsr;
@@ -134,10 +135,10 @@ static inline void controls_write(uint64_t v)
 static const uint64_t control_bits[] = { 1u << 24, 1u << 25 };
 #endif
 
-// ---- an illegal instruction ------------------------------------------------------------------------
+// ---- an illegal instruction ---------------------------------------------------------------------
 
-// TRAP raises SIGILL and is TRAP_BYTES long.  TRAP_PLACE(pc, sp, fp): there, with what the registers are.
-// TRAP_GENERAL(reg, value): with the value in
+// TRAP raises SIGILL and is TRAP_BYTES long.  TRAP_PLACE(pc, sp, fp): there, with what the
+// registers are.  TRAP_GENERAL(reg, value): with the value in
 // reg and no other; value is in memory.
 #if defined(__x86_64__)
 enum { TRAP_BYTES = 2 };

@@ -286,8 +286,8 @@ TEST(a_signal_handler)
 // ---- an unwinding at every instruction ---------------------------------------------------------
 
 // Steps through a switch and the calls one instruction at a time; a handler unwinds at each. The
-// trace has to reach a known function whatever the instruction: the CFI is right everywhere.  A program on
-// arm64 can not step itself.
+// trace has to reach a known function whatever the instruction: the CFI is right everywhere.  A
+// program on arm64 can not step itself.
 #if defined(__x86_64__)
 static int steps, steps_lost;
 static uintptr_t lost[FRAMES];

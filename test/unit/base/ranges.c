@@ -1,4 +1,5 @@
-// The table of restartable ranges: lookup, order, registering twice, many threads, the real section.
+// The table of restartable ranges: lookup, order, registering twice, many threads, the real
+// section.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/ranges.h"

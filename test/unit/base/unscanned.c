@@ -1,4 +1,5 @@
-// The list of tables that are not searched for pointers: in order of address, whatever the order of entry.
+// The list of tables that are not searched for pointers: in order of address, whatever the order of
+// entry.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/unscanned.h"

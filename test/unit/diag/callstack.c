@@ -1,6 +1,6 @@
-// A walk by rules finds what the compiler's unwinder finds: through frames of constant and of variable size,
-// recursion, the C library's functions, cut at 64, on goroutines and on attached threads; and plain
-// frames are indeed walked by rules.
+// A walk by rules finds what the compiler's unwinder finds: through frames of constant and of
+// variable size, recursion, the C library's functions, cut at 64, on goroutines and on attached
+// threads; and plain frames are indeed walked by rules.
 //
 // TEST skip=tsan
 // SPDX-License-Identifier: BSD-3-Clause

@@ -1,5 +1,5 @@
-// Reports that name fields of objects that the heap knows no types of, by the records of GORTDEBUG=leaks=1:
-// chains to what was not marked, slots that are free and marked.
+// Reports that name fields of objects that the heap knows no types of, by the records of
+// GORTDEBUG=leaks=1: chains to what was not marked, slots that are free and marked.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../../expect_fatal.h"
 #include "gc/checkmark.h"
@@ -73,7 +73,7 @@ static int miss_in_a_tail(int argc, char **argv)
     return run_collect();
 }
 
-// ---- a slot that is free and marked -------------------------------------------------------------------------
+// ---- a slot that is free and marked -------------------------------------------------------------
 
 static void mark_a_free_slot(bool before)
 {
@@ -117,7 +117,7 @@ static int zombie(int argc, char **argv)
     return 0;
 }
 
-// -------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 static void run_main(void *fn)
 {

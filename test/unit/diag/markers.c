@@ -1,5 +1,5 @@
-// Markers and the monitor: whose P is asked for, who is woken when only the end of a cycle is left, who marks, and places
-// of dedicated workers when cycles follow closely.
+// Markers and the monitor: whose P is asked for, who is woken when only the end of a cycle is left,
+// who marks, and places of dedicated workers when cycles follow closely.
 // SPDX-License-Identifier: BSD-3-Clause
 #include <time.h>
 
@@ -34,7 +34,7 @@ static void begin_marking(void)
         gort_new(node);
 }
 
-// ---- a thread that scans its own deep stack --------------------------------------------------------------------
+// ---- a thread that scans its own deep stack -----------------------------------------------------
 
 enum { FRAME = 8192, FRAMES = 64 }; // eight pieces
 
@@ -107,8 +107,8 @@ static void see_the_monitor_woken(void)
         arch_pause();
 }
 
-// On one P, which others have: a goroutine that computes is without.  Again, where the monitor came round at the
-// moment when the last piece was done: it was awake then, and somebody had the P.
+// On one P, which others have: a goroutine that computes is without.  Again, where the monitor came
+// round at the moment when the last piece was done: it was awake then, and somebody had the P.
 TEST(the_last_own_stack_wakes_the_monitor)
 {
     do
@@ -132,7 +132,7 @@ TEST(the_monitor_gets_the_p_of_who_scans_its_own)
     scan_its_own(wait_till_it_is_asked, see_it_gone);
 }
 
-// ---- workers ---------------------------------------------------------------------------------------------------
+// ---- workers ------------------------------------------------------------------------------------
 
 static void wait_for_the_end(void *retakes)
 {

@@ -1,6 +1,6 @@
-// The buckets of the memory profile: one for each stack, size and rate; and a reader sees the allocations
-// up to the end of some marking together with the frees that this marking led to, whatever was counted
-// since and however seldom the bucket was touched.
+// The buckets of the memory profile: one for each stack, size and rate; and a reader sees the
+// allocations up to the end of some marking together with the frees that this marking led to,
+// whatever was counted since and however seldom the bucket was touched.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "diag/membuckets.h"

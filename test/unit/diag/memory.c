@@ -1,9 +1,9 @@
-// Every byte that the runtime has from the kernel is in one class of its statistics: the classes' sum,
-// the sum of what was mapped, and the kernel's own list of mappings agree, to the byte, whatever the
-// program did.
+// Every byte that the runtime has from the kernel is in one class of its statistics: the classes'
+// sum, the sum of what was mapped, and the kernel's own list of mappings agree, to the byte,
+// whatever the program did.
 //
-// The list is compared by its growth since before the runtime began.  malloc is kept in one heap that
-// grows by brk, which is not counted; the threads' guards are mappings of libc.
+// The list is compared by its growth since before the runtime began.  malloc is kept in one heap
+// that grows by brk, which is not counted; the threads' guards are mappings of libc.
 //
 // TEST skip=asan,tsan,emulated
 // SPDX-License-Identifier: BSD-3-Clause
@@ -19,7 +19,7 @@
 #include "sched/sched.h"
 #include "test.h"
 
-// ---- the kernel's list ---------------------------------------------------------------------------
+// ---- the kernel's list --------------------------------------------------------------------------
 
 static char maps[1 << 20];
 
@@ -51,7 +51,7 @@ static uint64_t anonymous_bytes(void)
     return sum;
 }
 
-// ---- both sums -----------------------------------------------------------------------------------
+// ---- both sums ----------------------------------------------------------------------------------
 
 static uint64_t maps_before, kernel_before;
 
@@ -108,14 +108,15 @@ static bool agrees(bool report)
     return total + reserved == mapped && in_maps == in_calls && stats_agree();
 }
 
-// The runtime's threads may be in the middle of something, but not for ever: the time limit is the other end.
+// The runtime's threads may be in the middle of something, but not for ever: the time limit is the
+// other end.
 static void check_sums(void)
 {
     for (int i = 1; !agrees(i % 4096 == 0); i++)
         gort_sleep(GORT_MS);
 }
 
-// ---- what takes memory ----------------------------------------------------------------------------
+// ---- what takes memory --------------------------------------------------------------------------
 
 static char *kept[4096];
 

@@ -1,5 +1,6 @@
-// What is encoded is decoded again, by a decoder that knows the format and not the encoder: numbers at
-// the borders of their lengths, messages in messages, buffers that are too small by any number of bytes.
+// What is encoded is decoded again, by a decoder that knows the format and not the encoder: numbers
+// at the borders of their lengths, messages in messages, buffers that are too small by any number
+// of bytes.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "diag/protobuf.h"

@@ -93,7 +93,7 @@ TEST(equal_stacks_are_kept_once)
     CHECK_EQ(stack_count(), before + 4);
 }
 
-// ---- by many threads at once -----------------------------------------------------------------------
+// ---- by many threads at once --------------------------------------------------------------------
 
 enum { THREADS = 4, STACKS = 20000 };
 static const struct stack *found[THREADS][STACKS];
@@ -133,7 +133,7 @@ TEST(threads_agree)
     CHECK_EQ(stack_count(), before + STACKS);
 }
 
-// ---- printing --------------------------------------------------------------------------------------
+// ---- printing -----------------------------------------------------------------------------------
 
 TEST(prints_from_the_public_call_on)
 {

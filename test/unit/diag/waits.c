@@ -41,8 +41,8 @@ static int64_t began(void)
     return __atomic_load_n(&waiter_g->wait_since, __ATOMIC_RELAXED);
 }
 
-// What a wait is noted to have begun at is never ahead, and follows: it passes each moment when the monitor has
-// come round.
+// What a wait is noted to have begun at is never ahead, and follows: it passes each moment when the
+// monitor has come round.
 TEST(the_coarse_clock_goes)
 {
     for (int i = 0; i < 3; i++) {
@@ -56,7 +56,8 @@ TEST(the_coarse_clock_goes)
     }
 }
 
-// The header of the waiter as if it had waited so long.  Again, where the report itself took too long.
+// The header of the waiter as if it had waited so long.  Again, where the report itself took too
+// long.
 static bool tells(int64_t ns, const char *header)
 {
     struct text text;

@@ -1,9 +1,10 @@
 // A store is logged exactly when it takes effect while barriers are on, wherever a stop meets the
 // thread; and that is the roll-back's doing: without it, stores are lost.
 //
-// Several goroutines store rising numbers into a slot each, in tight loops. The main goroutine stops
-// the world again and again, turns the flag on, lets them run, stops them and turns it off. Between
-// the two stops a slot's number rose by as many as were logged for it, or a store went past the log.
+// Several goroutines store rising numbers into a slot each, in tight loops. The main goroutine
+// stops the world again and again, turns the flag on, lets them run, stops them and turns it off.
+// Between the two stops a slot's number rose by as many as were logged for it, or a store went past
+// the log.
 //
 // Looks inside the library, so it stands here and not in test/stress.
 // TEST serial

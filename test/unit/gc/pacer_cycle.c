@@ -37,7 +37,7 @@ static void check_near(int line, double x, double y)
 
 #define NEAR(x, y) check_near(__LINE__, x, y)
 
-// ---- goals and triggers ---------------------------------------------------------------------------
+// ---- goals and triggers -------------------------------------------------------------------------
 
 TEST(the_goal_counts_stacks_and_globals)
 {
@@ -146,7 +146,7 @@ TEST(sums_saturate)
     CHECK_EQ(pacer_assist_for((struct pacer_assist){ 1e30, 1e-30 }, 1 << 20).work, UINT64_MAX);
 }
 
-// ---- the limit -------------------------------------------------------------------------------------
+// ---- the limit ----------------------------------------------------------------------------------
 
 static uint64_t limit_goal(uint64_t limit, uint64_t mapped, uint64_t free, uint64_t objects,
                            uint64_t marked)
@@ -180,7 +180,7 @@ TEST(a_limit_with_little_in_it)
     CHECK_EQ(limit_goal(1000 * M, M, UINT64_MAX, UINT64_MAX, 5), 970 * M);
 }
 
-// ---- workers ---------------------------------------------------------------------------------------
+// ---- workers ------------------------------------------------------------------------------------
 
 static struct pacer started(int procs, enum pacer_kind kind)
 {
@@ -236,7 +236,7 @@ TEST(fractional_workers_keep_to_their_share)
     CHECK(!pacer_fractional_due(&p, 0, 1000));
 }
 
-// ---- assists: marked 100 MB, goal 200, triggered at 190 -----------------------------------------------
+// ---- assists: marked 100 MB, goal 200, triggered at 190 -----------------------------------------
 
 static struct pacer_assist revise(const struct pacer *p, uint64_t live, uint64_t scannable,
                                   uint64_t done)
@@ -368,7 +368,7 @@ TEST(assists_do_some_in_advance)
     CHECK_GE(d.bytes, 1 << 20);
 }
 
-// ---- what a cycle teaches --------------------------------------------------------------------------
+// ---- what a cycle teaches -----------------------------------------------------------------------
 
 // 8 Ps for 10 ms; 8 MB allocated while 64 MB were scanned.
 static struct pacer_cycle cycle_with(int64_t assist, int64_t idle)
@@ -444,7 +444,7 @@ TEST(the_last_goal_is_kept)
     CHECK_EQ(p.last_goal, 128 * M);
 }
 
-// ---- the trace -------------------------------------------------------------------------------------
+// ---- the trace ----------------------------------------------------------------------------------
 
 TEST(the_trace_reads_as_the_original)
 {

@@ -1,10 +1,10 @@
 // The pacer against simulated heaps.
 //
-// A program allocates at some rate, markers scan at some rate, and what is live follows a law, cycle
-// by cycle. From the assist ratio and the two rates follows how the CPU is shared while a cycle runs:
-// in a time in which the program allocates A bytes, r x A bytes are scanned. So cycles are simulated
-// without a clock, in steps between two revisions, and each scenario says what must hold of them:
-// how far a cycle ends from its goal, where it started, and what it cost.
+// A program allocates at some rate, markers scan at some rate, and what is live follows a law,
+// cycle by cycle. From the assist ratio and the two rates follows how the CPU is shared while a
+// cycle runs: in a time in which the program allocates A bytes, r x A bytes are scanned. So cycles
+// are simulated without a clock, in steps between two revisions, and each scenario says what must
+// hold of them: how far a cycle ends from its goal, where it started, and what it cost.
 //
 // The second simulation, at the end, has no such shortcut: Ps that run workers or a program which
 // allocates, owes, takes credit and assists.
@@ -66,7 +66,7 @@ static double settling(double first, int over, int cycle)
     return first - ramp(first - 1, over, cycle);
 }
 
-// ---- the simulation ------------------------------------------------------------------------------
+// ---- the simulation -----------------------------------------------------------------------------
 
 struct heap {
     struct pacer pacer;
@@ -193,7 +193,7 @@ static void simulate(const struct scenario *s)
     }
 }
 
-// ---- what is checked ------------------------------------------------------------------------------
+// ---- what is checked ----------------------------------------------------------------------------
 
 static void in_range(const char *file, int line, const char *what, double x, double lo, double hi)
 {
@@ -240,7 +240,7 @@ static void check_steady(const struct result *r, int i)
     ends_on_goal(&r[i]);
 }
 
-// ---- steady heaps ---------------------------------------------------------------------------------
+// ---- steady heaps -------------------------------------------------------------------------------
 
 static void steady(int cycle, struct behaviour *b)
 {
@@ -282,7 +282,7 @@ TEST(any_number_of_ps)
                                      check_steady });
 }
 
-// ---- changes ----------------------------------------------------------------------------------------
+// ---- changes ------------------------------------------------------------------------------------
 
 static void check_two_steady_halves(const struct result *r, int i)
 {
@@ -390,7 +390,7 @@ TEST(a_heap_that_grows_at_once_does_not_stop_the_program)
     simulate(&(struct scenario){ "burst", 1500, 50, 8, PACER_OFF, 32 << 10, burst, check_burst });
 }
 
-// ---- where the trigger lies --------------------------------------------------------------------------
+// ---- where the trigger lies ---------------------------------------------------------------------
 
 static void slow(struct behaviour *b, double first, int over, int cycle)
 {
@@ -505,7 +505,7 @@ TEST(percentage_zero_collects_all_the_time)
     simulate(&(struct scenario){ "zero", 0, 30, 8, PACER_OFF, 0, steady, check_zero });
 }
 
-// ---- the memory limit ----------------------------------------------------------------------------------
+// ---- the memory limit ---------------------------------------------------------------------------
 
 #define LIMIT ((uint64_t)512 << 20)
 #define LIMIT_GOAL (LIMIT - LIMIT / 100 * 3)
@@ -549,8 +549,8 @@ static void check_limit_is_goal_later(const struct result *r, int i)
     check_steady(r, i);
 }
 
-// What is live does not fit: the goal is as low as it can be, and the CPU goes to marking. (It is the
-// limiter that bounds this, not the pacer.)
+// What is live does not fit: the goal is as low as it can be, and the CPU goes to marking. (It is
+// the limiter that bounds this, not the pacer.)
 static void check_over_limit(const struct result *r, int i)
 {
     if (i < 12) return;
@@ -590,7 +590,7 @@ TEST(a_limit_that_does_not_fit)
                                  check_over_limit_off });
 }
 
-// ---- without the shortcut -------------------------------------------------------------------------------
+// ---- without the shortcut -----------------------------------------------------------------------
 
 // One tick is 10 us on each P. The first `dedicated` Ps mark; the others run the program, which
 // allocates 1 KB at a time and owes for it; it pays by credit, and by its own time.

@@ -145,8 +145,8 @@ static void return_all(void)
     CHECK_EQ(work_pool.bytes, RESERVE);
 }
 
-// Note [Whose buffers]: what is returned are whole spans that nobody uses, a batch at a time, but for the
-// reserve; and the pages are free then.
+// Note [Whose buffers]: what is returned are whole spans that nobody uses, a batch at a time, but
+// for the reserve; and the pages are free then.
 TEST(memory_goes_back_in_batches)
 {
     enum { SPANS = 3 * WORK_RETURN_BATCH };

@@ -131,7 +131,8 @@ static unsigned length(const struct span *list)
     return n;
 }
 
-// Refills ask for one span, two, four, up to a limit; the others wait, and go back when others look.
+// Refills ask for one span, two, four, up to a limit; the others wait, and go back when others
+// look.
 TEST(batches)
 {
     struct mcache *c = caches[0];

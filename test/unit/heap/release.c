@@ -64,8 +64,8 @@ TEST(released_and_reused)
     prove_whole(caches, 1);
 }
 
-// Pages keep their marks through a page cache.  The first page brings its neighbour along, which stays
-// zero.
+// Pages keep their marks through a page cache.  The first page brings its neighbour along, which
+// stays zero.
 TEST(through_the_page_cache)
 {
     struct heap_stats st;

@@ -1,4 +1,5 @@
-// Giving memory back and asking for it: huge pages, goals that allocations keep, refusals, population.
+// Giving memory back and asking for it: huge pages, goals that allocations keep, refusals,
+// population.
 //
 // The heap starts once per process, so each case runs in a child.
 //
@@ -147,7 +148,7 @@ static void dense_waits(void)
     CHECK_EQ(scav_release(SIZE_MAX, SCAV_FORCED), 32 * MB);
 }
 
-// ---- huge pages -----------------------------------------------------------------------------------
+// ---- huge pages ---------------------------------------------------------------------------------
 
 #define CHUNKS 6
 static struct span *blocks[2 * CHUNKS];
@@ -285,7 +286,7 @@ static void growth_is_offset(void)
     CHECK_EQ(released(SCAV_GROWTH), before);
 }
 
-// ---- refusals ------------------------------------------------------------------------------------
+// ---- refusals -----------------------------------------------------------------------------------
 
 static void refusal_loses_nothing(void)
 {
@@ -314,7 +315,7 @@ static void refusal_loses_nothing(void)
     CHECK(keep != NULL);
 }
 
-// ---- population ------------------------------------------------------------------------------------
+// ---- population ---------------------------------------------------------------------------------
 
 // Pages come ahead of their use, one of them.
 static void population(void)

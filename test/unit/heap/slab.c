@@ -1,4 +1,5 @@
-// Records whose memory goes back to the kernel: slabs of any records, and those of spans with their marks.
+// Records whose memory goes back to the kernel: slabs of any records, and those of spans with their
+// marks.
 //
 // TEST skip=emulated
 // (the emulator does not tell what is resident)
@@ -28,7 +29,7 @@ static uint64_t prove_slabs(const struct slabs *p)
     return free;
 }
 
-// ---- slabs ------------------------------------------------------------------------------------------
+// ---- slabs --------------------------------------------------------------------------------------
 
 // Random takings, returns and releases, against what the records must hold.
 TEST(records_keep_what_is_in_them)
@@ -82,7 +83,8 @@ TEST(records_keep_what_is_in_them)
     }
 }
 
-// What is empty goes, to the byte; what is in use, or was not asked for, stays; and it comes back as zero.
+// What is empty goes, to the byte; what is in use, or was not asked for, stays; and it comes back
+// as zero.
 TEST(memory_of_empty_slabs_goes)
 {
     enum { SLABS = 40 };
@@ -137,7 +139,7 @@ TEST(no_memory_for_slabs)
     prove_slabs(&p);
 }
 
-// ---- records of spans -------------------------------------------------------------------------------
+// ---- records of spans ---------------------------------------------------------------------------
 
 enum { SPANS = 6000, KEPT = 97 };
 static struct span *spans[SPANS];
@@ -308,7 +310,7 @@ TEST(held_records_stay)
     prove_whole(caches, 1);
 }
 
-// ---- beside others ----------------------------------------------------------------------------------
+// ---- beside others ------------------------------------------------------------------------------
 
 static struct span_set shared;
 static uint32_t makers; // at work
@@ -318,7 +320,8 @@ struct maker {
     uint64_t seed;
 };
 
-// Some spans that nobody else knows, without a cache: the slab that just went to sleep is what they take first.
+// Some spans that nobody else knows, without a cache: the slab that just went to sleep is what they
+// take first.
 static void have_some(struct maker *m)
 {
     struct span *mine[2 * SLAB_ITEMS];

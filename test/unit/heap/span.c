@@ -199,8 +199,8 @@ TEST(clear_bits)
     }
 }
 
-// Whatever address in a span's page the marker meets, the page alone leads to the slot's mark, and behind the
-// last slot it is closed: the marker does not look where the slots end.
+// Whatever address in a span's page the marker meets, the page alone leads to the slot's mark, and
+// behind the last slot it is closed: the marker does not look where the slots end.
 static void check_marks_of_pages(struct span *s)
 {
     uintptr_t end = s->base + s->npages * PAGE_BYTES;

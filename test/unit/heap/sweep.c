@@ -465,7 +465,8 @@ static void *run_role(void *arg)
 
 static bool flushed_before; // no cache sweeps for itself
 
-// While somebody sweeps, the sweep is not done: whoever began the next cycle now would find half of it.
+// While somebody sweeps, the sweep is not done: whoever began the next cycle now would find half of
+// it.
 static void not_done_yet(struct span *s, uintptr_t base, size_t size)
 {
     (void)s;

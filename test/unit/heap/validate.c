@@ -1,5 +1,6 @@
-// The validator: a heap in which one thing was broken by hand is found not to be whole, and the message
-// names that thing.  Every finding of heap_validate.c, and those of spans and caches, is produced here.
+// The validator: a heap in which one thing was broken by hand is found not to be whole, and the
+// message names that thing.  Every finding of heap_validate.c, and those of spans and caches, is
+// produced here.
 //
 // Each case runs in a child, on a heap with spans in every state.
 //
@@ -61,7 +62,7 @@ static void build(void)
     prove_whole(cache, 2);
 }
 
-// ---- the frame of a case ---------------------------------------------------------------------------
+// ---- the frame of a case ------------------------------------------------------------------------
 
 struct test_case {
     void (*corrupt)(void);
@@ -124,7 +125,7 @@ static struct mcentral *central(const struct span *s)
     return &heap->central[s->span_class];
 }
 
-// ---- spans ------------------------------------------------------------------------------------------
+// ---- spans --------------------------------------------------------------------------------------
 
 CASE(page_forgotten, "span: a page of it does not lead to it")
 {
@@ -241,7 +242,7 @@ CASE(special_bit, "span: listing of specials")
     arena_bit_set(arena(full)->special_pages, full->base);
 }
 
-// ---- records ----------------------------------------------------------------------------------------
+// ---- records ------------------------------------------------------------------------------------
 
 CASE(state, "record: no such state")
 {
@@ -265,7 +266,7 @@ CASE(record_lost, "sum: span records")
     cache[0]->nspan_records--;
 }
 
-// ---- specials ---------------------------------------------------------------------------------------
+// ---- specials -----------------------------------------------------------------------------------
 
 static void add_special(int i, uint32_t slot, enum special_kind kind)
 {
@@ -320,7 +321,7 @@ CASE(specials_in_a_circle, "special: a circle")
     special[0].next = &special[1];
 }
 
-// ---- sets -------------------------------------------------------------------------------------------
+// ---- sets ---------------------------------------------------------------------------------------
 
 CASE(member_unaware, "set: a member does not know it")
 {
@@ -378,7 +379,7 @@ CASE(tombstone_lost, "sum: span records")
     span_free_pages(s); // a dead record in nobody's hands
 }
 
-// ---- arenas -----------------------------------------------------------------------------------------
+// ---- arenas -------------------------------------------------------------------------------------
 
 CASE(table_entry_lost, "arena: not in the table")
 {
@@ -428,7 +429,7 @@ CASE(special_bit_too_many, "arena: listing of specials")
     arena_bit_set(arena(large)->special_pages, large->base + PAGE_BYTES);
 }
 
-// ---- caches and lists -------------------------------------------------------------------------------
+// ---- caches and lists ---------------------------------------------------------------------------
 
 CASE(cached_twice, "sum: a span is in two caches, or in none and says so")
 {
@@ -498,7 +499,7 @@ CASE(record_held_twice, "sum: span records")
     cache[0]->span_records[cache[0]->nspan_records++] = heap->held_records;
 }
 
-// ---- slabs --------------------------------------------------------------------------------------------
+// ---- slabs --------------------------------------------------------------------------------------
 
 static struct slab *first_slab(void)
 {
@@ -563,7 +564,7 @@ CASE(window_page_free, "page cache: a page of it is free in the page heap")
     pagealloc_free(&heap->pages, c->base + ((uintptr_t)bits_ctz64(c->free) << PAGE_SHIFT), 1);
 }
 
-// ---- sums -------------------------------------------------------------------------------------------
+// ---- sums ---------------------------------------------------------------------------------------
 
 CASE(sum_in_use, "sum: pages in use")
 {
@@ -617,7 +618,7 @@ CASE(sum_large_bytes, "sum: bytes of large objects")
     heap->large_alloc_bytes += PAGE_BYTES;
 }
 
-// ---- live bytes -------------------------------------------------------------------------------------
+// ---- live bytes ---------------------------------------------------------------------------------
 
 // Everything is swept and live, as after a collection.
 static void live_as_marked(void)

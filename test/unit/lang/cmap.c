@@ -1,6 +1,6 @@
-// Concurrent maps and counters from within: the invariants of lang/cmap.h after random operations and
-// in the middle of growth, that an operation takes few buckets over, and that adding to a counter
-// is a restartable range.
+// Concurrent maps and counters from within: the invariants of lang/cmap.h after random operations
+// and in the middle of growth, that an operation takes few buckets over, and that adding to a
+// counter is a restartable range.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../gc/gc_test.h"

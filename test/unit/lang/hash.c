@@ -1,6 +1,6 @@
-// The hashes of maps: avalanche, and an even spread of the bits that maps use, over keys as programs have
-// them: in sequence, with steps of powers of two, in a few bytes of longer ones.  With and without the
-// processor's AES instructions.
+// The hashes of maps: avalanche, and an even spread of the bits that maps use, over keys as
+// programs have them: in sequence, with steps of powers of two, in a few bytes of longer ones.
+// With and without the processor's AES instructions.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../../test.h"
@@ -27,8 +27,9 @@ static uint64_t hash_portable(const void *p, size_t n, uint64_t seed)
 
 // ---- avalanche: of each bit of the key, how often each bit of the hash changes with it ----
 
-// A bit that moves in less than 37 % of all cases, or in more than the rest, is a weak one.  A perfect hash
-// is that far from a half, by 8.2 standard deviations of 1000 cases, once in 6e15 counters; a run has 2e5.
+// A bit that moves in less than 37 % of all cases, or in more than the rest, is a weak one.  A
+// perfect hash is that far from a half, by 8.2 standard deviations of 1000 cases, once in 6e15
+// counters; a run has 2e5.
 enum { TRIALS = 1000 };
 
 static void avalanche_of_bit(hash_fn hash, size_t n, size_t bit, int counts[64])
@@ -93,8 +94,9 @@ static double chi_square(const unsigned *counts, int n)
     return sum;
 }
 
-// Random keys give n - 1 on average, 255 for 256, and 600 in no run: once in 1e30.  Those in steps of 64 give 426
-// for some seeds, and never more, as one multiplication spreads them.  A hash that is bad gives thousands.
+// Random keys give n - 1 on average, 255 for 256, and 600 in no run: once in 1e30.  Those in steps
+// of 64 give 426 for some seeds, and never more, as one multiplication spreads them.  A hash that
+// is bad gives thousands.
 static void check_spread(const char *what, size_t size, size_t at)
 {
     static const int n[3] = { BUCKETS, BUCKETS, 128 };

@@ -1,5 +1,5 @@
-// Maps from within: their invariants (lang/map.h) after random operations, and that no operation moves more
-// than a table, counted in what it allocates.
+// Maps from within: their invariants (lang/map.h) after random operations, and that no operation
+// moves more than a table, counted in what it allocates.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../gc/gc_test.h"

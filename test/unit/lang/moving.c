@@ -1,5 +1,5 @@
-// Note [Moving pointers]: with the barrier on, every element that enters or leaves a channel, what it
-// overwrites, and every deferred call, is told to the collector; pointer-free elements are not.
+// Note [Moving pointers]: with the barrier on, every element that enters or leaves a channel, what
+// it overwrites, and every deferred call, is told to the collector; pointer-free elements are not.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../gc/gc_test.h"
@@ -326,8 +326,8 @@ static void defer_two(void *arg)
     }
 }
 
-// Each record is told when it is put on the list, when the next one covers it, when it is uncovered,
-// and when it is taken off.
+// Each record is told when it is put on the list, when the next one covers it, when it is
+// uncovered, and when it is taken off.
 static void deferred_calls(void)
 {
     begin();

@@ -1,5 +1,6 @@
-// Note [Records while marking]: with the barrier on, every pointer that enters or leaves a record of a
-// finalizer, a cleanup or a weak reference, and every object got from one, is told to the collector.
+// Note [Records while marking]: with the barrier on, every pointer that enters or leaves a record
+// of a finalizer, a cleanup or a weak reference, and every object got from one, is told to the
+// collector.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../gc/gc_test.h"
@@ -92,7 +93,7 @@ static void what_is_got(void)
     gort_keep_alive(object);
 }
 
-// ---- from the queues ---------------------------------------------------------------------------------
+// ---- from the queues ----------------------------------------------------------------------------
 
 enum { DROPPED = 40 };
 static gort_chan(int) gate, done;
@@ -148,8 +149,8 @@ static void collect(void)
     }
 }
 
-// Every goroutine that runs such functions waits inside one; then more are queued; then the barrier goes
-// on, and they are let go.
+// Every goroutine that runs such functions waits inside one; then more are queued; then the barrier
+// goes on, and they are let go.
 static void what_leaves_a_queue(void *with_finalizer, uint32_t runners)
 {
     int x;

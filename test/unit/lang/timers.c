@@ -1,5 +1,5 @@
-// What timers do between two steps of others: a channel's timer that was stopped after it left its heap
-// and before it fires; arguments that enter and leave records while marking.
+// What timers do between two steps of others: a channel's timer that was stopped after it left its
+// heap and before it fires; arguments that enter and leave records while marking.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../gc/gc_test.h"
@@ -100,8 +100,8 @@ static void wait_for_either(void *arg)
     __atomic_store_n(&e->done, 1, __ATOMIC_RELEASE);
 }
 
-// A select that another channel decided, and that has not run since, leaves the tick to others.  false: the time had
-// come before.
+// A select that another channel decided, and that has not run since, leaves the tick to others.
+// false: the time had come before.
 static bool taken_beside_a_decided_select(void)
 {
     int64_t due = gort_now() + 2 * GORT_MS, v = 0;

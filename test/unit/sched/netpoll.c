@@ -522,7 +522,8 @@ static void plain_close(void)
     close_one(ends[0]);
 }
 
-// Who is about to read was told to look again; then a wait to write finds that the number means another file.
+// Who is about to read was told to look again; then a wait to write finds that the number means
+// another file.
 static void a_kick_outlasts_another_file(void)
 {
     int ends[2], again[2];

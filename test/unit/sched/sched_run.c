@@ -119,8 +119,8 @@ static void ring_of_parked(void)
     CHECK_GE(token, rounds);
 }
 
-// errno is a goroutine's own, whatever thread it continues on.  Out of line, as <gort.h> makes it for
-// programs: compilers keep the address across calls.
+// errno is a goroutine's own, whatever thread it continues on.  Out of line, as <gort.h> makes it
+// for programs: compilers keep the address across calls.
 static __attribute__((noinline)) void set_errno(int e)
 {
     __asm__ volatile("");
@@ -181,8 +181,9 @@ static void idle_then_wake(void)
     }
 }
 
-// Goroutines that hand over directly, each after a round of the monitor, do not keep one waiting whose time has
-// come: the monitor asks for a look around, so that it runs within a few turns instead of 64.
+// Goroutines that hand over directly, each after a round of the monitor, do not keep one waiting
+// whose time has come: the monitor asks for a look around, so that it runs within a few turns
+// instead of 64.
 static uint32_t turns, ended;
 static struct g *sleeper;
 static int64_t due; // 0: it is not asleep; UNKNOWN: nobody has seen its timer
@@ -257,8 +258,8 @@ static void no_deadlock_report(void)
     CHECK_EQ(WEXITSTATUS(status), 2);
 }
 
-// GORTDEBUG=deterministic: who runs next is drawn, evenly, from those that wait; but one of the runtime's own comes
-// first, whenever it came.
+// GORTDEBUG=deterministic: who runs next is drawn, evenly, from those that wait; but one of the
+// runtime's own comes first, whenever it came.
 enum { DRAWN = 8, DRAWS = 1600 };
 static int ran[DRAWN + 1], nran;
 

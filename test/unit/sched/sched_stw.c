@@ -327,8 +327,8 @@ static void ignored_signals(void)
     group_wait(&group);
 }
 
-// What became ready during a stop is noticed when the world starts, though nobody is in the poller; and so
-// does the monitor wake.
+// What became ready during a stop is noticed when the world starts, though nobody is in the poller;
+// and so does the monitor wake.
 static void reader(void *arg)
 {
     CHECK_EQ(netpoll_wait(*(int *)arg, POLL_READ, 0), 0);
@@ -355,8 +355,8 @@ static void starting_looks_outside(void)
     group_wait(&group);
 }
 
-// A stop that is none: each is fatal.  The first P that another thread has, made to look as if it ran; a P
-// that nobody has; a lock held.
+// A stop that is none: each is fatal.  The first P that another thread has, made to look as if it
+// ran; a P that nobody has; a lock held.
 static void with_a_running_thread(void *unused)
 {
     (void)unused;

@@ -244,8 +244,8 @@ static void race_round(struct p *p, int64_t when)
 static void *race_owner(void *arg)
 {
     uint64_t seed = test_seed() + (uintptr_t)arg;
-    // At least so many, and until both ends of the race were seen: a busy machine may not let the other
-    // threads run for a while.
+    // At least so many, and until both ends of the race were seen: a busy machine may not let the
+    // other threads run for a while.
     for (int64_t i = test_count(100000);
          i > 0 || atomic_load_relaxed(&race_fired) == 0 || atomic_load_relaxed(&race_removed) == 0;
          i--)
