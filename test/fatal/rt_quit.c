@@ -11,10 +11,10 @@
 // EXPECT one-p env:GORTMAXPROCS=1 stderr=^goroutine \d+ \[running, computes\]:\n(?s:.*?)\bspin_here\(\.\.\.\)$
 // EXPECT none env:GORTTRACEBACK=none stderr=^SIGQUIT: quit$
 // EXPECT none absent=goroutine \d
-// EXPECT system env:GORTTRACEBACK=system stderr=^goroutine \d+ \[GC sweep wait, gc sweeper, system\]:$
-// EXPECT system stderr=^goroutine \d+ \[finalizer wait, finalizers, system\]:$
-// EXPECT system stderr=^goroutine \d+ \[periodic GC \(idle\), periodic gc, system\]:$
-// EXPECT system stderr=^goroutine \d+ \[update max procs \(idle\), max procs, system\]:$
+// EXPECT system env:GORTTRACEBACK=system stderr=^goroutine \d+ \[(GC sweep wait|runnable|running), gc sweeper, system\]:$
+// EXPECT system stderr=^goroutine \d+ \[(finalizer wait|runnable|running), finalizers, system\]:$
+// EXPECT system stderr=^goroutine \d+ \[(periodic GC \(idle\)|runnable|running), periodic gc, system\]:$
+// EXPECT system stderr=^goroutine \d+ \[(update max procs \(idle\)|runnable|running), max procs, system\]:$
 // EXPECT core env:GORTTRACEBACK=crash signal=SIGABRT stderr=^SIGQUIT: quit$
 // EXPECT own exit=7 stdout=^the program's own$
 // EXPECT own-later exit=7 stdout=^the program's own$
