@@ -1,11 +1,12 @@
 // A heap of a gigabyte of which fifty megabytes stay, scattered: how much memory is still resident,
 // second by second.
 //
-//     runs     what stays are documents of 64 KB, each a few hundred objects of five sizes allocated in
-//              a row; one document of twenty; the program goes on, with 10 MB of garbage a second
+//     runs     what stays are documents of 64 KB, each a few hundred objects of five sizes
+//              allocated in a row; one document of twenty; the program goes on, with 10 MB of
+//              garbage a second
 //     idle     the same, but the program only waits
-//     single   what stays are objects of 64 bytes, one of twenty: hardly a span gets empty, and what
-//              does not move can not be given back
+//     single   what stays are objects of 64 bytes, one of twenty: hardly a span gets empty, and
+//              what does not move can not be given back
 //
 // What bounds a heap that does not move its objects is the spans that hold something: the figure
 // "spans", after a last collection.

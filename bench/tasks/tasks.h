@@ -7,8 +7,8 @@
 //     PORT_NAME                     for messages
 //     PORT_THREADS                  whether more than one processor is used
 //     PORT_BUFFERS, PORT_SELECT     whether there are channels with room, and select
-//     PORT_MANY                     whether there may be a million tasks: elsewhere a guard for each is
-//                                   more mappings than the kernel allows
+//     PORT_MANY                     whether there may be a million tasks: elsewhere a guard for
+//                                   each is more mappings than the kernel allows
 //     PORT_LOADS                    loads that only this one has, for the table in tasks.c
 //     port_chan                     a channel of words
 //     port_chan_make(capacity)

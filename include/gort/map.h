@@ -12,13 +12,15 @@
  *
  * Keys are compared so:
  *     integers, enumerations, pointers      by value
- *     float, double                         by value: 0 and -0 are one key, and a NaN equals none, so that
- *                                           each put of one adds an entry that only iteration finds
- *     const char *, char *                  by the characters up to the final zero; what the key points to
- *                                           must not change while it is in the map, and stays the
- *                                           program's
+ *     float, double                         by value: 0 and -0 are one key, and a NaN equals none,
+ *                                           so that each put of one adds an entry that only
+ *                                           iteration finds
+ *     const char *, char *                  by the characters up to the final zero; what the key
+ *                                           points to must not change while it is in the map, and
+ *                                           stays the program's
  *     gort_string                           by its bytes, which the map keeps if they are collected
- *     gort_map_bytes                        by the bytes that it names, as if they were a gort_string's
+ *     gort_map_bytes                        by the bytes that it names, as if they were a
+ *                                           gort_string's
  *     structs and unions                    by their bytes, padding included: zero it, or else:
  *     gort_map_make_own                     by a function of the program's
  * The key that entered an entry stays when the value is replaced.

@@ -21,7 +21,7 @@
  * A field is described by its name alone, or together with the name of a described type:
  *     numbers, characters, bool, enumerations        f
  *     gort_string, gort_any                          f
- *     char *, const char *: C strings                f          any other pointer to char: (f, char)
+ *     char *, const char *: C strings                f          others to char: (f, char)
  *     pointers                                       f          an address, and no more
  *     pointers to T                                  (f, T)     T may be the struct itself
  *     functions                                      (f, gort_func)

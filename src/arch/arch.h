@@ -72,10 +72,11 @@ static force_inline void arch_prefetch(const void *p)
  *      void arch_pause(void);      in a loop that waits for another thread
  *      void arch_fence_after_rmw(void);
  *                                  a full barrier behind an atomic read-modify-write
- *      ARCH_RED_ZONE               bytes below the stack pointer that a function may use without moving it
+ *      ARCH_RED_ZONE               bytes below the stack pointer that a function may use without
+ *                                  moving it
  *      ARCH_CODE_UNIT              bytes of the shortest instruction
- *      ARCH_CALL_PUSHES            a call leaves the return address at the end of the callee's frame (1),
- *                                  or in a register (0)
+ *      ARCH_CALL_PUSHES            a call leaves the return address at the end of the callee's
+ *                                  frame (1), or in a register (0)
  *      ARCH_FINDS_FRAMES_BY_RETURN whether arch_frame_find needs the restorer
  *
  *      uintptr_t arch_frame_end(const void *address);

@@ -6,7 +6,8 @@
  *
  * clock: the first stop, marking, and the last stop; while marking stops the world, getting all
  * threads to stop, marking, and the rest of the pause.  cpu: the same; marking is given as assists
- * / dedicated and fractional workers / idle ones.  MB: heap when marking began, when it ended, and what was live.
+ * / dedicated and fractional workers / idle ones.  MB: heap when marking began, when it ended, and
+ * what was live.
  *
  * A line of our own follows where the CPU limiter was on since the cycle before: for how long, and
  * how much CPU time the collector took while the limiter's bucket was full.

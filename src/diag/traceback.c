@@ -7,10 +7,10 @@
  *   the caller itself     from here; what belongs to the report is dropped: all up to a function of
  *                         throw, or with a ucontext all up to the interrupted instruction
  *   a parked goroutine    arch_call_behind makes the unwinder believe that it was called from there
- *   a running one         while the world is stopped: the same, from the registers that the thread's stop
- *                         signal saved, from those that it spilled before it waited, or from where
- *                         it entered a blocking region, whose frame stays while the region lasts.
- *                         Otherwise not: its registers are there, not here
+ *   a running one         while the world is stopped: the same, from the registers that the
+ *                         thread's stop signal saved, from those that it spilled before it waited,
+ *                         or from where it entered a blocking region, whose frame stays while the
+ *                         region lasts.  Otherwise not: its registers are there, not here
  *
  * A trace is collected first (the first HEAD and the last TAIL frames, whatever lies between
  * counted) and printed then, because which frames to leave out depends on what follows them.  Left

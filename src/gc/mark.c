@@ -568,7 +568,8 @@ void mark_own_stack_scanned(void)
 
 bool mark_stacks_done(void)
 {
-    atomic_fence_seq(); /* of two that end at once, one in each count, one at least sees both at 0 */
+    /* Of two that end at once, one in each count, one at least sees both at 0. */
+    atomic_fence_seq();
     return heap_marking() && atomic_load_seq(&mark.own_stacks) == 0 && stackroots_unfinished() == 0;
 }
 

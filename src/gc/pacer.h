@@ -8,8 +8,8 @@
  *   pacer_start_cycle    STW 1: workers, the first assist ratio
  *   pacer_revise         while marking, as heap_live moves: the assist ratio, to be published
  *   pacer_end_cycle      STW 2: learns from the cycle, sets what is live
- *   pacer_commit         after pacer_end_cycle, when the sweep is done, and after pacer_set_percent:
- *                        the next goal; then pacer_trigger again
+ *   pacer_commit         after pacer_end_cycle, when the sweep is done, and after
+ *                        pacer_set_percent: the next goal; then pacer_trigger again
  *
  * Who calls holds what protects the struct (the collector's busy word or a stopped world), except
  * that pacer_revise, pacer_goal and pacer_trigger only read it.

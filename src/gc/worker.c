@@ -9,8 +9,8 @@
  *   PARKED ---------------------------> RUNNABLE -> marks in sections of WORKER_BYTES -> PARKED
  *   in the pool                                                                        in the pool
  *
- *   dedicated:   until nothing is left to take.  When a section ends because somebody wants the P, or
- *                others wait in its queue, it first gives the queue away, and stays.
+ *   dedicated:   until nothing is left to take.  When a section ends because somebody wants the P,
+ *                or others wait in its queue, it first gives the queue away, and stays.
  *   fractional:  until this P has marked for its share of the time since marking began.
  *   idle:        until there is something else to run.
  *

@@ -24,7 +24,8 @@
  * deadline.  That is needed only while an operation is going on:
  *      who sets: 1. deadline <- new                 who operates: 1. takes the turn
  *                2. full barrier                                  2. full barrier
- *                3. the turn is taken: an edge                    3. arms, tries, reads the deadline, waits
+ *                3. the turn is taken: an edge                    3. arms, tries, reads the
+ *                                                                 deadline, waits
  * Either the operation reads the new deadline, or the setter sees that the turn is taken; then the
  * edge comes before an arm, and the read after that sees the new deadline too; or after it, and
  * ends the wait.  Those who wait for the turn look at the deadline when they have it.

@@ -11,7 +11,7 @@
  * waits for the end of another pipe, whose writing end is the thread's alone, and closed by it; so
  * the wait ends by a deadline, or by the end of a context, as any other wait for a descriptor does.
  * The lookup belongs to both sides:
- *      thread: 1. writes the result             who asks: 1. arms, reads state: ANSWERED, reads the result
+ *      thread: 1. writes the result             who asks: 1. arms, reads state; ANSWERED: result
  *              2. state <- ANSWERED, exchanged            2. waits; on an edge goes to 1
  *              3. closes the pipe: an edge                3. gives up: state <- LEFT, exchanged
  * Whoever exchanges second, and finds that the other one did so before, frees it.  The thread reads

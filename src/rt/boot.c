@@ -1,8 +1,8 @@
 /* Boot: gort_run, from the first call to the main function's result.
  *
  * The order, and why:
- *   1. environment   everything below takes its settings from it, and from the machine: CPUs, quota, page
- *                    sizes
+ *   1. environment   everything below takes its settings from it, and from the machine: CPUs,
+ *                    quota, page sizes
  *   2. heap          the off-heap records of all floors come from its allocators
  *   3. collector     and its hooks, before any P exists
  *   4. faults        from here on a crash on a thread of the runtime is reported
