@@ -33,6 +33,9 @@ function(gort_bench_peer name peer port)
   target_include_directories(${target} PRIVATE
     "${PROJECT_SOURCE_DIR}/bench/${port}" "${PROJECT_SOURCE_DIR}/bench/${name}")
   target_link_libraries(${target} PRIVATE ${ARGN})
+  # A tight loop of a load may take a sixth longer 16 bytes further on: none is to have that luck.
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANG_AND_ID:C,GNU>:-falign-functions=64 -falign-loops=64>)
   add_dependencies(bench ${target})
 endfunction()
 
