@@ -28,10 +28,10 @@
  * look around, with a ring that holds some, it takes as many as make it half full; with one that
  * holds more, TURN_OF_GLOBAL.  Where goroutines start others faster than they end, rings are full
  * all the time: then half a ring more at each look around overflows, and as many go back to the end
- * of the global queue.  Each goroutine went through it four times, each time by a miss of the
- * cache: a third of the whole time of a tree of a million tasks.  Not fewer than TURN_OF_GLOBAL,
- * for fairness: goroutines that yield stay in the ring, and what comes in is what pushes the oldest
- * of them out, to wait behind the others.  So each that is in the ring has a few turns, and then it
+ * of the global queue.  So each goroutine went through it several times, each by a miss of the
+ * cache: a fifth of the CPU time of a tree of a million tasks.  Not fewer than TURN_OF_GLOBAL, for
+ * fairness: goroutines that yield stay in the ring, and what comes in is what pushes the oldest of
+ * them out, to wait behind the others.  So each that is in the ring has a few turns, and then it
  * is others' turn.
  *
  * Answers to: runqput, runqget, runqgrab, globrunqget in proc.go.

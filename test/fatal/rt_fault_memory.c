@@ -24,6 +24,7 @@
 #define PLACE ((void *)0x12345000)
 
 static pthread_t main_thread;
+
 // By the program's own instruction, so that the signal meets it there.
 static long system_call(long number, long a, long b, long c, siginfo_t *d)
 {

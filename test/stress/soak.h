@@ -64,6 +64,7 @@ static void end(void)
 {
     gort_waitgroup_done(&workers);
 }
+
 // ---- parcels ------------------------------------------------------------------------------------
 
 typedef struct parcel {
