@@ -134,28 +134,35 @@ static force_inline void *noscan_fast(size_t n)
     return gort_take_noscan_at_(fast_window(class, true), (long)size_class_table[class].size);
 }
 
-/* Slots above BITMAP_MAX are zeroed by who takes them, if at all, so their windows are for all. */
-static force_inline void *uninit_take(unsigned class, long size)
+/* gort_take_noscan_at_, which also fetches the slot that the window offers next: who does not zero
+ * meets each one cold.  Which slot that is was read in the range; a stop since then, after which
+ * the P may be another's, makes the hint useless and no more. */
+static force_inline void *take_cold_at(long at, long size)
 {
-    if (size <= (long)BITMAP_MAX) {
-        long at =
-            (long)(offsetof(struct gort_cache, unzeroed) + sizeof(struct gort_cache_class) * class);
-        void *x = gort_take_noscan_at_(at, size);
-        if (x != NULL) return x;
-    }
-    return gort_take_noscan_at_(fast_window(class, true), size);
+    uint64_t x, c, f, t;
+    __asm__ volatile(GORT_TAKE_FIND_ GORT_TAKE_COMMIT_
+                     : [x] "=&r"(x), [c] "=&r"(c), [f] "=&r"(f), [t] "=&r"(t)
+                     : [at] "ri"(at), [size] "ri"(size)
+                     : "memory", "cc");
+    if (unlikely(x == 0)) return NULL; /* and t was not written */
+    if (likely(t != 0)) arch_prefetch((char *)x + (long)(bits_ctz64(t) - bits_ctz64(f)) * size);
+    return (void *)x;
 }
 
-/* The slot that comes next is fetched: who does not zero meets each one cold. */
+/* Slots above BITMAP_MAX are zeroed by who takes them, if at all, so their windows are for all. */
 static force_inline void *uninit_fast(size_t n)
 {
     if (n - 1 < TINY_MAX) return gort_take_tiny_(n, 8);
     if (n - 1 >= SIZE_FINE_MAX) return NULL;
     unsigned class = fast_class(n);
     long size = (long)size_class_table[class].size;
-    void *x = uninit_take(class, size);
-    if (x != NULL) __builtin_prefetch((char *)x + size, 1);
-    return x;
+    if (size <= (long)BITMAP_MAX) {
+        long at =
+            (long)(offsetof(struct gort_cache, unzeroed) + sizeof(struct gort_cache_class) * class);
+        void *x = take_cold_at(at, size);
+        if (x != NULL) return x;
+    }
+    return take_cold_at(fast_window(class, true), size);
 }
 
 static force_inline void *conservative_fast(size_t n)

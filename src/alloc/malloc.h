@@ -78,7 +78,7 @@ static force_inline void *alloc_slot(const struct shape *s, unsigned class)
     }
     if (elem > BITMAP_MAX) {
         if (s->unzeroed) {
-            __builtin_prefetch((char *)x + elem, 1);
+            mcache_fetch_next(&p->mcache->fast.classes[spc], elem);
         } else if (mcache_need_zero(p->mcache, spc)) {
             race_hide();
             memset((void *)x, 0, elem);

@@ -556,11 +556,24 @@ uintptr_t mcache_alloc_slow(struct mcache *c, unsigned spc, struct mcache_notes 
     return take_open(c, spc, notes);
 }
 
+/* The first slot of the span that will be opened next. */
+static void fetch_ready(const struct mcache *c, unsigned spc)
+{
+    const struct span *s = c->batches[spc].ready;
+    if (s == NULL) return;
+    uint32_t w = s->free_index / 64;
+    uint64_t free = span_free_slots(s, w, s->free_index);
+    if (free != 0) arch_prefetch((void *)span_slot(s, w * 64 + bits_ctz64(free)));
+}
+
 uintptr_t mcache_alloc_unzeroed_slow(struct mcache *c, unsigned spc, struct mcache_notes *notes)
 {
     assert_that(span_class_noscan(spc));
     if (!open_some(c, spc, notes)) return 0;
-    return take_open(c, spc, notes);
+    uintptr_t x = take_open(c, spc, notes);
+    mcache_fetch_next(offered(c, spc), span_class_elem_size(spc));
+    fetch_ready(c, spc);
+    return x;
 }
 
 /* ---- tiny blocks ----------------------------------------------------------------------------- */

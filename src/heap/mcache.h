@@ -22,6 +22,7 @@
 #ifndef GORT_HEAP_MCACHE_H
 #define GORT_HEAP_MCACHE_H
 
+#include "arch/arch.h"
 #include "base/bits.h"
 #include "heap/sizeclass.h"
 #include "heap/span.h"
@@ -40,6 +41,11 @@ static inline uintptr_t mcache_take_from(struct gort_cache_class *w, size_t size
     if (unlikely(free == 0)) return 0;
     w->free = free & (free - 1);
     return (uintptr_t)w->base + bits_ctz64(free) * size;
+}
+/* Brings the slot near that comes next: who does not zero meets each one cold. */
+static inline void mcache_fetch_next(const struct gort_cache_class *w, size_t size)
+{
+    if (w->free != 0) arch_prefetch(w->base + bits_ctz64(w->free) * size);
 }
 /* The fast path: a free slot of the open window, 0 when it offers none.  size is the class's slot
  * size.  Up to BITMAP_MAX the slot is zero and its pointer bits are; above, memory is as it was

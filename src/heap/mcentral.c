@@ -36,6 +36,7 @@ static unsigned sweep_popped(struct sweeper *w, struct span *const *popped, unsi
 {
     struct span *full[SPANSET_MANY];
     unsigned nfull = 0, got = 0;
+    sweeper_fetch(popped, n);
     for (unsigned i = 0; i < n; i++) {
         struct span *s = popped[i];
         if (!sweeper_takes(w, s)) continue; /* it was dead */

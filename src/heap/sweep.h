@@ -55,6 +55,9 @@ struct sweeper {
 /* false: every unswept set was seen empty. */
 bool sweeper_enter(struct sweeper *w, enum sweep_reason why, struct mcache *c);
 void sweeper_leave(struct sweeper *w);
+/* The caller popped these from an unswept set, and will take one after the other: what sweeping
+ * looks at is in no cache by then, and is fetched for all at once. */
+void sweeper_fetch(struct span *const *spans, unsigned n);
 /* The caller popped s from an unswept set.  On return it is swept and the caller's, or (false) it
  * was dead and its record is freed. */
 bool sweeper_takes(struct sweeper *w, struct span *s);
