@@ -1,11 +1,14 @@
 /* Placing arenas in the address space.
  *
  * New memory is asked for, in this order: right after the last (so that large spans find
- * neighbours); at a few of the hints, one per TB from 0xc0_0000_0000 up, addresses that look like
- * no integer or float in common use, which matters for conservative scanning; anywhere.  When all
- * are refused the request shrinks from whole arenas to what is needed, so that an address space
- * limit is used up to the last 4 MB.  Mappings need not start at an arena: a struct arena stands
- * for 64 MB of address space of which any part may be ours.
+ * neighbours); at a few of the hints, one per TB from 0x3b9f_0000_0000 up; anywhere.  When all are
+ * refused the request shrinks from whole arenas to what is needed, so that an address space limit
+ * is used up to the last 4 MB.  Mappings need not start at an arena: a struct arena stands for
+ * 64 MB of address space of which any part may be ours.
+ *
+ * The hints matter for conservative scanning: two 32-bit numbers side by side are an address in the
+ * heap where the upper one is the upper half of the heap's.  So that is no small number, as lengths
+ * and counts are, but 15263, and the few after it in a heap of many GB.
  *
  * Invariants: table entry i is NULL or a struct arena whose base is i << ARENA_SHIFT; entries are
  * never removed.
@@ -31,11 +34,11 @@
 #endif
 #endif
 #ifndef HINT_DEFAULT
-#define HINT_DEFAULT ((uintptr_t)0x00c000000000)
+#define HINT_DEFAULT ((uintptr_t)0x3b9f00000000)
 #endif
 #define HINT_STEP_SHIFT 40
-#define HINT_COUNT 127
-#define HINT_TRIES 8 /* occupied hints passed over in one growth */
+#define HINT_COUNT 60 /* below 47 bits */
+#define HINT_TRIES 8  /* occupied hints passed over in one growth */
 
 struct arena **arena_table;
 

@@ -55,7 +55,7 @@
 
 /* Numbers that run on (dozing, scan_cycle, look_round) stand in the lower halves of their words, as
  * in other records of the runtime's data: that is searched for pointers as the program's is, and
- * 192 in an upper half is an address in the first arena. */
+ * one that passes 15263 in an upper half passes through the first arena's addresses. */
 struct sched {
     struct lock lock; /* RANK_SCHED: everything marked SCHED here and in sched_data.h */
 

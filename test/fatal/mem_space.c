@@ -20,7 +20,7 @@
 #include "../test.h"
 
 #define MB ((size_t)1 << 20)
-#define HINT ((uintptr_t)0xc000000000) // where the first arena is asked for
+#define HINT ((uintptr_t)0x3b9f00000000) // where the first arena is asked for
 
 static const char *which;
 
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
     if (is("data-160") || is("data-exhausted")) limit(RLIMIT_DATA, 160 * MB);
     if (is("hint-taken")) occupy(HINT);
     if (is("hints-taken"))
-        for (uintptr_t i = 0; i < 127; i++)
+        for (uintptr_t i = 0; i < 60; i++)
             occupy(HINT + (i << 40));
     return gort_run(gort_main, argc, argv);
 }

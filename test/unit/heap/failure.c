@@ -189,7 +189,7 @@ static void occupy(uintptr_t addr)
 
 static void hints_taken(uint64_t n)
 {
-    const uintptr_t hint = (uintptr_t)0x00c000000000;
+    const uintptr_t hint = (uintptr_t)0x3b9f00000000;
     for (uint64_t i = 0; i < n; i++)
         occupy(hint + (i << 40));
     if (n == 0) occupy(hint + ARENA_BYTES); // the second arena can not follow the first
