@@ -55,7 +55,7 @@ struct snapshot {
     /* The scheduler. */
     uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
     uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled;
-    uint64_t outer_searched, retakes, dozes, dozes_ended;
+    uint64_t outer_searched, retakes, overflows, dozes, dozes_ended;
     uint64_t waiters_bytes, waiters_trimmed;
     uint64_t stops[STOP_REASONS], stops_repeated, threads_limit;
     uint64_t yields, migrations, map_failures, thread_failures;
@@ -132,6 +132,7 @@ static void read_sched(struct snapshot *s)
     s->stops_repeated = world_stop_repeats();
     s->threads_limit = m_limit();
     s->retakes = sched_retakes();
+    s->overflows = sched_overflows();
     s->dozes = sched_dozes(&s->dozes_ended);
     s->waiters_bytes = sudogs_bytes();
     s->waiters_trimmed = sudogs_trimmed();
@@ -451,6 +452,8 @@ struct source {
       "Restartable ranges registered by programs and libraries.")                                  \
     X("/gort/sched/retakes", "events", COUNTER, AS_COUNT, false, retakes,                          \
       "Ps taken from goroutines that computed for too long.")                                      \
+    X("/gort/sched/runq/overflows", "events", COUNTER, AS_COUNT, false, overflows,                 \
+      "Full run queues of a P, half of which went to the global queue.")                           \
     X("/gort/sched/runs", "events", COUNTER, AS_COUNT, false, gs_run, "Goroutines switched to.")   \
     X("/gort/sched/steal-tries", "events", COUNTER, AS_COUNT, false, steal_tries,                  \
       "Looks at the run queues of other Ps.")                                                      \

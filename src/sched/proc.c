@@ -30,7 +30,13 @@
  * hand over directly, each after some milliseconds, would let what is due wait for a second.  So
  * when something waits outside of the queues of Ps, the monitor moves sched.look_round on, and each
  * P that sees it, between two goroutines, looks around at once.  The end of the program asks in the
- * same way: `exiting` is stored before, with release, and read after look_round, with acquire. */
+ * same way: `exiting` is stored before, with release, and read after look_round, with acquire.
+ *
+ * Note [Each queue its turn].  Where every run lasts longer than the monitor's round, a P is asked
+ * to look around before each: goroutines that compute, and lose their P again and again, keep the
+ * global queue filled, and one in a ring whose P always took from there would wait for as long as
+ * they compute.  So a P that looked around and took one from the global queue takes the following
+ * one from its ring, whoever asks. */
 
 struct sched sched;
 UNSCANNED(sched);
@@ -493,10 +499,15 @@ static struct g *find_near(struct m *m)
         p->looked = atomic_load_acquire(&sched.look_round); /* pairs with sched_ask_to_look */
         if (unlikely(atomic_load_relaxed(&sched.exiting))) m_sleep_for_ever(m);
         poll_now();
-        struct g *g = global_get(p);
-        if (g != NULL) return g;
     }
     struct g *g = NULL;
+    if (around && p->gs_run != p->global_run + 1) { /* Note [Each queue its turn] */
+        g = global_get(p);
+        if (g != NULL) {
+            p->global_run = p->gs_run;
+            return g;
+        }
+    }
     if (mark_is_wanted()) g = found_marker(sched_hooks.find_mark_work(p));
     if (g == NULL) g = runq_get(p);
     if (g == NULL) g = global_get(p);

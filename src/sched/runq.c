@@ -166,8 +166,14 @@ bool runq_overflow_slow(struct p *p, struct g *g, uint32_t head, uint32_t tail)
     g->sched_ahead = NULL;
     lock_acquire(&sched.lock);
     global_put_chain_locked(batch[0], g, n + 1);
+    atomic_store_relaxed(&sched.overflows, sched.overflows + 1);
     lock_release(&sched.lock);
     return true;
+}
+
+uint64_t sched_overflows(void)
+{
+    return atomic_load_relaxed(&sched.overflows); /* a statistic */
 }
 
 /* Racy for others than the owner: a hint, confirmed by whoever acts on it. */

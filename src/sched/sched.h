@@ -149,8 +149,9 @@ void sched_main_done(void); /* called by the main goroutine's end: releases sche
 /* The monitor (monitor.c): one round of sleeping and looking after what busy Ms do not see.  Called
  * in a loop by a thread with an M of its own, set up by m_setup_thread, in one critical section. */
 void sched_monitor_round(struct m *m, int64_t at_most_ns);
-void sched_monitor_kick(void); /* ends the sleep of the present round; any thread or handler */
-uint64_t sched_retakes(void);  /* Ps taken from long computations so far */
+void sched_monitor_kick(void);  /* ends the sleep of the present round; any thread or handler */
+uint64_t sched_overflows(void); /* half rings that went to the global queue so far */
+uint64_t sched_retakes(void);   /* Ps taken from long computations so far */
 uint64_t sched_dozes(uint64_t *ended); /* Note [Lone next ones]; and how many ended for new work */
 
 struct m *m_all(void); /* first of the list of all threads; next by m->all_next */

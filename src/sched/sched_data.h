@@ -287,6 +287,7 @@ struct p {
     struct timer_heap timers;
     uint64_t steals, steal_tries; /* counters; owner */
     uint64_t gs_run;              /* goroutines run; owner, the monitor reads it */
+    uint64_t global_run;          /* gs_run when the global queue last came first; owner */
     /* How long goroutines run here: whether more of them are worth a thread.  Owner. */
     int64_t busy_since;            /* when the P was last idle */
     uint64_t busy_run;             /* gs_run then */

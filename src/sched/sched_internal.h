@@ -62,6 +62,7 @@ struct sched {
     /* Global run queue.  SCHED; nrunq is also read without it as a hint. */
     struct g *runq_first, *runq_last;
     uint32_t nrunq;
+    uint64_t overflows; /* of rings into this queue; written under SCHED, read without */
 
     struct m *idle_m; /* SCHED */
     struct p *idle_p; /* SCHED */

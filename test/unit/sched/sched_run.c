@@ -306,6 +306,28 @@ static void modes(void)
     CHECK_GT(sched_debug_migrations, 0);
 }
 
+// The main goroutine comes from the global queue each time, and the P is asked to look there before
+// each run: the other, in the P's own ring, gets its turn all the same.
+static void note_that_it_ran(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void each_queue_its_turn(void)
+{
+    for (int round = 0; round < 100; round++) {
+        bool ran = false;
+        sched_debug.migrate = 0;
+        g_start(note_that_it_ran, &ran, NULL, 0);
+        sched_debug.migrate = 1;
+        for (int i = 0; i < 2; i++) {
+            sched_ask_to_look();
+            g_yield();
+        }
+        CHECK(ran);
+    }
+}
+
 int main(void)
 {
     RUN_ALL(spawn_many);
@@ -318,6 +340,7 @@ int main(void)
     CHECK_EQ(sched_test_child(drawn_when_deterministic, 1), 0);
     RUN_ALL(idle_then_wake);
     RUN_ALL(modes);
+    CHECK_EQ(sched_test_child(each_queue_its_turn, 1), 0);
     no_deadlock_report();
     return 0;
 }
