@@ -161,11 +161,14 @@ static double churn(int live, size_t total)
 
 // With collections by percentage off, the limit alone has them run.  A machine that stops a
 // collector's thread for long makes the CPU limiter act, and the limit, which is soft, may not hold
-// then: again.
+// then: again; but not in the modes that collect all the time, in which it acts nearly always.
 TEST(limit_holds_when_live_fits)
 {
     gort_stats before, after;
     double limited, most;
+    bool acted;
+    const char *modes = getenv("GORTDEBUG");
+    bool stress = modes != NULL && strstr(modes, "gcstress") != NULL;
     int percent = gort_set_gc_percent(-1);
     drop(0);
     gort_set_memory_limit(40 * (int64_t)MB);
@@ -176,8 +179,9 @@ TEST(limit_holds_when_live_fits)
         gort_read_stats(&before);
         most = churn(10, (size_t)test_count(200) * MB);
         gort_read_stats(&after);
-    } while (read_metric("/gc/limiter/last-enabled:gc-cycle") != limited);
-    CHECK_LE((size_t)most, 40 * MB);
+        acted = read_metric("/gc/limiter/last-enabled:gc-cycle") != limited;
+    } while (acted && !stress);
+    if (!acted) CHECK_LE((size_t)most, 40 * MB);
     if (test_count(200) > 100) {
         CHECK_GT(after.num_gc, before.num_gc);
         CHECK_LE(after.num_gc - before.num_gc, 100);
