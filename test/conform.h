@@ -156,7 +156,7 @@ static inline int conform_main(const struct conform_case *cases, int n, int argc
     conform_argv = argv;
     test_seed();
     CHECK_NE(conform_count(true) + conform_count(false), 0); // a name that there is not
-    if (conform_count(true) != 0 && !in_mode("slice")) conform_run_in_order();
+    if (conform_count(true) != 0 && order_holds()) conform_run_in_order();
     return conform_count(false) != 0 ? gort_run(conform_run, argc, argv) : 0;
 }
 #define CONFORM_MAIN(cases)                                                                        \

@@ -37,7 +37,7 @@ static inline bool in_mode(const char *name)
 // Orders on one P hold while it stays where it is. A thread that the kernel lets wait for 10 ms, in
 // the middle of anything, would lose it, and its goroutine go on by itself beside the others. So a
 // program that has tests of such orders calls this before gort_run, and runs them by RUN_IN_ORDER:
-// not in the modes that are about taking Ps away.
+// not in the modes that are about taking Ps away, nor where a queue of some goroutines overflows.
 static inline void keep_ps(void)
 {
     const char *former = getenv("GORTDEBUG");
@@ -45,6 +45,11 @@ static inline void keep_ps(void)
     if (in_mode("slice")) return;
     snprintf(text, sizeof text, "%s%sslice=10000000", former ? former : "", former ? "," : "");
     CHECK_EQ(setenv("GORTDEBUG", text, 1), 0);
+}
+
+static inline bool order_holds(void)
+{
+    return (!in_mode("slice") || in_mode("slice=10000000")) && !in_mode("tinyrunq");
 }
 
 // With any number of Ps: waits for the condition, which another goroutine brings about.
@@ -103,7 +108,7 @@ static inline int count_waiting(const char *why)
 // With one, in a program that began with keep_ps.
 #define RUN_IN_ORDER(name)                                                                         \
     do {                                                                                           \
-        if (!in_mode("slice") || in_mode("slice=10000000")) RUN_ON(1, name);                       \
+        if (order_holds()) RUN_ON(1, name);                                                        \
     } while (0)
 
 // And with several numbers of them.
