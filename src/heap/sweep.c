@@ -23,9 +23,8 @@
  * too, so in a program that leaves the sweeper time nothing is ever owed.  `room` is somewhat
  * less than what the trigger leaves, so that all is done a little before.
  *     The three words of the pace are stored one by one while others read them.  A mixture of old
- *     and
- * new makes a debt that is too large or too small once: too large ends with the last unswept span,
- * too small is asked again 32 KB later.
+ * and new makes a debt that is too large or too small once: too large ends with the last unswept
+ * span, too small is asked again 32 KB later.
  *
  * Memory order: the claim's acquire and the release store of sweepgen order one sweeper's writes
  * before whoever reads sweepgen == g with acquire (sweeper_takes, span_ensure_swept).
