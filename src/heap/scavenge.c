@@ -17,11 +17,11 @@
  * SMALL_HEAP bytes of the heap.  A fault that brings 2 MB costs a quarter of the 512 faults that it
  * replaces, and marking misses the TLB less; but a program with a small heap would hold 2 MB for a
  * few objects.  What is below the line is populated two pages at a time instead
- *   (doc/decisions/0010).  So that huge pages stay whole, wholly free blocks go back first and at
- *   once, and dense chunks are let
- * alone (pagealloc.c).  When part of a block must go, its chunk is taken out of huge pages: else
- * the kernel's own collapsing of pages (khugepaged) would bring back what was given back,
- * uncounted.  A chunk returns to huge pages when all of it is the kernel's again.
+ * (doc/decisions/0010).  So that huge pages stay whole, wholly free blocks go back first and at
+ * once, and dense chunks are let alone (pagealloc.c).  When part of a block must go, its chunk is
+ * taken out of huge pages: else the kernel's own collapsing of pages (khugepaged) would bring back
+ * what was given back, uncounted.  A chunk returns to huge pages when all of it is the kernel's
+ * again.
  *
  * What an allocation does by itself: it has the pages provided that it will touch (scav_populate),
  * and when it took memory from the kernel it gives as much back where the goals ask for it
