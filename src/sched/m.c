@@ -85,7 +85,7 @@ void m_leave_blocking_state(struct m *m, enum m_state s)
         uint32_t epoch = atomic_load_seq(&world_stopping);
         if (likely(epoch == 0)) break;
         m_enter_blocking_state(m);
-        os_futex_wait(&world_stopping, epoch, -1);
+        world_sleep(epoch);
     }
     /* A stop may have taken the P away. */
     tls_use_cache_of(m->p);

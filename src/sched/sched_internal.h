@@ -252,5 +252,7 @@ void m_stop_point(struct m *m);
 void m_stop_wait(struct m *m, enum m_state then);
 void m_scan_own(struct m *m);
 void world_note_progress(void);
+/* Sleeps while that stop is on, or a little less. */
+void world_sleep(uint32_t epoch);
 
 #endif

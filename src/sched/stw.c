@@ -29,7 +29,14 @@
  * thread's behalf: either the thread's look sees the epoch, or the stopper's look sees USER and
  * signals.  Without membarrier the stopper signals RUNTIME threads too: their handler marks the
  * stop as pending, and the section that follows ends with it.  The exchanges of the other two are
- * full barriers themselves.
+ * full barriers themselves.  So where every other thread is in BLOCKING, as on one P, none is in
+ * the first recipe and the membarrier is left out: a thread that was seen there, or is not on the
+ * list yet, comes out by the second one only, which looks behind the stopper's fence.
+ *
+ * Note [Who sleeps over a stop].  The end of a stop wakes nobody where nobody sleeps.  Who will
+ * sleep counts itself in world.asleep, and then compares the word (the kernel does); the stopper
+ * changes the word, and then looks at the count.  All four are sequentially consistent: either the
+ * sleeper finds the word changed, or the stopper finds it counted.
  *
  * A signal can be lost to what the program does with it: an action that ignores it for a moment, a
  * debugger.  So the stopper asks again, every REPEAT_NS in which nobody stopped, whoever is in USER
@@ -78,8 +85,10 @@ static struct {
     uint32_t sema;     /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
     uint32_t progress; /* futex: rises when a thread stopped or blocked; atomic */
     uint32_t sleeping; /* the stopper sleeps on progress; atomic */
+    uint32_t asleep;   /* threads that sleep on world_stopping, or are about to; atomic */
     struct m *stopper; /* the holder of sema, while the world is stopped */
-    bool barrier;      /* this stop's membarrier was executed; the holder of sema */
+    bool barrier;      /* none enters USER unseen: this stop's membarrier was executed, or needed by
+                          nobody; the holder of sema */
     uint64_t counts[STOP_REASONS];
     uint64_t repeats; /* signals sent again; the holder of sema, read as a statistic */
 } world;
@@ -119,6 +128,13 @@ void world_note_progress(void)
     if (atomic_load_seq(&world.sleeping)) os_futex_wake(&world.progress, 1);
 }
 
+void world_sleep(uint32_t epoch)
+{
+    atomic_fetch_add_seq(&world.asleep, 1); /* Note [Who sleeps over a stop] */
+    os_futex_wait(&world_stopping, epoch, -1);
+    atomic_fetch_sub_seq(&world.asleep, 1);
+}
+
 /* Stopped until that stop is over. */
 static void wait_stopped(struct m *m, uint32_t epoch)
 {
@@ -126,7 +142,7 @@ static void wait_stopped(struct m *m, uint32_t epoch)
     atomic_exchange_seq(&m->state, (uint32_t)M_STOPPED); /* releases: Memory order above */
     world_note_progress();
     while (atomic_load_acquire(&world_stopping) == epoch) /* pairs with world_start */
-        os_futex_wait(&world_stopping, epoch, -1);
+        world_sleep(epoch);
 }
 
 /* The goroutine that this thread was stopped in does not go on before its stack is scanned: Note
@@ -261,13 +277,21 @@ static bool wait_for_all(struct m *self, int64_t until)
     }
 }
 
+static bool all_others_block(struct m *self)
+{
+    for (struct m *m = m_all(); m != NULL; m = m->all_next)
+        if (m != self && atomic_load_seq(&m->state) != M_BLOCKING) return false;
+    return true;
+}
+
 /* The epoch of a new stop; the holder of sema. */
 static void world_ask(struct m *self, struct stop_result *out)
 {
     world.epoch++;
     if (world.epoch == 0) world.epoch = 1;
     atomic_store_seq(&world_stopping, world.epoch);
-    world.barrier = os_membarrier();
+    atomic_fence_seq(); /* the list of threads is read behind it too */
+    world.barrier = all_others_block(self) || os_membarrier();
     out->signals = signal_all(self);
 }
 
@@ -364,8 +388,8 @@ void world_start(void)
     assert_that(world_is_stopped());
     sched_hooks.world_starting();
     atomic_store_relaxed(&world.stopper, NULL);
-    atomic_store_release(&world_stopping, 0u); /* pairs with m_stop_wait */
-    os_futex_wake(&world_stopping, INT32_MAX);
+    atomic_store_seq(&world_stopping, 0u); /* releases: pairs with m_stop_wait */
+    if (atomic_load_seq(&world.asleep) != 0) os_futex_wake(&world_stopping, INT32_MAX);
     sema_give();
     if (m_self() == NULL) return;
     sched_look_outside();

@@ -27,13 +27,15 @@
  * CHECK signals-alone SIGNALS_ALONE FIRST=2
  *
  * The epoch of an acknowledgement is not needed for this: whoever goes on from an earlier stop looks
- * again after it has changed its state. And with the membarrier the exchanges of who enters or leaves
- * BLOCKING could be plain stores; without it they could not.
+ * again after it has changed its state. And with the membarrier the exchange of who enters BLOCKING
+ * could be a plain store; without it it could not. That of who leaves could not even there: no
+ * membarrier is executed where all others were seen in BLOCKING.
  *
  * CHECK no-acknowledgement NO_ACK FIRST=2
- * CHECK plain-with-membarrier LEAVE_PLAINLY ENTER_PLAINLY FIRST=2
+ * CHECK enter-plainly-with-membarrier ENTER_PLAINLY FIRST=2
  *
  * BREAK no-membarrier NO_MEMBARRIER deadlock
+ * BREAK membarrier-for-user-alone BARRIER_FOR_USER deadlock
  * BREAK enter-user-blindly NO_LOOK deadlock
  * BREAK look-before-user LOOK_FIRST deadlock
  * BREAK section-tests-first TEST_FIRST deadlock
@@ -43,6 +45,7 @@
  * BREAK no-signal NO_SIGNAL deadlock
  * BREAK leave-blocking-blindly LEAVE_BLINDLY assertion
  * BREAK leave-blocking-plainly LEAVE_PLAINLY SIGNALS_ALONE assertion
+ * BREAK leave-plainly-with-membarrier LEAVE_PLAINLY assertion deadlock
  * BREAK enter-blocking-silently ENTER_SILENTLY deadlock
  * BREAK enter-blocking-plainly ENTER_PLAINLY SIGNALS_ALONE deadlock
  * BREAK stop-silently STOP_SILENTLY deadlock
@@ -50,6 +53,8 @@
  * BREAK progress-read-late PROGRESS_LATE deadlock
  * BREAK wake-one WAKE_ONE THREADS=3 SECOND=0 deadlock
  * BREAK wake-nobody WAKE_NOBODY deadlock
+ * BREAK counted-when-asleep COUNT_LATE deadlock
+ * BREAK count-read-early COUNT_EARLY deadlock
  * BREAK goes-on-at-once NO_WAIT assertion
  *
  * SPDX-License-Identifier: BSD-3-Clause
@@ -80,6 +85,7 @@ bool pending[THREADS]; /* bit 31 of the same word */
 bool signal[THREADS];  /* sent, not delivered */
 bool handling[THREADS];
 bool asleep[THREADS];  /* on world_stopping */
+byte sleepers;         /* that are, or are about to be */
 
 byte world_stopping, epoch, semaphore;
 byte progress;
@@ -129,6 +135,26 @@ inline note(ON)
         fi }
 }
 
+/* world_sleep */
+inline sleep_over(ON)
+{
+#ifndef COUNT_LATE
+    atomic { ON -> drain(me); sleepers++ };
+#endif
+    if
+    :: atomic { ON && world_stopping == e -> asleep[me] = true };
+#ifdef COUNT_LATE
+       atomic { ON -> sleepers++ };
+#endif
+       atomic { ON && !asleep[me] -> sleepers-- } /* at once: later it only wakes nobody */
+#ifdef COUNT_LATE
+    :: atomic { ON && world_stopping != e }
+#else
+    :: atomic { ON && world_stopping != e -> sleepers-- }
+#endif
+    fi
+}
+
 /* m_stop_wait; e is a local variable of the process */
 inline stop_wait(ON, then)
 {
@@ -140,8 +166,7 @@ inline stop_wait(ON, then)
        note(ON);
 #endif
        do
-       :: atomic { ON && world_stopping == e -> asleep[me] = true };
-          atomic { ON && !asleep[me] }
+       :: atomic { ON && world_stopping == e }; sleep_over(ON)
        :: atomic { ON && world_stopping != e -> break }
        od;
        atomic { ON -> exchange(me, then) };
@@ -183,11 +208,7 @@ inline leave_blocking(s)
        :: atomic { T && world_stopping == 0 -> break }
        :: atomic { T && world_stopping != 0 -> e = world_stopping };
           enter_blocking();
-          if
-          :: atomic { T && world_stopping == e -> asleep[me] = true };
-             atomic { T && !asleep[me] }
-          :: atomic { T && world_stopping != e }
-          fi;
+          sleep_over(T);
           e = 0
 #endif
        fi
@@ -254,14 +275,31 @@ inline signal_all()
     od
 }
 
+#ifdef BARRIER_FOR_USER
+#define NEEDS_BARRIER(t) (state[t] == USER)
+#else
+#define NEEDS_BARRIER(t) (state[t] != BLOCKING)
+#endif
+
+/* all_others_block: i becomes THREADS. */
 inline membarrier()
 {
 #ifndef NO_MEMBARRIER
     i = 0;
     do
-    :: atomic { i < THREADS -> drain(i); i++ }
-    :: atomic { i == THREADS -> i = 0; break }
-    od
+    :: atomic { i < THREADS && (i == me || !NEEDS_BARRIER(i)) -> i++ }
+    :: atomic { i < THREADS && i != me && NEEDS_BARRIER(i) -> break }
+    :: i == THREADS -> break
+    od;
+    if
+    :: i == THREADS -> i = 0
+    :: else ->
+       i = 0;
+       do
+       :: atomic { i < THREADS -> drain(i); i++ }
+       :: atomic { i == THREADS -> i = 0; break }
+       od
+    fi
 #else
     skip
 #endif
@@ -341,8 +379,21 @@ inline stop_the_world()
 #endif
     atomic { T -> world_owner = me; stopped = true };
     atomic { T -> stopped = false };
+#ifdef COUNT_EARLY
+    seen = sleepers;
     atomic { T -> world_stopping = 0; progress = 0 };
-    atomic { T -> wake_all(); semaphore = 0; stops++ }
+#else
+    atomic { T -> world_stopping = 0; progress = 0 };
+    seen = sleepers;
+#endif
+    atomic { T ->
+        if
+        :: seen != 0 -> wake_all()
+        :: else
+        fi;
+        seen = 0;
+        semaphore = 0;
+        stops++ }
 }
 
 /* ---- threads ---------------------------------------------------------------------------------------- */
