@@ -140,18 +140,19 @@ void (*gc_cycle_listener)(const struct gc_cycle_record *r);
 void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 
 static struct {
-    uint32_t busy;                 /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
-    struct m *holder;              /* of busy; atomic, by itself */
-    uint32_t enabled;              /* atomic; set once, when the background goroutines are ready */
-    uint64_t refused;              /* atomic; cycles that gate_is_open did not let begin */
-    uint64_t cycle;                /* atomic; cycles begun; moved by the holder of busy */
-    uint64_t ended;                /* atomic; of these, marked; in the stop that ends marking */
-    uint32_t progress;             /* futex: rises when a cycle has ended; atomic */
-    int percent;                   /* atomic; the holder of busy */
-    int64_t boot;                  /* os_now of gc_init */
-    int64_t last_end;              /* atomic; os_now at the end of the last cycle */
-    struct gc_cycle_record record; /* the present cycle; the holder of busy */
-    struct mark_result result;     /* the last mark's; the holder of busy */
+    uint32_t busy;     /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
+    struct m *holder;  /* of busy; atomic, by itself */
+    uint32_t enabled;  /* atomic; set once, when the background goroutines are ready */
+    uint64_t refused;  /* atomic; cycles that gate_is_open did not let begin */
+    uint64_t cycle;    /* atomic; cycles begun; moved by the holder of busy */
+    uint64_t ended;    /* atomic; of these, marked; in the stop that ends marking */
+    uint32_t progress; /* futex: rises when a cycle has ended; atomic */
+    uint32_t asleep;  /* on progress, or about to be: as in Note [Who sleeps over a stop]; atomic */
+    int percent;      /* atomic; the holder of busy */
+    int64_t boot;     /* os_now of gc_init */
+    int64_t last_end; /* atomic; os_now at the end of the last cycle */
+    struct gc_cycle_record record;    /* the present cycle; the holder of busy */
+    struct mark_result result;        /* the last mark's; the holder of busy */
     uint64_t limited_ns, overflow_ns; /* by the CPU limiter, up to the last cycle's end; in stops */
 } gc;
 
@@ -301,6 +302,7 @@ static void begin_stw(struct gc_cycle_record *r)
     r->heap_before = heap_live();
     if (gc_debug.gccheck) validate_stw("before", true);
     pace_begin_stw(r);
+    stackroots_trim_stw(r->cause != GC_CAUSE_HEAP, r->begin);
     set_phase_stw(GC_MARK);
     each_cache(mcache_close_stw);
 }
@@ -436,7 +438,7 @@ static void begin_stopped(void *arg)
     struct gc_cycle_record *r = arg;
     struct stop_result stop;
     world_stop(STOP_GC_MARK, &stop);
-    int64_t cpu = os_thread_cpu();
+    int64_t cpu = gc_debug.stoptheworld != 0 ? os_thread_cpu() : 0; /* a system call */
     r->stop_begin = stop.begin;
     r->stopped = r->mark_begin = stop.stopped;
     r->procs = p_count();
@@ -543,7 +545,7 @@ static void cycle_ended(void)
     struct gc_cycle_record record = gc.record; /* whatever the listener allocates */
     atomic_store_relaxed(&gc.last_end, record.started);
     atomic_fetch_add_seq(&gc.progress, 1);
-    os_futex_wake(&gc.progress, INT32_MAX);
+    if (atomic_load_seq(&gc.asleep) != 0) os_futex_wake(&gc.progress, INT32_MAX);
     sweeper_wake();
     specials_wake();
     if (gc_cycle_listener != NULL) gc_cycle_listener(&record);
@@ -574,7 +576,9 @@ bool gc_try_end(void)
 
 static void wait_for_progress(void *seen)
 {
+    atomic_fetch_add_seq(&gc.asleep, 1);
     os_futex_wait(&gc.progress, *(uint32_t *)seen, HELP_WAIT_NS);
+    atomic_fetch_sub_seq(&gc.asleep, 1);
 }
 
 static uint64_t help_plainly(struct p *p, uint64_t bytes)

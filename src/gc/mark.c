@@ -343,14 +343,22 @@ static bool marker_wait(struct marker *m)
     }
 }
 
-/* Moves the counts to the P's. */
+static void count_kind(struct marker *m, unsigned kind)
+{
+    m->marked_objects += m->marked_kinds[kind];
+    uint64_t bytes = m->marked_kinds[kind] * m->kinds.slot[kind].size;
+    m->marked_bytes += bytes;
+    m->marked_kinds[kind] = 0;
+}
+
+/* Moves the counts to the P's.  In a stop, for every P: of few kinds there are any. */
 static void marker_count(struct marker *m)
 {
-    for (unsigned kind = 0; kind < array_len(m->marked_kinds); kind++) {
-        m->marked_objects += m->marked_kinds[kind];
-        uint64_t bytes = m->marked_kinds[kind] * m->kinds.slot[kind].size;
-        m->marked_bytes += bytes;
-        m->marked_kinds[kind] = 0;
+    for (unsigned k = 0; k < MARK_KINDS; k += 4) {
+        const uint64_t *n = &m->marked_kinds[k];
+        if ((n[0] | n[1] | n[2] | n[3]) == 0) continue;
+        for (unsigned i = 0; i < 4; i++)
+            count_kind(m, k + i);
     }
     m->w->objects_marked += m->marked_objects;
     m->w->bytes_marked += m->marked_bytes;

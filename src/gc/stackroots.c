@@ -47,6 +47,13 @@
  * was scanned before.  Write-protecting the older pages would catch those stores, but a system call
  * that writes into a buffer there then fails with EFAULT.
  *
+ * Note [When stacks are trimmed].  Whether a waiting stack has pages to give back is asked of the
+ * kernel (Note [Pages of stacks] in sched/stack.c), which costs more than scanning a shallow one.  A
+ * small heap is collected a thousand times a second, and the stacks are the same.  So a look at all
+ * of them, which with many takes several cycles, a part in each, is followed by another one at once
+ * only if it took something, as there may be more; else a second later, or when somebody asked for
+ * a collection.
+ *
  * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold
  * addresses of spans, and no objects: a span's address that was left in a parked frame kept the
  * object that came to lie there, be it of gigabytes, for as long as the goroutine slept.
@@ -70,14 +77,21 @@
 #include "sched/stw.h"
 
 #define TRIM_JOBS 256 /* of a cycle's stack jobs, those that look for pages to give back */
+#define TRIM_PERIOD_NS ((int64_t)1000000000) /* between two looks at all, where none are found */
 
 static struct {
     struct lfstack rests; /* goroutines with a rest, by scan_link */
     uint32_t unfinished;  /* atomic: Note [Deep stacks] */
-    uint32_t prepared;    /* cycles; the stopper */
-    uint32_t trim_rounds; /* each job trims in one cycle of so many; the stopper */
-    uint64_t bytes;       /* atomic; scanned in this cycle */
-    uint64_t pieces;      /* atomic; a statistic */
+    struct {
+        uint32_t rounds; /* cycles of one look: each job trims in one of them */
+        uint32_t left;   /* of them */
+        uint32_t turn;   /* cycles that trimmed, this one too */
+        bool on;         /* this one trims */
+        int64_t begin;   /* of the last look */
+    } trim;              /* Note [When stacks are trimmed]; the stopper */
+    uint32_t found;      /* atomic; the last look took pages */
+    uint64_t bytes;      /* atomic; scanned in this cycle */
+    uint64_t pieces;     /* atomic; a statistic */
 } stackroots;
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
@@ -192,17 +206,22 @@ static struct g *take_rest(void)
 
 /* ---- markers --------------------------------------------------------------------------------- */
 
-/* With many goroutines each cycle looks at another part of them. */
 static bool is_trimmed_now(const struct g *g)
 {
-    uint32_t rounds = stackroots.trim_rounds;
-    return g->index / ROOT_JOB_STACKS % rounds == stackroots.prepared % rounds;
+    uint32_t rounds = stackroots.trim.rounds;
+    return stackroots.trim.on &&
+           g->index / ROOT_JOB_STACKS % rounds == stackroots.trim.turn % rounds;
+}
+
+static void trim_claimed(struct g *g)
+{
+    if (stack_trim_claimed(g)) atomic_store_relaxed(&stackroots.found, 1u);
 }
 
 static void scan_claimed(struct g *g, uint64_t *bytes)
 {
     if (scan_piece(g, bytes)) {
-        if (is_trimmed_now(g)) stack_trim_claimed(g);
+        if (is_trimmed_now(g)) trim_claimed(g);
         g_scanned(g);
     } else {
         g_scan_left(g);
@@ -240,11 +259,26 @@ bool stackroots_has_rest(void)
 void stackroots_prepare_stw(void)
 {
     check(stackroots.unfinished == 0 && lfstack_empty(&stackroots.rests));
-    uint32_t jobs = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
     stackroots.bytes = 0;
-    stackroots.prepared++;
-    stackroots.trim_rounds = (uint32_t)div_up(jobs, TRIM_JOBS);
-    if (stackroots.trim_rounds == 0) stackroots.trim_rounds = 1;
+}
+
+static void begin_look(int64_t now)
+{
+    uint32_t jobs = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
+    stackroots.found = 0;
+    stackroots.trim.rounds = jobs <= TRIM_JOBS ? 1 : (uint32_t)div_up(jobs, TRIM_JOBS);
+    stackroots.trim.left = stackroots.trim.rounds;
+    stackroots.trim.begin = now;
+}
+
+void stackroots_trim_stw(bool asked, int64_t now)
+{
+    bool due = asked || stackroots.found != 0 || now - stackroots.trim.begin >= TRIM_PERIOD_NS;
+    if (stackroots.trim.left == 0 && due) begin_look(now);
+    stackroots.trim.on = stackroots.trim.left != 0;
+    if (!stackroots.trim.on) return;
+    stackroots.trim.left--;
+    stackroots.trim.turn++;
 }
 
 /* A thread that waits inside the runtime may be awake, and show another state than BLOCKING for a

@@ -209,6 +209,7 @@ struct mcache {
     bool unzeroed
         [SPAN_CLASSES]; /* the open window is not zeroed: Note [Unzeroed windows] in mcache.c */
     struct span_batch batches[SPAN_CLASSES]; /* beside spans[i] */
+    uint64_t used[(SPAN_CLASSES + 63) / 64]; /* Note [Classes in use] in mcache.c */
     uint32_t flush_gen;                      /* heap.sweepgen at the last flush; atomic */
     int64_t live;                            /* charged, but not in heap_live yet */
     bool unseen;                             /* live went to heap_live, and nobody looked at that */

@@ -36,6 +36,11 @@
  * again when it is given up, at the latest in the stop that ends marking.  The current tiny block
  * is marked too, for there is room in it.
  *
+ * Note [Classes in use].  A program uses few of the classes, and a stop goes through the caches of
+ * all Ps several times.  `used` has a bit for each class of which the cache may hold anything, be
+ * it a span, a batch or a count: it is set before a refill asks for the first span, and cleared
+ * when all has been given back.
+ *
  * Invariants:
  *   1. spans[i] is the sentinel, or an in-use span with sweepgen g + 3 (g + 1 after the
  *      generation rose), in no set, and in no other cache; so are those of the batches, of which
@@ -46,7 +51,8 @@
  *      (Note [Inline allocation] in inline.h);
  *   4. the sentinel's window is empty;
  *   5. an unzeroed window has no pointers, and offers nothing in fast.classes; any other nothing in
- *      fast.unzeroed.
+ *      fast.unzeroed;
+ *   6. of a class that is not in `used` there is no span, batch or count.
  *
  * Locking: none; whoever owns the P.  Answers to: mcache.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -102,6 +108,19 @@ void mcache_init(struct mcache *c)
     mcache_observe_stw(c);
 }
 
+/* Note [Classes in use]. */
+static force_inline void each_used(struct mcache *c, void (*fn)(struct mcache *c, unsigned spc))
+{
+    for (unsigned w = 0; w < array_len(c->used); w++)
+        for (uint64_t left = c->used[w]; left != 0; left &= left - 1)
+            fn(c, w * 64 + bits_ctz64(left));
+}
+
+static bool is_used(const struct mcache *c, unsigned spc)
+{
+    return (c->used[spc / 64] >> spc % 64 & 1) != 0;
+}
+
 /* ---- windows --------------------------------------------------------------------------------- */
 
 /* n slots of s from slot `first` on are about to be offered. */
@@ -146,8 +165,7 @@ static void close_to_marks(struct mcache *c, unsigned spc)
 
 void mcache_close_stw(struct mcache *c)
 {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        close_to_marks(c, i);
+    each_used(c, close_to_marks);
 }
 
 static void add_black(struct mcache *c, const struct span *s, int64_t n)
@@ -156,13 +174,20 @@ static void add_black(struct mcache *c, const struct span *s, int64_t n)
     c->black_bytes += (uint64_t)(n * s->elem_size);
 }
 
-/* The free slots of the open window count as black objects; sign -1: not any more. */
-static void count_black(struct mcache *c, unsigned spc, int sign)
+/* The free slots of the open window count as black objects. */
+static void count_black(struct mcache *c, unsigned spc)
 {
     uint64_t slots = open_slots(c, spc);
     if (slots == 0) return;
-    if (sign > 0) span_note_mark(c->spans[spc]);
-    add_black(c, c->spans[spc], sign * (int64_t)bits_popcount64(slots));
+    span_note_mark(c->spans[spc]);
+    add_black(c, c->spans[spc], (int64_t)bits_popcount64(slots));
+}
+
+/* They do not any more. */
+static void uncount_black(struct mcache *c, unsigned spc)
+{
+    uint64_t slots = open_slots(c, spc);
+    if (slots != 0) add_black(c, c->spans[spc], -(int64_t)bits_popcount64(slots));
 }
 
 /* The window's free slots are about to be offered. */
@@ -198,14 +223,12 @@ void mcache_mark_begin_stw(struct mcache *c)
     c->black_bytes = c->black_objects = 0;
     c->assist_bytes = 0;
     blacken_tiny_block(c);
-    for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        count_black(c, i, 1);
+    each_used(c, count_black);
 }
 
 void mcache_mark_end_stw(struct mcache *c, uint64_t *bytes, uint64_t *objects)
 {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        count_black(c, i, -1);
+    each_used(c, uncount_black);
     *bytes += c->black_bytes;
     *objects += c->black_objects;
     c->black_bytes = c->black_objects = 0;
@@ -391,6 +414,7 @@ static void retire_current(struct mcache *c, unsigned spc)
 bool mcache_refill_span(struct mcache *c, unsigned spc)
 {
     check(open_slots(c, spc) == 0);
+    c->used[spc / 64] |= (uint64_t)1 << spc % 64;
     retire_current(c, spc);
     struct span *s = next_span(c, spc);
     if (s == NULL) return false;
@@ -601,6 +625,13 @@ static void move_count(uint64_t *total, uint64_t *from)
     *from = 0;
 }
 
+static void move_class(struct mcache *c, unsigned spc)
+{
+    unsigned i = span_class_size_class(spc);
+    move_count(&heap->classes[i].allocs, &c->small_alloc_count[i]);
+    move_count(&heap->classes[i].frees, &c->small_free_count[i]);
+}
+
 void mcache_flush_stats(struct mcache *c)
 {
     count_tiny(c);
@@ -609,18 +640,13 @@ void mcache_flush_stats(struct mcache *c)
     move_count(&heap->windows, &c->windows);
     move_count(&heap->samples, &c->samples);
     move_count(&heap->refills_swept, &c->refills_swept);
-    for (unsigned i = 1; i < SIZE_CLASSES; i++)
-        move_count(&heap->classes[i].allocs, &c->small_alloc_count[i]);
-    for (unsigned i = 1; i < SIZE_CLASSES; i++)
-        move_count(&heap->classes[i].frees, &c->small_free_count[i]);
+    each_used(c, move_class);
 }
 
 void mcache_publish(struct mcache *c)
 {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
-        publish_class(c, i);
-        return_batch(c, i);
-    }
+    each_used(c, publish_class);
+    each_used(c, return_batch);
     publish_live(c);
     c->unseen = true;
     mcache_flush_stats(c);
@@ -634,7 +660,7 @@ static void flush_class(struct mcache *c, unsigned spc)
     if (s == &span_empty) return;
     withdraw(c, spc);
     close_to_marks(c, spc);
-    if (heap_marking()) count_black(c, spc, -1); /* the P goes away */
+    if (heap_marking()) uncount_black(c, spc); /* the P goes away */
     publish_class(c, spc);
     set_empty(c, spc);
     /* A stale span's slots are not in heap_live any more. */
@@ -646,10 +672,10 @@ void mcache_flush(struct mcache *c)
 {
     /* Nor is what was charged before the generation rose. */
     if (c->flush_gen != heap_sweepgen()) c->live = 0;
-    for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        flush_class(c, i);
+    each_used(c, flush_class);
     publish_live(c);
     mcache_flush_stats(c);
+    memset(c->used, 0, sizeof c->used);
     c->fast.tiny = 0;
     /* Release: who sees the generation (the collector, before it ends a sweep) sees the spans
      * returned.  Pairs with the collector's acquire load. */
@@ -689,6 +715,7 @@ static const char *validate_class(const struct mcache *c, unsigned spc)
     const struct gort_cache_class *open = &c->fast.classes[spc];
     uint64_t free = open_slots(c, spc);
     if (s == &span_empty) return free == 0 ? NULL : "cache: a window without a span";
+    if (!is_used(c, spc)) return "cache: a span of a class that is not in use";
     uint32_t g = heap_sweepgen();
     if (s->state != SPAN_IN_USE || s->span_class != spc) return "cache: a span of another class";
     if (s->sweepgen != g + 3 && s->sweepgen != g + 1) return "cache: a span that is not cached";
@@ -709,6 +736,15 @@ static const char *validate_class(const struct mcache *c, unsigned spc)
     return NULL;
 }
 
+static bool has_unused_counts(const struct mcache *c)
+{
+    for (unsigned i = 0; i < SIZE_CLASSES; i++)
+        if (!is_used(c, 2 * i) && !is_used(c, 2 * i + 1) &&
+            (c->small_alloc_count[i] != 0 || c->small_free_count[i] != 0))
+            return true;
+    return false;
+}
+
 /* After publishing. */
 static bool has_batches(const struct mcache *c)
 {
@@ -722,6 +758,7 @@ const char *mcache_validate_stw(const struct mcache *c)
     const char *e = pagecache_validate(&c->pages);
     for (unsigned i = 0; e == NULL && i < SPAN_CLASSES; i++)
         e = validate_class(c, i);
+    if (e == NULL && has_unused_counts(c)) e = "cache: counts of a class that is not in use";
     if (e == NULL && has_batches(c)) e = "cache: a batch that publishing left";
     for (uint32_t i = 0; e == NULL && i < c->nspan_records; i++)
         if (c->span_records[i]->state != SPAN_DEAD) e = "cache: a span record is not free";

@@ -77,11 +77,6 @@ unsigned spanset_pop_many(struct span_set *set, struct span **spans, unsigned mo
     return n;
 }
 
-bool spanset_empty(const struct span_set *set)
-{
-    return lfstack_empty(&set->stack);
-}
-
 struct span *spanset_next_stw(const struct span_set *set, const struct span *s)
 {
     struct lfnode *n = lfstack_below(&set->stack, s == NULL ? NULL : &s->set_node);

@@ -24,7 +24,11 @@ void spanset_push_many(struct span_set *set, struct span *const *spans, unsigned
 #define SPANSET_MANY 16
 /* Up to `most`, which is at most SPANSET_MANY; returns how many. */
 unsigned spanset_pop_many(struct span_set *set, struct span **spans, unsigned most);
-bool spanset_empty(const struct span_set *set);
+/* A hint.  Of a set that only shrinks, as the unswept ones do beside the program, no false yes. */
+static inline bool spanset_empty(const struct span_set *set)
+{
+    return lfstack_empty(&set->stack);
+}
 /* The span after s, the first for s NULL; NULL: none.  Nobody may push or pop meanwhile. */
 struct span *spanset_next_stw(const struct span_set *set, const struct span *s);
 

@@ -437,17 +437,19 @@ static struct span_set *unswept_set(uint32_t i, uint32_t g)
     return i % 2 == 0 ? mcentral_full_unswept(m, g) : mcentral_partial_unswept(m, g);
 }
 
-/* Pops from the sets, moving the shared cursor past the empty ones.  0: all are empty. */
+/* Pops from the sets, and moves the shared cursor past those that are empty: at once past all, since
+ * most are.  0: all are empty. */
 static unsigned pop_unswept(struct span **spans, unsigned most)
 {
-    uint32_t g = heap_sweepgen();
-    uint32_t i = atomic_load_relaxed(&heap->sweep_cursor); /* a stale one only looks again */
-    while (i < 2 * SPAN_CLASSES) {
-        unsigned n = spanset_pop_many(unswept_set(i, g), spans, most);
-        if (n != 0) return n;
-        if (atomic_cas_relaxed(&heap->sweep_cursor, &i, i + 1)) i++;
+    uint32_t g = heap_sweepgen(), n = 0;
+    uint32_t from = atomic_load_relaxed(&heap->sweep_cursor); /* a stale one only looks again */
+    uint32_t i = from;
+    for (; i < 2 * SPAN_CLASSES; i++) {
+        struct span_set *set = unswept_set(i, g);
+        if (!spanset_empty(set) && (n = spanset_pop_many(set, spans, most)) != 0) break;
     }
-    return 0;
+    if (i != from) (void)atomic_cas_relaxed(&heap->sweep_cursor, &from, i); /* moved on: as good */
+    return n;
 }
 
 static void sweep_in_turn(struct sweeper *w, struct span *s)

@@ -491,17 +491,19 @@ static uintptr_t lowest_resident(uintptr_t lo, uintptr_t hi)
     return os_mem_is_resident((void *)lo) ? lo : hi;
 }
 
-void stack_trim_claimed(struct g *g)
+bool stack_trim_claimed(struct g *g)
 {
     uintptr_t sp = g->ctx.sp, page = os_page_size();
     if (g->status != G_WAITING || g->extra_lo != 0 || sp < g->stack_lo + TRIM_KEPT + page ||
         sp >= g->stack_hi)
-        return;
+        return false;
     uintptr_t hi = align_down(sp - TRIM_KEPT, page), lo = g->stack_lo;
-    if (hi <= lo || !os_mem_is_resident((void *)(hi - page))) return;
+    if (hi <= lo || !os_mem_is_resident((void *)(hi - page))) return false;
     if (hi - lo > TRIM_MOST) lo = lowest_resident(lo, hi - page);
     size_t bytes = hi - lo < TRIM_MOST ? hi - lo : TRIM_MOST;
-    if (os_mem_release((void *)lo, bytes) == 0) atomic_fetch_add_relaxed(&stacks.trimmed, 1);
+    if (os_mem_release((void *)lo, bytes) != 0) return false;
+    atomic_fetch_add_relaxed(&stacks.trimmed, 1);
+    return true;
 }
 
 /* ---- whose address is it -------------------------------------------------------------------- */

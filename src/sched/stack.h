@@ -31,7 +31,7 @@ void stack_free_default(struct g *first, struct g *last, uint32_t n);
 bool stack_trim_some(void);
 void stack_age(void);
 /* g's stack has been claimed by the caller (g_scan_claim). */
-void stack_trim_claimed(struct g *g);
+bool stack_trim_claimed(struct g *g);
 /* Bytes of address space and of guards in use; resident estimate for stack_sys. */
 struct stack_stats {
     uint64_t slots, slots_free, bytes_reserved, bytes_sys, guards_by_mprotect;

@@ -119,11 +119,6 @@ void lfstack_move_stw(struct lfstack *to, struct lfstack *from, struct lfnode *l
     from->head = 0;
 }
 
-bool lfstack_empty(const struct lfstack *s)
-{
-    return atomic_load_relaxed(&s->head) == 0; /* a hint, stale at once */
-}
-
 struct lfnode *lfstack_below(const struct lfstack *s, const struct lfnode *n)
 {
     return unpack(

@@ -12,6 +12,7 @@
 #ifndef GORT_SYNC_LFSTACK_H
 #define GORT_SYNC_LFSTACK_H
 
+#include "base/atomic.h"
 #include "base/config.h"
 
 struct lfnode {
@@ -32,7 +33,11 @@ unsigned lfstack_pop_many(struct lfstack *s, struct lfnode **nodes, unsigned mos
 /* What was below n when it was popped: perhaps what is popped next.  n is the caller's.  NULL:
  * none. */
 struct lfnode *lfstack_next_hint(const struct lfnode *n);
-bool lfstack_empty(const struct lfstack *s);
+/* A hint, stale at once. */
+static inline bool lfstack_empty(const struct lfstack *s)
+{
+    return atomic_load_relaxed(&s->head) == 0;
+}
 /* All of `from`, whose lowest node is last, goes on top of `to`.  While nobody pushes or pops
  * either. */
 void lfstack_move_stw(struct lfstack *to, struct lfstack *from, struct lfnode *last);
