@@ -76,7 +76,7 @@ struct gort_scoped_call {
     void *next;
     void (*fn)(void *);
     void *arg;
-    uintptr_t frame; /* not 0: the runtime's */
+    uintptr_t frame; /* the runtime's, written when a panic unwinds frames */
 };
 
 /* What the end of the block knows of it.  Its address goes nowhere, so that a compiler sees through
@@ -94,7 +94,7 @@ struct gort_scoped_end {
 #define GORT_SCOPED_FENCE_() __asm__ volatile("" : : : "memory")
 
 /* Not on a goroutine: says so, and ends. */
-GORT_API void **gort_scoped_list_slow_(void);
+GORT_API void gort_scoped_foreign_slow_(void) GORT_NORETURN __attribute__((__cold__));
 /* c is not the latest. */
 GORT_API void gort_scoped_end_slow_(struct gort_scoped_call *c);
 
@@ -102,13 +102,12 @@ __attribute__((__always_inline__)) static inline struct gort_scoped_end gort_sco
     struct gort_scoped_call *c, void (*fn)(void *), void *arg)
 {
     char *g = (char *)gort_self_();
+    if (__builtin_expect(g == NULL, 0)) gort_scoped_foreign_slow_();
     void **list = (void **)(void *)(g + GORT_G_DEFERS);
-    if (__builtin_expect(g == NULL, 0)) list = gort_scoped_list_slow_();
     struct gort_scoped_end end = { c, *list, fn, arg, list };
     c->next = end.next;
     c->fn = fn;
     c->arg = arg;
-    c->frame = UINTPTR_MAX;
     *list = c;
     GORT_SCOPED_FENCE_();
     return end;

@@ -106,7 +106,7 @@ bool defers_run(struct g *g, const struct defer *base, uintptr_t cfa)
     struct defer *d;
     while ((d = g->defers) != base) {
         assert_that(d != NULL); /* invariant (3) */
-        if (d->frame != 0 && d->frame > cfa) return false;
+        if (cfa != UINTPTR_MAX && d->frame > cfa) return false; /* marked by who unwinds */
         lang_store_root(&g->defers, d->next);
         if (d->fn != NULL) d->fn(d->arg);
     }
@@ -124,9 +124,10 @@ void gort_defer(void (*fn)(void *), void *arg)
     (void)defer_push(lang_enter("gort_defer"), fn, arg);
 }
 
-void **gort_scoped_list_slow_(void)
+void gort_scoped_foreign_slow_(void)
 {
-    return &lang_enter("gort_scoped_defer")->defers;
+    (void)lang_enter("gort_scoped_defer");
+    throw_msg("gort_scoped_defer: the goroutine is not the thread's");
 }
 
 /* Note [Scoped calls] */

@@ -14,8 +14,9 @@ struct defer {
     struct defer *next;
     void (*fn)(void *); /* NULL: cancelled */
     void *arg;
-    uintptr_t
-        frame; /* 0: a collected object; else where its frame begins, or UINTPTR_MAX: not known */
+    /* 0: a collected object.  Of a scoped one anything, until a panic unwinds (Note [Order of
+     * unwinding] in panic_unwind.c): where its frame begins then, or UINTPTR_MAX: not known. */
+    uintptr_t frame;
 };
 
 struct defer *defer_push(struct g *g, void (*fn)(void *), void *arg);

@@ -14,13 +14,15 @@
  * innermost first; of one frame the scoped calls, then the cleanups.  The unwinder asks at each
  * frame, before that frame's cleanups run, and names its stack pointer (cfa).  Then the scoped
  * calls of that frame and of those inside are run.  Calls of gort_defer belong to no frame: they
- *   run as soon as they are the latest.  Scoped calls are not left to the cleanups that end their
- *   blocks, though those would run them in
- * their exact turn: compilers end the program where a cleanup panics or exits (clang's C, and all
- * C++), and a deferred call may do both.
- *   Which frame a scoped call lies in says a walk over the frames before the first is left
- *   (mark_frames).
- * If that ends early, for want of tables, the rest is run on arrival.
+ * run as soon as they are the latest.  Scoped calls are not left to the cleanups that end their
+ * blocks, though those would run them in their exact turn: compilers end the program where a
+ * cleanup panics or exits (clang's C, and all C++), and a deferred call may do both.
+ *   Which frame a scoped call lies in is found by a walk over the frames before the first is left
+ * (mark_frames), and written in its record, where the beginning of the block wrote nothing.  If the
+ * walk ends early, for want of tables, the rest is run on arrival.  Who asks for the calls of some
+ * frames (defers_run) has had all marked that were on the list.  Those deferred since are on it no
+ * more: a deferred call, or a cleanup, that returns has ended its blocks, and a panic out of it
+ * marks anew.
  *
  * Note [Frames that are gone].  A cleanup runs in its frame: the stack below is used anew.  So what
  * must last until the end can not lie where the panic began:
@@ -47,6 +49,7 @@
 
 #include "base/throw.h"
 #include "gort/mem.h"
+#include "heap/arena.h"
 #include "lang/panic_frames.h"
 #include "sched/sanitize.h"
 
@@ -91,6 +94,12 @@ static void exception_init(struct _Unwind_Exception *e)
     e->exception_cleanup = swallowed;
 }
 
+/* By the address, since the beginning of a block is the path that must be short. */
+static bool is_scoped(const struct defer *d)
+{
+    return span_of((uintptr_t)d) == NULL;
+}
+
 struct marking {
     struct defer *next; /* not marked yet; they lie in order */
     const struct defer *base;
@@ -120,6 +129,8 @@ static _Unwind_Reason_Code mark_frame(struct _Unwind_Context *c, void *arg)
 static never_inline void mark_frames(struct g *g, const struct defer *base)
 {
     struct marking m = { g->defers, base, 0 };
+    for (struct defer *d = g->defers; d != base; d = d->next)
+        if (is_scoped(d)) d->frame = UINTPTR_MAX;
     if (mark_up_to(&m, 0)) _Unwind_Backtrace(mark_frame, &m);
     __asm__ volatile(""); /* not a tail call */
 }

@@ -73,6 +73,33 @@ TEST(destructors_run_in_turn)
     CHECK_TRACE("2H1ba3c");
 }
 
+// Where frames will lie.
+static void __attribute__((noinline)) fill_stack(unsigned char byte)
+{
+    volatile unsigned char below[16384];
+    for (volatile unsigned char &b : below)
+        b = byte;
+}
+
+static unsigned char old_byte;
+
+static void middle_on_old_bytes(void *arg)
+{
+    fill_stack(old_byte);
+    middle(arg);
+}
+
+// The beginning of a block does not write all of a scoped call's record.
+TEST(the_order_does_not_depend_on_old_bytes)
+{
+    static const unsigned char bytes[] = { 0, 1, 0x7f, 0xff };
+    for (unsigned char byte : bytes) {
+        old_byte = byte;
+        CHECK_PANICS(middle_on_old_bytes, text("p"), "p");
+        CHECK_TRACE("2H1ba3c");
+    }
+}
+
 static void nested(void *arg)
 {
     noted o("o");
@@ -319,6 +346,7 @@ static int run(int argc, char **argv)
     (void)argc;
     (void)argv;
     RUN(destructors_run_in_turn);
+    RUN(the_order_does_not_depend_on_old_bytes);
     RUN(only_frames_inside_are_left);
     RUN(catch_clauses);
     RUN(a_panic_out_of_a_handler);
