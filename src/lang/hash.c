@@ -1,15 +1,17 @@
 /* Hashes of bytes, for maps.
  *
  * Note [Hash of bytes].  The building block is a multiplication of two words to 128 bits whose
- * halves are folded: every bit of both moves about half of the result.  Up to 16 bytes are read as
+ * halves are folded: every bit of both moves about half of the result.  Up to 7 bytes are read as
  * two words that may overlap and mixed with what nobody outside knows, the process's secret and the
  * map's seed; a second mixing, of the product's halves, spreads what one multiplication leaves (by
  * a factor that does not depend on the key, keys in sequence were spread badly for one secret in
- * ten).  Longer ones are taken in 48 bytes, three independent chains, and end as short ones do.
- * Who does not know the secret can not choose keys whose factor is zero, which is what such a hash
- * is attacked by.
+ * ten).  From 8 to 32 bytes it is the sum of two such products, of four words.  One of 8 to 15
+ * bytes would be enough with one, but keys' lengths vary, and a branch on 16 that is foreseen half
+ * of the time costs more than the other multiplication.  Longer ones are taken in 48 bytes, three
+ * independent chains, and end as short ones do.  Who does not know the secret can not choose keys
+ * whose factor is zero, which is what such a hash is attacked by.
  *
- * Where the processor has AES, more than 16 bytes go through its rounds instead, 64 bytes at a time
+ * Where the processor has AES, more than 32 bytes go through its rounds instead, 64 bytes at a time
  * in four lanes (arch_hash_long): the same quality, in fewer instructions the longer they are.
  *
  * What is tested: avalanche, and the spread of the bits that maps use (test/unit/lang/hash.c).

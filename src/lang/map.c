@@ -10,7 +10,8 @@
 
 #include "gort/panic.h"
 
-/* The expression for the map's kind, a constant in each branch. */
+/* The expression for the map's kind, a constant in each branch.  Strings have been dealt with: most
+ * keys that are not found inline are strings, and a function of their own keeps more in registers. */
 #define MAP_BY_KIND(m, expression)                                                                 \
     switch (map_kind(m)) {                                                                         \
         MAP_KIND_CASE(GORT_MAP_INT1, expression)                                                   \
@@ -20,7 +21,6 @@
         MAP_KIND_CASE(GORT_MAP_F32, expression)                                                    \
         MAP_KIND_CASE(GORT_MAP_F64, expression)                                                    \
         MAP_KIND_CASE(GORT_MAP_CSTRING, expression)                                                \
-        MAP_KIND_CASE(GORT_MAP_STRING, expression)                                                 \
         MAP_KIND_CASE(GORT_MAP_BYTES, expression)                                                  \
     default: {                                                                                     \
         enum { kind = GORT_MAP_OWN };                                                              \
@@ -52,7 +52,7 @@ static force_inline size_t find_in_group(const struct gort_map *m, int kind, str
     for (; match != 0; match &= match - 1) {
         size_t i = MAP_SLOTS * group + bits_ctz64(match) / 8;
         const void *slot = map_slot(l, control, i);
-        const void *key = kind <= GORT_MAP_INT8 ? slot : map_slot_key(l, slot);
+        const void *key = map_kind_is_direct(kind) ? slot : map_slot_key(l, slot);
         if (likely(map_same(m, kind, k, key))) return i;
     }
     return NO_SLOT;
@@ -84,8 +84,19 @@ static force_inline unsigned char *lookup(const struct gort_map *m, int kind, st
     return slot != NO_SLOT ? map_slot(map_layout(m), t->control, slot) : NULL;
 }
 
+static force_inline bool is_of_strings(const struct gort_map *m)
+{
+    return likely(map_kind(m) == GORT_MAP_STRING);
+}
+
+static never_inline unsigned char *lookup_string(const struct gort_map *m, const void *key)
+{
+    return lookup(m, GORT_MAP_STRING, map_key_of(GORT_MAP_STRING, key));
+}
+
 unsigned char *map_lookup(const struct gort_map *m, const void *key)
 {
+    if (is_of_strings(m)) return lookup_string(m, key);
     MAP_BY_KIND(m, lookup(m, kind, map_key_of(kind, key)))
 }
 
@@ -94,7 +105,7 @@ void *gort_map_find_raw(const void *map, const void *key)
     const struct gort_map *m = map;
     if (m == NULL) return NULL;
     map_read_check(m);
-    const unsigned char *slot = map_lookup(m, key);
+    const unsigned char *slot = is_of_strings(m) ? lookup_string(m, key) : map_lookup(m, key);
     return slot != NULL ? map_slot_value(map_layout(m), slot) : NULL;
 }
 
@@ -116,6 +127,17 @@ static void put_key(const struct map_layout *l, void *slot, const void *key)
     } else {
         memcpy(slot, key, l->shape.key_size);
     }
+}
+
+/* The size is no address. */
+static force_inline void put_string(const struct map_layout *l, void *slot,
+                                    const gort_map_bytes *key)
+{
+    if (likely(l->key_holds))
+        gort_store_pointer(slot, (void *)(uintptr_t)key->start);
+    else
+        ((gort_map_bytes *)slot)->start = key->start;
+    ((gort_map_bytes *)slot)->size = key->size;
 }
 
 static force_inline void put_int(const struct map_layout *l, int kind, void *slot, uint64_t bits)
@@ -149,6 +171,8 @@ static force_inline unsigned char *fill(struct gort_map *m, int kind, struct map
     unsigned char *slot = map_slot(l, t->control, gap);
     if (kind <= GORT_MAP_INT8)
         put_int(l, kind, slot, k.bits);
+    else if (kind == GORT_MAP_STRING)
+        put_string(l, slot, k.at);
     else
         put_key(l, slot, k.at);
     put_no_value(l, slot);
@@ -210,10 +234,16 @@ static force_inline void *ref(struct gort_map *m, int kind, struct map_key k)
     return map_slot_value(map_layout(m), slot);
 }
 
+static never_inline void *ref_string(struct gort_map *m, const void *key)
+{
+    return ref(m, GORT_MAP_STRING, map_key_of(GORT_MAP_STRING, key));
+}
+
 void *gort_map_ref_raw(void *map, const void *key)
 {
     struct gort_map *m = map;
     if (m == NULL) gort_panic("assignment to entry in nil map");
+    if (is_of_strings(m)) return ref_string(m, key);
     MAP_BY_KIND(m, ref(m, kind, map_key_of(kind, key)))
 }
 
@@ -235,26 +265,28 @@ void *gort_map_ref_int_raw(void *map, uint64_t key)
 /* ---- removing -------------------------------------------------------------------------------- */
 
 /* Invariant (4). */
-static void forget(const struct map_layout *l, unsigned char *slot)
+static never_inline void forget_slow(const struct map_layout *l, unsigned char *slot)
 {
-    unsigned char *value = slot + l->shape.value_at;
-    if (!l->key_direct)
-        gort_store_pointer((void **)(void *)slot, NULL);
-    else if (l->key_holds)
-        gort_clear_raw(l->key, slot, 1);
-    if (!l->value_direct)
-        gort_store_pointer((void **)(void *)value, NULL);
-    else if (l->value_holds)
-        gort_clear_raw(l->value, value, 1);
+    gort_clear_raw(&l->slot, slot, 1);
 }
 
-static force_inline void take_out(struct gort_map *m, size_t place, size_t i)
+static force_inline void forget(const struct map_layout *l, int kind, unsigned char *slot)
+{
+    if (kind == GORT_MAP_STRING && likely(l->key_holds && !l->value_holds)) {
+        gort_store_pointer((void **)(void *)slot, NULL);
+        ((gort_map_bytes *)(void *)slot)->size = 0;
+    } else if (l->slot.nruns != 0) {
+        forget_slow(l, slot);
+    }
+}
+
+static force_inline void take_out(struct gort_map *m, int kind, size_t place, size_t i)
 {
     const struct map_layout *l = map_layout(m);
     struct gort_map_table *t = &m->tables[map_first_place(m, place)];
     const unsigned char *group = t->control + align_down(i, MAP_SLOTS);
     bool ends = gort_map_empty_(gort_map_control_(group)) != 0; /* invariant (2) */
-    if (unlikely(l->key_holds || l->value_holds)) forget(l, map_slot(l, t->control, i));
+    forget(l, kind, map_slot(l, t->control, i));
     t->control[i] = ends ? MAP_EMPTY : MAP_DELETED;
     t->left += ends;
     t->used--;
@@ -273,15 +305,21 @@ static force_inline bool delete (struct gort_map *m, int kind, struct map_key k)
         map_write_begin(m);
         slot = find_slot(m, kind, k, hash, &m->tables[place], NULL);
     }
-    if (slot != NO_SLOT) take_out(m, place, slot);
+    if (slot != NO_SLOT) take_out(m, kind, place, slot);
     map_write_end(m);
     return slot != NO_SLOT;
+}
+
+static never_inline bool delete_string(struct gort_map *m, const void *key)
+{
+    return delete (m, GORT_MAP_STRING, map_key_of(GORT_MAP_STRING, key));
 }
 
 bool gort_map_delete_raw(void *map, const void *key)
 {
     struct gort_map *m = map;
     if (m == NULL) return false;
+    if (is_of_strings(m)) return delete_string(m, key);
     MAP_BY_KIND(m, delete (m, kind, map_key_of(kind, key)))
 }
 

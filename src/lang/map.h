@@ -184,6 +184,12 @@ static force_inline unsigned char *map_slot(const struct map_layout *l,
     return (unsigned char *)(uintptr_t)control - (i + 1) * l->shape.slot_size;
 }
 
+/* Keys of these kinds are in the slot itself. */
+static force_inline bool map_kind_is_direct(int kind)
+{
+    return kind != GORT_MAP_BYTES && kind != GORT_MAP_OWN;
+}
+
 static force_inline const void *map_slot_key(const struct map_layout *l, const void *slot)
 {
     return l->key_direct ? slot : *(const void *const *)slot;
@@ -271,7 +277,8 @@ static force_inline bool map_same_cstring(const char *a, const char *b)
 
 static force_inline bool map_same_bytes(const gort_map_bytes *a, const gort_map_bytes *b)
 {
-    return a->size == b->size && (a->start == b->start || memcmp(a->start, b->start, a->size) == 0);
+    return a->size == b->size &&
+           (a->start == b->start || hash_same_bytes(a->start, b->start, a->size));
 }
 
 /* b: a key in the map. */
@@ -296,7 +303,7 @@ static force_inline bool map_same(const struct gort_map *m, int kind, struct map
     case GORT_MAP_STRING:
         return map_same_bytes(a.at, b);
     case GORT_MAP_BYTES:
-        return memcmp(a.at, b, map_layout(m)->shape.key_size) == 0;
+        return hash_same_bytes(a.at, b, map_layout(m)->shape.key_size);
     default:
         return m->equal(a.at, b);
     }

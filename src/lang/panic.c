@@ -105,7 +105,7 @@ bool defers_run(struct g *g, const struct defer *base, uintptr_t cfa)
 {
     struct defer *d;
     while ((d = g->defers) != base) {
-        assert_that(d != NULL); /* invariant (3) */
+        assert_that(d != NULL);                                 /* invariant (3) */
         if (cfa != UINTPTR_MAX && d->frame > cfa) return false; /* marked by who unwinds */
         lang_store_root(&g->defers, d->next);
         if (d->fn != NULL) d->fn(d->arg);

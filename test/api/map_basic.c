@@ -481,6 +481,72 @@ TEST(entries_are_kept_and_let_go)
     CHECK_NEARLY_ALL(witness_deaths, 2 * (uint32_t)n);
 }
 
+// Keys of bytes that lie in collected objects; in one of the maps the value is the object too.
+static gort_map(gort_map_bytes, int) held_bytes;
+static gort_map(gort_map_bytes, witness *) held_both;
+
+static gort_map_bytes id_bytes(const uint32_t *id)
+{
+    return (gort_map_bytes){ id, sizeof *id };
+}
+
+static void hold_bytes(void *arg)
+{
+    int n = *(int *)arg;
+    gort_set(&held_bytes, gort_map_make(gort_map_bytes, int, 0));
+    gort_set(&held_both, gort_map_make(gort_map_bytes, witness *, 0));
+    for (int i = 0; i < n; i++) {
+        witness *w = witness_new((uint32_t)i), *both = witness_new((uint32_t)(n + i));
+        gort_map_put(held_bytes, id_bytes(&w->id), i);
+        gort_map_put(held_both, id_bytes(&both->id), both);
+    }
+}
+
+static void drop_even_bytes(void *arg)
+{
+    uint32_t n = *(uint32_t *)arg;
+    for (uint32_t i = 0; i < n; i += 2) {
+        uint32_t both = n + i;
+        CHECK(gort_map_delete(held_bytes, id_bytes(&i)));
+        CHECK(gort_map_delete(held_both, id_bytes(&both)));
+    }
+}
+
+static void drop_all_bytes(void *arg)
+{
+    (void)arg;
+    gort_map_clear(held_bytes); // a stale address of a table keeps no entry then
+    gort_map_clear(held_both);
+}
+
+static void find_odd_bytes(void *arg)
+{
+    uint32_t n = *(uint32_t *)arg;
+    for (uint32_t i = 1; i < n; i += 2) {
+        uint32_t both = n + i;
+        CHECK_EQ(*gort_map_find(held_bytes, id_bytes(&i)), i);
+        CHECK_EQ((*gort_map_find(held_both, id_bytes(&both)))->id, both);
+    }
+}
+
+TEST(keys_of_bytes_are_kept_and_let_go)
+{
+    uint32_t n = (uint32_t)test_count(4000) & ~1u;
+    if (n < 100) n = 100;
+    witness_reset();
+    on_goroutine(hold_bytes, &n);
+    gort_gc();
+    gort_gc();
+    CHECK_EQ(witness_deaths, 0);
+    on_goroutine(drop_even_bytes, &n);
+    collect_until(n);
+    CHECK_NEARLY_ALL(witness_deaths, n);
+    on_goroutine(find_odd_bytes, &n);
+    on_goroutine(drop_all_bytes, NULL);
+    collect_until(2 * n);
+    CHECK_NEARLY_ALL(witness_deaths, 2 * n);
+}
+
 static void tests(void)
 {
     RUN(integers);
@@ -505,5 +571,6 @@ static void tests(void)
     RUN(clear);
     RUN(deleted_room_is_used_again);
     RUN(entries_are_kept_and_let_go);
+    RUN(keys_of_bytes_are_kept_and_let_go);
 }
 GC_MAIN(tests)

@@ -22,7 +22,7 @@ static uint64_t hash_any(const void *p, size_t n, uint64_t seed)
 
 static uint64_t hash_portable(const void *p, size_t n, uint64_t seed)
 {
-    return n > 16 ? hash_long_portable(p, n, seed) : hash_bytes(p, n, seed);
+    return n > HASH_MIDDLE_MAX ? hash_long_portable(p, n, seed) : hash_bytes(p, n, seed);
 }
 
 // ---- avalanche: of each bit of the key, how often each bit of the hash changes with it ----
@@ -63,9 +63,8 @@ static void avalanche(hash_fn hash, size_t n)
 
 TEST(avalanches)
 {
-    static const size_t sizes[] = {
-        1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 64, 65, 129
-    };
+    static const size_t sizes[] = { 1,  2,  3,  4,  5,  7,  8,  9,  15, 16,
+                                    17, 24, 31, 32, 33, 48, 64, 65, 129 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         avalanche(hash_any, sizes[i]);
         avalanche(hash_portable, sizes[i]);
@@ -169,6 +168,26 @@ TEST(what_lies_beyond_does_not_matter)
     }
 }
 
+// In memory that ends with them, at all alignments, so that sanitizers see what is read beyond.
+TEST(bytes_are_compared_to_the_last)
+{
+    for (size_t n = 0; n <= 80; n++) {
+        size_t shift = n % 9;
+        unsigned char *a = malloc(n + shift + 1), *b = malloc(n + 1), *p = a + shift + 1;
+        memset(p, 5, n);
+        memset(b + 1, 5, n);
+        CHECK(hash_same_bytes(p, b + 1, n));
+        for (size_t i = 0; i < n; i++) {
+            p[i] ^= (unsigned char)(1 << i % 8);
+            CHECK(!hash_same_bytes(p, b + 1, n));
+            CHECK_NE(hash_any(p, n, 9), hash_any(b + 1, n, 9));
+            p[i] = 5;
+        }
+        free(a);
+        free(b);
+    }
+}
+
 TEST(secrets_differ)
 {
     uint64_t before = hash_any("a longer text than sixteen bytes", 32, 0);
@@ -190,6 +209,7 @@ int main(void)
     RUN(bytes_in_longer_keys);
     RUN(lengths_differ);
     RUN(what_lies_beyond_does_not_matter);
+    RUN(bytes_are_compared_to_the_last);
     RUN(secrets_differ);
     return 0;
 }
