@@ -79,12 +79,17 @@ bool p_take_idle(struct m *m)
 }
 
 /* p has just lost its M to a blocking region: start another M if there is work for it, else let it
- * be idle.  Step 3 of Note [Work and sleepers] for the work that p itself holds. */
+ * be idle.  Step 3 of Note [Work and sleepers] for the work that p itself holds.
+ *
+ * Where nobody else is looking and no P is idle, others may have work that nobody knows of: an M
+ * looks for it.  The only P has no others.  What else a looker would find is looked at here, under
+ * the lock or after it: who makes work after that sees the P idle, and starts an M for it. */
 void p_handoff(struct p *p)
 {
     bool work = sched_others_wait(p) || sched_hooks.mark_work() ||
                 (timer_first(p) != 0 && timer_is_due(p, os_now()));
-    if (!work && atomic_load_seq(&sched.nspinning) + atomic_load_seq(&sched.nidle_p) == 0) {
+    if (!work && p_count() > 1 &&
+        atomic_load_seq(&sched.nspinning) + atomic_load_seq(&sched.nidle_p) == 0) {
         uint32_t none = 0;
         if (atomic_cas_seq(&sched.nspinning, &none, 1)) {
             m_start(p, true); /* everybody else is busy: somebody must look for work */

@@ -297,6 +297,19 @@ static void drawn_when_deterministic(void)
     drawing();
 }
 
+// In a blocking call, with nobody else to run: the P is idle, and in no other thread's hands.
+static void sees_an_idle_p(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(atomic_load_seq(&sched.nidle_p), 1);
+}
+
+static void the_only_p_is_kept(void)
+{
+    for (int i = 0; i < 100; i++)
+        blocking_call(sees_an_idle_p, NULL);
+}
+
 static void modes(void)
 {
     sched_debug.migrate = 1;
@@ -338,6 +351,7 @@ int main(void)
     RUN_ALL(parallel);
     RUN_ALL(due_in_time);
     CHECK_EQ(sched_test_child(drawn_when_deterministic, 1), 0);
+    CHECK_EQ(sched_test_child(the_only_p_is_kept, 1), 0);
     RUN_ALL(idle_then_wake);
     RUN_ALL(modes);
     CHECK_EQ(sched_test_child(each_queue_its_turn, 1), 0);
