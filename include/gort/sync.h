@@ -36,8 +36,8 @@ typedef struct {
     gort_mutex writers;   /* held by the writer */
     uint32_t writer_sema; /* atomic: a writer waits here for readers to leave */
     uint32_t reader_sema; /* atomic: readers wait here for the writer to leave */
-    int32_t readers;   /* atomic: readers inside; far below zero while a writer waits or writes */
-    int32_t departing; /* atomic: readers that the waiting writer still waits for */
+    int32_t readers;      /* atomic: inside; far below 0 with a writer, far above if in cells too */
+    int32_t departing;    /* atomic: readers that the waiting writer still waits for */
 } gort_rwmutex;
 
 /* Locks rw for writing; blocks while others hold it. */

@@ -160,16 +160,20 @@ void gort_mutex_lock(gort_mutex *m)
     race_acquire(m);
 }
 
+bool mutex_trylock(gort_mutex *m)
+{
+    uint32_t old = atomic_load_relaxed(&m->state);
+    while ((old & (LOCKED | STARVING)) == 0)
+        if (atomic_cas_acquire(&m->state, &old, old | LOCKED)) return true;
+    return false;
+}
+
 bool gort_mutex_trylock(gort_mutex *m)
 {
     (void)lang_enter("gort_mutex_trylock");
-    uint32_t old = atomic_load_relaxed(&m->state);
-    while ((old & (LOCKED | STARVING)) == 0)
-        if (atomic_cas_acquire(&m->state, &old, old | LOCKED)) {
-            race_acquire(m);
-            return true;
-        }
-    return false;
+    if (!mutex_trylock(m)) return false;
+    race_acquire(m);
+    return true;
 }
 
 /* ---- unlocking ------------------------------------------------------------------------------ */

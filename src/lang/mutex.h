@@ -10,7 +10,8 @@
 
 /* gort_mutex_lock for the running goroutine g; reports say that it waits for `reason`. */
 void mutex_lock(struct g *g, gort_mutex *m, enum wait_reason reason);
-/* As gort_mutex_unlock. */
+/* As gort_mutex_trylock and gort_mutex_unlock. */
+bool mutex_trylock(gort_mutex *m);
 void mutex_unlock(gort_mutex *m);
 bool mutex_is_locked(const gort_mutex *m);
 

@@ -7,11 +7,14 @@
  * not starve either.
  *
  * Invariants: (1) readers, with WRITER added when it is negative, is the number of readers inside
- * or waiting; (2) while negative, departing is the number that were inside when the writer came,
- * minus those that have left; whoever brings it to 0 wakes the writer.
+ * or waiting, but for those in cells; (2) while negative, departing is the number that were inside
+ * when the writer came, minus those that have left; whoever brings it to 0 wakes the writer.
+ * (While cells are open, and so no writer is there, it is RW_SPREAD: the sign for readers to look
+ * at them.)
  *
- * Readers on several CPUs pass the word's cache line around: doc/decisions/0020 has what that
- * costs, and what would have to hold for a word for each P.
+ * Readers on several CPUs would pass the word's cache line around. When they meet, they are
+ * spread: they count themselves in cells of their threads, until the next writer comes. Note
+ * [Spread readers] in rwcells.c.
  *
  * The object lives until all calls on it have returned.
  *
@@ -21,41 +24,83 @@
  */
 #include "gort/sync.h"
 #include "lang/mutex.h"
+#include "lang/rwcells.h"
 #include "lang/sema.h"
 
-#define WRITER (1 << 30) /* more than readers can ever be */
+#define WRITER RW_WRITER
 
 static inline int32_t add(int32_t *word, int32_t n)
 {
     return atomic_fetch_add_seq(word, n) + n;
 }
 
+/* Others are there, or a writer; readers is the count just after this one came. */
+static never_inline void rlock_slow(struct g *g, gort_rwmutex *rw, int32_t readers)
+{
+    if (readers < 0)
+        sema_acquire(g, &rw->reader_sema, false, WAIT_RWMUTEX_R);
+    else
+        rw_spread(rw);
+}
+
+static inline void rlock_word(struct g *g, gort_rwmutex *rw)
+{
+    int32_t readers = add(&rw->readers, 1);
+    if (unlikely(readers != 1)) rlock_slow(g, rw, readers);
+}
+
+static never_inline void rlock_cell(struct g *g, gort_rwmutex *rw)
+{
+    if (!rw_cell_enter(rw)) rlock_word(g, rw);
+}
+
 void gort_rwmutex_rlock(gort_rwmutex *rw)
 {
     struct g *g = lang_enter_blocking("gort_rwmutex_rlock");
-    if (add(&rw->readers, 1) < 0) sema_acquire(g, &rw->reader_sema, false, WAIT_RWMUTEX_R);
+    if (unlikely(rw_looks_spread(rw)))
+        rlock_cell(g, rw);
+    else
+        rlock_word(g, rw);
     race_acquire(&rw->reader_sema);
 }
 
-/* A writer waits or writes; readers is the count just after this one left. */
+/* A writer waits or writes, or there are cells; readers is the count just after this one left. */
 static never_inline void runlock_slow(gort_rwmutex *rw, int32_t readers)
 {
+    if (readers >= RW_SPREAD) {
+        if (readers < RW_PHANTOM) rw_fold(rw); /* Note [Spread readers] (4) */
+        return;
+    }
     if (readers == -1 || readers == -WRITER - 1) throw_msg("read unlock of unlocked rwmutex");
     if (add(&rw->departing, -1) == 0) sema_release(&rw->writer_sema);
+}
+
+static inline void runlock_word(gort_rwmutex *rw)
+{
+    int32_t readers = add(&rw->readers, -1);
+    if (unlikely((uint32_t)readers >= RW_SPREAD)) runlock_slow(rw, readers);
+}
+
+static never_inline void runlock_cell(gort_rwmutex *rw)
+{
+    if (!rw_cell_leave(rw)) runlock_word(rw);
 }
 
 void gort_rwmutex_runlock(gort_rwmutex *rw)
 {
     (void)lang_enter("gort_rwmutex_runlock");
     race_release(&rw->writer_sema);
-    int32_t readers = add(&rw->readers, -1);
-    if (unlikely(readers < 0)) runlock_slow(rw, readers);
+    if (unlikely(rw_looks_spread(rw)))
+        runlock_cell(rw);
+    else
+        runlock_word(rw);
 }
 
 void gort_rwmutex_lock(gort_rwmutex *rw)
 {
     struct g *g = lang_enter_blocking("gort_rwmutex_lock");
     mutex_lock(g, &rw->writers, WAIT_RWMUTEX_W);
+    if (rw_is_spread(rw)) rw_fold(rw);
     int32_t inside = add(&rw->readers, -WRITER) + WRITER;
     /* Some of them may have left already and made departing negative. */
     if (inside != 0 && add(&rw->departing, inside) != 0)

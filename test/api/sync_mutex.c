@@ -247,6 +247,8 @@ static void readers_and_writers(int readers, int writers)
         (readers + writers + 1) / 2 < writers ? (readers + writers + 1) / 2 : writers;
     WAIT_FOR(LOAD(&c.done) == readers + writers);
     CHECK_EQ(c.n, (int64_t)started_writers * c.times);
+    gort_rwmutex_lock(&c.rw); // after a writer it is as in the beginning
+    gort_rwmutex_unlock(&c.rw);
     CHECK_EQ(c.rw.readers, 0);
     CHECK_EQ(c.rw.departing, 0);
     CHECK_EQ(c.rw.writer_sema, 0);
