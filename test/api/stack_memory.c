@@ -148,7 +148,14 @@ static void goes_deep_and_waits(void *arg)
     gort_waitgroup_done(&group);
 }
 
-static void stacks_that_wait_are_trimmed(int n, size_t depth, size_t stack)
+// Collections that nobody asks for.
+static void allocate(void)
+{
+    for (int i = 0; i < 8000; i++)
+        gort_keep_alive(gort_alloc_noscan(1000));
+}
+
+static void stacks_that_wait_are_trimmed(int n, size_t depth, size_t stack, void (*collect)(void))
 {
     gort_go_options options = { .stack_size = stack };
     struct visit *visits = gort_alloc((size_t)n * sizeof visits[0]);
@@ -164,7 +171,7 @@ static void stacks_that_wait_are_trimmed(int n, size_t depth, size_t stack)
     double trimmed = metric("/gort/stacks/trimmed:stacks");
     // Kept are the page of the record and 64 KB.
     size_t kept = (size_t)n * (80 << 10);
-    WAIT_FOR((gort_gc(), resident(n, depth) <= kept + MB));
+    WAIT_FOR((collect(), resident(n, depth) <= kept + MB));
     WAIT_FOR(metric("/gort/stacks/trimmed:stacks") > trimmed);
     gort_close(gate);
     gort_waitgroup_wait(&group);
@@ -173,12 +180,19 @@ static void stacks_that_wait_are_trimmed(int n, size_t depth, size_t stack)
 static void small_stacks_that_wait_are_trimmed(void)
 {
     int n = (int)test_count(1000);
-    stacks_that_wait_are_trimmed(n < MOST ? n : MOST, DEPTH, 0);
+    stacks_that_wait_are_trimmed(n < MOST ? n : MOST, DEPTH, 0, gort_gc);
 }
 
 static void large_stacks_that_wait_are_trimmed(void)
 {
-    stacks_that_wait_are_trimmed(3, LARGE_DEPTH, LARGE_STACK);
+    stacks_that_wait_are_trimmed(3, LARGE_DEPTH, LARGE_STACK, gort_gc);
+}
+
+static void collections_of_the_program_trim_too(void)
+{
+    for (int64_t i = 0; i < test_count(10); i++)
+        allocate(); // nothing is found: the next look is due by the clock
+    stacks_that_wait_are_trimmed(100, DEPTH, 0, allocate);
 }
 
 // Stacks are trimmed while their goroutines wake up and go deep again.
@@ -219,6 +233,7 @@ static int test_main(int argc, char **argv)
     RUN(free_os_memory_takes_all);
     RUN(small_stacks_that_wait_are_trimmed);
     RUN(large_stacks_that_wait_are_trimmed);
+    RUN(collections_of_the_program_trim_too);
     RUN(stacks_are_trimmed_while_they_wake);
     return 0;
 }
