@@ -431,13 +431,33 @@ CASE(special_bit_too_many, "arena: listing of specials")
 
 // ---- caches and lists ---------------------------------------------------------------------------
 
+static void use_class(struct mcache *c, unsigned spc)
+{
+    c->used[spc / 64] |= (uint64_t)1 << spc % 64;
+}
+
 CASE(cached_twice, "sum: a span is in two caches, or in none and says so")
 {
     unsigned spc = held->span_class;
     CHECK(cache[1]->spans[spc] != held);
     cache[1]->spans[spc] = held;
+    use_class(cache[1], spc);
     cache[1]->next_window[spc] = cache[0]->next_window[spc];
     cache[1]->fast.classes[spc] = cache[0]->fast.classes[spc];
+}
+
+CASE(class_not_in_use, "cache: a span of a class that is not in use")
+{
+    unsigned spc = held->span_class;
+    cache[0]->used[spc / 64] &= ~((uint64_t)1 << spc % 64);
+}
+
+CASE(counts_not_in_use, "cache: counts of a class that is not in use")
+{
+    unsigned i = SIZE_CLASSES - 1;
+    while ((cache[0]->used[i / 32] >> i * 2 % 64 & 3) != 0)
+        i--;
+    cache[0]->small_free_count[i] = 1;
 }
 
 CASE(says_that_it_is_cached, "sum: a span is in two caches, or in none and says so")
@@ -450,6 +470,7 @@ CASE(says_that_it_is_cached, "sum: a span is in two caches, or in none and says 
 CASE(cached_of_another_class, "cache: a span of another class")
 {
     cache[0]->spans[held->span_class ^ 1] = held;
+    use_class(cache[0], held->span_class ^ 1);
 }
 
 CASE(cached_in_a_set, "cache: a cached span is in a set")
