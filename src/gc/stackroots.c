@@ -48,11 +48,11 @@
  * that writes into a buffer there then fails with EFAULT.
  *
  * Note [When stacks are trimmed].  Whether a waiting stack has pages to give back is asked of the
- * kernel (Note [Pages of stacks] in sched/stack.c), which costs more than scanning a shallow one.  A
- * small heap is collected a thousand times a second, and the stacks are the same.  So a look at all
- * of them, which with many takes several cycles, a part in each, is followed by another one at once
- * only if it took something, as there may be more; else a second later, or when somebody asked for
- * a collection.
+ * kernel (Note [Pages of stacks] in sched/stack.c), which costs more than scanning a shallow one.
+ * A small heap is collected a thousand times a second, and the stacks are the same.  So a look at
+ * all of them, which with many takes several cycles, a part in each, is followed by another one at
+ * once only if it took something, as there may be more; else a second later, or when somebody asked
+ * for a collection.
  *
  * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold
  * addresses of spans, and no objects: a span's address that was left in a parked frame kept the

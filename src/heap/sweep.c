@@ -404,14 +404,16 @@ bool span_ensure_swept(struct span *s)
     return is_swept(s, g);
 }
 
-/* The record's second line, the marks, the stamp.  A dead span's memory is readable too: Note
- * [Records asleep] in span.c. */
+/* The record's second line, the marks, the stamp.  Of one that another has claimed out of turn, and
+ * sweeps or has freed, `marks` may be out of date: then the hint is useless and no more.  Its record
+ * and `base` stay, for who popped it frees the record. */
 void sweeper_fetch(struct span *const *spans, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         const struct span *s = spans[i];
+        const uint8_t *marks = atomic_load_relaxed(&s->marks);
         arch_prefetch(s->inline_marks);
-        if (s->marks != s->inline_marks) arch_prefetch(s->marks);
+        if (marks != s->inline_marks) arch_prefetch(marks);
         arch_prefetch(&arena_of(s->base)->mark_stamp[arena_page_index(s->base)]);
     }
 }
@@ -437,8 +439,8 @@ static struct span_set *unswept_set(uint32_t i, uint32_t g)
     return i % 2 == 0 ? mcentral_full_unswept(m, g) : mcentral_partial_unswept(m, g);
 }
 
-/* Pops from the sets, and moves the shared cursor past those that are empty: at once past all, since
- * most are.  0: all are empty. */
+/* Pops from the sets, and moves the shared cursor past those that are empty: at once past all,
+ * since most are.  0: all are empty. */
 static unsigned pop_unswept(struct span **spans, unsigned most)
 {
     uint32_t g = heap_sweepgen(), n = 0;

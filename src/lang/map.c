@@ -11,7 +11,8 @@
 #include "gort/panic.h"
 
 /* The expression for the map's kind, a constant in each branch.  Strings have been dealt with: most
- * keys that are not found inline are strings, and a function of their own keeps more in registers. */
+ * keys that are not found inline are strings, and a function of their own keeps more in
+ * registers. */
 #define MAP_BY_KIND(m, expression)                                                                 \
     switch (map_kind(m)) {                                                                         \
         MAP_KIND_CASE(GORT_MAP_INT1, expression)                                                   \

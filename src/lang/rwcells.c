@@ -96,11 +96,6 @@ static struct bucket {
 };
 UNSCANNED(buckets);
 
-static int32_t add(int32_t *word, int32_t n)
-{
-    return atomic_fetch_add_seq(word, n) + n;
-}
-
 /* Those that are closed. */
 static void open_locked(unsigned bucket, uint64_t tag)
 {
@@ -146,8 +141,8 @@ static bool own_locked(gort_rwmutex *rw, unsigned bucket)
         return false;
     b->owner = ~(uintptr_t)rw;
     if (!spread) {
-        (void)add(&rw->readers, RW_PHANTOM);
-        (void)add(&rw->departing, RW_SPREAD);
+        (void)rw_add(&rw->readers, RW_PHANTOM);
+        (void)rw_add(&rw->departing, RW_SPREAD);
     }
     return true;
 }
@@ -172,12 +167,12 @@ static bool fold_locked(gort_rwmutex *rw, unsigned bucket)
     if (!rw_is_spread(rw)) return true;
     int64_t begin = os_now();
     int32_t n = 0;
-    (void)add(&rw->departing, -RW_SPREAD);
+    (void)rw_add(&rw->departing, -RW_SPREAD);
     if (b->owner == ~(uintptr_t)rw) {
         n = close_locked(bucket);
         b->owner = 0;
     }
-    int32_t readers = add(&rw->readers, n - RW_PHANTOM);
+    int32_t readers = rw_add(&rw->readers, n - RW_PHANTOM);
     int64_t now = os_now(), pause = PAUSE_FACTOR * (now - begin);
     atomic_store_relaxed(&b->next_change, now + (pause < PAUSE_MOST ? pause : PAUSE_MOST));
     return readers >= 0;

@@ -19,11 +19,16 @@ static force_inline bool rw_is_spread(const gort_rwmutex *rw)
     return atomic_load_relaxed(&rw->readers) >= RW_SPREAD;
 }
 
-/* Is it worth a look at this P's cell?  The sign lies in a word of its own: a load of the one that
- * the last reader changed by a locked instruction waits for that, 2 ns of 8. */
+/* Is it worth a look at this thread's cell?  The sign lies in a word of its own: a load of the one
+ * that the last reader changed by a locked instruction waits for that, 2 ns of 8. */
 static force_inline bool rw_looks_spread(const gort_rwmutex *rw)
 {
     return atomic_load_relaxed(&rw->departing) >= RW_SPREAD;
+}
+
+static force_inline int32_t rw_add(int32_t *word, int32_t n)
+{
+    return atomic_fetch_add_seq(word, n) + n;
 }
 
 #define RW_BUCKETS 256  /* objects whose readers are spread at a time, at most */

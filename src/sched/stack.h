@@ -30,7 +30,8 @@ void stack_free_default(struct g *first, struct g *last, uint32_t n);
  * at the last stack_age; false: there are no more such.  In a critical section each. */
 bool stack_trim_some(void);
 void stack_age(void);
-/* g's stack has been claimed by the caller (g_scan_claim). */
+/* Gives pages back that lie far below g's frames, if there are any; true: it did.  g's stack has
+ * been claimed by the caller (g_scan_claim). */
 bool stack_trim_claimed(struct g *g);
 /* Bytes of address space and of guards in use; resident estimate for stack_sys. */
 struct stack_stats {

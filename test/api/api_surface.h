@@ -1,6 +1,7 @@
 // Uses every public declaration once, as C (api_surface.c) and as C++ (api_surface.cc), and checks
 // lightly that it does what its comment says; the tests beside it go deep. It keeps to what the two
-// languages share. test/prog/api_compile.sh checks that no declaration is left out.
+// languages share. test/prog/api_compile.sh checks that no declaration is left out. It is long
+// because the interface is: a list in the headers' order, in one program as a user's would be.
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>

@@ -1,5 +1,8 @@
 // Conformance of channels: blocking, trying, order, closing, races between them.
 //
+// Long for its number of cases, each a dozen lines: they stand together because they share the
+// goroutines and helpers between them, and the list at the end runs any of them by name.
+//
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../conform.h"

@@ -2,6 +2,9 @@
 // to threads, blocking regions, the number of processors; time: sleeping, deadlines, fairness of
 // timers.
 //
+// Long for its number of cases, each a dozen lines: they stand together because they share the
+// goroutines and helpers between them, and the list at the end runs any of them by name.
+//
 // TEST notmodes=determ
 // TEST timeout=180
 // SPDX-License-Identifier: BSD-3-Clause

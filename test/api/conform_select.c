@@ -1,6 +1,9 @@
 // Conformance of select: what is ready, fair choice, waiting, closing, stress, self-selection,
 // pseudo-random sends, the collector meanwhile.
 //
+// Long for its number of cases, each a dozen lines: they stand together because they share the
+// goroutines and helpers between them, and the list at the end runs any of them by name.
+//
 // TEST timeout=120
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../conform.h"

@@ -1,6 +1,9 @@
 // Conformance of slices: what Go's tests of append, copy, slicing, make and of its package slices
 // check, as gort makes it.
 //
+// Long for its number of cases, each a dozen lines: they stand together because they share the
+// goroutines and helpers between them, and the list at the end runs any of them by name.
+//
 // SPDX-License-Identifier: BSD-3-Clause
 #include <limits.h>
 #include <math.h>

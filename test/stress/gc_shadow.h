@@ -21,6 +21,9 @@
 // An object is changed by its owner only, so no lock orders mutators, and the shadow is exact all
 // the time. Shadows hold addresses as complements, and malloc's memory is no root.
 //
+// One long file, since all of it is about the same records: what each operation does to an object
+// and to its shadow, and the comparison that takes both apart again, are to be read side by side.
+//
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef GC_SHADOW_H
 #define GC_SHADOW_H
