@@ -31,7 +31,7 @@ static void compute(void)
 {
     __atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
     for (;;)
-        __asm__ volatile("pause");
+        __asm__ volatile("" ::: "memory");
 }
 
 static void mask_stops(int how)
