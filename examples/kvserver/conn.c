@@ -13,6 +13,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#define LOOK_AHEAD 16 /* commands; more fetches than that the processor does not have under way */
 #define KEPT_OUT_SIZE ((size_t)16 << 10) /* a larger buffer is left to the collector */
 
 static void write_all(conn *c, const char *bytes, size_t n)
@@ -38,11 +39,34 @@ static void write_replies(conn *c)
     }
 }
 
+/* A key's bucket and its node are seldom in the cache when there are many keys, and each takes
+ * longer to come than all else about a GET.  When a client has sent several commands at once, those
+ * of the next ones come at the same time.  That a word is no key, or of another database, is
+ * harmless.  Returns how many commands it looked at. */
+static int look_ahead(const conn *c)
+{
+    key keys[LOOK_AHEAD];
+    int n = 0;
+    text word;
+    for (size_t at = c->in.start; n < LOOK_AHEAD && request_peek(&c->in, &at, &word); n++) {
+        keys[n] = db_key(c->db, word);
+    }
+    if (n == 1) return n;
+    for (int i = 0; i < n; i++) {
+        db_fetch(&keys[i], dict_fetch_bucket);
+    }
+    for (int i = 0; i < n; i++) {
+        db_fetch(&keys[i], dict_fetch_node);
+    }
+    return n;
+}
+
 /* Executes the commands that have arrived in full. */
 static void execute_input(conn *c)
 {
     char error[REQUEST_ERROR_SIZE];
-    while (!c->closing && !c->broken) {
+    for (int looked_at = 0; !c->closing && !c->broken; looked_at--) {
+        if (looked_at <= 0) looked_at = look_ahead(c);
         enum request_state state = request_parse(&c->in, error);
         if (state == REQUEST_MORE) return;
         if (state == REQUEST_BAD) {

@@ -57,6 +57,13 @@ dict_node *db_find(const key *k)
     return n;
 }
 
+void db_fetch(const key *k, void (*fetch)(const dict *d, uint32_t hash))
+{
+    if (!gort_mutex_trylock(&k->shard->lock)) return;
+    fetch(&k->shard->keys, k->hash);
+    gort_mutex_unlock(&k->shard->lock);
+}
+
 dict_node *db_add(const key *k, enum kind kind)
 {
     dict_node *n = dict_add(&k->shard->keys, k->hash, k->name);

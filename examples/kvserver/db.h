@@ -68,6 +68,10 @@ static inline int64_t db_now_ms(void)
 dict_node *db_find(const key *k);
 dict_node *db_peek(const key *k);
 
+/* One step of a look ahead for a key that will be asked for: dict_fetch_bucket or dict_fetch_node.
+ * Takes the lock by itself, or does nothing when somebody has it. */
+void db_fetch(const key *k, void (*fetch)(const dict *d, uint32_t hash));
+
 dict_node *db_add(const key *k, enum kind kind); /* the key must not exist */
 bool db_remove(const key *k);                    /* did it exist? */
 

@@ -192,6 +192,16 @@ dict_node *dict_find(const dict *d, uint32_t hash, text key)
     return n;
 }
 
+void dict_fetch_bucket(const dict *d, uint32_t hash)
+{
+    if (d->now != NULL) __builtin_prefetch(home_of(d, hash));
+}
+
+void dict_fetch_node(const dict *d, uint32_t hash)
+{
+    if (d->now != NULL) __builtin_prefetch(home_of(d, hash)->head);
+}
+
 dict_node *dict_add(dict *d, uint32_t hash, text key)
 {
     make_room(d);

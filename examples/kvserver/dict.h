@@ -71,6 +71,11 @@ static inline uint32_t dict_hash(text key)
 
 dict_node *dict_find(const dict *d, uint32_t hash, text key);
 
+/* Ask the processor for what dict_find will read: the bucket, and, when that has come, the first
+ * node.  They wait for nothing, so those for many keys go on at a time. */
+void dict_fetch_bucket(const dict *d, uint32_t hash);
+void dict_fetch_node(const dict *d, uint32_t hash);
+
 /* Adds a node with the key, everything else zero.  The key must not be present. */
 dict_node *dict_add(dict *d, uint32_t hash, text key);
 

@@ -303,6 +303,21 @@ static inline int read_short_length(const char **p, const char *end, char type)
     return v;
 }
 
+bool request_peek(const request *r, size_t *at, text *word)
+{
+    const char *p = r->bytes + *at, *end = r->bytes + r->end;
+    int count = read_short_length(&p, end, '*');
+    if (count < 2) return false;
+    for (int i = 0; i < count; i++) {
+        int length = read_short_length(&p, end, '$');
+        if (length < 0 || end - p < length + 2) return false;
+        if (i == 1) *word = (text){ p, (size_t)length };
+        p += length + 2;
+    }
+    *at = (size_t)(p - r->bytes);
+    return true;
+}
+
 /* The usual case in one go: a command that is all there, with few and short arguments.  False with
  * nothing changed (but the scratch in args) when it is not; the careful functions above decide. */
 static bool parse_usual(request *r)

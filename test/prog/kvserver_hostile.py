@@ -259,6 +259,45 @@ def garbage(server):
     server.ping()
 
 
+def many_at_once(server):
+    """Batches of commands in two databases, cut anywhere, against a model."""
+    chance = random.Random(2)
+
+    def bulk(value):
+        return b"$-1\r\n" if value is None else b"$%d\r\n%s\r\n" % (len(value), value)
+
+    def one(model, at):
+        key = b"many:%d" % chance.randrange(200)
+        kind = chance.randrange(7)
+        if kind == 0:
+            at[0] = chance.randrange(2)
+            return command(b"SELECT", b"%d" % at[0]), b"+OK\r\n"
+        if kind == 1:
+            return command(b"PING"), b"+PONG\r\n"
+        if kind == 2:
+            return b"ECHO " + key + b"\r\n", bulk(key)
+        if kind == 3:
+            return command(b"DEL", key), b":%d\r\n" % (model[at[0]].pop(key, None) is not None)
+        if kind == 4:
+            return command(b"GET", key), bulk(model[at[0]].get(key))
+        model[at[0]][key] = value = b"v" * chance.randrange(1500)
+        return command(b"SET", key, value), b"+OK\r\n"
+
+    with server.connect() as c:
+        model, at = [{}, {}], [0]
+        for _ in range(300):
+            pairs = [one(model, at) for _ in range(chance.randrange(1, 60))]
+            sent, wanted = b"".join(p[0] for p in pairs), b"".join(p[1] for p in pairs)
+            cut = chance.randrange(len(sent))
+            c.send(sent[:cut])
+            c.send(sent[cut:])
+            got = c.receive(len(wanted))
+            check(got == wanted, f"{sent[:200]!r}: {got[:200]!r} instead of {wanted[:200]!r}")
+        for i in (0, 1):
+            c.send(command(b"SELECT", b"%d" % i) + command(b"FLUSHDB"))
+            c.expect(b"+OK\r\n+OK\r\n")
+
+
 def announced_but_not_sent(server):
     before = server.rss_mb()
     clients = []
@@ -527,8 +566,9 @@ def bad_arguments(_, binary):
         check(r.returncode == 1 and "in use" in r.stderr, f"a taken port: {r.stderr!r}")
 
 
-CASES = [malformed, odd_but_good, garbage, announced_but_not_sent, many_arguments, large_value,
-         scan_while_resizing, half_closed, vanished, slow_reader, too_many_by_setting, ten_thousand_idle]
+CASES = [malformed, odd_but_good, garbage, many_at_once, announced_but_not_sent, many_arguments,
+         large_value, scan_while_resizing, half_closed, vanished, slow_reader,
+         too_many_by_setting, ten_thousand_idle]
 CASES_OF_THEIR_OWN = [full_descriptor_table, bad_arguments]
 
 
