@@ -390,6 +390,8 @@ struct source {
       "Records of spans given back by gort_free_os_memory.")                                       \
     X("/gort/heap/records/limit", "bytes", COUNTER, AS_COUNT, false, scav.records[SCAV_LIMIT],     \
       "Records of spans given back when a memory limit was set.")                                  \
+    X("/gort/heap/records/moved", "events", COUNTER, AS_COUNT, false, scav.moved,                  \
+      "Blocks of marks that moved so that the memory of others could go back.")                    \
     X("/gort/heap/refills", "spans", COUNTER, AS_COUNT, true, heap.refills,                        \
       "Spans that Ps took from the central lists.")                                                \
     X("/gort/heap/released-total", "bytes", COUNTER, AS_COUNT, true, heap.released_total,          \

@@ -5,15 +5,19 @@
  * fail at the worst moment.  Here a span keeps its marks and its bits for as long as its pages, so
  * sweeping allocates nothing and no generation is kept.  The price: a sweep rewrites the marks, and
  * freed blocks need lists by length: slabs of a page each (slab.h), so that what a shrunken heap
- * does not need goes back to the kernel.  Note [Records asleep] in span.c says why that is sound.
+ * does not need goes back to the kernel (Note [Records asleep] in span.c says why that is sound),
+ * and sweeping moves those that are scattered (Note [Blocks that move]).
  *
  * Locking: GCBITS.  Answers to: newMarkBits and its arenas in mheap.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "heap/gcbits.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/race.h"
 #include "heap/persistent.h"
 #include "heap/slab.h"
 #include "os/os.h"
@@ -24,7 +28,9 @@
 
 static struct gcbits {
     struct lock lock;
-    uint64_t in_use;                             /* blocks; atomic */
+    uint64_t in_use;    /* blocks; atomic */
+    uint64_t moved;     /* blocks; atomic */
+    uint32_t scattered; /* bit: a number of words; changed with the world stopped only */
     struct slabs by_words[GCBITS_MAX_WORDS + 1]; /* lock */
 } * gcbits;                                      /* off-heap: it is no root */
 
@@ -62,6 +68,51 @@ void gcbits_free(uint32_t words, uint32_t place)
     slabs_give(&gcbits->by_words[words], place);
     lock_release(&gcbits->lock);
     atomic_fetch_sub_relaxed(&gcbits->in_use, 1);
+}
+
+/* ---- moving ---------------------------------------------------------------------------------- */
+
+#define SPARSE_LEAST 16 /* fewer sparse pages are not worth a look at each block */
+
+static bool is_scattered(const struct slabs *p)
+{
+    return p->sparse >= SPARSE_LEAST && p->sparse >= p->awake / p->bytes / 4;
+}
+
+void gcbits_look_stw(bool all)
+{
+    uint32_t scattered = 0;
+    lock_acquire(&gcbits->lock);
+    for (uint32_t w = 1; w <= GCBITS_MAX_WORDS; w++)
+        if (all || is_scattered(&gcbits->by_words[w])) scattered |= 1u << w;
+    lock_release(&gcbits->lock);
+    gcbits->scattered = scattered;
+}
+
+bool gcbits_are_scattered(uint32_t words)
+{
+    return (gcbits->scattered >> words & 1) != 0;
+}
+
+uint8_t *gcbits_copy_better(uint32_t words, uint32_t place, uint32_t *other)
+{
+    struct slabs *p = &gcbits->by_words[words];
+    if (!slabs_is_sparse(p, place)) return NULL; /* mostly */
+    lock_acquire(&gcbits->lock);
+    uint8_t *block = slabs_take_better(p, place, other);
+    lock_release(&gcbits->lock);
+    if (block == NULL) return NULL;
+    race_hide();
+    memcpy(block, slabs_at(p, place), p->size);
+    race_show();
+    atomic_fetch_add_relaxed(&gcbits->in_use, 1);
+    atomic_fetch_add_relaxed(&gcbits->moved, 1);
+    return block;
+}
+
+uint64_t gcbits_moved(void)
+{
+    return atomic_load_relaxed(&gcbits->moved);
 }
 
 /* ---- giving back ----------------------------------------------------------------------------- */

@@ -22,6 +22,26 @@ bool gcbits_init(uint64_t *counter, uint64_t *asleep);
  * no memory. */
 uint8_t *gcbits_alloc(uint32_t words, uint32_t *place);
 void gcbits_free(uint32_t words, uint32_t place);
+
+/* Note [Blocks that move].  What lives on after a peak is scattered over the heap, and its blocks
+ * over the pages of blocks: a page that holds one block for a span that stays can not go back.
+ * Unlike a span's record a block is known to the record and to page_info alone, and between two
+ * markings only who has the span looks at either.  So who sweeps a span, where blocks of this length
+ * are scattered, also takes the block out of a page that is at most half in use (span_settle).
+ *     Whether they are scattered is asked when the sweep begins, before what has died gives its
+ * blocks back: then they are those that outlived a cycle, and a heap that only breathes does not
+ * move what it is about to free. */
+
+/* World stopped; a sweep begins.  all: as if all blocks were. */
+void gcbits_look_stw(bool all);
+/* Are the blocks of this length scattered?  Until the next sweep. */
+bool gcbits_are_scattered(uint32_t words);
+/* A block where more are in use, with a copy of what is in this one, which the caller frees.  NULL:
+ * there is none, or it would gain nothing. */
+uint8_t *gcbits_copy_better(uint32_t words, uint32_t place, uint32_t *other);
+/* Blocks so copied since the start. */
+uint64_t gcbits_moved(void);
+
 /* Gives the memory of blocks back that nobody has; bytes, 0: no page of it is free of others'.  In
  * a critical section. */
 size_t gcbits_release(void);

@@ -18,6 +18,7 @@
 #include "base/bits.h"
 #include "heap/mcache.h"
 #include "heap/persistent.h"
+#include "heap/scavenge.h"
 #include "os/os.h"
 
 struct heap *heap;
@@ -79,6 +80,7 @@ void heap_sweepgen_advance_stw(void)
     atomic_store_relaxed(&heap->sweepers, 0);
     atomic_store_relaxed(&heap->sweepgen, g + 2); /* the world's restart publishes it */
     heap_sweep_pace_begin_stw();
+    gcbits_look_stw(scav_stress != 0);
 }
 
 void heap_set_marking_stw(bool on)

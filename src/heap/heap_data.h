@@ -118,7 +118,9 @@ struct gort_type; /* gort/type.h */
  *
  * Note [Whose bits].  The bytes and alloc_bits belong to the span for its life.  They are within
  * the record, or in a block from gcbits.h that it gets and loses with its pages.  Sweeping thus
- * needs no memory and can not fail. */
+ * needs no memory and can not fail.  It may put a copy of the block in the block's place (Note
+ * [Blocks that move] in gcbits.h): the pointers below are constant while marking is on, and while
+ * the span is in a cache. */
 struct span {
     /* Set when the span is allocated, constant until it is freed. */
     uintptr_t base;     /* first byte */

@@ -351,6 +351,7 @@ void scav_read_counts(struct scav_counts *out)
         out->released[i] = atomic_load_relaxed(&scav.counts.released[i]);
     for (unsigned i = 0; i < SCAV_ORIGINS; i++)
         out->records[i] = atomic_load_relaxed(&scav.counts.records[i]);
+    out->moved = gcbits_moved();
     out->refused = atomic_load_relaxed(&scav.counts.refused);
     out->assist_ns = atomic_load_relaxed(&scav.counts.assist_ns);
     out->populated = atomic_load_relaxed(&scav.counts.populated);

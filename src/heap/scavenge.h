@@ -89,12 +89,14 @@ void scav_set_held(bool held);
 /* ---- test mode and statistics ---------------------------------------------------------------- */
 
 /* > 0: gives back up to 1 MB at every n-th taking of memory that the kernel had, and always when
- * the scavenger looks (GORTDEBUG=scavstress=N).  Constant after boot. */
+ * the scavenger looks; blocks of marks move wherever they can (GORTDEBUG=scavstress=N).  Constant
+ * after boot. */
 extern uint32_t scav_stress;
 
 struct scav_counts {
     uint64_t released[SCAV_ORIGINS]; /* bytes of the heap, ever */
     uint64_t records[SCAV_ORIGINS];  /* bytes of records and marks, ever */
+    uint64_t moved;                  /* blocks of marks: Note [Blocks that move] in gcbits.h */
     uint64_t refused;                /* runs that the kernel did not take */
     uint64_t assist_ns;              /* time that allocations gave memory back for */
     uint64_t populated;              /* bytes provided ahead of their use */

@@ -1,14 +1,17 @@
 /* Records in slabs.
  *
- * Three lists, and the order in which records come from them, are all the policy: slabs that are in
- * use anyway fill up before an empty one is begun, and an empty one before one that sleeps.  So
- * what a shrunken heap needs gathers in few slabs, and the others stay empty.
+ * Four lists, and the order in which records come from them, are all the policy: slabs that are in
+ * use anyway fill up before an empty one is begun, the fuller ones first, and an empty one before
+ * one that sleeps.  So what a shrunken heap needs gathers in few slabs, and the others stay empty.
+ * What is scattered already gathers only if its owner moves it (slabs_take_better): out of sparse
+ * slabs, but for the first of them, which fills up when there is nothing fuller.
  *
  * Invariants:
- *   1. a slab's list follows from its free bits: none FULL, some PARTIAL, all EMPTY, ASLEEP or
- *      GOING;
+ *   1. a slab's list follows from its free bits: none FULL, less than half PARTIAL, more
+ *      SPARSE, all EMPTY, ASLEEP or GOING;
  *   2. in_use + free bits of all slabs == slabs begun * each;
- *   3. awake == bytes of the slabs begun that are not asleep.
+ *   3. awake == bytes of the slabs begun that are not asleep;
+ *   4. sparse == slabs on the list of sparse ones.
  *
  * Memory order: as in fixalloc.c: count's release store pairs with slabs_count's acquire.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -91,7 +94,8 @@ bool slabs_is_free(const struct slabs *p, uint32_t index)
 
 static void list_add(struct slabs *p, uint32_t j, struct slab *b, unsigned list)
 {
-    b->list = list;
+    p->sparse += list == SLAB_SPARSE;
+    atomic_store_relaxed(&b->list, list); /* slabs_is_sparse may look */
     b->prev = SLAB_NONE;
     b->next = p->heads[list];
     if (b->next != SLAB_NONE) slab_at(p, b->next)->prev = j;
@@ -100,6 +104,7 @@ static void list_add(struct slabs *p, uint32_t j, struct slab *b, unsigned list)
 
 static void list_remove(struct slabs *p, struct slab *b)
 {
+    p->sparse -= b->list == SLAB_SPARSE;
     if (b->prev == SLAB_NONE)
         p->heads[b->list] = b->next;
     else
@@ -117,7 +122,9 @@ static void move(struct slabs *p, uint32_t j, struct slab *b, unsigned list)
 
 static unsigned list_by_bits(const struct slabs *p, const struct slab *b)
 {
-    return b->free == 0 ? SLAB_FULL : b->free == all_free(p) ? SLAB_EMPTY : SLAB_PARTIAL;
+    if (b->free == 0) return SLAB_FULL;
+    if (b->free == all_free(p)) return SLAB_EMPTY;
+    return 2 * bits_popcount64(b->free) >= p->each ? SLAB_SPARSE : SLAB_PARTIAL;
 }
 
 static void count_awake(struct slabs *p, int64_t bytes)
@@ -160,6 +167,19 @@ static bool begin_slab(struct slabs *p)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
+/* The lowest free record of slab j, which has one. */
+static void *take_from(struct slabs *p, uint32_t j, uint32_t *index)
+{
+    struct slab *b = slab_at(p, j);
+    if (b->list == SLAB_ASLEEP) count_awake(p, p->bytes);
+    unsigned k = bits_ctz64(b->free);
+    b->free &= b->free - 1;
+    move(p, j, b, list_by_bits(p, b));
+    p->in_use++;
+    *index = j * p->each + k;
+    return memory_of(p, j) + (size_t)k * p->size;
+}
+
 void *slabs_take(struct slabs *p, uint32_t *index)
 {
     unsigned list = SLAB_PARTIAL;
@@ -169,15 +189,20 @@ void *slabs_take(struct slabs *p, uint32_t *index)
         if (!begin_slab(p)) return NULL;
         list = SLAB_ASLEEP;
     }
-    uint32_t j = p->heads[list];
-    struct slab *b = slab_at(p, j);
-    if (list == SLAB_ASLEEP) count_awake(p, p->bytes);
-    unsigned k = bits_ctz64(b->free);
-    b->free &= b->free - 1;
-    move(p, j, b, list_by_bits(p, b));
-    p->in_use++;
-    *index = j * p->each + k;
-    return memory_of(p, j) + (size_t)k * p->size;
+    return take_from(p, p->heads[list], index);
+}
+
+bool slabs_is_sparse(const struct slabs *p, uint32_t index)
+{
+    return atomic_load_relaxed(&slab_at(p, index / p->each)->list) == SLAB_SPARSE;
+}
+
+void *slabs_take_better(struct slabs *p, uint32_t index, uint32_t *other)
+{
+    uint32_t to = p->heads[SLAB_PARTIAL];
+    if (to == SLAB_NONE) to = p->heads[SLAB_SPARSE];
+    if (to == index / p->each || !slabs_is_sparse(p, index)) return NULL;
+    return take_from(p, to, other);
 }
 
 void slabs_give(struct slabs *p, uint32_t index)
@@ -227,7 +252,7 @@ static const char *validate_list(const struct slabs *p, unsigned list, uint64_t 
 
 const char *slabs_validate(const struct slabs *p, uint64_t *free)
 {
-    uint64_t met = 0, asleep = 0;
+    uint64_t met = 0, asleep = 0, sparse = 0;
     for (unsigned list = 0; list < SLAB_LISTS; list++) {
         const char *e = validate_list(p, list, &met);
         if (e != NULL) return e;
@@ -237,8 +262,10 @@ const char *slabs_validate(const struct slabs *p, uint64_t *free)
     for (uint32_t j = 0; j < p->count; j++) {
         *free += bits_popcount64(slab_at(p, j)->free);
         asleep += slab_at(p, j)->list == SLAB_ASLEEP;
+        sparse += slab_at(p, j)->list == SLAB_SPARSE;
     }
     if (p->in_use + *free != (uint64_t)p->count * p->each) return "slabs: records in use";
+    if (p->sparse != sparse) return "slabs: sparse ones";
     if (p->awake != (p->count - asleep) * p->bytes) return "slabs: bytes awake";
     return NULL;
 }

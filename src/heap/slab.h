@@ -24,8 +24,8 @@
 
 /* Which list a slab is on:
  *
- *      first use      slabs_take            slabs_take               slabs_take
- *   (new) -----> ASLEEP -----> PARTIAL <------------------> FULL
+ *      first use      slabs_take           slabs_take, slabs_give
+ *   (new) -----> ASLEEP -----> SPARSE <-----> PARTIAL <-----> FULL
  *                  ^            ^   | the last is given
  *                  |            |   v                slabs_take_empty
  *                  |            EMPTY ---------------------> GOING
@@ -33,15 +33,23 @@
  *                  |              +---- refused --------------+
  *                  +--------------------- gone ---------------+   slabs_put_back
  *
- * ASLEEP: the kernel has its memory, which reads as zero.  GOING: in the hands of who gives it
- * back. */
-enum slab_list { SLAB_PARTIAL, SLAB_EMPTY, SLAB_ASLEEP, SLAB_FULL, SLAB_GOING, SLAB_LISTS };
+ * SPARSE: at most half of its records are in somebody's hands.  ASLEEP: the kernel has its memory,
+ * which reads as zero.  GOING: in the hands of who gives it back. */
+enum slab_list {
+    SLAB_PARTIAL,
+    SLAB_SPARSE,
+    SLAB_EMPTY,
+    SLAB_ASLEEP,
+    SLAB_FULL,
+    SLAB_GOING,
+    SLAB_LISTS
+};
 
 struct slab {
     uint64_t free;       /* bit k: record k of it is free */
     uint64_t note;       /* its owner's, kept while it sleeps */
     uint32_t next, prev; /* on its list; SLAB_NONE: ends */
-    uint32_t list;       /* enum slab_list */
+    uint32_t list;       /* enum slab_list; atomic, for slabs_is_sparse */
 };
 
 struct slabs {
@@ -51,6 +59,7 @@ struct slabs {
     uint32_t first; /* slabs of chunk 0; chunk k has first << k */
     uint32_t count; /* slabs ever begun; atomic: release, after the chunk */
     uint32_t heads[SLAB_LISTS];
+    uint32_t sparse;   /* slabs on SLAB_SPARSE */
     uint64_t in_use;   /* records in somebody's hands */
     uint64_t awake;    /* bytes of slabs that are not asleep */
     uint64_t *counter; /* awake slabs, and what describes slabs, are added; atomic */
@@ -62,10 +71,16 @@ struct slabs {
 /* A slab has `bytes`, a multiple of 4096, and as many records as fit, but 64 at most. */
 void slabs_init(struct slabs *p, uint32_t size, uint32_t bytes, uint64_t *counter,
                 uint64_t *asleep);
-/* NULL: no memory.  Records of slabs in use come first, then of empty ones.  The record is as its
+/* NULL: no memory.  Records of slabs in use come first, of sparse ones last; then of empty ones.  The record is as its
  * last owner left it, or zero.  *index: its number. */
 void *slabs_take(struct slabs *p, uint32_t *index);
 void slabs_give(struct slabs *p, uint32_t index);
+/* A record for what is in this one of a sparse slab, so that its slab may become empty: one of a
+ * slab that is not sparse, or of the sparse one that is to fill up first.  NULL: where it is is as
+ * good.  *other: its number. */
+void *slabs_take_better(struct slabs *p, uint32_t index, uint32_t *other);
+/* Is it in a sparse slab?  Without a lock: as of some moment. */
+bool slabs_is_sparse(const struct slabs *p, uint32_t index);
 
 /* Records that there ever were: those of numbers below, free ones included. */
 uint32_t slabs_count(const struct slabs *p);

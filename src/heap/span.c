@@ -554,6 +554,19 @@ void span_free_tombstone(struct span *s)
     record_free(s);
 }
 
+void span_settle(struct span *s)
+{
+    uint32_t place, words = s->bits_words;
+    uint8_t *from = s->bits, *to = gcbits_copy_better(words, s->bits_place, &place);
+    if (to == NULL) return;
+    if (s->marks == from) s->marks = to;
+    if (s->alloc_bits != &s->inline_bits) s->alloc_bits = gcbits_of_block(to, words);
+    s->bits = to;
+    set_page_infos(s);
+    gcbits_free(words, s->bits_place);
+    s->bits_place = place;
+}
+
 /* ---- looking --------------------------------------------------------------------------------- */
 
 uint32_t span_count_free_from(const struct span *s, uint32_t first)

@@ -115,6 +115,10 @@ void span_free_tombstone(struct span *s);
 /* Its pages only: the record stays, for whoever pops the span from its set (sweep.h). */
 void span_free_pages(struct span *s);
 
+/* Moves its block, if that helps to empty a page of them: Note [Blocks that move] in gcbits.h.  The
+ * caller sweeps the span: nobody else looks at its marks or bits. */
+void span_settle(struct span *s);
+
 /* Free slots of word w of the allocation bits, none below slot `first`. */
 static inline uint64_t span_free_slots(const struct span *s, uint32_t w, uint32_t first)
 {

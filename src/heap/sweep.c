@@ -5,9 +5,10 @@
  *   2. a mark on a slot that is not allocated is corruption: fatal, with a dump (a zombie);
  *   3. in the modes that ask for it, dead slots are reported, overwritten, poisoned;
  *   4. allocated slots that are not white become the allocation bits, and white; the others are
- *      free, and closed (Note [Marks] in heap_data.h); counts follow;
+ *      free, and closed (Note [Marks] in heap_data.h); counts follow; and the block of both moves
+ *      where it is one of few (Note [Blocks that move] in gcbits.h);
  *   5. sweepgen becomes g with release, and the span goes where its mode says.
- * Nothing is allocated on the way, so sweeping can not fail.
+ * No memory is asked for on the way, so sweeping can not fail.
  *
  * Sweepers at work are counted, so that the collector can tell when the last is through:
  *     sweepers = number at work | SWEEP_DRAINED once every unswept set was seen empty.
@@ -356,6 +357,12 @@ static bool place_swept(struct span *s, enum sweep_mode mode, uint32_t g)
     return empty && (mode == SWEEP_PUT || mode == SWEEP_RECLAIM);
 }
 
+/* What is empty is about to give its block back. */
+static bool is_to_settle(const struct span *s)
+{
+    return s->bits != NULL && s->alloc_count != 0 && gcbits_are_scattered(s->bits_words);
+}
+
 static bool sweep_claimed(struct sweeper *w, struct span *s, enum sweep_mode mode)
 {
     uint32_t g = heap_sweepgen();
@@ -375,6 +382,7 @@ static bool sweep_claimed(struct sweeper *w, struct span *s, enum sweep_mode mod
     if (dead_are_visited()) visit_dead(s);
     renew(s, marks, w->cache);
     w->survived += s->alloc_count * span_elem_size(s);
+    if (unlikely(is_to_settle(s))) span_settle(s);
     return place_swept(s, mode, g);
 }
 

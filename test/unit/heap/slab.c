@@ -29,6 +29,20 @@ static uint64_t prove_slabs(const struct slabs *p)
     return free;
 }
 
+// Puts it elsewhere, if that is better.
+static bool move_record(struct slabs *p, uint64_t **held, uint32_t *number)
+{
+    uint32_t to;
+    uint64_t *better = slabs_take_better(p, *number, &to);
+    if (better == NULL) return false;
+    CHECK_NE(to / p->each, *number / p->each);
+    CHECK_PTR_EQ(slabs_at(p, to), better);
+    slabs_give(p, *number);
+    *held = better;
+    *number = to;
+    return true;
+}
+
 // ---- slabs --------------------------------------------------------------------------------------
 
 // Random takings, returns and releases, against what the records must hold.
@@ -48,6 +62,11 @@ TEST(records_keep_what_is_in_them)
             if (held[at] != NULL) {
                 CHECK_EQ(held[at][0], at);
                 CHECK_EQ(held[at][sizes[k] / 8 - 1], at ^ number[at]);
+                if (test_random(&seed) % 4 == 0 && move_record(&p, &held[at], &number[at])) {
+                    held[at][0] = at;
+                    held[at][sizes[k] / 8 - 1] = at ^ number[at];
+                    continue;
+                }
                 slabs_give(&p, number[at]);
                 held[at] = NULL;
             } else {
@@ -123,6 +142,35 @@ TEST(memory_of_empty_slabs_goes)
         CHECK_EQ(fresh[i], 0);
     CHECK_EQ(p.awake, (SLABS / 5 + 1) * 4096);
     prove_slabs(&p);
+}
+
+// Of slabs with one record each, or with a few more than half, those that are sparse fill one up.
+TEST(scattered_records_gather)
+{
+    enum { SLABS = 40, EACH = 21 };
+    static uint64_t *held[SLABS * EACH];
+    static uint32_t number[SLABS * EACH];
+    struct slabs p;
+    counter = asleep = 0;
+    slabs_init(&p, 192, 4096, &counter, &asleep);
+    for (size_t i = 0; i < array_len(held); i++)
+        CHECK((held[i] = slabs_take(&p, &number[i])) != NULL);
+    CHECK_EQ(p.sparse, 0);
+    for (size_t i = 0; i < array_len(held); i++) {
+        bool keep = i / EACH < 4 ? i % EACH <= EACH / 2 : i % EACH == i / EACH % EACH;
+        if (!keep) slabs_give(&p, number[i]);
+        if (!keep) held[i] = NULL;
+    }
+    CHECK_EQ(p.sparse, SLABS - 4);
+    CHECK_EQ(p.in_use, SLABS - 4 + 4 * (EACH / 2 + 1));
+    for (size_t i = 0; i < array_len(held); i++)
+        if (held[i] != NULL) move_record(&p, &held[i], &number[i]);
+    prove_slabs(&p);
+    CHECK_LE(p.sparse, 1);
+    uint32_t empty = 0;
+    while (slabs_take_empty(&p) != SLAB_NONE)
+        empty += os_page_size() == 4096;
+    if (os_page_size() == 4096) CHECK_EQ(empty, SLABS - 4);
 }
 
 TEST(no_memory_for_slabs)
@@ -404,6 +452,7 @@ int main(void)
 {
     RUN(records_keep_what_is_in_them);
     RUN(memory_of_empty_slabs_goes);
+    RUN(scattered_records_gather);
     RUN(no_memory_for_slabs);
     heap_start();
     caches[0] = new_cache();

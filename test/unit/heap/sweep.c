@@ -79,6 +79,37 @@ TEST(exactly_the_marked_survive)
     }
 }
 
+// Blocks of spans that outlived many others gather in few pages, and say what they said.
+TEST(scattered_blocks_gather)
+{
+    enum { MANY = 100000, APART = 1000 }; // 16 spans of 64 slots apart
+    static uintptr_t many[MANY];
+    uint64_t least, awake, peak, moved = gcbits_moved();
+    unsigned spc = span_class_make(size_class_of(128), false);
+    for (size_t k = 0; k < MANY; k++)
+        CHECK_NE(many[k] = take(caches[0], spc), 0);
+    mcache_release(caches[0]);
+    gcbits_bytes(&least, &peak);
+    for (int round = 0; round < 2; round++) { // after the first they are scattered
+        for (size_t k = 0; k < MANY; k += APART)
+            mark_object(many[k]);
+        begin_sweep(caches, 1);
+        finish_sweep();
+        prove_whole(caches, 1);
+        for (size_t k = 0; k < MANY; k++)
+            if (round == 0 || k % APART == 0) CHECK_EQ(is_allocated(many[k]), k % APART == 0);
+    }
+    CHECK_GT(gcbits_moved() - moved, MANY / APART / 2);
+    while (gcbits_release() != 0)
+        continue;
+    gcbits_bytes(&least, &awake);
+    if (os_page_size() == 4096) CHECK_LE(awake, peak / 4);
+    begin_sweep(caches, 1); // all die
+    finish_sweep();
+    CHECK_EQ(objects_now(), 0);
+    prove_whole(caches, 1);
+}
+
 // What survives on any page of a span keeps it from being swept for its pages.
 TEST(survivors_on_later_pages_are_not_reclaimed)
 {
@@ -542,6 +573,7 @@ int main(void)
     RUN(zombie_is_fatal);
     RUN(double_free_is_fatal);
     RUN(exactly_the_marked_survive);
+    RUN(scattered_blocks_gather);
     RUN(survivors_on_later_pages_are_not_reclaimed);
     RUN(allocation_sweeps);
     RUN(late_flush);

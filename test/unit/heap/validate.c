@@ -565,6 +565,11 @@ CASE(slab_in_use, "slabs: records in use")
     heap->span_records.in_use++;
 }
 
+CASE(slab_sparse, "slabs: sparse ones")
+{
+    heap->span_records.sparse++;
+}
+
 CASE(slab_awake, "slabs: bytes awake")
 {
     heap->span_records.awake += SPAN_SLAB_BYTES;
