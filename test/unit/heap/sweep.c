@@ -80,12 +80,15 @@ TEST(exactly_the_marked_survive)
 }
 
 // Blocks of spans that outlived many others gather in few pages, and say what they said.
-TEST(scattered_blocks_gather)
+static void gather_blocks(size_t size)
 {
-    enum { MANY = 100000, APART = 1000 }; // 16 spans of 64 slots apart
+    enum { MANY = 100000, APART = 1000 }; // 7 spans or more apart
     static uintptr_t many[MANY];
+    struct span *s;
+    uint32_t slot;
+    uintptr_t at;
     uint64_t least, awake, peak, moved = gcbits_moved();
-    unsigned spc = span_class_make(size_class_of(128), false);
+    unsigned spc = span_class_make(size_class_of(size), false);
     for (size_t k = 0; k < MANY; k++)
         CHECK_NE(many[k] = take(caches[0], spc), 0);
     mcache_release(caches[0]);
@@ -97,7 +100,10 @@ TEST(scattered_blocks_gather)
         finish_sweep();
         prove_whole(caches, 1);
         for (size_t k = 0; k < MANY; k++)
-            if (round == 0 || k % APART == 0) CHECK_EQ(is_allocated(many[k]), k % APART == 0);
+            CHECK_EQ(is_allocated(many[k]), k % APART == 0);
+        for (size_t k = 0; k < MANY; k += APART)
+            CHECK(span_find_object(many[k], &s, &slot, &at) &&
+                  span_slot_mark(s, slot) == SLOT_WHITE);
     }
     CHECK_GT(gcbits_moved() - moved, MANY / APART / 2);
     while (gcbits_release() != 0)
@@ -108,6 +114,15 @@ TEST(scattered_blocks_gather)
     finish_sweep();
     CHECK_EQ(objects_now(), 0);
     prove_whole(caches, 1);
+    while (gcbits_release() != 0)
+        continue;
+}
+
+// With allocation bits in the record, and in the block.
+TEST(scattered_blocks_gather)
+{
+    gather_blocks(128);
+    gather_blocks(64);
 }
 
 // What survives on any page of a span keeps it from being swept for its pages.
