@@ -506,15 +506,10 @@ int gort_set_deadline(int fd, int64_t read_at, int64_t write_at)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-static never_inline bool is_open(int fd)
-{
-    return fcntl(fd, F_GETFD) >= 0;
-}
-
 int gort_close_fd(int fd)
 {
     struct g *g = lang_enter("gort_close_fd");
-    if (fd < 0 || !is_open(fd)) return net_fail(EBADF);
+    if (fd < 0 || !net_sys_is_open(fd)) return net_fail(EBADF);
     int error = net_fd_close(g, fd);
     /* Other errors are those of earlier writes, told late; the descriptor is closed. */
     return error == EBADF || error == ENOMEM ? net_fail(error) : 0;

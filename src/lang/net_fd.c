@@ -68,13 +68,22 @@ static struct net_fd *block_make(uint32_t block)
     return made;
 }
 
-/* NULL: no memory. */
-static struct net_fd *info_of(int fd)
+/* Of numbers that are not open none is made: that of INT_MAX has 2^30 records. */
+static never_inline int block_make_for(int fd, uint32_t block, struct net_fd **made)
+{
+    if (!net_sys_is_open(fd)) return EBADF;
+    *made = block_make(block);
+    return *made != NULL ? 0 : ENOMEM;
+}
+
+/* 0, EBADF or ENOMEM. */
+static force_inline int info_of(int fd, struct net_fd **info)
 {
     struct block_place at = block_place_of((uint32_t)fd, BLOCK0);
     struct net_fd *block = atomic_load_acquire(&blocks[at.block]); /* pairs with block_make */
-    if (unlikely(block == NULL)) block = block_make(at.block);
-    return block != NULL ? &block[at.offset] : NULL;
+    int error = likely(block != NULL) ? 0 : block_make_for(fd, at.block, &block);
+    *info = error == 0 ? &block[at.offset] : NULL;
+    return error;
 }
 
 /* ---- kinds ---------------------------------------------------------------------------------- */
@@ -130,9 +139,9 @@ static void set_deadlines(struct net_fd *info, int64_t read_at, int64_t write_at
 
 int net_fd_open(int fd, enum net_kind kind)
 {
-    struct net_fd *info = info_of(fd);
-    if (info == NULL) return ENOMEM;
-    int error = netpoll_open(fd);
+    struct net_fd *info;
+    int error = info_of(fd, &info);
+    if (error == 0) error = netpoll_open(fd);
     if (error != 0) return error;
     info->drained = false;
     set_deadlines(info, 0, 0);
@@ -152,8 +161,9 @@ static bool is_current(const struct net_op *op)
 static force_inline int find_info(struct net_op *op, struct g *g, int fd)
 {
     if (fd < 0) return EBADF;
-    struct net_fd *info = info_of(fd);
-    if (info == NULL) return ENOMEM;
+    struct net_fd *info;
+    int error = info_of(fd, &info);
+    if (unlikely(error != 0)) return error;
     *op = (struct net_op){ .g = g, .fd_info = info, .fd = fd };
     op->generation = atomic_load_acquire(&info->generation);
     op->kind = atomic_load_acquire(&info->kind);
@@ -227,14 +237,15 @@ int net_op_reconsider(struct net_op *op)
 
 int net_fd_close(struct g *g, int fd)
 {
-    struct net_fd *info = info_of(fd);
-    if (info == NULL) return ENOMEM;
+    struct net_fd *info;
+    int error = info_of(fd, &info);
+    if (error != 0) return error;
     mutex_lock(g, &info->gate, WAIT_IO);
     atomic_store_relaxed(&info->kind, (uint8_t)NET_UNKNOWN);
     (void)atomic_fetch_add_acqrel(&info->generation, 1u); /* pairs with is_current */
     set_deadlines(info, 0, 0);
     netpoll_close(fd);
-    int error = -net_sys_close(fd);
+    error = -net_sys_close(fd);
     mutex_unlock(&info->gate);
     return error;
 }

@@ -496,6 +496,13 @@ TEST(standard_input)
     close(fd[1]);
 }
 
+static uint64_t memory_mapped(void)
+{
+    gort_stats stats;
+    gort_read_stats(&stats);
+    return stats.meta_sys;
+}
+
 TEST(arguments)
 {
     int fd[2];
@@ -508,12 +515,14 @@ TEST(arguments)
     CHECK_FAILS(gort_read(fd[0], &b, SIZE_MAX), EINVAL);
     CHECK_FAILS(gort_write(fd[1], &b, SIZE_MAX / 2 + 1), EINVAL);
     static const int bad[] = { -1, -100, INT32_MIN, 100000, INT32_MAX };
+    uint64_t mapped = memory_mapped();
     for (int i = 0; i < 5; i++) {
         CHECK_FAILS(gort_read(bad[i], &b, 1), EBADF);
         CHECK_FAILS(gort_write(bad[i], &b, 1), EBADF);
         CHECK_FAILS(gort_accept(bad[i]), EBADF);
         CHECK_FAILS(gort_close_fd(bad[i]), EBADF);
     }
+    CHECK_LT(memory_mapped(), mapped + (1 << 30)); // no records for numbers that are not open
     CHECK_EQ(gort_close_fd(fd[0]), 0);
     CHECK_EQ(gort_close_fd(fd[1]), 0);
 }
