@@ -91,7 +91,8 @@ static uintptr_t roll_back_in(struct m *m, uintptr_t lo, uintptr_t hi)
 {
     uintptr_t lowest = 0;
     m->outer_searched += hi - lo;
-    for (void *f; (f = arch_frame_find(lo, hi, handlers_return)) != NULL; lo = (uintptr_t)f) {
+    for (void *f; (f = arch_frame_find(lo, hi, handlers_return)) != NULL;) {
+        lo = (uintptr_t)f + sizeof(uintptr_t); /* no further: f may be old memory only */
         uintptr_t sp = arch_frame_sp(f);
         if (roll_back(m, f)) m->outer_rolled++;
         if (on_goroutine_stack(m->curg, sp) && (lowest == 0 || sp < lowest)) lowest = sp;
