@@ -146,6 +146,12 @@ TEST_COLD_ void test_fail_str(const char *file, int line, const char *expression
         _exit(TEST_SKIPPED);                                                                       \
     } while (0)
 
+// Under an emulator, which has no signal SIGRTMAX, and tells of no threads but the runtime's.
+static inline bool test_is_emulated(void)
+{
+    return getenv("GORT_TEST_EMULATED") != NULL; // tools/run_arm64
+}
+
 // Where a test knows an order from what is outside gort's promises, on one P or by waiting for it:
 // ThreadSanitizer is told, who otherwise reports what such a test looks at. TEST_ORDERED: those who
 // pass here do so one after the other. TEST_SAW_ALL: all that others have done so far came before.

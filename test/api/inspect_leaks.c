@@ -498,8 +498,10 @@ TEST(threads_that_gort_does_not_know_may_hold_anything)
     CHECK_EQ(pthread_create(&t, NULL, stranger, NULL), 0);
     gort_blocking(meet, NULL);
     errno = 0;
-    CHECK_EQ(gort_goroutines_leaked(-1), -1);
-    CHECK_EQ(errno, EBUSY);
+    if (!test_is_emulated()) {
+        CHECK_EQ(gort_goroutines_leaked(-1), -1);
+        CHECK_EQ(errno, EBUSY);
+    }
     gort_blocking(meet, NULL);
     gort_blocking(join, &t);
 }

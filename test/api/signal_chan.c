@@ -43,8 +43,10 @@ TEST(one_is_received)
     }
     CHECK_EQ(gort_signal_notify(c, SIGRTMIN + 3), 0);
     CHECK_EQ(gort_signal_notify(c, SIGRTMAX), 0);
-    send_to_process(SIGRTMAX);
-    check_comes(c, SIGRTMAX);
+    if (!test_is_emulated()) {
+        send_to_process(SIGRTMAX);
+        check_comes(c, SIGRTMAX);
+    }
     gort_signal_stop(c);
 }
 

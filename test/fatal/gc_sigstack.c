@@ -1,8 +1,8 @@
 // Alternate signal stacks with SS_AUTODISARM hide what a handler interrupted: the first stop refuses them.
 //
 // TEST skip=asan,tsan,ubsan
-// EXPECT armed exit=2 stderr=^fatal error: this thread has an alternate signal stack with SS_AUTODISARM, which hides
-// EXPECT inside exit=2 stderr=^fatal error: a thread is on an unknown stack and has no alternate signal stack: sigaltstack was called with SS_AUTODISARM
+// EXPECT armed skip=emulated exit=2 stderr=^fatal error: this thread has an alternate signal stack with SS_AUTODISARM, which hides
+// EXPECT inside skip=emulated exit=2 stderr=^fatal error: a thread is on an unknown stack and has no alternate signal stack: sigaltstack was called with SS_AUTODISARM
 // SPDX-License-Identifier: BSD-3-Clause
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -15,7 +15,7 @@
 // EXPECT fault-goroutine stderr=^created by case_goroutine in goroutine 1$
 // EXPECT fault-deferred stderr=\Apanic: number 7 is odd\n\tpanic: NULL pointer dereference
 // EXPECT fault-library stderr=^fatal error: SIGSEGV: segmentation violation at address 0x0
-// EXPECT fault-overflow stderr=^fatal error: stack overflow: goroutine 1
+// EXPECT fault-overflow skip=emulated stderr=^fatal error: stack overflow: goroutine 1
 // EXPECT fault-sent stderr=^fatal error: SIGSEGV sent by process
 // EXPECT fault-system-stack stderr=^fatal error: SIGSEGV: segmentation violation at address 0x8
 // EXPECT fault-runtime stderr=^fatal error: SIGSEGV: segmentation violation at address 0x10

@@ -24,9 +24,9 @@
 // EXPECT attached-waits stderr=^goroutine \d+ \[chan receive, attached thread\]:\ngort_recv_raw\(\.\.\.\)\n\t.*\nwait_here\(\.\.\.\)$
 // EXPECT attached-left stderr=^fatal error: all goroutines are asleep - deadlock!$
 // EXPECT attached-alive exit=0 absent=deadlock
-// EXPECT attached-again exit=0 absent=deadlock
-// EXPECT foreign-later exit=0 absent=deadlock
-// EXPECT foreign-exits exit=7 absent=deadlock
+// EXPECT attached-again skip=emulated exit=0 absent=deadlock
+// EXPECT foreign-later skip=emulated exit=0 absent=deadlock
+// EXPECT foreign-exits skip=emulated exit=7 absent=deadlock
 // EXPECT foreign-ends stderr=^fatal error: all goroutines are asleep - deadlock!$
 // EXPECT foreign-ends-determ env:GORTDEBUG=deterministic=1 stderr=^fatal error: all goroutines are asleep - deadlock!$
 //

@@ -12,7 +12,7 @@
 // EXPECT sent-crash signal=SIGABRT env:GORTTRACEBACK=crash stderr=^goroutine 1 \[
 // EXPECT sent-handled exit=7 stdout=^former handler$
 // EXPECT sent-handled absent=fatal error
-// EXPECT process exit=2 stderr=^fatal error: SIGSEGV sent by process \d+$
+// EXPECT process skip=emulated exit=2 stderr=^fatal error: SIGSEGV sent by process \d+$
 // EXPECT process stderr=^goroutine 1 \[
 // EXPECT attached stderr=^fatal error: SIGSEGV: segmentation violation at address 0x10
 // EXPECT attached stderr=^goroutine \d+ \[running, attached thread\]:(?s:.*)^attached_thread\(\.\.\.\)$
