@@ -1,5 +1,5 @@
 /* What inlined code of the program shares with the runtime: the thread's block, the prefix of a P's
- * allocation cache, the write barrier's flag and its restartable store.
+ * allocation cache, the write barrier's flag and its restartable store; a mutex's state (sync.h).
  *
  * Everything here is layout, fixed for one version of the library.  Programs use gort.h; nothing
  * in this file is called by hand.
@@ -106,6 +106,16 @@ __attribute__((__always_inline__)) static inline void *gort_self_(void)
 /* Nonzero while stores of pointers must be told to the collector.  Changed only while the world is
  * stopped. */
 extern GORT_API unsigned char gort_barrier_flag;
+
+/* Nonzero where a mode of the runtime looks at each call (GORTDEBUG=randyield, ThreadSanitizer): what
+ * is inlined for speed then calls.  Constant while goroutines run. */
+extern GORT_API unsigned char gort_watched_flag;
+
+/* On a goroutine, and nobody looks. */
+__attribute__((__always_inline__)) static inline bool gort_is_plain_(void)
+{
+    return gort_watched_flag == 0 && gort_self_() != NULL;
+}
 
 /* Offsets from their own address to first and last+1 instruction byte of a range. */
 struct gort_range {

@@ -1,12 +1,12 @@
 /* Definitions of the data that inlined code of programs shares with the runtime.
  *
- * Both symbols are exported.  gort_tls is initial-exec: its offset from the thread pointer is a
+ * All symbols are exported.  gort_tls is initial-exec: its offset from the thread pointer is a
  * constant after loading, so the inline sequences of arch.h reach it without a call.  A library
  * that is opened by dlopen takes this from the loader's surplus of static thread-local storage; the
  * block is 32 bytes, far below it.
  *
- * gort_barrier_flag may be copied into the program by the linker (copy relocation), therefore this
- * file too reaches it through the global offset table, which default visibility ensures.
+ * The flags may be copied into the program by the linker (copy relocation), therefore this file too
+ * reaches them through the global offset table, which default visibility ensures.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -21,6 +21,7 @@ __thread struct gort_tls_block gort_tls __attribute__((__tls_model__("initial-ex
 };
 
 unsigned char gort_barrier_flag;
+unsigned char gort_watched_flag;
 
 /* The offsets that assembly uses are the structure's own. */
 _Static_assert(offsetof(struct gort_tls_block, cache) == GORT_TLS_CACHE, "assembly reads cache");

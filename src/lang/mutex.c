@@ -43,6 +43,7 @@
 #include "lang/sema.h"
 #include "os/os.h"
 
+/* Programs have LOCKED compiled in, and 0 for a free mutex (gort/sync.h). */
 enum { LOCKED = 1, WOKEN = 2, STARVING = 4, WAITER = 8 };
 
 #define STARVING_NS ((int64_t)1000000)
@@ -153,7 +154,7 @@ void mutex_lock(struct g *g, gort_mutex *m, enum wait_reason reason)
     if (!lock_fast(m)) lock_slow(g, m, reason);
 }
 
-void gort_mutex_lock(gort_mutex *m)
+void(gort_mutex_lock)(gort_mutex *m)
 {
     struct g *g = lang_enter_blocking("gort_mutex_lock");
     mutex_lock(g, m, WAIT_MUTEX);
@@ -200,7 +201,7 @@ void mutex_unlock(gort_mutex *m)
     if (unlikely(old != LOCKED)) unlock_slow(m, old);
 }
 
-void gort_mutex_unlock(gort_mutex *m)
+void(gort_mutex_unlock)(gort_mutex *m)
 {
     (void)lang_enter("gort_mutex_unlock");
     race_release(m);

@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "base/print.h"
+#include "base/race.h"
 #include "base/random.h"
 #include "base/throw.h"
+#include "base/tls.h"
 #include "os/os.h"
 #include "rt/procs.h"
 #include "sched/sched.h"
@@ -325,6 +327,7 @@ void env_apply(struct env *e)
     random_set_process_seed(e->seed_given ? e->seed : random_seed());
     throw_set_crash(e->traceback == TRACEBACK_CRASH);
     sched_debug.rand_yield = (uint32_t)e->randyield;
+    gort_watched_flag = e->randyield != 0 || race_on;
     sched_debug.migrate = (uint32_t)e->migrate;
     sched_debug.slice_us = (uint32_t)e->slice;
     sched_debug.tiny_runq = (uint32_t)e->tinyrunq;
