@@ -84,15 +84,25 @@ static force_inline uint64_t hash_bytes(const void *start, size_t n, uint64_t se
     return likely(n >= 8) ? hash_middle(start, n, seed) : hash_short(start, n, seed);
 }
 
-/* Are the n bytes at a those at b?  As keys are: few, and most often the same. */
-static force_inline bool hash_same_bytes(const void *a, const void *b, size_t n)
+static force_inline bool hash_is_middle(size_t n)
+{
+    return n - 8 <= HASH_MIDDLE_MAX - 8;
+}
+
+/* n: 8 to 32. */
+static force_inline bool hash_same_middle(const void *a, const void *b, size_t n)
 {
     const unsigned char *p = a, *q = b;
-    if (n > HASH_MIDDLE_MAX || n < 8) return memcmp(a, b, n) == 0;
     size_t inner = hash_inner(n), last = n - 8;
     return ((hash_load8(p) ^ hash_load8(q)) | (hash_load8(p + last) ^ hash_load8(q + last)) |
             (hash_load8(p + inner) ^ hash_load8(q + inner)) |
             (hash_load8(p + last - inner) ^ hash_load8(q + last - inner))) == 0;
+}
+
+/* Are the n bytes at a those at b?  As keys are: few, and most often the same. */
+static force_inline bool hash_same_bytes(const void *a, const void *b, size_t n)
+{
+    return likely(hash_is_middle(n)) ? hash_same_middle(a, b, n) : memcmp(a, b, n) == 0;
 }
 
 #endif

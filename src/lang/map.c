@@ -10,9 +10,7 @@
 
 #include "gort/panic.h"
 
-/* The expression for the map's kind, a constant in each branch.  Strings have been dealt with: most
- * keys that are not found inline are strings, and a function of their own keeps more in
- * registers. */
+/* The expression for the map's kind, a constant in each branch. */
 #define MAP_BY_KIND(m, expression)                                                                 \
     switch (map_kind(m)) {                                                                         \
         MAP_KIND_CASE(GORT_MAP_INT1, expression)                                                   \
@@ -22,6 +20,7 @@
         MAP_KIND_CASE(GORT_MAP_F32, expression)                                                    \
         MAP_KIND_CASE(GORT_MAP_F64, expression)                                                    \
         MAP_KIND_CASE(GORT_MAP_CSTRING, expression)                                                \
+        MAP_KIND_CASE(GORT_MAP_STRING, expression)                                                 \
         MAP_KIND_CASE(GORT_MAP_BYTES, expression)                                                  \
     default: {                                                                                     \
         enum { kind = GORT_MAP_OWN };                                                              \
@@ -45,68 +44,80 @@ static force_inline void note_gap(size_t *gap, size_t group, uint64_t control)
     if (*gap == NO_SLOT && unused != 0) *gap = MAP_SLOTS * group + bits_ctz64(unused) / 8;
 }
 
-/* The number of the slot in the group that has the key. */
-static force_inline size_t find_in_group(const struct gort_map *m, int kind, struct map_key k,
-                                         const unsigned char *control, size_t group, uint64_t match)
+/* An entry that was looked for; slot is NULL where there is none. */
+struct found {
+    unsigned char *slot, *tag;
+    uint64_t control; /* of its group */
+};
+
+static force_inline struct found find_in_group(const struct gort_map *m, int kind, struct map_key k,
+                                               const unsigned char *table, size_t group,
+                                               uint64_t control, uint64_t tag)
 {
     const struct map_layout *l = map_layout(m);
-    for (; match != 0; match &= match - 1) {
+    for (uint64_t match = gort_map_match_(control, tag); match != 0; match &= match - 1) {
         size_t i = MAP_SLOTS * group + bits_ctz64(match) / 8;
-        const void *slot = map_slot(l, control, i);
+        unsigned char *slot = map_slot(l, table, i);
         const void *key = map_kind_is_direct(kind) ? slot : map_slot_key(l, slot);
-        if (likely(map_same(m, kind, k, key))) return i;
+        if (likely(map_same(m, kind, k, key)))
+            return (struct found){ slot, (unsigned char *)(uintptr_t)(table + i), control };
     }
-    return NO_SLOT;
+    return (struct found){ NULL, NULL, control };
 }
 
-/* The number of the key's slot in its table t; NO_SLOT: there is none, but *gap, which may be
- * NULL. */
-static force_inline size_t find_slot(const struct gort_map *m, int kind, struct map_key k,
-                                     uint64_t hash, const struct gort_map_table *t, size_t *gap)
+/* The key's entry in its table t; where there is none: *gap, which may be NULL. */
+static force_inline struct found find(const struct gort_map *m, int kind, struct map_key k,
+                                      uint64_t hash, const struct gort_map_table *t, size_t *gap)
 {
     size_t mask = t->mask, group = hash >> 7 & mask;
     const unsigned char *table = t->control;
     if (gap != NULL) *gap = NO_SLOT;
     for (size_t step = 1;; group = (group + step++) & mask) {
         uint64_t control = gort_map_control_(table + MAP_SLOTS * group);
-        uint64_t match = gort_map_match_(control, hash & 0x7f);
-        size_t slot = find_in_group(m, kind, k, table, group, match);
-        if (slot != NO_SLOT) return slot;
+        struct found f = find_in_group(m, kind, k, table, group, control, hash & 0x7f);
+        if (f.slot != NULL) return f;
         if (gap != NULL) note_gap(gap, group, control);
-        if (likely(gort_map_empty_(control) != 0)) return NO_SLOT;
+        if (likely(gort_map_empty_(control) != 0)) return f;
     }
 }
 
 static force_inline unsigned char *lookup(const struct gort_map *m, int kind, struct map_key k)
 {
     uint64_t hash = map_hash(m, kind, k);
-    const struct gort_map_table *t = &m->tables[map_place(m, hash)];
-    size_t slot = find_slot(m, kind, k, hash, t, NULL);
-    return slot != NO_SLOT ? map_slot(map_layout(m), t->control, slot) : NULL;
-}
-
-static force_inline bool is_of_strings(const struct gort_map *m)
-{
-    return likely(map_kind(m) == GORT_MAP_STRING);
-}
-
-static never_inline unsigned char *lookup_string(const struct gort_map *m, const void *key)
-{
-    return lookup(m, GORT_MAP_STRING, map_key_of(GORT_MAP_STRING, key));
+    return find(m, kind, k, hash, &m->tables[map_place(m, hash)], NULL).slot;
 }
 
 unsigned char *map_lookup(const struct gort_map *m, const void *key)
 {
-    if (is_of_strings(m)) return lookup_string(m, key);
     MAP_BY_KIND(m, lookup(m, kind, map_key_of(kind, key)))
+}
+
+/* Most keys that are not found inline are such.  Nobody changes the map, and nobody but the program
+ * looks for races. */
+static force_inline bool is_middle_string(const struct gort_map *m, const void *key)
+{
+    return m != NULL && likely(atomic_load_relaxed(&m->state) == GORT_MAP_STRING && !race_on &&
+                               hash_is_middle(((const gort_map_bytes *)key)->size));
+}
+
+static force_inline struct map_key middle_string(const gort_map_bytes *key)
+{
+    return (struct map_key){ key->size, key->start };
+}
+
+static never_inline void *find_other(const struct gort_map *m, const void *key)
+{
+    if (m == NULL) return NULL;
+    map_read_check(m);
+    const unsigned char *slot = map_lookup(m, key);
+    return slot != NULL ? map_slot_value(map_layout(m), slot) : NULL;
 }
 
 void *gort_map_find_raw(const void *map, const void *key)
 {
     const struct gort_map *m = map;
-    if (m == NULL) return NULL;
-    map_read_check(m);
-    const unsigned char *slot = is_of_strings(m) ? lookup_string(m, key) : map_lookup(m, key);
+    if (!is_middle_string(m, key)) return find_other(m, key);
+    const unsigned char *slot = lookup(m, MAP_MIDDLE_STRING, middle_string(key));
     return slot != NULL ? map_slot_value(map_layout(m), slot) : NULL;
 }
 
@@ -131,14 +142,13 @@ static void put_key(const struct map_layout *l, void *slot, const void *key)
 }
 
 /* The size is no address. */
-static force_inline void put_string(const struct map_layout *l, void *slot,
-                                    const gort_map_bytes *key)
+static force_inline void put_string(const struct map_layout *l, void *slot, gort_map_bytes key)
 {
     if (likely(l->key_holds))
-        gort_store_pointer(slot, (void *)(uintptr_t)key->start);
+        gort_store_pointer(slot, (void *)(uintptr_t)key.start);
     else
-        ((gort_map_bytes *)slot)->start = key->start;
-    ((gort_map_bytes *)slot)->size = key->size;
+        ((gort_map_bytes *)slot)->start = key.start;
+    ((gort_map_bytes *)slot)->size = key.size;
 }
 
 static force_inline void put_int(const struct map_layout *l, int kind, void *slot, uint64_t bits)
@@ -173,7 +183,9 @@ static force_inline unsigned char *fill(struct gort_map *m, int kind, struct map
     if (kind <= GORT_MAP_INT8)
         put_int(l, kind, slot, k.bits);
     else if (kind == GORT_MAP_STRING)
-        put_string(l, slot, k.at);
+        put_string(l, slot, *(const gort_map_bytes *)k.at);
+    else if (kind == MAP_MIDDLE_STRING)
+        put_string(l, slot, (gort_map_bytes){ k.at, k.bits });
     else
         put_key(l, slot, k.at);
     put_no_value(l, slot);
@@ -195,9 +207,8 @@ static force_inline unsigned char *find_or_add(struct gort_map *m, int kind, str
     for (;;) {
         size_t gap;
         const struct gort_map_table *t = &m->tables[map_place(m, hash)];
-        size_t at = find_slot(m, kind, k, hash, t, &gap);
-        if (at != NO_SLOT) return map_slot(map_layout(m), t->control, at);
-        unsigned char *slot = fill(m, kind, k, hash, gap);
+        unsigned char *slot = find(m, kind, k, hash, t, &gap).slot;
+        if (slot == NULL) slot = fill(m, kind, k, hash, gap);
         if (likely(slot != NULL)) return slot;
         grow_for(m, hash);
     }
@@ -212,12 +223,11 @@ static force_inline unsigned char *find_then_add(struct gort_map *m, int kind, s
         struct map_version looked = map_version_now(m);
         const struct gort_map_table *t = &m->tables[map_place(m, hash)];
         const unsigned char *control = t->control;
-        size_t at = find_slot(m, kind, k, hash, t, &gap);
+        unsigned char *slot = find(m, kind, k, hash, t, &gap).slot;
         map_write_begin_after(m, looked);
-        if (at == NO_SLOT && unlikely(!(control[gap] & MAP_EMPTY)))
+        if (slot == NULL && unlikely(!(control[gap] & MAP_EMPTY)))
             throw_msg("concurrent map writes"); /* one entry for another */
-        unsigned char *slot =
-            at != NO_SLOT ? map_slot(map_layout(m), control, at) : fill(m, kind, k, hash, gap);
+        if (slot == NULL) slot = fill(m, kind, k, hash, gap);
         map_write_end(m);
         if (likely(slot != NULL)) return slot;
         grow_for(m, hash);
@@ -235,17 +245,30 @@ static force_inline void *ref(struct gort_map *m, int kind, struct map_key k)
     return map_slot_value(map_layout(m), slot);
 }
 
-static never_inline void *ref_string(struct gort_map *m, const void *key)
+static never_inline void *ref_other(struct gort_map *m, const void *key)
 {
-    return ref(m, GORT_MAP_STRING, map_key_of(GORT_MAP_STRING, key));
+    if (m == NULL) gort_panic("assignment to entry in nil map");
+    MAP_BY_KIND(m, ref(m, kind, map_key_of(kind, key)))
+}
+
+static never_inline void *add_middle_string(struct gort_map *m, struct map_key k, uint64_t hash)
+{
+    map_write_begin(m);
+    const void *slot = find_or_add(m, MAP_MIDDLE_STRING, k, hash);
+    map_write_end(m);
+    return map_slot_value(map_layout(m), slot);
 }
 
 void *gort_map_ref_raw(void *map, const void *key)
 {
     struct gort_map *m = map;
-    if (m == NULL) gort_panic("assignment to entry in nil map");
-    if (is_of_strings(m)) return ref_string(m, key);
-    MAP_BY_KIND(m, ref(m, kind, map_key_of(kind, key)))
+    if (!is_middle_string(m, key)) return ref_other(m, key);
+    struct map_key k = middle_string(key);
+    uint64_t hash = map_hash(m, MAP_MIDDLE_STRING, k);
+    const struct gort_map_table *t = &m->tables[map_place(m, hash)];
+    const unsigned char *slot = find(m, MAP_MIDDLE_STRING, k, hash, t, NULL).slot;
+    if (unlikely(slot == NULL)) return add_middle_string(m, k, hash);
+    return map_slot_value(map_layout(m), slot);
 }
 
 static force_inline void *ref_int(struct gort_map *m, int kind, uint64_t bits)
@@ -273,7 +296,7 @@ static never_inline void forget_slow(const struct map_layout *l, unsigned char *
 
 static force_inline void forget(const struct map_layout *l, int kind, unsigned char *slot)
 {
-    if (kind == GORT_MAP_STRING && likely(l->key_holds && !l->value_holds)) {
+    if ((kind == GORT_MAP_STRING || kind == MAP_MIDDLE_STRING) && likely(l->only_key_holds)) {
         gort_store_pointer((void **)(void *)slot, NULL);
         ((gort_map_bytes *)(void *)slot)->size = 0;
     } else if (l->slot.nruns != 0) {
@@ -281,14 +304,12 @@ static force_inline void forget(const struct map_layout *l, int kind, unsigned c
     }
 }
 
-static force_inline void take_out(struct gort_map *m, int kind, size_t place, size_t i)
+static force_inline void take_out(struct gort_map *m, int kind, size_t place, struct found f)
 {
-    const struct map_layout *l = map_layout(m);
     struct gort_map_table *t = &m->tables[map_first_place(m, place)];
-    const unsigned char *group = t->control + align_down(i, MAP_SLOTS);
-    bool ends = gort_map_empty_(gort_map_control_(group)) != 0; /* invariant (2) */
-    forget(l, kind, map_slot(l, t->control, i));
-    t->control[i] = ends ? MAP_EMPTY : MAP_DELETED;
+    bool ends = gort_map_empty_(f.control) != 0; /* invariant (2) */
+    forget(map_layout(m), kind, f.slot);
+    *f.tag = ends ? MAP_EMPTY : MAP_DELETED;
     t->left += ends;
     t->used--;
     m->count--;
@@ -297,37 +318,50 @@ static force_inline void take_out(struct gort_map *m, int kind, size_t place, si
 static force_inline bool delete (struct gort_map *m, int kind, struct map_key k)
 {
     uint64_t hash = map_hash(m, kind, k);
-    size_t place = map_place(m, hash), slot;
+    size_t place = map_place(m, hash);
+    struct found f;
     if (map_kind_may_panic(kind)) { /* Note [Keys that panic] */
         struct map_version looked = map_version_now(m);
-        slot = find_slot(m, kind, k, hash, &m->tables[place], NULL);
+        f = find(m, kind, k, hash, &m->tables[place], NULL);
         map_write_begin_after(m, looked);
     } else {
         map_write_begin(m);
-        slot = find_slot(m, kind, k, hash, &m->tables[place], NULL);
+        f = find(m, kind, k, hash, &m->tables[place], NULL);
     }
-    if (slot != NO_SLOT) take_out(m, kind, place, slot);
+    if (f.slot != NULL) take_out(m, kind, place, f);
     map_write_end(m);
-    return slot != NO_SLOT;
+    return f.slot != NULL;
 }
 
-static never_inline bool delete_string(struct gort_map *m, const void *key)
+/* The same for keys that do not panic, of a map in this state, while races are not looked for. */
+static force_inline bool delete_plain(struct gort_map *m, int kind, int state, struct map_key k)
 {
-    return delete (m, GORT_MAP_STRING, map_key_of(GORT_MAP_STRING, key));
+    uint64_t hash = map_hash(m, kind, k);
+    size_t place = map_place(m, hash);
+    map_write_begin_of(m, state);
+    struct found f = find(m, kind, k, hash, &m->tables[place], NULL);
+    if (f.slot != NULL) take_out(m, kind, place, f);
+    map_write_end_of(m, state);
+    return f.slot != NULL;
+}
+
+static never_inline bool delete_other(struct gort_map *m, const void *key)
+{
+    if (m == NULL) return false;
+    MAP_BY_KIND(m, delete (m, kind, map_key_of(kind, key)))
 }
 
 bool gort_map_delete_raw(void *map, const void *key)
 {
     struct gort_map *m = map;
-    if (m == NULL) return false;
-    if (is_of_strings(m)) return delete_string(m, key);
-    MAP_BY_KIND(m, delete (m, kind, map_key_of(kind, key)))
+    if (!is_middle_string(m, key)) return delete_other(m, key);
+    return delete_plain(m, MAP_MIDDLE_STRING, GORT_MAP_STRING, middle_string(key));
 }
 
 static force_inline bool delete_int(struct gort_map *m, int kind, uint64_t bits)
 {
     struct map_key k = { bits, NULL };
-    return delete (m, kind, k);
+    return race_on ? delete (m, kind, k) : delete_plain(m, kind, kind, k);
 }
 
 bool gort_map_delete_int_raw(void *map, uint64_t key)

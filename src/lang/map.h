@@ -89,6 +89,7 @@ struct map_layout {
     const struct gort_type *key, *value;
     bool key_direct, value_direct;
     bool key_holds, value_holds; /* what the slot has of it may hold pointers */
+    bool only_key_holds;         /* key_holds and not value_holds */
     struct gort_type slot;
     struct gort_pointer_run runs[2];
 };
@@ -103,6 +104,12 @@ struct map_key {
     uint64_t bits;
     const void *at;
 };
+
+/* No map's kind: keys of GORT_MAP_STRING of 8 to HASH_MIDDLE_MAX bytes, by their size and start.
+ * What looks for one calls nothing, which leaves it more registers.  It is worth it: where the map
+ * is not in the second-level cache, a search waits for two lines of memory, one after the other,
+ * and how many searches wait at once depends on how few instructions each has. */
+#define MAP_MIDDLE_STRING 15
 
 /* ---- who changes, who reads: Note [Changes seen] --------------------------------------------- */
 
@@ -126,6 +133,21 @@ static force_inline void map_read_check(const struct gort_map *m)
     if (unlikely(atomic_load_relaxed(&m->state) & GORT_MAP_WRITING))
         throw_msg("concurrent map read and map write");
     if (unlikely(race_on)) race_read_slow(m, sizeof m->tables, __builtin_return_address(0));
+}
+
+/* The same where the map's kind is a constant, and races of the program's are not looked for. */
+static force_inline void map_write_begin_of(struct gort_map *m, int kind)
+{
+    if (unlikely(atomic_load_relaxed(&m->state) != (uint32_t)kind))
+        throw_msg("concurrent map writes");
+    atomic_store_relaxed(&m->state, (uint32_t)kind | GORT_MAP_WRITING);
+}
+
+static force_inline void map_write_end_of(struct gort_map *m, int kind)
+{
+    if (unlikely(atomic_load_relaxed(&m->state) != ((uint32_t)kind | GORT_MAP_WRITING)))
+        throw_msg("concurrent map writes");
+    atomic_store_relaxed(&m->state, (uint32_t)kind);
 }
 
 /* Without MAP_WRITING. */
@@ -261,6 +283,8 @@ static force_inline uint64_t map_hash(const struct gort_map *m, int kind, struct
         return map_hash_cstring(*(const char *const *)k.at, m->seed);
     case GORT_MAP_STRING:
         return hash_bytes(bytes->start, bytes->size, m->seed);
+    case MAP_MIDDLE_STRING:
+        return hash_middle(k.at, k.bits, m->seed);
     case GORT_MAP_BYTES:
         return hash_bytes(k.at, map_layout(m)->shape.key_size, m->seed);
     case GORT_MAP_OWN:
@@ -273,6 +297,13 @@ static force_inline uint64_t map_hash(const struct gort_map *m, int kind, struct
 static force_inline bool map_same_cstring(const char *a, const char *b)
 {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static force_inline bool map_same_middle(const void *start, size_t size, const gort_map_bytes *b)
+{
+    /* Not to keep what was loaded for the hash: there are too few registers. */
+    __asm__("" : "+r"(start), "+r"(size));
+    return size == b->size && hash_same_middle(start, b->start, size);
 }
 
 static force_inline bool map_same_bytes(const gort_map_bytes *a, const gort_map_bytes *b)
@@ -302,6 +333,8 @@ static force_inline bool map_same(const struct gort_map *m, int kind, struct map
         return map_same_cstring(*(const char *const *)a.at, *(const char *const *)b);
     case GORT_MAP_STRING:
         return map_same_bytes(a.at, b);
+    case MAP_MIDDLE_STRING:
+        return map_same_middle(a.at, a.bits, b);
     case GORT_MAP_BYTES:
         return hash_same_bytes(a.at, b, map_layout(m)->shape.key_size);
     default:

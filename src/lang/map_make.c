@@ -72,6 +72,7 @@ static struct map_layout *layout_new(const struct gort_map_type *t, const struct
     l->key_holds = !l->key_direct || map_may_hold(key);
     l->value_holds = !l->value_direct || map_may_hold(value);
     describe_slot(l);
+    l->only_key_holds = l->key_holds && !l->value_holds;
     return l;
 }
 
