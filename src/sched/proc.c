@@ -340,19 +340,20 @@ static bool worth_waking(const struct p *p, uint32_t n)
     return p->run_ns == 0 || p->run_ns * (int64_t)n > WORTH_WAKING_NS;
 }
 
-static void note_busy(struct p *p, int64_t now)
+void p_note_busy(struct p *p, int64_t now)
 {
     p->busy_since = now;
     p->busy_run = p->gs_run;
 }
 
-static void note_idle(struct p *p)
+void p_note_idle(struct p *p, int64_t now)
 {
     uint64_t n = p->gs_run - p->busy_run;
-    if (n == 0 || p->busy_since == 0) return;
-    int64_t each = (os_now() - p->busy_since) / (int64_t)n + 1;
-    p->run_ns = p->run_ns == 0 ? each : (7 * p->run_ns + each) / 8;
+    int64_t since = p->busy_since;
     p->busy_since = 0;
+    if (n == 0 || since == 0) return;
+    int64_t each = (now - since) / (int64_t)n + 1;
+    p->run_ns = p->run_ns == 0 ? each : (7 * p->run_ns + each) / 8;
 }
 
 /* Waiting goroutines that the poller or the timers found. */
@@ -540,7 +541,7 @@ int64_t earliest_timer(void)
 /* Gives the P up.  false: there is work after all, and the M has a P again. */
 static bool retire_p(struct m *m)
 {
-    note_idle(m->p);
+    p_note_idle(m->p, os_now());
     lock_acquire(&sched.lock);
     if (sched.nrunq != 0) {
         lock_release(&sched.lock);
@@ -598,7 +599,7 @@ static bool wait_in_poller(struct m *m)
     bool got = p_take_idle(m); /* first: Note [Late timers] in timer.c */
     for (int i = 0; i < p_count(); i++)
         timer_run_due(sched.all_p[i], now, &ready);
-    if (got) note_busy(m->p, now);
+    if (got) p_note_busy(m->p, now);
     ready_inject_own(&ready);
     return got;
 }

@@ -21,6 +21,13 @@ static inline uint32_t runq_length(const struct p *p)
     return p->runq_tail - atomic_load_relaxed(&p->runq_head);
 }
 
+/* Anybody's view: head and tail are read apart in time. */
+static inline uint32_t runq_length_seen(const struct p *p)
+{
+    uint32_t head = atomic_load_relaxed(&p->runq_head), tail = atomic_load_relaxed(&p->runq_tail);
+    return tail - head <= RUNQ_SIZE ? tail - head : 0;
+}
+
 static inline void ring_put(struct p *p, struct g *g)
 {
     for (;;) {

@@ -70,7 +70,8 @@ struct sched {
     uint32_t nidle_p; /* atomic; written under SCHED: Note [Work and sleepers] */
     uint32_t dozing
         cache_aligned; /* futex, atomic; odd: somebody dozes, and an increment wakes it.  steal.c */
-    uint32_t nspinning; /* atomic; Ms that look for work */
+    uint32_t nspinning;  /* atomic; Ms that look for work */
+    uint32_t doze_worth; /* atomic; how many must wait for a dozer to be woken.  steal.c */
 
     uint32_t nm cache_aligned; /* SCHED; threads ever made and not detached */
     uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
@@ -186,6 +187,9 @@ void sched_ask_to_look(void);              /* Note [Asked to look] */
 int64_t earliest_timer(void);              /* of all Ps; 0: none */
 void ready_inject(struct ready_list *l);   /* makes all runnable; with or without a P */
 void run_timers(struct p *p, int64_t now); /* those that are due, into the own queue */
+/* From the first to the second the P runs goroutines: how long each takes (run_ns). */
+void p_note_busy(struct p *p, int64_t now);
+void p_note_idle(struct p *p, int64_t now);
 
 /* ---- steal.c -------------------------------------------------------------------------------- */
 /* A goroutine that waits for another P, or NULL.  The P may be gone then: a stop took it. */

@@ -20,6 +20,12 @@
  * one there means another round.  A wake-up of the dozer that comes to nothing costs one doze.  It
  * gets up for the first timer.
  *
+ * Note [Enough to get up for].  Ending a doze is a system call for the maker of work, and a switch
+ * of the kernel's for the dozer.  One that starts goroutines which end or park at once paid for both
+ * with each of them, several times what the goroutine takes.  So the dozer leaves word of how many
+ * must wait (doze_worth): as many as make WORTH_RISING_NS of work, by what goroutines took on its P
+ * lately.  Where they take longer than that, one is enough; fewer wait until the doze is over.
+ *
  * A dozer keeps its P, but is in state BLOCKING: a stop does not wait for it.
  *
  * Rejected: giving the P up for the doze (then makers of work would start yet another M); not to
@@ -33,7 +39,9 @@
 
 #define DOZE_NS 5000 /* and what the kernel's timers add, about 50,000 */
 #define DOZE_MAX_NS 250000
-#define QUICK_NS 4000 /* where goroutines run for less on average, there is a conversation */
+#define WORTH_RISING_NS 20000
+#define WORTH_RISING_MOST 64 /* goroutines, however short: a quarter of a ring */
+#define QUICK_NS 4000        /* where goroutines run for less on average, there is a conversation */
 
 static uint32_t gcd(uint32_t a, uint32_t b)
 {
@@ -78,13 +86,28 @@ static struct g *steal_round(struct m *m, bool timers)
 
 /* ---- dozing: Note [Lone next ones] ----------------------------------------------------------- */
 
-static bool some_queue_holds_more(void)
+/* Note [Enough to get up for]; next ones apart. */
+static bool worth_rising(uint32_t waiting)
 {
-    for (int i = 0; i < p_count(); i++) {
-        const struct p *p = sched.all_p[i];
-        if (atomic_load_relaxed(&p->runq_head) != atomic_load_relaxed(&p->runq_tail)) return true;
-    }
-    return atomic_load_relaxed(&sched.nrunq) != 0;
+    return waiting != 0 && waiting >= atomic_load_relaxed(&sched.doze_worth); /* an estimate */
+}
+
+static bool queues_are_worth_rising(void)
+{
+    uint32_t n = atomic_load_relaxed(&sched.nrunq);
+    for (int i = 0; i < p_count(); i++)
+        n += runq_length_seen(sched.all_p[i]);
+    return worth_rising(n);
+}
+
+/* By what goroutines took here since the last doze, and before. */
+static void estimate_worth(struct p *p, int64_t now)
+{
+    p_note_idle(p, now);
+    int64_t n = p->run_ns == 0 ? 0 : WORTH_RISING_NS / p->run_ns; /* not known: one is enough */
+    if (n < 1) n = 1;
+    if (n > WORTH_RISING_MOST) n = WORTH_RISING_MOST;
+    atomic_store_relaxed(&sched.doze_worth, (uint32_t)n);
 }
 
 /* Several may doze on one odd value: whoever is through first, or a waker, makes it even. */
@@ -95,9 +118,10 @@ static void doze(struct m *m, int64_t now)
     uint32_t odd = atomic_load_relaxed(&sched.dozing);
     if (odd % 2 == 0 && atomic_cas_seq(&sched.dozing, &odd, odd + 1)) odd++;
     if (odd % 2 == 0) return; /* between one doze and the next: it changes all the time */
+    estimate_worth(m->p, now);
     atomic_fence_seq();
     /* Pairs with the fence in m_wake_for_work: this look sees the work, or its maker the dozer. */
-    if (!some_queue_holds_more()) {
+    if (!queues_are_worth_rising()) {
         atomic_fetch_add_relaxed(&sched.dozes, 1);
         m_enter_blocking_state(m);
         os_futex_wait(&sched.dozing, odd, ns);
@@ -106,15 +130,14 @@ static void doze(struct m *m, int64_t now)
     (void)atomic_cas_seq(&sched.dozing, &odd, odd + 1);
 }
 
-/* Somebody dozes, and the caller has made work: unless that is a lone next one, the doze is over.
- * */
+/* Somebody dozes, and the caller has made work: the doze is over if there is enough of it, which a
+ * lone next one never is. */
 cold_path void dozer_wake_slow(void)
 {
     const struct p *p = m_self()->p;
-    bool lone = p != NULL && p->runq_tail == atomic_load_relaxed(&p->runq_head) &&
-                atomic_load_relaxed(&sched.nrunq) == 0;
+    if (p != NULL && !worth_rising(runq_length(p) + atomic_load_relaxed(&sched.nrunq))) return;
     uint32_t odd = atomic_load_relaxed(&sched.dozing);
-    if (lone || odd % 2 == 0 || !atomic_cas_seq(&sched.dozing, &odd, odd + 1)) return;
+    if (odd % 2 == 0 || !atomic_cas_seq(&sched.dozing, &odd, odd + 1)) return;
     atomic_fetch_add_relaxed(&sched.dozes_ended, 1);
     os_futex_wake(&sched.dozing, 1);
 }
@@ -168,6 +191,7 @@ static struct g *steal_next(struct m *m)
     int64_t begin = os_now();
     if (!marking) doze(m, begin); /* else there is better to do than to doze */
     if (m->p == NULL || world_wants_stop()) return NULL;
+    p_note_busy(m->p, os_now());
     struct g *g = steal_next_since(&before, m->p);
     if (g == NULL) g = steal_round(m, false);
     if (g != NULL || marking || !is_conversation(&before, os_now() - begin)) {

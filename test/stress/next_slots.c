@@ -63,11 +63,11 @@ static void nothing(void *arg)
     __atomic_fetch_add(&spawned, 1, __ATOMIC_RELAXED);
 }
 
-static void spawn_some(void)
+static void spawn_some(int n)
 {
     gort_waitgroup done = { 0 };
     gort_waitgroup_add(&done, 1);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < n; i++)
         gort_go(nothing, NULL);
     gort_waitgroup_done(&done);
     gort_waitgroup_wait(&done);
@@ -78,7 +78,7 @@ static void disturb(void *arg)
     gort_waitgroup *done = arg;
     for (int i = 0; !quit; i++) {
         gort_max_procs(1 + i % 4);
-        spawn_some();
+        spawn_some(8);
         if (i % 4 == 0) gort_gc();
         gort_sleep(GORT_MS / 2);
     }
@@ -97,7 +97,8 @@ static void dozers_are_stopped_and_resized(void)
     gort_waitgroup_wait(&done);
 }
 
-// Until it has happened: which thread dozes when is the kernel's business too.
+// Until it has happened: which thread dozes when is the kernel's business too.  So many that they are
+// worth a dozer's rising, as short as they are.
 static void new_work_ends_a_doze(void)
 {
     gort_max_procs(2);
@@ -106,7 +107,7 @@ static void new_work_ends_a_doze(void)
     while (metric("/gort/sched/dozes:events") == dozes ||
            metric("/gort/sched/dozes/ended:events") == ended) {
         converse(2000);
-        spawn_some();
+        spawn_some(200);
     }
 }
 
