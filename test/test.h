@@ -146,7 +146,8 @@ TEST_COLD_ void test_fail_str(const char *file, int line, const char *expression
         _exit(TEST_SKIPPED);                                                                       \
     } while (0)
 
-// Under an emulator, which has no signal SIGRTMAX, and tells of no threads but the runtime's.
+// Under an emulator, which has no signal SIGRTMAX, tells of no threads but the runtime's, and
+// delivers signals between pieces of code.
 static inline bool test_is_emulated(void)
 {
     return getenv("GORT_TEST_EMULATED") != NULL; // tools/run_arm64

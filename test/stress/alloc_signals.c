@@ -325,9 +325,11 @@ static double metric(const char *name)
 
 #define ROLLED_OUTER "/gort/sched/stops/rolled-back-outer:events"
 
-// Debug modes and sanitizers take the way that has no ranges; with few Ps no stop may come in time.
+// Debug modes and sanitizers take the way that has no ranges; with few Ps no stop may come in time;
+// an emulator that translates a range as one piece delivers no signal within it.
 static bool must_meet_ranges(void)
 {
+    if (test_is_emulated()) return false;
 #ifdef __SANITIZE_ADDRESS__
     return false;
 #else
