@@ -107,8 +107,8 @@ __attribute__((__always_inline__)) static inline void *gort_self_(void)
  * stopped. */
 extern GORT_API unsigned char gort_barrier_flag;
 
-/* Nonzero where a mode of the runtime looks at each call (GORTDEBUG=randyield, ThreadSanitizer): what
- * is inlined for speed then calls.  Constant while goroutines run. */
+/* Nonzero where a mode of the runtime looks at each call (GORTDEBUG=randyield, ThreadSanitizer):
+ * what is inlined for speed then calls.  Constant while goroutines run. */
 extern GORT_API unsigned char gort_watched_flag;
 
 /* On a goroutine, and nobody looks. */

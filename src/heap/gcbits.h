@@ -26,8 +26,9 @@ void gcbits_free(uint32_t words, uint32_t place);
 /* Note [Blocks that move].  What lives on after a peak is scattered over the heap, and its blocks
  * over the pages of blocks: a page that holds one block for a span that stays can not go back.
  * Unlike a span's record a block is known to the record and to page_info alone, and between two
- * markings only who has the span looks at either.  So who sweeps a span, where blocks of this length
- * are scattered, also takes the block out of a page that is at most half in use (span_settle).
+ * markings only who has the span looks at either.  So who sweeps a span, where blocks of this
+ * length are scattered, also takes the block out of a page that is at most half in use
+ * (span_settle).
  *     Whether they are scattered is asked when the sweep begins, before what has died gives its
  * blocks back: then they are those that outlived a cycle, and a heap that only breathes does not
  * move what it is about to free. */

@@ -71,8 +71,8 @@ struct slabs {
 /* A slab has `bytes`, a multiple of 4096, and as many records as fit, but 64 at most. */
 void slabs_init(struct slabs *p, uint32_t size, uint32_t bytes, uint64_t *counter,
                 uint64_t *asleep);
-/* NULL: no memory.  Records of slabs in use come first, of sparse ones last; then of empty ones.  The record is as its
- * last owner left it, or zero.  *index: its number. */
+/* NULL: no memory.  Records of slabs in use come first, of sparse ones last; then of empty ones.
+ * The record is as its last owner left it, or zero.  *index: its number. */
 void *slabs_take(struct slabs *p, uint32_t *index);
 void slabs_give(struct slabs *p, uint32_t index);
 /* A record for what is in this one of a sparse slab, so that its slab may become empty: one of a

@@ -413,8 +413,8 @@ bool span_ensure_swept(struct span *s)
 }
 
 /* The record's second line, the marks, the stamp.  Of one that another has claimed out of turn, and
- * sweeps or has freed, `marks` may be out of date: then the hint is useless and no more.  Its record
- * and `base` stay, for who popped it frees the record. */
+ * sweeps or has freed, `marks` may be out of date: then the hint is useless and no more.  Its
+ * record and `base` stay, for who popped it frees the record. */
 void sweeper_fetch(struct span *const *spans, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {

@@ -21,10 +21,11 @@
  * gets up for the first timer.
  *
  * Note [Enough to get up for].  Ending a doze is a system call for the maker of work, and a switch
- * of the kernel's for the dozer.  One that starts goroutines which end or park at once paid for both
- * with each of them, several times what the goroutine takes.  So the dozer leaves word of how many
- * must wait (doze_worth): as many as make WORTH_RISING_NS of work, by what goroutines took on its P
- * lately.  Where they take longer than that, one is enough; fewer wait until the doze is over.
+ * of the kernel's for the dozer.  One that starts goroutines which end or park at once paid for
+ * both with each of them, several times what the goroutine takes.  So the dozer leaves word of how
+ * many must wait (doze_worth): as many as make WORTH_RISING_NS of work, by what goroutines took on
+ * its P lately.  Where they take longer than that, one is enough; fewer wait until the doze is
+ * over.
  *
  * A dozer keeps its P, but is in state BLOCKING: a stop does not wait for it.
  *

@@ -1,4 +1,5 @@
-// Debug modes of the allocator: each finds what it is for and says so; and what it must not disturb goes on.
+// Debug modes of the allocator: each finds what it is for and says so; and what it must not disturb
+// goes on.
 //
 // efence: a use of freed memory faults, and the report names the object and both stacks.
 // EXPECT fence-small skip=emulated env:GORTDEBUG=efence=1 stderr=^fatal error: SIGSEGV: segmentation violation at address 0x
@@ -44,8 +45,8 @@
 // EXPECT leaks-off exit=0 absent=leaks
 // EXPECT leaks-many env:GORTDEBUG=leaks=1,efence=1,gccheck=1 exit=0 stderr=^gort: leaks: \d+ objects of
 //
-// mapfailfrom: that all mappings fail from some moment on is reported.  One that fails, which may be one
-// without which there is no going on: stress/mem_mapfail.
+// mapfailfrom: that all mappings fail from some moment on is reported.  One that fails, which may
+// be one without which there is no going on: stress/mem_mapfail.
 // EXPECT map-from env:GORTDEBUG=mapfailfrom=28 stderr=^fatal error: (out of memory|can not)
 //
 // TEST skip=asan,tsan
@@ -161,8 +162,8 @@ static double count(const char *name)
     return v;
 }
 
-// What fn made, on a goroutine of its own, is freed. That goroutine may still be about to end, its stack a
-// root, when it is not counted any more.
+// What fn made, on a goroutine of its own, is freed. That goroutine may still be about to end, its
+// stack a root, when it is not counted any more.
 static void make_and_lose(void (*fn)(void))
 {
     double frees = count("/gc/heap/frees:objects");
@@ -183,7 +184,7 @@ NOINLINE static void read_at(const char *p)
     RETURN_HERE();
 }
 
-// ---- efence ----------------------------------------------------------------------------------------
+// ---- efence -------------------------------------------------------------------------------------
 
 static int finalized; // atomic
 static void finalizer(void *p)
@@ -236,7 +237,7 @@ NOINLINE static void make_garbage(void)
     RETURN_HERE();
 }
 
-// ---- clobberfree -----------------------------------------------------------------------------------
+// ---- clobberfree --------------------------------------------------------------------------------
 
 // Words of the object that hold the pattern. Pages that went back to the kernel since are zero.
 static size_t clobbered_words(size_t bytes, bool all)
@@ -272,7 +273,7 @@ static void clobber(bool on)
     CHECK(on ? clobbered >= 4 && whole > 0 : clobbered == 0 && whole == 0);
 }
 
-// ---- the trace -------------------------------------------------------------------------------------
+// ---- the trace ----------------------------------------------------------------------------------
 
 static void trace(void)
 {
@@ -308,7 +309,7 @@ static void trace_busy(void)
     gort_gc();
 }
 
-// ---- leaks -----------------------------------------------------------------------------------------
+// ---- leaks --------------------------------------------------------------------------------------
 
 static char *leaked;
 static gort_chan(int) never;
@@ -363,7 +364,7 @@ static void spin(void *unused)
     }
 }
 
-// ---- mappings --------------------------------------------------------------------------------------
+// ---- mappings -----------------------------------------------------------------------------------
 
 static void quick_churn(void *unused)
 {
@@ -381,7 +382,7 @@ static void map_many(void)
     }
 }
 
-// ----------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 #define CASE(text) if (strcmp(name, text) == 0)
 

@@ -1,4 +1,5 @@
-// Alternate signal stacks with SS_AUTODISARM hide what a handler interrupted: the first stop refuses them.
+// Alternate signal stacks with SS_AUTODISARM hide what a handler interrupted: the first stop
+// refuses them.
 //
 // TEST skip=asan,tsan,ubsan
 // EXPECT armed skip=emulated exit=2 stderr=^fatal error: this thread has an alternate signal stack with SS_AUTODISARM, which hides

@@ -70,7 +70,7 @@ __attribute__((no_sanitize("nonnull-attribute"))) static void misuse(void)
     if (is("weak-foreign")) gort_weak_make(foreign);
 }
 
-// ---- from inside ---------------------------------------------------------------------------------------
+// ---- from inside --------------------------------------------------------------------------------
 
 static __attribute__((noinline)) void panics(void *arg)
 {

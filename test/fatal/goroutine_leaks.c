@@ -68,7 +68,8 @@ static int main_goroutine(int argc, char **argv)
     while (!__atomic_load_n(&started, __ATOMIC_SEQ_CST))
         gort_yield();
     if (strcmp(name, "none") == 0) WAIT_FOR(is_listed("[chan receive, lost]"));
-    // It waits, or will, and who reports has its turn some time; the test's time limit is the other end.
+    // It waits, or will, and who reports has its turn some time; the test's time limit is the other
+    // end.
     while (strcmp(name, "none") != 0 && gort_goroutines_leaked(-1) < 1)
         collect();
     while (strcmp(name, "leak") == 0 && !is_printed(1))

@@ -1,7 +1,8 @@
 // Maps: changes beside other use are fatal.  So is an iteration that is given another map.
 //
-// A change is made to last by keys that are long: they are compared within it.  One goroutine changes the same
-// entry again and again, another, on another thread, does what it must not until it is told.
+// A change is made to last by keys that are long: they are compared within it.  One goroutine
+// changes the same entry again and again, another, on another thread, does what it must not until
+// it is told.
 //
 // EXPECT writes env:GORTMAXPROCS=2 stderr=\Afatal error: concurrent map writes\n
 // EXPECT deletes env:GORTMAXPROCS=2 stderr=\Afatal error: concurrent map writes\n
@@ -67,7 +68,7 @@ static void change_and_use(void)
             use(NULL);
 }
 
-// ---- a program's own functions --------------------------------------------------------------------
+// ---- a program's own functions ------------------------------------------------------------------
 
 static gort_map(int, int) own;
 static bool changes; // the next comparison changes the map

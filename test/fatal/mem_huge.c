@@ -1,5 +1,5 @@
-// Requests beyond every memory, each around a border: the report names the call and the size asked for,
-// and the sizes that the heap has; nothing wraps around.
+// Requests beyond every memory, each around a border: the report names the call and the size asked
+// for, and the sizes that the heap has; nothing wraps around.
 //
 // EXPECT alloc-max stderr=^fatal error: out of memory: gort_alloc can not allocate 18446744073709551615 bytes; the heap has \d+ MB mapped, \d+ MB in use, \d+ MB live;
 // EXPECT noscan-max stderr=^fatal error: out of memory: gort_alloc_noscan can not allocate 18446744073709551615 bytes; the heap has \d+ MB mapped

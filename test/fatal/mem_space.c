@@ -1,5 +1,5 @@
-// Little address space, or not where it is looked for: the runtime starts and works, or says why not.
-// An arena has 64 MB of address space; where that is refused just what is needed is asked for.
+// Little address space, or not where it is looked for: the runtime starts and works, or says why
+// not. An arena has 64 MB of address space; where that is refused just what is needed is asked for.
 //
 // EXPECT space-300 exit=0 stdout=^done$
 // EXPECT space-150 env:GORTMAXPROCS=1 exit=0 stdout=^done$

@@ -1,5 +1,5 @@
-// The soft memory limit: kept where what is live fits; where it does not the CPU limiter keeps the program
-// going, and says so in the trace.
+// The soft memory limit: kept where what is live fits; where it does not the CPU limiter keeps the
+// program going, and says so in the trace.
 //
 // EXPECT fits env:GORTMEMLIMIT=64MiB exit=0 stdout=^fits$
 // EXPECT spiral env:GORTMAXPROCS=1 env:GORTMEMLIMIT=16MiB env:GORTDEBUG=gctrace=1 exit=0 stdout=^alive$
@@ -51,8 +51,8 @@ static void allocate(size_t bytes)
     }
 }
 
-// It is soft: what Ps hold, and who waits for a CPU while it assists.  A machine that stops a collector's thread
-// for long makes the limiter act, and it may not hold then: again.
+// It is soft: what Ps hold, and who waits for a CPU while it assists.  A machine that stops a
+// collector's thread for long makes the limiter act, and it may not hold then: again.
 static void fits(void)
 {
     double limits, most;
@@ -70,8 +70,8 @@ static void fits(void)
     printf("fits\n");
 }
 
-// Half of the CPU is the program's, and the heap grows for it.  What the collector took beyond is little:
-// it would be nearly as much as there is, if assists went on.
+// Half of the CPU is the program's, and the heap grows for it.  What the collector took beyond is
+// little: it would be nearly as much as there is, if assists went on.
 static void it_limits(void)
 {
     double most = 0, before = metric("/gort/memory/counted:bytes"), cpu, elapsed;
@@ -86,7 +86,8 @@ static void it_limits(void)
         }
         elapsed = (double)(gort_now() - begin) / 1e9 * gort_max_procs(0);
         cpu = metric("/gort/gc/limiter/overflow:cpu-seconds") - cpu;
-        // 0.1 on an idle machine; without it 0.7 each time; anything once, where it stops a collector's thread
+        // 0.1 on an idle machine; without it 0.7 each time; anything once, where it stops a
+        // collector's thread
     } while (gort_max_procs(0) == 1 && cpu > elapsed / 2);
     CHECK_GT(most, before);
     CHECK_GE(metric("/gc/cycles/total:gc-cycles"), metric("/gc/limiter/last-enabled:gc-cycle") - 1);

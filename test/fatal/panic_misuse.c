@@ -1,4 +1,5 @@
-// What can not be recovered, faults that stay fatal, and what the report says of the original cause.
+// What can not be recovered, faults that stay fatal, and what the report says of the original
+// cause.
 //
 // EXPECT foreign-scoped stderr=^fatal error: gort_scoped_defer
 // EXPECT nothing-caught stderr=^fatal error: gort_repanic: this goroutine has caught no panic$

@@ -1,4 +1,5 @@
-// Memory that the hardware loses: nobody panics for what is not needed yet, and the program goes on.
+// Memory that the hardware loses: nobody panics for what is not needed yet, and the program goes
+// on.
 //
 // EXPECT later exit=0 stderr=^gort: the hardware lost the memory at address 0x12345000 \(4096 bytes\); going on$
 // EXPECT later stdout=^tried: went on$

@@ -97,8 +97,8 @@ static void dozers_are_stopped_and_resized(void)
     gort_waitgroup_wait(&done);
 }
 
-// Until it has happened: which thread dozes when is the kernel's business too.  So many that they are
-// worth a dozer's rising, as short as they are.
+// Until it has happened: which thread dozes when is the kernel's business too.  So many that they
+// are worth a dozer's rising, as short as they are.
 static void new_work_ends_a_doze(void)
 {
     gort_max_procs(2);

@@ -1,10 +1,10 @@
-// While the world stops, only raw system calls are made (rule 8 of the design): a stopped thread may
-// hold any lock of the C library.
+// While the world stops, only raw system calls are made (rule 8 of the design): a stopped thread
+// may hold any lock of the C library.
 //
 // That nothing calls malloc, or makes a thread, is seen by functions of that name in this program,
 // which ask whether their caller has stopped the world: so no lock needs to be held by chance.
-// stdio's locks and the loader's are held by a thread of the test, which is stopped in its own code.
-// In a child for each way of collecting, because a process has one runtime.
+// stdio's locks and the loader's are held by a thread of the test, which is stopped in its own
+// code. In a child for each way of collecting, because a process has one runtime.
 //
 // TEST skip=asan,tsan,ubsan,coverage timeout=240
 // SPDX-License-Identifier: BSD-3-Clause

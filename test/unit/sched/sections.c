@@ -1,5 +1,5 @@
-// Note [Critical sections] in sched/sched.h (rule 5 of the design): a stop that is asked for while a
-// thread is in one finds it outside, and finds it there before it does anything else.
+// Note [Critical sections] in sched/sched.h (rule 5 of the design): a stop that is asked for while
+// a thread is in one finds it outside, and finds it there before it does anything else.
 //
 // The goroutine in the section waits until the stop has been asked for and its handler has left the
 // mark; so every round has the interleaving.  Where single steps can be had, the stop is asked for
