@@ -31,23 +31,29 @@ GORT_API bool gort_mutex_trylock(gort_mutex *m) GORT_NONNULL(1);
 /* Unlocks m.  Never blocks.  Unlock of an unlocked mutex is fatal. */
 GORT_API void gort_mutex_unlock(gort_mutex *m) GORT_NONNULL(1);
 
-/* To lock a free mutex, and to unlock one that nobody waits for, is to swap 0 and 1 in its state.
- * Calls would cost as much again as half of that, so the program does it; they do all else. */
+/* To lock a free mutex is to swap 0 for 1 in its state, to unlock one that nobody waits for is to
+ * take that away: the program does both, since calls would cost as much again as half of that.
+ * What they found otherwise is told to the slow ones: state, before. */
+GORT_API void gort_mutex_lock_slow_(gort_mutex *m);
+GORT_API void gort_mutex_unlock_slow_(gort_mutex *m, uint32_t state);
 __attribute__((__always_inline__)) static inline void gort_mutex_lock_inline_(gort_mutex *m)
 {
     uint32_t is_free = 0;
-    if (__builtin_expect(gort_is_plain_(), 1) &&
-        __atomic_compare_exchange_n(&m->state, &is_free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        return;
-    gort_mutex_lock(m);
+    if (__builtin_expect(!gort_is_plain_(), 0))
+        gort_mutex_lock(m);
+    else if (__builtin_expect(!__atomic_compare_exchange_n(&m->state, &is_free, 1, 0,
+                                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
+                              0))
+        gort_mutex_lock_slow_(m);
 }
 __attribute__((__always_inline__)) static inline void gort_mutex_unlock_inline_(gort_mutex *m)
 {
-    uint32_t is_mine = 1;
-    if (__builtin_expect(gort_is_plain_(), 1) &&
-        __atomic_compare_exchange_n(&m->state, &is_mine, 0, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-        return;
-    gort_mutex_unlock(m);
+    if (__builtin_expect(!gort_is_plain_(), 0)) {
+        gort_mutex_unlock(m);
+    } else {
+        uint32_t state = __atomic_fetch_sub(&m->state, 1, __ATOMIC_ACQ_REL);
+        if (__builtin_expect(state != 1, 0)) gort_mutex_unlock_slow_(m, state);
+    }
 }
 #ifndef GORT_TSAN_ /* which is told of an order by the calls */
 #define gort_mutex_lock(m) gort_mutex_lock_inline_(m)

@@ -161,6 +161,12 @@ void(gort_mutex_lock)(gort_mutex *m)
     race_acquire(m);
 }
 
+/* What the program has inlined could not lock it. */
+void gort_mutex_lock_slow_(gort_mutex *m)
+{
+    lock_slow(lang_enter("gort_mutex_lock"), m, WAIT_MUTEX);
+}
+
 bool mutex_trylock(gort_mutex *m)
 {
     uint32_t old = atomic_load_relaxed(&m->state);
@@ -206,4 +212,10 @@ void(gort_mutex_unlock)(gort_mutex *m)
     (void)lang_enter("gort_mutex_unlock");
     race_release(m);
     mutex_unlock(m);
+}
+
+/* What the program has inlined took LOCKED away. */
+void gort_mutex_unlock_slow_(gort_mutex *m, uint32_t state)
+{
+    unlock_slow(m, state);
 }
