@@ -1,7 +1,7 @@
 // Sync objects: misuse that leaves shared state untrustworthy, and goroutines that wait for ever.
 //
 // EXPECT unlock stderr=\Afatal error: unlock of unlocked mutex\n\ngoroutine 1 \[running\]:$
-// EXPECT unlock stderr=^gort_mutex_unlock\(\.\.\.\)$
+// EXPECT unlock stderr=^gort_mutex_unlock\S*\(\.\.\.\)$
 // EXPECT unlock-twice stderr=\Afatal error: unlock of unlocked mutex$
 // EXPECT unlock-caught stderr=\Afatal error: unlock of unlocked mutex$
 // EXPECT rw-unlock stderr=\Afatal error: unlock of unlocked rwmutex$
