@@ -78,6 +78,7 @@ void sysmon_start(void)
 {
     crit_enter(); /* locks */
     struct m *m = m_alloc(false);
+    m_count_made();
     crit_exit();
     if (m == NULL) throw_msg("out of memory: no record for the monitor");
     int err = os_thread_create(sysmon, m, STACK_BYTES);

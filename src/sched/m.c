@@ -119,12 +119,18 @@ struct m *m_alloc(bool attached)
     lock_acquire(&sched.lock);
     m->id = sched.next_m_id++;
     atomic_store_relaxed(&sched.nm, sched.nm + 1);
-    sched.nmade += !attached;
     m->all_next = sched.all_m;
     random_init(&m->random, 2000 + m->id);
     atomic_store_release(&sched.all_m, m); /* pairs with m_all */
     lock_release(&sched.lock);
     return m;
+}
+
+void m_count_made(void)
+{
+    lock_acquire(&sched.lock);
+    sched.nmade++;
+    lock_release(&sched.lock);
 }
 
 /* Back to the records that wait for reuse. */
@@ -237,7 +243,7 @@ void m_start(struct p *p, bool spinning)
     monitor_notice();
     struct m *m = sched.idle_m;
     if (m == NULL) {
-        uint32_t n = sched.nmade, max = sched.max_threads;
+        uint32_t n = sched.nmade++, max = sched.max_threads; /* at once: others look too */
         sched.nactive++;
         lock_release(&sched.lock);
         if (n >= max) too_many(n, max);

@@ -167,6 +167,8 @@ void m_start(struct p *p, bool spinning); /* crit; p NULL: any idle one */
 void m_wake_for_work(void);               /* crit: Note [Work and sleepers], step 3 */
 void m_stop(struct m *m);                 /* sleeps without a P until one is handed over */
 struct m *m_alloc(bool attached);
+/* A thread that m_start did not ask for counts in nmade. */
+void m_count_made(void);
 void m_not_computing(struct m *m);
 void m_start_maker(void); /* before the first m_start */
 void m_discard(struct m *m);
