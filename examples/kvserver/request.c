@@ -303,38 +303,42 @@ static inline int read_short_length(const char **p, const char *end, char type)
     return v;
 }
 
-bool request_peek(const request *r, size_t *at, text *word)
+/* The usual case in one go: a command at *p that is all there, with few and short arguments.  Moves
+ * *p behind it; how many arguments, of which there is room for `most`.  0 for all else, with nothing
+ * changed but what is in args; the careful functions above decide. */
+static inline uint32_t read_usual(const char **p, const char *end, request_arg *args, uint32_t most)
 {
-    const char *p = r->bytes + *at, *end = r->bytes + r->end;
-    int count = read_short_length(&p, end, '*');
-    if (count < 2) return false;
+    const char *start = *p, *q = start;
+    int count = read_short_length(&q, end, '*');
+    if (count <= 0 || (uint32_t)count > most) return 0;
     for (int i = 0; i < count; i++) {
-        int length = read_short_length(&p, end, '$');
-        if (length < 0 || end - p < length + 2) return false;
-        if (i == 1) *word = (text){ p, (size_t)length };
-        p += length + 2;
+        int length = read_short_length(&q, end, '$');
+        if (length < 0 || end - q < length + 2) return 0;
+        args[i] = (request_arg){ (uint32_t)(q - start), (uint32_t)length };
+        q += length + 2;
     }
-    *at = (size_t)(p - r->bytes);
+    *p = q;
+    return (uint32_t)count;
+}
+
+static bool parse_usual(request *r)
+{
+    const char *p = r->bytes + r->start;
+    if (r->at != r->start) return false;
+    uint32_t count = read_usual(&p, r->bytes + r->end, r->args, r->arg_cap);
+    if (count == 0) return false;
+    r->arg_count = count;
+    r->at = (size_t)(p - r->bytes);
     return true;
 }
 
-/* The usual case in one go: a command that is all there, with few and short arguments.  False with
- * nothing changed (but the scratch in args) when it is not; the careful functions above decide. */
-static bool parse_usual(request *r)
+bool request_peek(const request *r, size_t *at, text *word)
 {
-    const char *start = r->bytes + r->start, *p = start, *end = r->bytes + r->end;
-    if (r->at != r->start) return false;
-    int count = read_short_length(&p, end, '*');
-    if (count <= 0 || (uint32_t)count > r->arg_cap) return false;
-    request_arg *args = r->args;
-    for (int i = 0; i < count; i++) {
-        int length = read_short_length(&p, end, '$');
-        if (length < 0 || end - p < length + 2) return false;
-        args[i] = (request_arg){ (uint32_t)(p - start), (uint32_t)length };
-        p += length + 2;
-    }
-    r->arg_count = (uint32_t)count;
-    r->at = (size_t)(p - r->bytes);
+    request_arg args[FEW_ARGS];
+    const char *start = r->bytes + *at, *p = start;
+    if (read_usual(&p, r->bytes + r->end, args, FEW_ARGS) < 2) return false;
+    *word = (text){ start + args[1].offset, args[1].len };
+    *at = (size_t)(p - r->bytes);
     return true;
 }
 

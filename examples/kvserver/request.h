@@ -63,8 +63,8 @@ static inline void request_init(request *r)
 /* Looks for the next command.  error: REQUEST_ERROR_SIZE bytes. */
 enum request_state request_parse(request *r, char *error);
 
-/* The second word of the command at *at, if all of it has arrived in the usual form; *at moves
- * behind the command.  For a look ahead: offsets of r->bytes, and r->start to begin with. */
+/* The second word of the command at *at, if all of it has arrived, with few and short words; *at
+ * moves behind the command.  For a look ahead: offsets of r->bytes, and r->start to begin with. */
 bool request_peek(const request *r, size_t *at, text *word);
 
 /* The command was executed; its bytes are no longer needed. */

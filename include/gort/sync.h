@@ -32,8 +32,8 @@ GORT_API bool gort_mutex_trylock(gort_mutex *m) GORT_NONNULL(1);
 GORT_API void gort_mutex_unlock(gort_mutex *m) GORT_NONNULL(1);
 
 /* To lock a free mutex is to swap 0 for 1 in its state, to unlock one that nobody waits for is to
- * take that away: the program does both, since calls would cost as much again as half of that.
- * What they found otherwise is told to the slow ones: state, before. */
+ * take that away: the program does both by itself, since calls would add half as much again.  The
+ * slow ones go on from there: the lock had failed; the state was that before the unlock. */
 GORT_API void gort_mutex_lock_slow_(gort_mutex *m);
 GORT_API void gort_mutex_unlock_slow_(gort_mutex *m, uint32_t state);
 __attribute__((__always_inline__)) static inline void gort_mutex_lock_inline_(gort_mutex *m)

@@ -37,7 +37,6 @@
 #include "gort/net.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 
 #include "lang/context.h"

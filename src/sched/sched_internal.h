@@ -77,10 +77,10 @@ struct sched {
     uint32_t nactive;          /* SCHED; threads that are not asleep for want of work */
     uint32_t nattached;        /* SCHED */
     uint64_t nattaches;        /* how often a thread was attached; SCHED */
-    uint32_t nmade;       /* SCHED; records of threads that the runtime makes: these never end */
-    uint32_t max_threads; /* atomic; of those: sched_set_max_threads */
-    uint32_t next_m_id;   /* SCHED */
-    struct m *all_m;      /* atomic; list of all, pushed at the head under SCHED, never removed */
+    uint32_t nmade;            /* SCHED; threads that the runtime made or is about to: none ends */
+    uint32_t max_threads;      /* atomic; of those: sched_set_max_threads */
+    uint32_t next_m_id;        /* SCHED */
+    struct m *all_m; /* atomic; list of all, pushed at the head under SCHED, never removed */
     struct p *all_p[MAX_PROCS]; /* filled by p_resize; records are never freed */
     uint32_t procs_fixed;       /* atomic; set once: the program has chosen their number */
 

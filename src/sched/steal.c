@@ -12,8 +12,8 @@
  * there the other computes. While it dozes it counts as spinning, so the conversation wakes nobody.
  * Where the other P has run many goroutines for a short time each, the M stays, and dozes for
  * longer and longer, to DOZE_MAX_NS: that is how long a goroutine may wait for it when such a P
- * begins to compute.  Work in a queue is another matter: who makes some, and sees a dozer, ends its
- * sleep (dozer_wake_slow).
+ * begins to compute.  Work in a queue is another matter: who makes enough of it, and sees a dozer,
+ * ends its sleep (dozer_wake_slow).
  *
  * Nothing is lost by dozing: a dozer is a spinning M whose look around takes longer, and before it
  * goes to sleep for good it looks at every queue and next slot again (work_somewhere); a lone next

@@ -79,23 +79,24 @@ REPLACES_LIBCS int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 // ---- everything that stops the world ------------------------------------------------------------
 
 typedef struct node {
-    struct node *left, *right;
-    uint64_t value[2];
+    struct node *next;
+    uint64_t value[3];
 } node;
-GORT_TYPE(node, left, right);
+GORT_TYPE(node, next);
 
 static node *kept;
 static uint32_t quit; // atomic
 static gort_waitgroup left;
 
-static node *tree(int depth)
+static node *chain(int length)
 {
-    node *x = gort_new(node);
-    if (depth > 0) {
-        gort_init(&x->left, tree(depth - 1));
-        gort_init(&x->right, tree(depth - 1));
+    node *first = NULL;
+    while (length-- > 0) {
+        node *x = gort_new(node);
+        gort_init(&x->next, first);
+        first = x;
     }
-    return x;
+    return first;
 }
 
 static void finalized(void *object)
@@ -107,7 +108,7 @@ static void churn(void *unused)
 {
     (void)unused;
     for (uint64_t i = 0; !LOAD(&quit); i++) {
-        node *x = tree(5);
+        node *x = chain(63);
         if (i % 64 == 0) gort_set_finalizer(x, finalized);
         gort_set(&kept, x);
         gort_yield();
