@@ -109,8 +109,9 @@ class Tree:
     def run(self, test, seconds):
         """How it ended, None: well."""
         program = os.path.join(self.build, test)
+        beside = dict(os.environ, GORTDEBUG="gcsmall=0")  # as GORT_STRESS_DEBUG in GortTests.cmake
         p = subprocess.Popen([program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                             cwd=self.build, start_new_session=True)
+                             cwd=self.build, start_new_session=True, env=beside)
         try:
             code = p.wait(timeout=seconds)
             return None if code == 0 else f"ended with {code}"

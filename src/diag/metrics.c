@@ -277,6 +277,8 @@ struct source {
     X("/gort/gc/cycles/memory", "gc-cycles", COUNTER, AS_COUNT, false,                             \
       gc.by_cause[GC_CAUSE_MEMORY],                                                                \
       "Collections because there was no memory, or a new memory limit.")                           \
+    X("/gort/gc/cycles/one-stop", "gc-cycles", COUNTER, AS_COUNT, false, gc.in_one_stop,           \
+      "Collections of small heaps, which were marked in their first stop.")                        \
     X("/gort/gc/cycles/periodic", "gc-cycles", COUNTER, AS_COUNT, false,                           \
       gc.by_cause[GC_CAUSE_PERIODIC], "Collections because the last one was long ago.")            \
     X("/gort/gc/cycles/stress", "gc-cycles", COUNTER, AS_COUNT, false,                             \

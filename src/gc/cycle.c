@@ -22,6 +22,7 @@
  *   STOPPED 2  barrier buffers are emptied, what they and late scans left is marked.  Then
  *              GC_MARKTERM: live bytes, goal and trigger are set, the sweep generation rises,
  *              caches are flushed.
+ *   Where nearly nothing is to be marked, STOPPED 1 goes on as STOPPED 2 (Note [Small heaps]).
  *   GORTDEBUG=gcstoptheworld=1 marks in STOPPED 1, with helper threads, and goes on to GC_MARKTERM
  *   there.  From before STOPPED 1 until the world runs the loader's lock is held: dataroots.c, Note
  *   [The loader's lock].
@@ -84,6 +85,18 @@
  * stops, each time out of the part that the markers have not reached, before they reach it.  Metric
  * /gort/gc/restarts.
  *
+ * Note [Small heaps].  A program that keeps little alive and allocates much collects thousands of
+ * times a second, and there is next to nothing to mark: what a cycle costs it is a second stop,
+ * threads that are woken to mark, and what was allocated meanwhile, which the cycle keeps.  So where
+ * the last cycle scanned little (is_small), the first stop goes on as the last one would: it scans
+ * the stacks of threads that it stopped too (mark_begin_stw), for they can not do it themselves
+ * before they are released, and marks as STOPPED 2 does, within the same bounds.  When nothing is
+ * left the cycle ends there.  Else nothing was done that marking beside the program would not have
+ * done: the barrier is on, what is marked was reachable in this stop, the stacks that were not
+ * finished are grey; and the world goes on in MARK.  The first cycle of a program never tries.
+ * Where nobody allocates between the two stops, no runway is needed: the pacer learns that the
+ * next cycle may begin at its goal.  Metric /gort/gc/cycles/one-stop.
+ *
  * Why the cycle runs on the thread that asked: allocation never switches goroutines (DESIGN 4, rule
  * 13), so a collector goroutine could not be waited for from malloc.  The goroutine's registers are
  * spilled and its stack frozen by call_on_system_stack, and it is scanned like any other.
@@ -130,6 +143,7 @@
 
 #define HELP_BYTES (256 * KB) /* scanned between two looks, by who waits for a cycle */
 #define HELP_WAIT_NS ((int64_t)50000)
+#define SMALL_HEAP (16 * KB) /* of objects scanned in a cycle: Note [Small heaps] */
 
 uint32_t gc_phase;
 uint64_t gc_trigger = UINT64_MAX;
@@ -372,10 +386,10 @@ static void close_record_stw(struct gc_cycle_record *r, uint64_t cpu)
 
 /* ---- beside the program ---------------------------------------------------------------------- */
 
-static void marking_on_stw(void)
+static void marking_on_stw(bool small)
 {
     atomic_store_relaxed(&gc_trigger, UINT64_MAX);
-    mark_begin_stw();
+    mark_begin_stw(small);
     workers_begin_stw();
     heap_set_marking_stw(true);
     sched_set_mark_wanted_stw(true);
@@ -392,6 +406,15 @@ static void marking_off_stw(void)
         mcache_mark_end_stw(p_at(i)->mcache, &gc.result.bytes, &gc.result.objects);
 }
 
+static void ended_stw(struct gc_cycle_record *r, const struct stop_result *stop)
+{
+    if (unlikely(gc_debug.colors != 0)) colors_end_stw();
+    marking_off_stw();
+    term_stw(r);
+    note_stop(r, stop);
+    close_record_stw(r, r->pause);
+}
+
 /* Note [Stops that end marking]. */
 static void end_stopped(void *unused)
 {
@@ -403,11 +426,7 @@ static void end_stopped(void *unused)
     barrier_flush_all_stw();
     if (mark_end_stw(&gc.result)) {
         r->mark_end = stop.begin;
-        if (unlikely(gc_debug.colors != 0)) colors_end_stw();
-        marking_off_stw();
-        term_stw(r);
-        note_stop(r, &stop);
-        close_record_stw(r, r->pause);
+        ended_stw(r, &stop);
     } else {
         r->restarts++;
         note_stop(r, &stop);
@@ -432,6 +451,31 @@ void gc_check_swept(void)
     cycle_unlock();
 }
 
+/* Note [Small heaps].  By what the last cycle came to. */
+static bool is_small(const struct gc_cycle_record *r)
+{
+    uint64_t roots = 0;
+    for (int k = 0; k < ROOT_KINDS; k++)
+        roots += gc.result.root_bytes[k];
+    return r->number != 1 && gc.result.scan_work <= SMALL_HEAP && roots < gc_debug.small;
+}
+
+/* Marking will go on beside the program, if it is not done here. */
+static void begin_beside_stw(struct gc_cycle_record *r, const struct stop_result *stop)
+{
+    bool small = is_small(r);
+    marking_on_stw(small);
+    if (unlikely(gc_debug.colors != 0)) colors_begin_stw(gc.result.scan_work);
+    if (small && mark_end_stw(&gc.result)) {
+        r->in_one_stop = true;
+        r->mark_end = os_now();
+        ended_stw(r, stop);
+    } else {
+        note_stop(r, stop);
+        r->mark_begin = r->started;
+    }
+}
+
 /* In roots_hold_loader. */
 static void begin_stopped(void *arg)
 {
@@ -444,10 +488,7 @@ static void begin_stopped(void *arg)
     r->procs = p_count();
     begin_stw(r);
     if (gc_debug.stoptheworld == 0) {
-        marking_on_stw();
-        if (unlikely(gc_debug.colors != 0)) colors_begin_stw(gc.result.scan_work);
-        note_stop(r, &stop);
-        r->mark_begin = r->started;
+        begin_beside_stw(r, &stop);
     } else {
         mark_run_stw(r->procs, expected_live(r), &gc.result);
         r->mark_end = os_now();

@@ -21,6 +21,7 @@ struct gc_debug {
     bool gccheckmark;  /* find everything reachable once more at every cycle: checkmark.h */
     /* 1: marking stops the world; 2: sweeping too; 0: neither. */
     uint32_t stoptheworld;
+    uint32_t small;  /* bytes of roots that a small heap may have: Note [Small heaps] in cycle.c */
     uint32_t colors; /* samples of the colours of objects in a cycle: colors.h */
     /* A test's: makes work when nothing seems left to mark, before the stop that is to end marking.
      * On the system stack, outside sections. */
@@ -33,6 +34,8 @@ struct gc_debug_counts {
     uint64_t stack_only; /* objects that gccheckmark found unmarked, reached from stacks alone */
 };
 extern struct gc_debug_counts gc_debug_counts;
+
+#define GC_SMALL_ROOTS (64 * KB) /* gc_debug.small of programs */
 
 struct gc_options {
     int percent; /* as gort_set_gc_percent */

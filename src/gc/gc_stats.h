@@ -45,7 +45,9 @@ struct gc_cycle_record {
     int64_t started;      /* the world went on */
     int64_t sweep_begin;  /* finishing the former sweep began (part of [begin, stop_begin)) */
     uint64_t pause;       /* of all stops together, each from when it was asked for */
-    uint32_t stops;       /* how many: one, or two and one more for each restart */
+    uint32_t stops;       /* how many: one (of a small heap, or gcstoptheworld), or two and one more
+                           * for each restart */
+    bool in_one_stop;     /* the first stop marked all: Note [Small heaps] in cycle.c */
     uint32_t restarts;    /* stops that found too much left to mark, and let the world go on */
     uint64_t cpu;         /* CPU time of all markers, and of the stopper's other work */
     uint64_t limited_ns;  /* the CPU limiter was on for so long, and the collector */
@@ -85,6 +87,7 @@ struct gc_totals {
     uint64_t pause_total, pause_max, pause_min, pause_last; /* ns; 0 before the first */
     uint64_t pauses[GC_PAUSES_KEPT]; /* of cycle n at index (n - 1) % GC_PAUSES_KEPT */
     uint64_t cpu;                    /* ns, all cycles */
+    uint64_t in_one_stop;            /* cycles: Note [Small heaps] in cycle.c */
     uint64_t assist_ns, worker_ns, idle_ns, waiting_ns, restarts; /* likewise */
     uint64_t goal, trigger;
     uint64_t exempt_bytes;   /* allocated while marking by goroutines that do not assist */

@@ -101,7 +101,7 @@
 #define BYTES_PER_MARKER (512 * KB) /* of live heap, below which waking one more costs more */
 #define MARK_STEP 32 /* words or objects of a step: between two looks at who wants the P, */
 #define MARK_STEP_BYTES (64 * KB) /* or so much of larger objects: stops wait for a step */
-#define STOP_BYTES (512 * KB)     /* scanned in a stop, which leaves the rest to markers */
+#define STOP_BYTES (512 * KB)     /* scanned in a stop, roots too; it leaves the rest to markers */
 #define STEPS_IN_STOP 64          /* likewise, steps that found something */
 #define LOOKS_IN_STOP 1024u /* steps of any kind; twice as many after each stop that took all, */
 #define LOOKS_IN_STOP_MOST (1u << 30) /* up to here */
@@ -684,7 +684,7 @@ uint64_t mark_some(struct p *p, uint64_t budget, bool *left)
     return done;
 }
 
-void mark_begin_stw(void)
+void mark_begin_stw(bool stacks)
 {
     mark.nmarkers = 1;
     markers_reset(false);
@@ -696,21 +696,22 @@ void mark_begin_stw(void)
     for (uint32_t job = 0; job < roots_stopped_jobs(); job++)
         roots_scan_job(mark.marker[0], job);
     mark.next_job = roots_stopped_jobs();
-    mark.own_stacks = stackroots_begin_stw();
+    mark.own_stacks = stackroots_begin_stw(stacks);
     marker_release(mark.marker[0]);
 }
 
 /* Note [Stops that end marking] in cycle.c. */
 static bool mark_some_stw(struct marker *m)
 {
-    uint64_t begin = heap_scanned(m), seen = begin;
+    uint64_t begin = heap_scanned(m) + m->roots, seen = begin;
     uint32_t found = 0, looks = LOOKS_IN_STOP << mark.lenient, all = looks;
     bool more = true;
     while (found < STEPS_IN_STOP && looks > 0 && more && seen - begin < STOP_BYTES) {
         more = marker_step(m);
         looks--;
-        found += heap_scanned(m) != seen; /* a step counts if it found something to scan */
-        seen = heap_scanned(m);
+        uint64_t now = heap_scanned(m) + m->roots;
+        found += now != seen; /* a step counts if it found something to scan */
+        seen = now;
     }
     if (more && looks == 0 && all < LOOKS_IN_STOP_MOST) mark.lenient++;
     marker_release(m);

@@ -249,8 +249,8 @@ bool mark_has_work(void);
  * again. */
 bool mark_looks_done(void);
 /* World stopped: roots are prepared, snapshots taken, all stacks grey.  Then marking may go on
- * beside the program. */
-void mark_begin_stw(void);
+ * beside the program.  stacks: those of threads that run are scanned too, a piece of each. */
+void mark_begin_stw(bool stacks);
 struct mark_result;
 /* World stopped, barrier buffers emptied: marks what is left, if that is little.  false: it was
  * not, or a stack is not scanned yet.  true: everything reachable is marked; *out is filled in. */

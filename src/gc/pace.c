@@ -133,6 +133,7 @@ void pace_end_stw(struct gc_cycle_record *r)
     r->waiting_ns = (uint64_t)pacer_time_of(&pace_shared, PACER_TIME_WAITING);
     struct pacer_cycle c = {
         .procs = r->procs,
+        .in_one_stop = r->in_one_stop,
         .duration = r->mark_end - r->mark_begin,
         .assist = pacer_time_of(&pace_shared, PACER_TIME_ASSIST),
         .idle = pacer_time_of(&pace_shared, PACER_TIME_IDLE),

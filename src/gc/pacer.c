@@ -350,13 +350,16 @@ static void fill_report(const struct pacer *p, const struct pacer_cycle *c, stru
     r->cons_mark = p->cons_mark;
 }
 
-/* A cycle in which nothing was allocated, or nothing scanned, tells nothing of the ratio. */
+/* A cycle that was marked in its first stop needed no runway.  Another one in which nothing was
+ * allocated, or nothing scanned, tells nothing of the ratio. */
 void pacer_end_cycle(struct pacer *p, const struct pacer_cycle *c, struct pacer_report *report)
 {
     assert_that(c->procs > 0 && p->triggered != PACER_OFF);
     p->last_goal = pacer_goal(p, c->limit_goal);
     if (report != NULL) fill_report(p, c, report);
-    if (c->live > p->triggered && work_total(&c->work) != 0)
+    if (c->in_one_stop)
+        learn_cons_mark(p, 0);
+    else if (c->live > p->triggered && work_total(&c->work) != 0)
         learn_cons_mark(p, measured_cons_mark(p, c));
     p->marked = c->marked;
     p->last = c->work;

@@ -140,6 +140,7 @@ bool pacer_fractional_over(const struct pacer *p, int64_t spent, int64_t elapsed
 /* What a cycle came to.  Times are ns; CPU times over all Ps. */
 struct pacer_cycle {
     int procs;
+    bool in_one_stop; /* nobody could allocate meanwhile: Note [Small heaps] in cycle.c */
     int64_t duration; /* from the end of STW 1 to the beginning of STW 2 */
     int64_t assist;   /* CPU time of assists */
     int64_t idle;     /* CPU time of idle workers */

@@ -302,13 +302,13 @@ static void scan_waiting(struct g *g)
         stackroots_put_rest(g);
 }
 
-uint32_t stackroots_begin_stw(void)
+uint32_t stackroots_begin_stw(bool all)
 {
     uint32_t stopped = 0;
     for (struct m *m = m_all(); m != NULL; m = m->all_next) {
         struct g *g = m->curg;
         if (g == NULL || g->status != G_RUNNING) continue;
-        if (scans_its_own(m))
+        if (!all && scans_its_own(m))
             stopped++;
         else
             scan_waiting(g);

@@ -13,8 +13,9 @@
 
 void stackroots_prepare_stw(void);
 /* Marking will run beside the program: scans goroutines whose threads wait inside the runtime, this
- * one's too, or a piece of each.  Returns how many will scan their own when they are released. */
-uint32_t stackroots_begin_stw(void);
+ * one's too, or a piece of each; all: those too whose threads were stopped in the program.  Returns
+ * how many will scan their own when they are released. */
+uint32_t stackroots_begin_stw(bool all);
 /* A cycle begins, which somebody asked for or not: does it look for pages of waiting stacks to give
  * back? */
 void stackroots_trim_stw(bool asked, int64_t now);

@@ -60,6 +60,7 @@ void totals_add(const struct gc_cycle_record *r, int percent)
     t->idle_ns += r->idle_ns;
     t->waiting_ns += r->waiting_ns;
     t->restarts += r->restarts;
+    t->in_one_stop += r->in_one_stop;
     t->goal = r->goal_after;
     t->marked = r->heap_marked;
     t->objects_marked += r->objects;

@@ -121,6 +121,13 @@ static void boot_heap(void)
         throw_msg("out of memory: the kernel gave none for the heap (see ulimit -v)");
 }
 
+/* gcstress is for what is rare: marking beside the program. */
+static uint32_t small_roots(void)
+{
+    bool on = env.gcsmall == ENV_AUTO ? env.gcstress == 0 : env.gcsmall != 0;
+    return on ? GC_SMALL_ROOTS : 0;
+}
+
 static void boot_collector(void)
 {
     struct sched_hooks hooks = { .p_init = NULL };
@@ -130,6 +137,7 @@ static void boot_collector(void)
                    .gccheck = env.gccheck != 0,
                    .gcpacertrace = env.gcpacertrace != 0,
                    .gccheckmark = env.gccheckmark != 0,
+                   .small = small_roots(),
                    .colors = (uint32_t)env.gccolors,
                    .stoptheworld = (uint32_t)env.gcstoptheworld },
         .freed = alloc_freed,

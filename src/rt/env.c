@@ -27,7 +27,7 @@
 #define DEFAULTS                                                                                   \
     {                                                                                              \
         .gc_percent = DEFAULT_PERCENT, .memory_limit = UINT64_MAX, .traceback = TRACEBACK_SINGLE,  \
-        .poison = ENV_AUTO, .updatemaxprocs = 1                                                    \
+        .gcsmall = ENV_AUTO, .poison = ENV_AUTO, .updatemaxprocs = 1                               \
     }
 struct env env = DEFAULTS;
 
@@ -178,6 +178,7 @@ static const struct knob {
     { "gccheckmark", offsetof(struct env, gccheckmark), 0, 1 },
     { "gccolors", offsetof(struct env, gccolors), 0, 62 }, /* COLORS_MOST */
     { "gcpacertrace", offsetof(struct env, gcpacertrace), 0, 1 },
+    { "gcsmall", offsetof(struct env, gcsmall), 0, 1 },
     { "gcstoptheworld", offsetof(struct env, gcstoptheworld), 0, 2 },
     { "gcstress", offsetof(struct env, gcstress), 0, UINT32_MAX },
     { "gcperiod", offsetof(struct env, gcperiod), 0, UINT32_MAX },

@@ -43,6 +43,7 @@ struct env {
     uint64_t updatemaxprocs; /* 0: the number of Ps does not follow quota and affinity; default 1 */
     uint64_t boottrace;      /* a line for each step of boot */
     uint64_t gcstress;       /* collect at every n-th allocation */
+    uint64_t gcsmall;        /* small heaps are marked in one stop; ENV_AUTO: but for gcstress */
     uint64_t gcstoptheworld; /* 1: mark stopped; 2: sweep stopped too */
     uint64_t gcpacertrace;   /* the pacer's lines at every cycle */
     uint64_t gccheck;        /* validate heap and marks in every cycle */

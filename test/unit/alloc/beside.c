@@ -47,7 +47,7 @@ static void scan_while_it_looks(void *unused)
     CHECK_EQ(atomic_load_relaxed(&m->state), M_BLOCKING);
     g_grey_all_stw();
     atomic_store_relaxed(&m->state, (uint32_t)M_USER);
-    uint32_t others = stackroots_begin_stw();
+    uint32_t others = stackroots_begin_stw(false);
     atomic_store_relaxed(&m->state, (uint32_t)M_BLOCKING);
     CHECK(g_is_scanned(m->curg));
     CHECK(g_is_scanned(m_self()->curg));

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <time.h>
 
+#include "gc/gc.h"
 #include "gc/stackroots.h"
 #include "goroutines.h"
 #include "heap/heap.h"
@@ -207,6 +208,7 @@ TEST(places_are_of_one_cycle)
 static int main_goroutine(int argc, char **argv)
 {
     (void)argc, (void)argv;
+    gc_debug.small = 0; // marking is seen
     RUN_ON(1, the_last_own_stack_wakes_the_monitor);
     RUN_ON(2, the_monitor_gets_the_p_of_who_scans_its_own);
     RUN_ON(4, workers_keep_their_ps);

@@ -21,6 +21,7 @@ struct gc_test_options {
     int percent;
     uint32_t gcstress;
     bool gccheck, gccheckmark, clobber;
+    uint32_t small;
     bool no_background; // gc_start_background is the test's to call
 };
 static const struct gc_test_options gc_test_plain = { .percent = 100, .gccheck = true };
@@ -44,10 +45,11 @@ __attribute__((noreturn)) static inline void gc_test_run(void (*fn)(void), int p
 {
     struct gc_test_main t = { fn, o };
     struct heap_params params = { .huge_pages = true, .clobber_free = o->clobber };
-    struct gc_options options = {
-        .percent = o->percent,
-        .debug = { .gcstress = o->gcstress, .gccheck = o->gccheck, .gccheckmark = o->gccheckmark }
-    };
+    struct gc_options options = { .percent = o->percent,
+                                  .debug = { .gcstress = o->gcstress,
+                                             .gccheck = o->gccheck,
+                                             .gccheckmark = o->gccheckmark,
+                                             .small = o->small } };
     struct sched_hooks hooks = { 0 };
     random_set_process_seed(test_seed());
     CHECK(heap_init(&params));

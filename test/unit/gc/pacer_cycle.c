@@ -422,6 +422,20 @@ TEST(a_cycle_that_tells_nothing_teaches_nothing)
     NEAR(ended(c, NULL).cons_mark, (8 / 0.75) / (64 / 0.25));
 }
 
+TEST(a_cycle_in_one_stop_needs_no_runway)
+{
+    struct pacer p = pacer_with(64 * M, 0);
+    struct pacer_now now = now_with(120 * M);
+    for (int i = 0; i < 6; i++) {
+        struct pacer_cycle c = cycle_with(0, 0);
+        c.in_one_stop = i != 0;
+        if (c.in_one_stop) c.live = 120 * M;
+        (void)pacer_start_cycle(&p, &now, 8, PACER_CYCLE);
+        pacer_end_cycle(&p, &c, NULL);
+        CHECK((p.cons_mark != 0) == (i < 5)); // the largest of five counts
+    }
+}
+
 TEST(the_largest_of_five_counts)
 {
     struct pacer p = pacer_with(64 * M, 0);
@@ -545,6 +559,7 @@ int main(void)
     RUN(assists_do_some_in_advance);
     RUN(the_ratio_is_measured);
     RUN(a_cycle_that_tells_nothing_teaches_nothing);
+    RUN(a_cycle_in_one_stop_needs_no_runway);
     RUN(the_largest_of_five_counts);
     RUN(the_last_goal_is_kept);
     RUN(the_trace_reads_as_the_original);
