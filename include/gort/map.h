@@ -299,11 +299,21 @@ GORT_END_DECLS
         GORT_STRICT_END_                                                                           \
         if (GORT_MAP_IS_VOID_(gort_keyout_##id) && gort_keyout_##id != NULL)                       \
             gort_panic("gort_map_next: where the key goes is a pointer to void");                  \
-        GORT_MAP_NEXT_OF_(id, id##k, __typeof__(*GORT_MAP_SIZED_(gort_keyout_##id)),               \
-                          GORT_MAP_IS_VOID_(gort_keyout_##id));                                    \
+        GORT_MAP_NEXT_OF_(id, id##k, __typeof__(*GORT_MAP_KEYED_(id, gort_keyout_##id)),           \
+                          GORT_MAP_IS_UNKNOWN_(GORT_MAP_KEYED_(id, gort_keyout_##id)));            \
     })
 #define GORT_MAP_IS_VOID_(p) _Generic((p), void * : 1, default : 0)
 #define GORT_MAP_SIZED_(out) _Generic((out), void * : (char *)(uintptr_t)(out), default : (out))
+/* A pointer to the map's key, or to a gort_map_iter where that is not known. */
+#define GORT_MAP_KEYED_(id, out)                                                                   \
+    _Generic((out), void * : (__typeof__(GORT_MAP_KEY_KNOWN_(id)) *)(uintptr_t)(out),              \
+             default : (out))
+#define GORT_MAP_KEY_KNOWN_(id)                                                                    \
+    _Generic((gort_map_fn_##id *)0, gort_v_##id(*)(gort_string *)                                  \
+             : (gort_string){ 0, 0 }, gort_v_##id(*)(gort_map_bytes *)                             \
+             : (gort_map_bytes){ 0, 0 }, default                                                   \
+             : GORT_MAP_KEY_OR_(id, (gort_map_iter)GORT_MAP_ITER))
+#define GORT_MAP_IS_UNKNOWN_(p) _Generic((p), gort_map_iter * : 1, default : 0)
 #define GORT_MAP_NEXT_OF_(id, kid, K, nowhere)                                                     \
     const void *gort_key_##id, *gort_value_##id;                                                   \
     const bool gort_more_##id =                                                                    \

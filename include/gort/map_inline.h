@@ -80,7 +80,7 @@ typedef struct gort_map_iter {
     uint64_t at, start;      /* the least hash that belongs to the table; that of the first one */
     const void *map;
     uint32_t mask, depth;      /* of the table */
-    uint32_t index, left;      /* of the group; groups still to be walked */
+    uint32_t run, part;        /* groups behind this one that come next; enum of lang/map_iter.c */
     uint32_t rotation, random; /* the slot begun with; where in each table to begin */
     uint32_t state;            /* begun, ended */
     uint32_t stale;            /* the table is not the map's any more */
@@ -123,15 +123,35 @@ static inline uint64_t gort_map_control_(const unsigned char *group)
     memcpy(&control, group, sizeof control);
     return control;
 }
-/* High bits of the bytes that equal the tag, and perhaps of one above such a byte. */
+/* From 1 to 127. */
+static inline uint64_t gort_map_tag_(uint64_t hash)
+{
+    uint64_t tag = hash & 0x7f;
+    return tag + (tag == 0);
+}
+/* High bits of the bytes that have this tag.  No byte borrows from the next one. */
 static inline uint64_t gort_map_match_(uint64_t control, uint64_t tag)
 {
-    uint64_t x = control ^ (GORT_MAP_LOW_ * tag);
-    return (x - GORT_MAP_LOW_) & ~x & GORT_MAP_HIGH_;
+    return (GORT_MAP_HIGH_ - ((control & ~GORT_MAP_HIGH_) ^ (GORT_MAP_LOW_ * tag))) &
+           GORT_MAP_HIGH_;
 }
 static inline uint64_t gort_map_empty_(uint64_t control)
 {
-    return control & ~(control << 6) & GORT_MAP_HIGH_;
+    return gort_map_match_(control, 0);
+}
+static inline uint64_t gort_map_full_(uint64_t control)
+{
+    return ((control & ~GORT_MAP_HIGH_) + ~GORT_MAP_HIGH_) & GORT_MAP_HIGH_;
+}
+/* Of the keys that are passed on from a group, one with this hash shares the mark with one in
+ * eight. */
+static inline unsigned gort_map_mark_(uint64_t hash)
+{
+    return (unsigned)(8 * hash + 7) & 63;
+}
+static inline bool gort_map_ends_(uint64_t control, uint64_t hash)
+{
+    return control >> gort_map_mark_(hash) & 1;
 }
 
 /* ---- hashes ---------------------------------------------------------------------------------- */
@@ -153,7 +173,7 @@ static inline uint64_t gort_map_hash_int_(uint64_t x, uint64_t seed)
 GORT_API void *gort_map_make_raw(struct gort_map_type *type, const struct gort_type *key,
                                  const struct gort_type *value, size_t hint, gort_map_hash_fn hash,
                                  gort_map_equal_fn equal) GORT_NONNULL(1, 2, 3) GORT_ALLOCATES;
-/* key: the key's bits, zero-extended. */
+/* key: the key's bits, zero-extended; the map's kind may be another. */
 GORT_API void *gort_map_find_int_raw(const void *map, uint64_t key);
 GORT_API void *gort_map_ref_int_raw(void *map, uint64_t key);
 GORT_API bool gort_map_delete_int_raw(void *map, uint64_t key);
@@ -186,84 +206,112 @@ GORT_MAP_INLINE_ uint64_t gort_map_bits_(const void *key, size_t key_size)
     return bits;
 }
 
-GORT_MAP_INLINE_ void *gort_map_find_int_(const struct gort_map *m, uint64_t key, gort_map_shape_ s)
+/* The slot of the lowest bit of a match. */
+GORT_MAP_INLINE_ const unsigned char *gort_map_slot_(const unsigned char *table, size_t group,
+                                                     uint64_t match, size_t slot_size)
+{
+    size_t bits = (unsigned)__builtin_ctzll(match) + 1u; /* eight for each slot of the group */
+    const unsigned char *at = table - GORT_MAP_SLOTS * slot_size * group;
+    return at - (slot_size % 8 == 0 ? bits * (slot_size / 8) : bits / 8 * slot_size);
+}
+
+/* In the group where the search begins, which is where it ends in most cases; *ends: it does. */
+GORT_MAP_INLINE_ void *gort_map_find_int_(const struct gort_map *m, uint64_t key, gort_map_shape_ s,
+                                          bool *ends)
 {
     uint64_t hash = gort_map_hash_int_(key, m->seed);
     const struct gort_map_table *t = &m->tables[hash >> 32 >> m->shift];
-    size_t mask = t->mask, at = hash >> 7 & mask, step = 0;
-    const unsigned char *table = t->control;
-    for (;;) {
-        uint64_t control = gort_map_control_(table + GORT_MAP_SLOTS * at);
-        uint64_t match = gort_map_match_(control, hash & 0x7f);
-        for (; match != 0; match &= match - 1) {
-            size_t i = GORT_MAP_SLOTS * at + (size_t)__builtin_ctzll(match) / 8;
-            const unsigned char *slot = table - (i + 1) * s.slot_size;
-            if (__builtin_expect(gort_map_bits_(slot, s.key_size) == key, 1))
-                return gort_map_found_(slot, s);
-        }
-        if (__builtin_expect(gort_map_empty_(control) != 0, 1)) return NULL;
-        at = (at + ++step) & mask;
+    size_t group = (uint32_t)(hash >> 7) & t->mask;
+    uint64_t control = gort_map_control_(t->control + GORT_MAP_SLOTS * group);
+    uint64_t match = gort_map_match_(control, gort_map_tag_(hash));
+    for (; match != 0; match &= match - 1) {
+        const unsigned char *slot = gort_map_slot_(t->control, group, match, s.slot_size);
+        if (__builtin_expect(gort_map_bits_(slot, s.key_size) == key, 1))
+            return gort_map_found_(slot, s);
     }
+    *ends = gort_map_ends_(control, hash);
+    return NULL;
 }
 
 GORT_MAP_INLINE_ void *gort_map_find_(const void *map, int kind, const void *key, gort_map_shape_ s)
 {
-    const struct gort_map *m = (const struct gort_map *)map;
     if (kind > GORT_MAP_INT8) return gort_map_find_raw(map, key);
+    uint64_t bits = gort_map_bits_(key, s.key_size);
 #if defined(__OPTIMIZE__) && !defined(GORT_NO_INLINE)
-    if (__builtin_expect(m != NULL && m->state == (uint32_t)kind, 1))
-        return gort_map_find_int_(m, gort_map_bits_(key, s.key_size), s);
-#else
-    if (m != NULL && m->state == (uint32_t)kind)
-        return gort_map_find_int_raw(map, gort_map_bits_(key, s.key_size));
+    const struct gort_map *m = (const struct gort_map *)map;
+    if (__builtin_expect(m != NULL && m->state == (uint32_t)kind, 1)) {
+        bool ends = false;
+        void *at = gort_map_find_int_(m, bits, s, &ends);
+        if (at != NULL) return at;
+        if (__builtin_expect(ends, 1)) return NULL;
+    }
 #endif
-    return gort_map_find_raw(map, key);
+    return gort_map_find_int_raw(map, bits);
 }
 
 GORT_MAP_INLINE_ void *gort_map_ref_(void *map, int kind, const void *key, gort_map_shape_ s)
 {
-    const struct gort_map *m = (const struct gort_map *)map;
-    if (kind <= GORT_MAP_INT8 && __builtin_expect(m != NULL && m->state == (uint32_t)kind, 1)) {
-        uint64_t bits = gort_map_bits_(key, s.key_size);
+    if (kind > GORT_MAP_INT8) return gort_map_ref_raw(map, key);
+    uint64_t bits = gort_map_bits_(key, s.key_size);
 #if defined(__OPTIMIZE__) && !defined(GORT_NO_INLINE)
-        void *at = gort_map_find_int_(m, bits, s);
+    const struct gort_map *m = (const struct gort_map *)map;
+    if (__builtin_expect(m != NULL && m->state == (uint32_t)kind, 1)) {
+        bool ends = false;
+        void *at = gort_map_find_int_(m, bits, s, &ends);
         if (at != NULL) return at;
-#endif
-        return gort_map_ref_int_raw(map, bits);
     }
-    return gort_map_ref_raw(map, key);
+#endif
+    return gort_map_ref_int_raw(map, bits);
 }
 
 GORT_MAP_INLINE_ bool gort_map_delete_(void *map, int kind, const void *key, gort_map_shape_ s)
 {
-    const struct gort_map *m = (const struct gort_map *)map;
-    if (kind <= GORT_MAP_INT8 && __builtin_expect(m != NULL && m->state == (uint32_t)kind, 1))
-        return gort_map_delete_int_raw(map, gort_map_bits_(key, s.key_size));
-    return gort_map_delete_raw(map, key);
+    if (kind > GORT_MAP_INT8) return gort_map_delete_raw(map, key);
+    return gort_map_delete_int_raw(map, gort_map_bits_(key, s.key_size));
 }
 
-/* Slots of the group that the iteration stands in; the rest is the call's.  *key and *value, local
- * variables, are where the entry found has them.  nowhere: the shape is not known, nor is *key
- * wanted. */
+/* Goes on to the next group of the run that has entries, which are the result; 0: there is none. */
+GORT_MAP_INLINE_ uint64_t gort_map_next_group_(gort_map_iter *it, size_t slot_size)
+{
+    const unsigned char *group = it->group, *slots = it->slots;
+    uint32_t run = it->run;
+    uint64_t match = 0;
+    for (; match == 0 && run != 0; run--) {
+        group += GORT_MAP_SLOTS;
+        slots -= GORT_MAP_SLOTS * slot_size;
+        match = gort_map_full_(gort_map_control_(group));
+    }
+    it->group = group;
+    it->slots = slots;
+    it->run = run;
+    return match;
+}
+
+/* The groups of the run that the iteration stands in; the rest is the call's.  *key and *value,
+ * local variables, are where the entry found has them.  nowhere: the shape is not known, nor is
+ * *key wanted. */
 GORT_MAP_INLINE_ bool gort_map_next_(const void *map, gort_map_iter *it, gort_map_shape_ s,
                                      bool nowhere, const void **key, const void **value)
 {
     const struct gort_map *m = (const struct gort_map *)map;
-    uint64_t match = it->match;
-    if (__builtin_expect(match != 0 && it->map == map, 1) && m->change == it->change &&
+    if (__builtin_expect(m != NULL && it->map == map, 1) && m->change == it->change &&
         !(m->state & GORT_MAP_WRITING)) {
-        size_t i = (size_t)__builtin_ctzll(match) / 8;
+        uint64_t match = it->match;
         if (nowhere) {
             s.slot_size = m->slot_size;
             s.value_at = m->value_at;
         }
+        if (match == 0) match = gort_map_next_group_(it, s.slot_size);
         it->match = match & (match - 1);
-        if (__builtin_expect((it->group[i] & 0x80) == 0, 1)) {
-            const unsigned char *slot = it->slots - i * s.slot_size;
-            *key = slot;
-            if (s.key_size > GORT_MAP_DIRECT_MAX) memcpy(key, slot, sizeof *key);
-            *value = gort_map_found_(slot, s);
-            return true;
+        if (__builtin_expect(match != 0, 1)) {
+            size_t i = (unsigned)__builtin_ctzll(match) / 8;
+            if (__builtin_expect((it->group[i] & 0x7f) != 0, 1)) {
+                const unsigned char *slot = it->slots - i * s.slot_size;
+                *key = slot;
+                if (s.key_size > GORT_MAP_DIRECT_MAX) memcpy(key, slot, sizeof *key);
+                *value = gort_map_found_(slot, s);
+                return true;
+            }
         }
     }
     bool more = gort_map_next_raw(map, it);

@@ -8,8 +8,8 @@
  *
  * The directory is looked up by as many of its upper bits as it has places for.  The tag stands in
  * the control word, so that of the keys of a group one is compared, seldom two.  Where the group
- * has no empty slot the search goes on, to the group after 1, 3, 6, ... more: all groups are met,
- * for their number is a power of two.
+ * was full when such a key came, the search goes on, to the group after 1, 3, 6, ... more: all
+ * groups are met, for their number is a power of two.
  *
  * Note [Growth].  A table that is full is rebuilt at twice its size, up to MAP_TABLE_SLOTS; then it
  * is split in two of this size by the next bit of the hash, and only it.  When that bit is the
@@ -24,16 +24,25 @@
  * Keys whose hashes do not differ, which a function of the program's may give, would be split for
  * ever: a table that is deep for the size of the map is doubled instead.
  *
- * Note [Control words].  One byte for each slot: 0x80 empty, 0xfe deleted, else the tag of its key,
- * with bit 7 off.  Eight bytes are compared at once in a general register: as few instructions as
- * SSE2 takes for eight, on every processor.  The match may also say yes for the byte above one that
- * matches, if they differ in the lowest bit; the key decides.
+ * Note [Control words].  One byte for each slot.  Its low seven bits are the tag of the slot's key,
+ * from 1 to 127, or 0: the slot is empty.  Eight bytes are compared at once in a general register:
+ * as few instructions as SSE2 takes for eight, on every processor.
+ * Bit 7 has nothing to do with the slot.  The eight of a word are the group's marks, one for each
+ * value of the low three bits of a hash.  A mark is on while no key with these bits was passed on
+ * from the group, to be added in another one, because the group was full.  A search ends at a group
+ * whose mark of its key is on, be the group full or not.
+ * Rejected: to end a search where a slot is empty that was never filled, with a code for one that
+ * was.  In tables filled to 76 in 100, a third of the groups are full, and searches for keys that
+ * are not there had to go on from each of them, a branch that can not be foreseen; by the marks 6
+ * in 100 go on.
  *
  * Invariants, between operations:
- *  (1) every table has an empty slot, so searches end: left counts the empty slots that may be
- *      filled, which leaves at least one in eight;
- *  (2) a group passed by the search for a key had no empty slot, and has none since: a slot of such
- *      a group becomes deleted, one of any other group empty;
+ *  (1) left is seven for each group of the table, less eight for each group with a mark that is
+ *      off, less the entries of the other groups.  It is not below zero, so at least one group in
+ *      eight has all its marks, and searches end.  A group loses its first mark when it is full, so
+ *      that changes nothing; from then on its slots are filled and emptied for nothing;
+ *  (2) in the groups that the search for a key meets before that of its slot the key's mark is off.
+ *      It stays off until the table is rebuilt, or cleared;
  *  (3) places of the directory that lead to one table are neighbours, 2^(depth of the directory -
  *      depth of the table) in number, the first at a multiple of that; left and used of the first
  *      one count;
@@ -78,9 +87,8 @@
 #define MAP_TABLE_SLOTS 2048 /* of the tables of a map that has several */
 #define MAP_TABLE_GROUPS (MAP_TABLE_SLOTS / MAP_SLOTS)
 #define MAP_DEPTH_MAX 28
-#define MAP_EMPTY 0x80
-#define MAP_DELETED 0xfe
-#define MAP_NO_CONTROL GORT_MAP_HIGH_ /* a control word: all empty */
+#define MAP_MARK 0x80                 /* of a byte of a control word; the rest is the tag */
+#define MAP_NO_CONTROL GORT_MAP_HIGH_ /* a control word: all empty, all marks on */
 
 /* One for each place of a program that makes maps; permanent.  shape.key_size and value_size are
  * those of what the program sees; a slot holds pointers to those that are not direct. */
@@ -229,9 +237,35 @@ static force_inline uint32_t map_room(size_t groups)
     return (uint32_t)(groups * (MAP_SLOTS - 1));
 }
 
+/* ---- control words --------------------------------------------------------------------------- */
+
 static force_inline void map_set_empty(unsigned char *control, size_t groups)
 {
-    memset(control, MAP_EMPTY, groups * MAP_SLOTS);
+    memset(control, MAP_MARK, groups * MAP_SLOTS);
+}
+
+/* Which slot of the table the lowest of a match's bits is for. */
+static force_inline size_t map_index(size_t group, uint64_t match)
+{
+    return MAP_SLOTS * group + bits_ctz64(match) / 8;
+}
+
+/* Are entries of the group counted by the table's room?  Invariant (1). */
+static force_inline bool map_has_all_marks(uint64_t control)
+{
+    return (~control & GORT_MAP_HIGH_) == 0;
+}
+
+/* A key with this hash goes on from a full group.  Invariant (2). */
+static force_inline void map_pass_on(unsigned char *control, size_t group, uint64_t hash)
+{
+    control[MAP_SLOTS * group + gort_map_mark_(hash) / 8] &= (unsigned char)~MAP_MARK;
+}
+
+/* Slot i gets this tag, or becomes empty: 0. */
+static force_inline void map_set_tag(unsigned char *control, size_t i, uint64_t tag)
+{
+    control[i] = (unsigned char)((control[i] & MAP_MARK) | tag);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */

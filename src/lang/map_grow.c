@@ -28,7 +28,11 @@ struct gort_map_table map_table_none(void)
 }
 
 /* Slots, then control words.  The slots' type, repeated, describes the whole: what it says of the
- * control words is wrong, but these are no addresses. */
+ * control words is wrong.  But a word with one of its two topmost marks is no address, nor is one
+ * with an entry in one of its two topmost slots.  What remains is a group from which keys were
+ * passed on by both of these marks, and which then lost both entries: its other bytes may be an
+ * address by chance, and what is marked for it is kept until the table is rebuilt.  Marking takes
+ * any word (gc/scan.c). */
 unsigned char *map_groups_new(const struct map_layout *l, size_t n)
 {
     size_t slots = n * MAP_SLOTS * l->shape.slot_size, size = slots + n * MAP_SLOTS;
@@ -68,14 +72,15 @@ static force_inline void building_add(struct building *b, const struct map_layou
                                       const unsigned char *slot)
 {
     size_t group = hash >> 7 & b->mask, step = 0;
-    uint64_t unused;
+    uint64_t empty;
     for (;;) {
-        unused = gort_map_control_(b->control + MAP_SLOTS * group) & GORT_MAP_HIGH_;
-        if (likely(unused != 0)) break;
+        empty = gort_map_empty_(gort_map_control_(b->control + MAP_SLOTS * group));
+        if (likely(empty != 0)) break;
+        map_pass_on(b->control, group, hash);
         group = (group + ++step) & b->mask;
     }
-    size_t i = MAP_SLOTS * group + bits_ctz64(unused) / 8;
-    b->control[i] = hash & 0x7f;
+    size_t i = map_index(group, empty);
+    map_set_tag(b->control, i, gort_map_tag_(hash));
     copy_slot(map_slot(l, b->control, i), slot, l->shape.slot_size);
     b->used++;
 }
@@ -86,7 +91,7 @@ static force_inline void move_all(const struct gort_map *m, int kind, struct gor
 {
     const struct map_layout *l = map_layout(m);
     for (size_t i = 0; i <= from.mask * MAP_SLOTS; i += MAP_SLOTS) {
-        uint64_t full = ~gort_map_control_(from.control + i) & GORT_MAP_HIGH_;
+        uint64_t full = gort_map_full_(gort_map_control_(from.control + i));
         for (; full != 0; full &= full - 1) {
             const unsigned char *slot = map_slot(l, from.control, i + bits_ctz64(full) / 8);
             uint64_t hash = map_hash(m, kind, map_key_of(kind, map_slot_key(l, slot)));
@@ -118,7 +123,7 @@ static void set_places(struct gort_map *m, size_t first, size_t n, const struct 
         gort_store_pointer((void **)(void *)&t->control, b->control);
         t->mask = (uint32_t)b->mask;
         t->depth = depth;
-        t->left = map_room(b->mask + 1) - b->used;
+        t->left = map_room(b->mask + 1) - b->used; /* nothing was deleted: invariant (1) */
         t->used = b->used;
     }
 }

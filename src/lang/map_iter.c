@@ -1,8 +1,10 @@
 /* Maps: iteration.
  *
  * An iteration walks tables in the order of their keys' hashes, from a random one round to it
- * again, and in each the groups from a random slot round to it.  What is left of the group at hand
- * is a bit set, which the inlined part uses up while the map's `change` is what it was.
+ * again, and in each the groups from a random slot round to it: a run of groups to the table's end,
+ * one from its beginning, and what was left out of the first group.  What is left of the group at
+ * hand is a bit set.  The inlined part uses that up, and goes on to the next group of the run,
+ * while the map's `change` is what it was.
  *
  * Note [Iteration and change].  Tables are the unit of growth and cover ranges of hashes, which
  * only ever are cut in two.  So the end of a range that was walked is always the beginning of
@@ -23,14 +25,23 @@
 #include "lang/map.h"
 
 enum { ITER_NEW, ITER_WALKS, ITER_ENDED };
+/* Of the walk through a table. */
+enum { PART_TO_END, PART_FROM_START, PART_LEFT_OUT };
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
-static void look_at_group(gort_map_iter *it, const struct map_layout *l, uint64_t slots)
+static void look_at_group(gort_map_iter *it, const struct map_layout *l, size_t group,
+                          uint64_t slots)
 {
-    it->group = it->control + (size_t)it->index * MAP_SLOTS;
-    it->slots = map_slot(l, it->control, (size_t)it->index * MAP_SLOTS);
-    it->match = ~gort_map_control_(it->group) & GORT_MAP_HIGH_ & slots;
+    it->group = it->control + group * MAP_SLOTS;
+    it->slots = map_slot(l, it->control, group * MAP_SLOTS);
+    it->match = gort_map_full_(gort_map_control_(it->group)) & slots;
+}
+
+/* Where the walk through the table begins. */
+static uint32_t first_group(const gort_map_iter *it)
+{
+    return it->random & it->mask;
 }
 
 /* Of the slots of the group begun with: those before the first one. */
@@ -41,10 +52,20 @@ static uint64_t slots_before(const gort_map_iter *it)
 
 static bool next_group(gort_map_iter *it, const struct map_layout *l)
 {
-    if (--it->left == 0) return false;
-    it->index = (it->index + 1) & it->mask;
-    bool again = it->rotation != 0 && it->left == 1;
-    look_at_group(it, l, again ? slots_before(it) : UINT64_MAX);
+    uint32_t first = first_group(it);
+    if (it->run != 0) {
+        it->run--;
+        look_at_group(it, l, (size_t)(it->group - it->control) / MAP_SLOTS + 1, UINT64_MAX);
+    } else if (it->part == PART_TO_END && first != 0) {
+        it->part = PART_FROM_START;
+        it->run = first - 1;
+        look_at_group(it, l, 0, UINT64_MAX);
+    } else if (it->part != PART_LEFT_OUT && it->rotation != 0) {
+        it->part = PART_LEFT_OUT;
+        look_at_group(it, l, first, slots_before(it));
+    } else {
+        return false;
+    }
     return true;
 }
 
@@ -58,11 +79,11 @@ static void enter_table(const struct gort_map *m, gort_map_iter *it, uint64_t ha
     it->mask = t->mask;
     it->depth = t->depth;
     it->at = t->depth != 0 ? hash & ~(UINT64_MAX >> t->depth) : 0;
-    it->index = it->random & t->mask;
-    it->left = t->mask + 1 + (it->rotation != 0);
+    it->part = PART_TO_END;
+    it->run = t->mask - first_group(it);
     it->change = m->change;
     it->stale = false;
-    look_at_group(it, map_layout(m), ~slots_before(it));
+    look_at_group(it, map_layout(m), first_group(it), ~slots_before(it));
 }
 
 static bool next_table(const struct gort_map *m, gort_map_iter *it)
@@ -110,8 +131,8 @@ static bool next_entry(const struct gort_map *m, gort_map_iter *it)
     while (it->match != 0) {
         size_t i = bits_ctz64(it->match) / 8;
         it->match &= it->match - 1;
-        if (it->group[i] & 0x80) continue;
-        i += (size_t)it->index * MAP_SLOTS;
+        if ((it->group[i] & ~MAP_MARK) == 0) continue;
+        i += (size_t)(it->group - it->control);
         if (take_entry(m, it, map_slot(map_layout(m), it->control, i))) return true;
     }
     return false;
@@ -122,7 +143,7 @@ static bool next_entry(const struct gort_map *m, gort_map_iter *it)
 static bool end(gort_map_iter *it)
 {
     it->state = ITER_ENDED;
-    it->match = 0;
+    it->match = it->run = 0;
     it->group = it->slots = it->control = NULL;
     it->key = it->value = NULL;
     return false;
