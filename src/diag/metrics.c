@@ -497,6 +497,8 @@ struct source {
       "Stacks without a goroutine.")                                                               \
     X("/gort/stacks/guards-by-mprotect", "stacks", GAUGE, AS_COUNT, false,                         \
       stack.guards_by_mprotect, "Stacks whose guard is a mapping of its own.")                     \
+    X("/gort/stacks/made-ahead", "stacks", COUNTER, AS_COUNT, false, stack.made_ahead,             \
+      "Stacks made by threads that found no goroutine to run.")                                    \
     X("/gort/stacks/reserved", "bytes", GAUGE, AS_COUNT, false, stack.bytes_reserved,              \
       "Address space reserved for stacks.")                                                        \
     X("/gort/stacks/total", "stacks", GAUGE, AS_COUNT, false, stack.slots, "Stacks made so far.")  \

@@ -54,6 +54,12 @@ bool os_mem_populate(void *addr, size_t size);
 void os_mem_dump(void *addr, size_t size, bool yes);
 /* An access to these pages faults; by MADV_GUARD_INSTALL, else mprotect.  0 or errno. */
 int os_mem_guard(void *addr, size_t size);
+/* The same for n ranges of `size` bytes, each `step` bytes above the former; in one call where the
+ * kernel can.  How many have their guards, from the first on; below n *error is the next one's
+ * errno.  For the failing mode each is a mapping call. */
+size_t os_mem_guard_each(void *addr, size_t size, size_t step, size_t n, int *error);
+/* os_mem_populate for n ranges, likewise.  Advice. */
+void os_mem_populate_each(void *addr, size_t size, size_t step, size_t n);
 /* Names the mapping in /proc/PID/maps where the kernel can; failure is ignored. */
 void os_mem_name(void *addr, size_t size, const char *name);
 /* Test mode: the k-th mapping call from now fails with ENOMEM (once, or that one and all later

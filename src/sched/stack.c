@@ -31,12 +31,32 @@
  * class are single mappings, rounded to powers of two so that they too are reused.
  *
  * Invariants:
- *  (1) Slots below chunk->used have a guard, a record and an index; those above were never touched.
+ *  (1) A slot below chunk->used whose record says where its stack ends (stack_hi) has a guard, a
+ *      record and an index; the others there are being made, or were refused a guard and are on
+ *      their class's list of those.  Slots above were never touched.
  *  (2) A record stays where it is and its memory stays mapped, so stale pointers can be read.
  *  (3) A dead record is on one of its class's free lists, or in the hands of one user (a P's cache,
  *      who gives its pages back).
  *  (4) Indices are dense: g_at(i) is not NULL for i < g_table_size().
  *  (5) A failing stack_alloc leaves nothing behind that the next one does not use.
+ *
+ * Note [Fresh stacks].  The first use of a slot is dear: the guard is a call of the kernel, and the
+ * record's page a fault, with a page of tables for every eighth slot.  That is three to five
+ * microseconds, where the rest of a start takes a tenth of one.  So:
+ *   - Nothing of it is done under STACKS, where it would keep all others waiting who start or end
+ *     goroutines.  Slots and places of the table are reserved under the lock
+ *     (fresh_reserve_locked), guarded and filled without it by the one who has them (fresh_guard,
+ *     fresh_fill), and made known under it again (fresh_known_locked): the table never has a record
+ *     that is not whole.  Several threads do so at once, and need not end in the order in which
+ *     they began.
+ *   - Where a class has many, they are made FRESH_AT_ONCE at a time, whose guards are one call.  No
+ *     more: the goroutine that starts another does so in a critical section, for which stops wait.
+ *   - An M that looks for work in vain makes FRESH_AHEAD while stacks are short (stack_make_ahead),
+ *     in state BLOCKING.  So who starts a million goroutines has the help of other processors.
+ * What is made ahead is at most one in FRESH_SHARE of what the class has by then: a program with
+ * few goroutines has no page more for it.  A slot whose guard is refused waits on a list for the
+ * next one who wants a fresh one; the link lies in its record, which costs a page.  Where guards
+ * are mappings nothing is made ahead, since these are few.
  *
  * Note [Pages of stacks].  A stack keeps the pages that it once reached, and two kinds of them are
  * given back:
@@ -61,11 +81,10 @@
  * kernel's list of mappings.  A chunk is two entries there.  The heap needs nothing of the kind: it
  * maps arenas as it grows.
  *
- * Locking: STACKS for everything here that is written.  Guards are installed under it; that is a
- * system call in the lock, but only for a slot's first use.
- * Memory order: chunks, their `used` and the table's size are published with release and read with
- * acquire, so address lookup works in signal handlers and the table in a stopped world, without
- * locks.
+ * Locking: STACKS for everything here that is written, but for records being filled.
+ * Memory order: chunks, their `used`, records (by stack_hi) and the table's size are published with
+ * release and read with acquire, so address lookup works in signal handlers and the table in a
+ * stopped world, without locks.
  *
  * Answers to: stack.go, stackalloc and allgs in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -95,7 +114,12 @@
 #define TRIM_KEPT (64 * KB)   /* of a waiting stack, below the stack pointer */
 #define TRIM_MOST (1 * MB)    /* of a waiting stack, at a time */
 #define DUMPED_STEP (16 * MB) /* of slots becomes part of core files at a time */
+#define DUMPED_SHARE 8        /* or so much of what is there */
 #define TRIM_BATCH 8          /* dead stacks taken off the list at a time */
+#define FRESH_SHARE 16u       /* Note [Fresh stacks] */
+#define FRESH_AT_ONCE 8u      /* by who starts a goroutine */
+#define FRESH_AHEAD 32u       /* by who has nothing else to do, at a time */
+#define AHEAD_MOST 128u       /* that wait */
 
 #define RECORD_BYTES ((sizeof(struct g) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1))
 
@@ -114,13 +138,15 @@ struct stack_chunk {
     uint32_t dumped;          /* slots below are in core files; STACKS */
 };
 
-/* Note [Pages of stacks]; in the order in which they are used again. */
-enum { YOUNG, OLD, BARE, FREE_LISTS };
+/* Note [Pages of stacks]; in the order in which they are used.  FRESH were never used. */
+enum { YOUNG, OLD, BARE, FRESH, FREE_LISTS };
 
 /* STACKS. */
 struct stack_class {
     struct g *free[FREE_LISTS]; /* dead goroutines, last freed first, through sched_link */
-    uint64_t nfree;             /* in these lists, or being made bare */
+    struct g *unguarded;        /* records of slots whose guards were refused, in the same way */
+    uint64_t nfree;             /* in the lists of free[], or being made bare */
+    uint64_t used;              /* of all its chunks */
     struct stack_chunk *chunk;  /* where new slots come from */
     size_t want;                /* bytes of the next chunk */
 };
@@ -131,7 +157,11 @@ static struct {
     struct stack_chunk *all;   /* atomic; pushed under STACKS, never removed */
     struct stack_chunk *spare; /* a record whose chunk was refused; STACKS */
     bool guards_are_mappings;  /* constant after stack_init */
+    uint64_t nunguarded;       /* of all classes; STACKS */
     uint64_t bared, trimmed;   /* atomic; statistics: stacks */
+    uint64_t made_ahead;       /* atomic; a statistic: stacks made by stack_make_ahead */
+    /* A class that is short of stacks, plus 1; 0: none.  Atomic: a hint, written under STACKS. */
+    uint32_t short_of;
 } stacks = { .lock = LOCK_INIT(RANK_STACKS) };
 
 /* ---- the table of all goroutines ------------------------------------------------------------ */
@@ -142,6 +172,7 @@ static struct {
 static struct {
     struct g **blocks[TABLE_BLOCKS]; /* set once under STACKS, before `size` reaches them */
     uint32_t size;                   /* atomic; rises under STACKS */
+    uint32_t reserved;               /* places from `size` on that have their blocks; STACKS */
     uint32_t block0;                 /* places in blocks[0]; for debuggers: tools/gort-gdb.py */
 } table = { .block0 = TABLE_BLOCK0 };
 
@@ -157,21 +188,35 @@ struct g *g_at(uint32_t index)
     return table.blocks[at.block][at.offset];
 }
 
-/* Room for one more; keeps it for the next call when the caller then fails. */
-static bool table_reserve_locked(void)
+static bool table_block_locked(uint32_t place)
 {
-    struct block_place at = block_place_of(table.size, TABLE_BLOCK0);
+    struct block_place at = block_place_of(place, TABLE_BLOCK0);
     if (table.blocks[at.block] != NULL) return true;
     size_t bytes = ((size_t)TABLE_BLOCK0 << at.block) * sizeof(struct g *);
     table.blocks[at.block] = persistent_map(bytes, &sched.meta_bytes);
     return table.blocks[at.block] != NULL;
 }
 
+/* Room for n more, fewer than a block has; what was mapped stays for the next call when this one
+ * fails. */
+static bool table_reserve_locked(uint32_t n)
+{
+    uint32_t end = table.size + table.reserved + n;
+    if (!table_block_locked(end - n) || !table_block_locked(end - 1)) return false;
+    table.reserved += n;
+    /* Those of others, too, who reserved before and have not appended yet. */
+    assert_that(table.blocks[block_place_of(table.size + table.reserved - 1, TABLE_BLOCK0).block]);
+    return true;
+}
+
 static void table_append_locked(struct g *g)
 {
     struct block_place at = block_place_of(table.size, TABLE_BLOCK0);
+    assert_that(table.reserved != 0);
+    table.reserved--;
     g->index = table.size;
     table.blocks[at.block][at.offset] = g;
+    atomic_store_release(&g->stack_hi, (uintptr_t)g);  /* pairs with slot_owner */
     atomic_store_release(&table.size, table.size + 1); /* pairs with g_table_size */
 }
 
@@ -327,52 +372,166 @@ static void dump_locked(struct stack_chunk *c)
     size_t slot = slot_bytes(c->class);
     uint32_t left = c->nslots - c->dumped,
              n = slot < DUMPED_STEP ? (uint32_t)(DUMPED_STEP / slot) : 1;
-    if (c->used < c->dumped) return;
+    if (c->used <= c->dumped) return;
+    if (n < c->used / DUMPED_SHARE) n = c->used / DUMPED_SHARE;
+    if (n < c->used - c->dumped) n = c->used - c->dumped;
     if (n > left) n = left;
     os_mem_dump((void *)(c->lo + c->dumped * slot), n * slot, true);
     c->dumped += n;
 }
 
-static struct g *slot_use_locked(uint32_t class, int *error)
+/* ---- making: Note [Fresh stacks] ------------------------------------------------------------- */
+
+/* Contiguous slots in the hands of one thread. */
+struct fresh {
+    uintptr_t slot; /* the first */
+    uint32_t class, n;
+};
+
+/* How many of the class may be made beyond what is wanted now. */
+static uint32_t share_of(uint32_t class, uint32_t most)
 {
-    *error = ENOMEM;
-    if (!table_reserve_locked()) return NULL;
-    struct stack_chunk *c = chunk_with_room_locked(class);
-    if (c == NULL) return NULL;
-    uintptr_t slot = c->lo + c->used * slot_bytes(class);
-    dump_locked(c);
-    int failed = os_mem_guard((void *)slot, guard_bytes(class));
-    if (failed != 0) {
-        *error = failed;
-        return NULL;
+    uint64_t n = stacks.classes[class].used / FRESH_SHARE;
+    if (class >= STACK_CLASSES || stacks.guards_are_mappings) return 0;
+    return n < most ? (uint32_t)n : most;
+}
+
+/* Stacks were taken, and few are left: see stack_make_ahead. */
+static void note_short_locked(uint32_t class)
+{
+    if (stacks.classes[class].nfree < share_of(class, AHEAD_MOST) / 2)
+        atomic_store_relaxed(&stacks.short_of, class + 1);
+}
+
+/* Slots, at most `most`, and places in the table for them.  false: nothing is taken. */
+static bool fresh_reserve_locked(struct fresh *f, uint32_t class, uint32_t most)
+{
+    struct stack_class *k = &stacks.classes[class];
+    struct g *again = k->unguarded;
+    if (again != NULL) {
+        if (!table_reserve_locked(1)) return false;
+        k->unguarded = again->sched_link;
+        stacks.nunguarded--;
+        again->sched_link = NULL;
+        uintptr_t lo = chunk_of((uintptr_t)again)->lo; /* slots are aligned to it, not to 0 */
+        *f = (struct fresh){ lo + align_down((uintptr_t)again - lo, slot_bytes(class)), class, 1 };
+        return true;
     }
-    struct g *g = slot_record(slot, class);
-    g->stack_lo = slot + guard_bytes(class);
-    g->stack_hi = (uintptr_t)g;
-    g->slot_class = class;
-    table_append_locked(g);
-    atomic_store_release(&c->used, c->used + 1); /* pairs with slot_owner */
-    return g;
+    struct stack_chunk *c = chunk_with_room_locked(class);
+    if (c == NULL) return false;
+    uint32_t room = c->nslots - c->used, n = most < room ? most : room;
+    if (!table_reserve_locked(n)) return false;
+    *f = (struct fresh){ c->lo + c->used * slot_bytes(class), class, n };
+    k->used += n;
+    atomic_store_release(&c->used, c->used + n); /* pairs with slot_owner */
+    dump_locked(c);
+    return true;
+}
+
+/* How many have guards now; fewer than all: why the next one has none. */
+static uint32_t fresh_guard(const struct fresh *f, int *error)
+{
+    return (uint32_t)os_mem_guard_each((void *)f->slot, guard_bytes(f->class), slot_bytes(f->class),
+                                       f->n, error);
+}
+
+static struct g *fresh_record(const struct fresh *f, uint32_t i)
+{
+    return slot_record(f->slot + i * slot_bytes(f->class), f->class);
+}
+
+/* The first touch of the records. */
+static void fresh_fill(const struct fresh *f, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct g *g = fresh_record(f, i);
+        g->stack_lo = f->slot + i * slot_bytes(f->class) + guard_bytes(f->class);
+        g->slot_class = f->class;
+    }
+}
+
+/* The first n have guards and are filled: all but the first `kept` become free.  Those without a
+ * guard wait. */
+static void fresh_known_locked(const struct fresh *f, uint32_t n, uint32_t kept)
+{
+    struct stack_class *k = &stacks.classes[f->class];
+    for (uint32_t i = 0; i < n; i++)
+        table_append_locked(fresh_record(f, i));
+    for (uint32_t i = n; i > kept; i--) {
+        put_locked(k, fresh_record(f, i - 1), FRESH);
+        k->nfree++;
+    }
+    table.reserved -= f->n - n;
+    stacks.nunguarded += f->n - n;
+    for (uint32_t i = f->n; i > n; i--) {
+        struct g *g = fresh_record(f, i - 1);
+        g->sched_link = k->unguarded;
+        k->unguarded = g;
+    }
+}
+
+/* The first of them, for the caller; NULL: it has no guard. */
+static struct g *fresh_make(const struct fresh *f, int *error)
+{
+    uint32_t n = fresh_guard(f, error);
+    fresh_fill(f, n);
+    lock_acquire(&stacks.lock);
+    fresh_known_locked(f, n, 1);
+    lock_release(&stacks.lock);
+    return n != 0 ? fresh_record(f, 0) : NULL;
 }
 
 struct g *stack_alloc(size_t size, int *error)
 {
     uint32_t class = class_for(size);
-    if (class == ALL_CLASSES) {
-        *error = ENOMEM;
-        return NULL;
-    }
+    struct fresh f = { 0, 0, 0 };
+    *error = ENOMEM;
+    if (class == ALL_CLASSES) return NULL;
     lock_acquire(&stacks.lock);
     struct g *g = reuse_locked(class);
     bool reused = g != NULL;
-    if (!reused) g = slot_use_locked(class, error);
+    if (!reused) (void)fresh_reserve_locked(&f, class, 1 + share_of(class, FRESH_AT_ONCE - 1));
+    note_short_locked(class);
     lock_release(&stacks.lock);
+    if (f.n != 0) g = fresh_make(&f, error);
     if (g == NULL) return NULL;
     /* Frames that never returned left their red zones. */
     if (reused) sanitize_forget(g->stack_lo, g->stack_hi);
     assert_that(g->status == G_DEAD);
     assert_heavy(record_is_valid(g));
     return g;
+}
+
+bool stacks_are_short(void)
+{
+    return atomic_load_relaxed(&stacks.short_of) != 0;
+}
+
+bool stack_make_ahead(struct m *m)
+{
+    uint32_t class = atomic_load_relaxed(&stacks.short_of); /* a hint */
+    struct fresh f = { 0, 0, 0 };
+    int error = 0;
+    if (likely(class == 0)) return false;
+    class --;
+    lock_acquire(&stacks.lock);
+    bool wanted = stacks.classes[class].nfree < share_of(class, AHEAD_MOST);
+    if (!wanted || !fresh_reserve_locked(&f, class, FRESH_AHEAD))
+        atomic_store_relaxed(&stacks.short_of, 0u);
+    lock_release(&stacks.lock);
+    if (f.n == 0) return false;
+    m_enter_blocking_state(m); /* system calls only: what lasts */
+    uint32_t n = fresh_guard(&f, &error);
+    size_t page = os_page_size();
+    os_mem_populate_each((void *)(f.slot + slot_bytes(class) - page), page, slot_bytes(class), n);
+    m_leave_blocking_state(m, M_RUNTIME);
+    fresh_fill(&f, n);
+    lock_acquire(&stacks.lock);
+    fresh_known_locked(&f, n, 0);
+    if (n < f.n) atomic_store_relaxed(&stacks.short_of, 0u); /* refused: not again at once */
+    lock_release(&stacks.lock);
+    atomic_fetch_add_relaxed(&stacks.made_ahead, n);
+    return true;
 }
 
 void stack_free(struct g *g)
@@ -407,17 +566,27 @@ struct g *stack_take_default(uint32_t *n, struct g **last)
     struct stack_class *k = &stacks.classes[STACK_DEFAULT_CLASS];
     uint32_t most = *n, got = 0;
     *n = 0;
-    if (atomic_load_relaxed(&k->free[YOUNG]) == NULL)
-        return NULL; /* a hint, for new ones by the million */
+    /* A hint, for new ones by the million. */
+    if (atomic_load_relaxed(&k->free[YOUNG]) == NULL &&
+        atomic_load_relaxed(&k->free[FRESH]) == NULL)
+        return NULL;
     lock_acquire(&stacks.lock);
-    struct g *first = k->free[YOUNG], *end = NULL;
+    int list = k->free[YOUNG] != NULL ? YOUNG : FRESH;
+    /* Fresh ones only when no others are left, and few: a P's are given back like those that
+     * were used. */
+    if (list == FRESH && (k->free[OLD] != NULL || k->free[BARE] != NULL)) most = 0;
+    if (list == FRESH && most > FRESH_AT_ONCE) most = FRESH_AT_ONCE;
+    struct g *first = k->free[list], *end = NULL;
     for (struct g *g = first; g != NULL && got < most; g = g->sched_link, got++)
         end = g;
-    if (end != NULL) {
-        k->free[YOUNG] = end->sched_link;
+    if (end == NULL) {
+        first = NULL;
+    } else {
+        k->free[list] = end->sched_link;
         end->sched_link = NULL;
         k->nfree -= got;
     }
+    note_short_locked(STACK_DEFAULT_CLASS);
     lock_release(&stacks.lock);
     for (struct g *g = first; g != NULL; g = g->sched_link)
         sanitize_forget(g->stack_lo, g->stack_hi);
@@ -514,10 +683,12 @@ static struct g *slot_owner(uintptr_t addr, size_t *offset)
     const struct stack_chunk *c = chunk_of(addr);
     if (c == NULL) return NULL;
     size_t number = (addr - c->lo) >> (SLOT_SHIFT + c->class);
-    if (number >= atomic_load_acquire(&c->used)) return NULL; /* pairs with slot_use_locked */
+    if (number >= atomic_load_acquire(&c->used)) return NULL; /* pairs with fresh_reserve_locked */
     uintptr_t slot = c->lo + number * slot_bytes(c->class);
+    struct g *g = slot_record(slot, c->class);
+    if (atomic_load_acquire(&g->stack_hi) == 0) return NULL; /* pairs with table_append_locked */
     *offset = addr - slot;
-    return slot_record(slot, c->class);
+    return g;
 }
 
 struct g *stack_owner(uintptr_t addr)
@@ -565,13 +736,15 @@ void stack_init(void)
 void stack_read_stats(struct stack_stats *out)
 {
     *out = (struct stack_stats){ .bared = atomic_load_relaxed(&stacks.bared),
-                                 .trimmed = atomic_load_relaxed(&stacks.trimmed) };
+                                 .trimmed = atomic_load_relaxed(&stacks.trimmed),
+                                 .made_ahead = atomic_load_relaxed(&stacks.made_ahead) };
     crit_enter();
     lock_acquire(&stacks.lock);
     for (const struct stack_chunk *c = stacks.all; c != NULL; c = c->next) {
         out->slots += c->used;
         out->bytes_reserved += c->hi - c->lo;
     }
+    out->slots -= stacks.nunguarded;
     for (uint32_t i = 0; i < ALL_CLASSES; i++)
         out->slots_free += stacks.classes[i].nfree;
     lock_release(&stacks.lock);

@@ -19,10 +19,14 @@ void stack_init(void);
  * as g_exit left them on reuse.  NULL: no memory, no address space or no more guards; *error is
  * the errno.  Registers new records in the table of goroutines. */
 struct g *stack_alloc(size_t size, int *error);
+/* Note [Fresh stacks].  A hint: stack_make_ahead is worth calling. */
+bool stacks_are_short(void);
+/* By an M that found no work.  true: it tried to; it may have lost its P meanwhile. */
+bool stack_make_ahead(struct m *m);
 /* Gives a dead g back (LIFO per class). */
 void stack_free(struct g *g);
-/* Dead ones of the default class that have their pages, at most *n, a chain through sched_link; *n
- * becomes how many.  NULL: none. */
+/* Dead ones of the default class that have their pages, or fresh ones, at most *n, a chain through
+ * sched_link; *n becomes how many.  NULL: none. */
 struct g *stack_take_default(uint32_t *n, struct g **last);
 /* Gives n of the default class back, a chain through sched_link. */
 void stack_free_default(struct g *first, struct g *last, uint32_t n);
@@ -37,6 +41,7 @@ bool stack_trim_claimed(struct g *g);
 struct stack_stats {
     uint64_t slots, slots_free, bytes_reserved, bytes_sys, guards_by_mprotect;
     uint64_t bared, trimmed; /* dead and waiting stacks whose pages were given back: events */
+    uint64_t made_ahead;     /* by stack_make_ahead: events */
 };
 void stack_read_stats(struct stack_stats *out);
 /* Is addr in the guard of some slot: which goroutine, NULL otherwise.  Signal-safe. */

@@ -211,6 +211,17 @@ uint64_t sched_dozes(uint64_t *ended)
     return atomic_load_relaxed(&sched.dozes);
 }
 
+/* Others start goroutines faster than stacks can be made there: Note [Fresh stacks] in stack.c. */
+static bool make_stacks(struct m *m)
+{
+    if (!stacks_are_short()) return false;
+    p_note_idle(m->p, os_now());
+    bool tried = stack_make_ahead(m);
+    if (m->p != NULL) p_note_busy(m->p, os_now());
+    m->keeps_looking = tried;
+    return tried;
+}
+
 /* ---- the whole of it ------------------------------------------------------------------------- */
 
 struct g *find_far(struct m *m)
@@ -229,5 +240,6 @@ struct g *find_far(struct m *m)
         if (g != NULL) return g;
         if (world_wants_stop()) return NULL;
     }
+    if (!mark_is_wanted() && make_stacks(m)) return NULL;
     return steal_next(m);
 }

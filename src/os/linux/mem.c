@@ -24,6 +24,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -38,6 +39,8 @@ enum {
     MAP_AT_NOREPLACE = 0x100000, /* Linux 4.17; older ones take the address as a hint */
     PRCTL_SET_VMA = 0x53564d41,  /* Linux 5.17 */
     PRCTL_SET_VMA_NAME = 0,
+    CALL_PROCESS_MADVISE = 440,    /* Linux 5.10; of the own process with any advice: 6.13 */
+    PIDFD_OF_OWN_PROCESS = -10001, /* Linux 6.14 */
 };
 
 /* ---- the failing mode --------------------------------------------------------------------- */
@@ -275,6 +278,51 @@ int os_mem_guard(void *addr, size_t size)
         /* Unknown to the kernel, or this mapping can not have it (locked pages). */
     }
     return protect(addr, size, PROT_NONE);
+}
+
+/* ---- many ranges in one call -------------------------------------------------------------- */
+
+#define EACH_MOST 32
+
+/* Advice for n ranges.  How many took it, from the first on; 0 also when the kernel can not, or a
+ * filter of system calls forbids it.  No descriptor is needed, which a program might close. */
+static size_t advise_each(char *addr, size_t size, size_t step, size_t n, int advice)
+{
+    static uint32_t unknown; /* every thread would find the same */
+    struct iovec range[EACH_MOST];
+    size_t taken = 0;
+    while (taken < n && atomic_load_relaxed(&unknown) == 0) {
+        size_t part = n - taken < EACH_MOST ? n - taken : EACH_MOST;
+        for (size_t i = 0; i < part; i++)
+            range[i] = (struct iovec){ addr + (taken + i) * step, size };
+        long r = syscall_raw6(CALL_PROCESS_MADVISE, PIDFD_OF_OWN_PROCESS, (long)range, (long)part,
+                              advice, 0, 0);
+        int error = syscall_error(r);
+        if (error == EBADF || error == ENOSYS || error == EPERM) atomic_store_relaxed(&unknown, 1);
+        if (error != 0) break;
+        taken += (size_t)r / size;
+        if ((size_t)r != part * size) break;
+    }
+    return taken;
+}
+
+size_t os_mem_guard_each(void *addr, size_t size, size_t step, size_t n, int *error)
+{
+    size_t most = 0, done = 0;
+    while (most < n && !mapping_fails())
+        most++;
+    if (most > 1 && atomic_load_relaxed(&guard_kind) == GUARD_ADVICE)
+        done = advise_each(addr, size, step, most, ADVICE_GUARD_INSTALL);
+    *error = 0;
+    while (done < most && (*error = os_mem_guard((char *)addr + done * step, size)) == 0)
+        done++;
+    if (done == most && most < n) *error = ENOMEM;
+    return done;
+}
+
+void os_mem_populate_each(void *addr, size_t size, size_t step, size_t n)
+{
+    (void)advise_each(addr, size, step, n, ADVICE_POPULATE_WRITE);
 }
 
 /* ---- sizes -------------------------------------------------------------------------------- */

@@ -114,6 +114,39 @@ TEST(guards_fault_and_survive_release)
     os_mem_unmap(p, 8 * page);
 }
 
+// Ranges with a step between them: each guarded, or all before the one that the failing mode
+// refuses; and populated.
+TEST(many_ranges_at_once)
+{
+    enum { N = 70, FAILS = 50 };
+    size_t step = 4 * page;
+    char *p = os_mem_map(NULL, N * step);
+    CHECK(p != NULL);
+    os_mem_nohugepage(p, N * step);
+    int error = -1;
+    os_mem_fail_at(FAILS + 1, false);
+    CHECK_EQ(os_mem_guard_each(p, page, step, N, &error), FAILS);
+    CHECK_EQ(error, ENOMEM);
+    for (size_t i = 0; i < N; i++) {
+        CHECK_EQ(faults(p + i * step), i < FAILS);
+        CHECK(!faults(p + i * step + page));
+    }
+    CHECK_EQ(os_mem_guard_each(p + FAILS * step, page, step, N - FAILS, &error), N - FAILS);
+    CHECK_EQ(error, 0);
+    for (size_t i = 0; i < N; i++)
+        CHECK(faults(p + i * step + page - 1));
+    os_mem_populate_each(p + 3 * page, page, step, N);
+    size_t resident = 0;
+    for (size_t i = 0; i < N; i++) {
+        CHECK(!os_mem_is_resident(p + i * step + 2 * page));
+        resident += os_mem_is_resident(p + i * step + 3 * page);
+    }
+    CHECK(resident == N || resident == 0); // advice: an old kernel has not the call
+    CHECK_EQ(os_mem_guard_each(p, page, step, 0, &error), 0);
+    CHECK_EQ(error, 0);
+    os_mem_unmap(p, N * step);
+}
+
 TEST(guards_in_locked_memory_fall_back)
 {
     char *p = os_mem_map(NULL, 4 * page);
@@ -202,6 +235,7 @@ int main(void)
     RUN(map_at_never_replaces);
     RUN(release_zeroes);
     RUN(guards_fault_and_survive_release);
+    RUN(many_ranges_at_once);
     RUN(guards_in_locked_memory_fall_back);
     RUN(advice_is_harmless);
     RUN(impossible_sizes_are_refused);

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include "sched_test.h"
+#include "sched/stack.h"
 
 static struct group group;
 static uint64_t sum;
@@ -319,13 +320,53 @@ static void modes(void)
     CHECK_GT(sched_debug_migrations, 0);
 }
 
-// The main goroutine comes from the global queue each time, and the P is asked to look there before
-// each run: the other, in the P's own ring, gets its turn all the same.
 static void note_that_it_ran(void *arg)
 {
     *(bool *)arg = true;
 }
 
+// Stacks are taken faster than they are freed: an M that finds nothing to run makes some.
+static void park_until_end(void *arg)
+{
+    (void)arg;
+    p_pin();
+    g_park(NULL, NULL, WAIT_CHAN_RECV);
+    p_unpin();
+}
+
+static uint64_t stacks_made_ahead(void)
+{
+    struct stack_stats s;
+    stack_read_stats(&s);
+    return s.made_ahead;
+}
+
+static void stacks_are_made_ahead(void)
+{
+    struct stack_stats s;
+    CHECK_EQ(stacks_made_ahead(), 0);
+    for (int i = 0; i < 20; i++) /* few: nobody makes more */
+        g_start(park_until_end, NULL, NULL, 0);
+    g_yield();
+    CHECK_EQ(stacks_made_ahead(), 0);
+    for (int i = 0; i < 2000; i++)
+        g_start(park_until_end, NULL, NULL, 0);
+    stack_read_stats(&s);
+    if (s.guards_by_mprotect != 0 || p_count() == 1) {
+        CHECK_EQ(s.made_ahead, 0);
+        return;
+    }
+    bool ran = false;
+    while (stacks_made_ahead() == 0) { /* whoever is woken for it looks around */
+        g_start(note_that_it_ran, &ran, NULL, 0);
+        g_yield();
+    }
+    stack_read_stats(&s);
+    CHECK_LE(s.slots_free, 128 + 100 * (uint64_t)p_count()); /* and what waits in Ps' caches */
+}
+
+// The main goroutine comes from the global queue each time, and the P is asked to look there before
+// each run: the other, in the P's own ring, gets its turn all the same.
 static void each_queue_its_turn(void)
 {
     for (int round = 0; round < 100; round++) {
@@ -353,6 +394,7 @@ int main(void)
     CHECK_EQ(sched_test_child(drawn_when_deterministic, 1), 0);
     CHECK_EQ(sched_test_child(the_only_p_is_kept, 1), 0);
     RUN_ALL(idle_then_wake);
+    RUN_ALL(stacks_are_made_ahead);
     RUN_ALL(modes);
     CHECK_EQ(sched_test_child(each_queue_its_turn, 1), 0);
     no_deadlock_report();

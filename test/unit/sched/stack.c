@@ -191,6 +191,15 @@ static bool touch_faults(uintptr_t address)
     return false;
 }
 
+// In a child.
+static void catch_faults(void)
+{
+    struct sigaction act = { .sa_flags = SA_SIGINFO };
+    act.sa_sigaction = on_fault;
+    sigaction(SIGSEGV, &act, NULL);
+    sigaction(SIGBUS, &act, NULL);
+}
+
 TEST(guards_fault_and_name_the_owner)
 {
     struct sigaction act = { .sa_flags = SA_SIGINFO }, old_segv, old_bus;
@@ -229,16 +238,14 @@ TEST(addresses_of_nobody)
     CHECK(stack_owner(0) == NULL);
     CHECK(stack_owner(UINTPTR_MAX) == NULL);
     // The newest slot of the default class is followed by slots that nobody used yet.
-    struct g *g[256], *highest;
-    highest = g[0] = must_alloc(0);
-    for (int i = 1; i < 256; i++) {
-        g[i] = must_alloc(0);
-        if (g[i] > highest) highest = g[i];
+    uintptr_t highest = 0;
+    for (uint32_t i = 0; i < g_table_size(); i++) {
+        struct g *g = g_at(i);
+        if (g->slot_class == STACK_DEFAULT_CLASS && g->stack_lo > highest) highest = g->stack_lo;
     }
-    CHECK(stack_owner(highest->stack_lo + STACK_DEFAULT) == NULL);
-    CHECK(stack_guard_owner(highest->stack_lo - 1 + STACK_DEFAULT) == NULL);
-    for (int i = 0; i < 256; i++)
-        stack_free(g[i]);
+    CHECK_NE(highest, 0);
+    CHECK(stack_owner(highest + STACK_DEFAULT) == NULL);
+    CHECK(stack_guard_owner(highest - 1 + STACK_DEFAULT) == NULL);
 }
 
 TEST(tops_are_coloured)
@@ -302,7 +309,7 @@ TEST(a_parked_stack_costs_a_page)
     CHECK_LT((resident_bytes() - resident) / n, 4096 + 512);
 #endif
     if (after.guards_by_mprotect == 0) CHECK_LT(mapping_count() - mappings, 16);
-    CHECK_LE(after.slots - before.slots, n);
+    CHECK_LE(after.slots - before.slots, n + 7); // Note [Fresh stacks]
     CHECK_GE(after.bytes_reserved, after.slots * 64 * KB);
     for (size_t i = 0; i < n; i++)
         stack_free(g[i]);
@@ -368,6 +375,59 @@ TEST(threads_take_and_give_back)
     pthread_join(watcher, NULL);
     for (uint32_t i = 0; i < g_table_size(); i++)
         CHECK_EQ(g_at(i)->index, i);
+}
+
+// Threads make new ones only, while guards, blocks of the table and chunks are refused at times.
+enum { MAKERS = 4, MADE = 1500 };
+static struct g *made[MAKERS][MADE];
+static uint32_t makers_left;
+
+static void *make_many(void *arg)
+{
+    struct g **g = made[(uintptr_t)arg];
+    int n = (int)test_count(MADE);
+    for (int i = 0; i < n;) {
+        int error = 0;
+        crit_enter();
+        g[i] = stack_alloc((uintptr_t)arg % 2 * 64 * KB, &error);
+        CHECK(g[i] != NULL || error == ENOMEM);
+        if (g[i] != NULL) CHECK(atomic_exchange_acqrel(&g[i++]->arg, arg) == NULL);
+        crit_exit();
+    }
+    atomic_fetch_sub_acqrel(&makers_left, 1u);
+    return NULL;
+}
+
+static void threads_make_many(void)
+{
+    pthread_t t[MAKERS], watcher;
+    uint64_t seed = test_seed();
+    size_t n = (size_t)test_count(MADE);
+    stack_init();
+    atomic_store_release(&churn_over, 0u);
+    atomic_store_release(&makers_left, (uint32_t)MAKERS);
+    CHECK_EQ(pthread_create(&watcher, NULL, watch_table, NULL), 0);
+    for (uintptr_t i = 0; i < MAKERS; i++)
+        CHECK_EQ(pthread_create(&t[i], NULL, make_many, (void *)i), 0);
+    while (atomic_load_acquire(&makers_left) != 0)
+        os_mem_fail_at(1 + test_random(&seed) % 20, false);
+    os_mem_fail_at(0, false);
+    for (int i = 0; i < MAKERS; i++)
+        pthread_join(t[i], NULL);
+    atomic_store_release(&churn_over, 1u);
+    pthread_join(watcher, NULL);
+    struct stack_stats s;
+    stack_read_stats(&s);
+    CHECK_EQ(s.slots, g_table_size());
+    CHECK_EQ(s.slots - s.slots_free, MAKERS * n);
+    for (size_t i = 0; i < MAKERS; i++)
+        for (size_t k = 0; k < n; k++) {
+            CHECK_PTR_EQ(made[i][k]->arg, (void *)i);
+            check_slot(made[i][k], 1);
+        }
+    catch_faults();
+    for (uint32_t i = 0; i < g_table_size(); i++)
+        CHECK(touch_faults(g_at(i)->stack_lo - 1));
 }
 
 // ---- limits, each in a process of its own -----------------------------------------------------
@@ -485,8 +545,83 @@ static void small_chunks(void)
     for (int i = 0; i < 1000; i++)
         check_slot(must_alloc(0), 0);
     stack_read_stats(&s);
-    CHECK_EQ(s.slots, 1000);
+    CHECK_EQ(s.slots - s.slots_free, 1000);
+    CHECK_LT(s.slots_free, 8);
     CHECK_LE(s.bytes_reserved, 2 * 1024 * STACK_DEFAULT);
+}
+
+// Allocates n of the default class; how many more are free then, which is checked to be below 8.
+static uint64_t take_many(struct g **g, uint32_t n, uint64_t held)
+{
+    struct stack_stats s;
+    for (uint32_t i = 0; i < n; i++)
+        check_slot(g[i] = must_alloc(0), 0);
+    stack_read_stats(&s);
+    CHECK_EQ(s.slots - s.slots_free, held + n);
+    CHECK_EQ(s.slots, g_table_size());
+    CHECK_LT(s.slots_free, 8);
+    return s.slots_free;
+}
+
+// One at a time at first, so that a program with few has no more than it uses; then several.
+static void several_at_once_where_there_are_many(void)
+{
+    struct g *g[200];
+    stack_init();
+    for (uint32_t i = 0; i < 16; i++)
+        CHECK_EQ(take_many(&g[i], 1, i), 0);
+    uint64_t most = 0;
+    for (uint32_t i = 16; i < array_len(g); i++) {
+        uint64_t more = take_many(&g[i], 1, i);
+        CHECK_LE(more, i / 16);
+        if (more > most) most = more;
+    }
+    struct stack_stats s;
+    stack_read_stats(&s);
+    CHECK_EQ(most, s.guards_by_mprotect == 0 ? 7 : 0);
+}
+
+// Of several that are made at once the guards are refused from the k-th on.
+static void guards_are_refused(void)
+{
+    struct g *g[400];
+    uint32_t held = 0;
+    stack_init();
+    catch_faults();
+    for (uint64_t left = 1; held < 200 || left != 0; held++)
+        left = take_many(&g[held], 1, held);
+    struct stack_stats s;
+    stack_read_stats(&s);
+    if (s.guards_by_mprotect != 0) _exit(TEST_SKIPPED); // one at a time
+    for (uint32_t k = 1; k <= 8; k++) {
+        int error = 0;
+        os_mem_fail_at(k, true);
+        for (uint32_t i = 1; i < k; i++) { // those before it are there
+            CHECK(stack_alloc(0, &error) != NULL);
+            CHECK_EQ(g_table_size(), held + k - 1);
+            os_mem_fail_at(1, true); // nothing more
+        }
+        for (int i = 0; i < 20; i++) { // failing again and again takes nothing
+            CHECK(stack_alloc(0, &error) == NULL);
+            CHECK_EQ(error, ENOMEM);
+        }
+        CHECK_EQ(g_table_size(), held + k - 1);
+        stack_read_stats(&s);
+        CHECK_EQ(s.slots, held + k - 1);
+        CHECK_EQ(s.slots_free, 0);
+        for (uint32_t i = held; i < held + k - 1; i++)
+            check_slot(g_at(i), 0);
+        uintptr_t next = g_at(held + k - 2)->stack_lo + STACK_DEFAULT;
+        CHECK(stack_owner(next) == NULL && stack_guard_owner(next - 1) == NULL);
+        os_mem_fail_at(0, false);
+        held += k - 1;
+        for (uint32_t i = k - 1; i < 8; i++, held++) { // the others come first when they can
+            CHECK_EQ(take_many(&g[held], 1, held), 0);
+            CHECK(touch_faults(g[held]->stack_lo - 1));
+        }
+        for (uint64_t left = 1; left != 0; held++)
+            left = take_many(&g[held], 1, held);
+    }
 }
 
 static void nothing_at_all(void *arg)
@@ -521,6 +656,9 @@ int main(void)
     in_child("every_mapping_fails", every_mapping_fails);
     in_child("small_chunks", small_chunks);
     in_child("guards_by_mprotect", guards_by_mprotect);
+    in_child("several_at_once_where_there_are_many", several_at_once_where_there_are_many);
+    in_child("guards_are_refused", guards_are_refused);
+    in_child("threads_make_many", threads_make_many);
     test_current = "nothing_at_all";
     expect_fatal(nothing_at_all, NULL, "can not reserve address space for one stack");
     stack_init();
