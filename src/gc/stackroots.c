@@ -13,8 +13,9 @@
  *   - Whoever leaves a rest puts the goroutine on the list `rests`, so a piece is a step of
  *     marking.  A goroutine that is to run is scanned by its M (execute), its thread (m_scan_own,
  *     m_blacken_own), and by markers that find it on the list.
- *   - In the first stop a piece is scanned of those that wait inside the runtime, the stopper's own
- *     among them.  The rest is on the list too.
+ *   - In the first stop a small piece is scanned of those that wait inside the runtime, the
+ *     stopper's own among them: STOP_PIECE_BYTES, for the pause contains it, and one for each
+ *     thread that waits.  The rest is on the list too.
  *   - Each rest is in `unfinished`, from before its first piece is known to be done
  *     (mark.own_stacks, the claim) until after the words of its last one are queued; so the last
  *     stop, in which nobody is at a stack, sees 0 exactly if every stack that was begun is black.
@@ -76,6 +77,7 @@
 #include "sched/stack.h"
 #include "sched/stw.h"
 
+#define STOP_PIECE_BYTES ((size_t)2 * KB) /* of those that are scanned in the stop */
 #define TRIM_JOBS 256 /* of a cycle's stack jobs, those that look for pages to give back */
 #define TRIM_PERIOD_NS ((int64_t)1000000000) /* between two looks at all, where none are found */
 
@@ -125,13 +127,14 @@ static uintptr_t stack_end(const struct g *g)
     return align_down(g->stack_hi, WORD_SIZE);
 }
 
-static uintptr_t piece_end(uintptr_t lo, uintptr_t end)
+static uintptr_t piece_end(uintptr_t lo, uintptr_t end, size_t most)
 {
-    return end - lo > STACK_PIECE_BYTES ? lo + STACK_PIECE_BYTES : end;
+    return end - lo > most ? lo + most : end;
 }
 
-/* All but a rest of the stack.  Returns where that begins; 0: there is none. */
-static uintptr_t scan_first(struct g *g, uint64_t *bytes)
+/* All but a rest of the stack, of which `most` bytes at most are scanned.  Returns where that
+ * begins; 0: there is none. */
+static uintptr_t scan_first(struct g *g, size_t most, uint64_t *bytes)
 {
     struct scan_range r[G_RANGES];
     struct word_sink k;
@@ -143,7 +146,7 @@ static uintptr_t scan_first(struct g *g, uint64_t *bytes)
     for (int i = 0; i < n; i++) {
         uintptr_t hi = r[i].hi;
         if (hi == stack_end(g)) {
-            hi = piece_end(r[i].lo, hi);
+            hi = piece_end(r[i].lo, hi, most);
             if (hi != r[i].hi) rest = hi;
         }
         *bytes += scan_range(&k, r[i].lo, hi);
@@ -155,7 +158,7 @@ static uintptr_t scan_first(struct g *g, uint64_t *bytes)
 static uintptr_t scan_next(struct g *g, uint64_t *bytes)
 {
     struct word_sink k;
-    uintptr_t end = stack_end(g), hi = piece_end(g->scan_at, end);
+    uintptr_t end = stack_end(g), hi = piece_end(g->scan_at, end, STACK_PIECE_BYTES);
     sink_begin(&k);
     *bytes += scan_range(&k, g->scan_at, hi);
     sink_end(&k);
@@ -174,7 +177,7 @@ static void note_rest(struct g *g, uintptr_t rest)
 static bool scan_piece(struct g *g, uint64_t *bytes)
 {
     bool first = g->scan_at == 0;
-    note_rest(g, first ? scan_first(g, bytes) : scan_next(g, bytes));
+    note_rest(g, first ? scan_first(g, STACK_PIECE_BYTES, bytes) : scan_next(g, bytes));
     /* Running: its own thread, which was stopped. */
     if (first && g->status == G_RUNNING && heap_marking()) mark_own_stack_scanned();
     return g->scan_at == 0;
@@ -295,7 +298,7 @@ static bool scans_its_own(const struct m *m)
 static void scan_waiting(struct g *g)
 {
     uint64_t bytes = 0;
-    note_rest(g, scan_first(g, &bytes));
+    note_rest(g, scan_first(g, STOP_PIECE_BYTES, &bytes));
     if (g->scan_at == 0)
         g_scanned_stw(g);
     else

@@ -152,7 +152,7 @@ void m_own_is_black(void)
 
 void m_between_pieces(struct m *m)
 {
-    if (atomic_load_relaxed(&m->retake_run) != 0) retake_in_handler(m);
+    if (atomic_load_relaxed(&m->retake_run) != 0 && retake_in_handler(m)) sched_monitor_kick();
 }
 
 struct own_piece {

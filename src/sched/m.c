@@ -229,15 +229,15 @@ static void m_create(struct p *p, bool spinning)
 }
 
 /* Gives p (NULL: any idle P) to an idle M or a new one.  spinning: the caller has counted it in
- * nspinning already. */
-void m_start(struct p *p, bool spinning)
+ * nspinning already.  Returns the M if it sleeps, and the caller is to wake it. */
+struct m *m_give(struct p *p, bool spinning)
 {
     lock_acquire(&sched.lock);
     if (p == NULL) p = p_idle_get_locked();
     if (p == NULL) {
         lock_release(&sched.lock);
         if (spinning) atomic_fetch_sub_seq(&sched.nspinning, 1);
-        return;
+        return NULL;
     }
     p->status = P_HANDED;
     monitor_notice();
@@ -248,7 +248,7 @@ void m_start(struct p *p, bool spinning)
         lock_release(&sched.lock);
         if (n >= max) too_many(n, max);
         m_create(p, spinning);
-        return;
+        return NULL;
     }
     sched.idle_m = m->idle_next;
     m->idle_next = NULL;
@@ -257,7 +257,13 @@ void m_start(struct p *p, bool spinning)
     lock_release(&sched.lock);
     m->spinning = spinning;
     m->next_p = p;
-    note_wake(&m->park);
+    return m;
+}
+
+void m_start(struct p *p, bool spinning)
+{
+    struct m *m = m_give(p, spinning);
+    if (m != NULL) note_wake(&m->park);
 }
 
 /* Note [Work and sleepers]: the right-hand barrier and step 3 of who makes work. */

@@ -23,6 +23,15 @@
  * they do not look at.  To ask because marking is wanted would take it from who marks, each slice
  * anew.
  *
+ * Note [Who is woken may stop the world].  A goroutine that gets the P of a computation is one that
+ * has waited, and what it does first may be to collect.  Its stop then meets the thread that has
+ * just woken it, in user code, or still in the system call: on virtual processors the call that
+ * wakes one which sleeps takes the caller hundreds of microseconds now and then.  So the thread is
+ * in state BLOCKING while it wakes somebody.  By then the P has left it, and counts as handed over:
+ * it is next_p of the M that is woken, or an orphan.  A stop that comes finds the goroutine's data
+ * as of any that waits (p_handoff_blocking) or was stopped in the handler (retake in preempt.c),
+ * and the goroutine goes on when that stop is over and its stack is black.
+ *
  * Note [The coarse clock].  Reports tell how long a goroutine has waited, and a look at the clock
  * at each parking would cost more than the parking.  So parking notes sched.clock, which is at most
  * a round of the monitor old while anything runs: the monitor sets it, and whoever comes back from
@@ -59,9 +68,9 @@ static bool retake_applies(struct m *m)
 }
 
 /* In the signal handler, on m's own thread, outside sections and ranges. */
-void retake_in_handler(struct m *m)
+bool retake_in_handler(struct m *m)
 {
-    if (!retake_applies(m)) return;
+    if (!retake_applies(m)) return false;
     struct p *p = p_release(m);
     m->computing = true; /* until p_acquire */
     atomic_fetch_add_relaxed(&sched.ncomputing, 1);
@@ -71,8 +80,7 @@ void retake_in_handler(struct m *m)
     do
         p->idle_next = head;
     while (!atomic_cas_release(&sched.orphans, &head, p)); /* pairs with orphans_take */
-    atomic_fetch_add_seq(&sched.monitor_wake, 1);
-    os_futex_wake(&sched.monitor_wake, 1);
+    return true;
 }
 
 /* At a section's end, in a section again. */
@@ -82,7 +90,7 @@ void retake_in_section(struct m *m)
     atomic_fetch_add_relaxed(&sched.ncomputing, 1);
     atomic_fetch_add_relaxed(&sched.retakes, 1);
     m->computing = true;
-    p_handoff(p_release(m));
+    p_handoff_blocking(p_release(m));
 }
 
 struct p *orphans_take(void)

@@ -83,28 +83,24 @@ bool p_take_idle(struct m *m)
  *
  * Where nobody else is looking and no P is idle, others may have work that nobody knows of: an M
  * looks for it.  The only P has no others.  What else a looker would find is looked at here, under
- * the lock or after it: who makes work after that sees the P idle, and starts an M for it. */
-void p_handoff(struct p *p)
+ * the lock or after it: who makes work after that sees the P idle, and starts an M for it.
+ *
+ * Returns the M that has it now, if that one is still to be woken. */
+static struct m *hand_over(struct p *p)
 {
     bool work = sched_others_wait(p) || sched_hooks.mark_work() ||
                 (timer_first(p) != 0 && timer_is_due(p, os_now()));
     if (!work && p_count() > 1 &&
         atomic_load_seq(&sched.nspinning) + atomic_load_seq(&sched.nidle_p) == 0) {
         uint32_t none = 0;
-        if (atomic_cas_seq(&sched.nspinning, &none, 1)) {
-            m_start(p, true); /* everybody else is busy: somebody must look for work */
-            return;
-        }
+        if (atomic_cas_seq(&sched.nspinning, &none, 1))
+            return m_give(p, true); /* everybody else is busy: somebody must look for work */
     }
-    if (work) {
-        m_start(p, false);
-        return;
-    }
+    if (work) return m_give(p, false);
     lock_acquire(&sched.lock);
     if (sched.nrunq != 0) {
         lock_release(&sched.lock);
-        m_start(p, false);
-        return;
+        return m_give(p, false);
     }
     p_idle_put_locked(p);
     /* The last P to become idle leaves somebody to watch the network and the timers. */
@@ -112,6 +108,25 @@ void p_handoff(struct p *p)
                  (netpoll_waiters() != 0 || earliest_timer() != 0);
     lock_release(&sched.lock);
     if (watch) m_wake_for_work();
+    return NULL;
+}
+
+void p_handoff(struct p *p)
+{
+    struct m *m = hand_over(p);
+    if (m != NULL) note_wake(&m->park);
+}
+
+static void wake_parked(void *arg)
+{
+    struct m *m = arg;
+    note_wake(&m->park);
+}
+
+void p_handoff_blocking(struct p *p)
+{
+    struct m *m = hand_over(p);
+    if (m != NULL) m_wait_stoppable(wake_parked, m);
 }
 
 /* ---- the number of Ps ----------------------------------------------------------------------- */

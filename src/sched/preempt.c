@@ -139,6 +139,24 @@ static size_t search_bytes(const struct m *m, const void *frame)
     return apart ? here + (m->curg->stack_hi - m->curg->stack_lo) : here;
 }
 
+/* What this thread was stopped in may go on, when it was in state BLOCKING in the handler. */
+static void blocking_is_over(struct m *m)
+{
+    m_leave_blocking_state(m, M_RUNTIME);
+    m_scan_own(m);
+    atomic_exchange_seq(&m->state, (uint32_t)M_USER);
+    m_stop_wait(m, M_USER); /* one that came since then may not have signalled */
+}
+
+/* Note [Who is woken may stop the world] in monitor.c. */
+static void retake(struct m *m)
+{
+    if (!retake_in_handler(m)) return;
+    m_enter_blocking_state(m);
+    sched_monitor_kick();
+    blocking_is_over(m);
+}
+
 /* After the stop: Note [Outer frames]. */
 static void settle_outer_frames(struct m *m, const void *frame)
 {
@@ -149,10 +167,7 @@ static void settle_outer_frames(struct m *m, const void *frame)
     }
     m_enter_blocking_state(m);
     if (handlers_may_run()) roll_back_outer(m, frame);
-    m_leave_blocking_state(m, M_RUNTIME);
-    m_scan_own(m);
-    atomic_exchange_seq(&m->state, (uint32_t)M_USER);
-    m_stop_wait(m, M_USER); /* one that came since then may not have signalled */
+    blocking_is_over(m);
 }
 
 /* A signal stack that is set with SS_AUTODISARM is none while a handler runs on it: the kernel
@@ -197,7 +212,7 @@ static void on_stop_signal(int sig, siginfo_t *info, void *frame)
     if (stop)
         m_stop_wait(m, M_USER);
     else
-        retake_in_handler(m); /* Note [Retaking a P] */
+        retake(m); /* Note [Retaking a P] */
     if (!in_range) settle_outer_frames(m, frame);
     m->stop_frame = NULL;
 }

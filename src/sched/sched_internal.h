@@ -152,6 +152,8 @@ void p_idle_put_locked(struct p *p);
 struct p *p_idle_get_locked(void);
 bool p_take_idle(struct m *m); /* takes any idle P */
 void p_handoff(struct p *p);   /* a P without an M: to whoever has use for it */
+/* The same on a goroutine's stack, in a section, no lock held: whom it wakes may stop the world. */
+void p_handoff_blocking(struct p *p);
 
 /* ---- m.c ------------------------------------------------------------------------------------ */
 void m_set_state(struct m *m, enum m_state s);
@@ -164,8 +166,9 @@ static inline uintptr_t m_system_stack(const struct m *m)
 void m_enter_blocking_state(struct m *m);
 void m_leave_blocking_state(struct m *m, enum m_state s);
 void m_start(struct p *p, bool spinning); /* crit; p NULL: any idle one */
-void m_wake_for_work(void);               /* crit: Note [Work and sleepers], step 3 */
-void m_stop(struct m *m);                 /* sleeps without a P until one is handed over */
+struct m *m_give(struct p *p, bool spinning);
+void m_wake_for_work(void); /* crit: Note [Work and sleepers], step 3 */
+void m_stop(struct m *m);   /* sleeps without a P until one is handed over */
 struct m *m_alloc(bool attached);
 /* A thread that m_start did not ask for counts in nmade. */
 void m_count_made(void);
@@ -199,7 +202,7 @@ struct g *find_far(struct m *m);
 void dozer_wake_slow(void);
 
 /* ---- monitor.c ------------------------------------------------------------------------------ */
-void retake_in_handler(struct m *m);
+bool retake_in_handler(struct m *m); /* true: sched_monitor_kick is to follow */
 void retake_in_section(struct m *m);
 struct p *orphans_take(void);
 void monitor_notice(void);

@@ -27,11 +27,15 @@
  *
  * The membarrier is the full barrier between 1 and 2 of the first recipe, run by the stopper on the
  * thread's behalf: either the thread's look sees the epoch, or the stopper's look sees USER and
- * signals.  Without membarrier the stopper signals RUNTIME threads too: their handler marks the
- * stop as pending, and the section that follows ends with it.  The exchanges of the other two are
- * full barriers themselves.  So where every other thread is in BLOCKING, as on one P, none is in
- * the first recipe and the membarrier is left out: a thread that was seen there, or is not on the
- * list yet, comes out by the second one only, which looks behind the stopper's fence.
+ * signals.  The exchanges of the other two are full barriers themselves.
+ *
+ * Without membarrier the stopper signals RUNTIME threads too: their handler marks the stop as
+ * pending, and the section that follows ends with it.  That is enough by itself: who is seen in
+ * USER or RUNTIME is signalled, whatever its state is by then; who is seen in BLOCKING or STOPPED,
+ * or is not on the list yet, comes out by an exchange, and looks behind the stopper's fence.  Those
+ * in USER are signalled either way, and a membarrier interrupts each CPU that runs the program, on
+ * virtual ones for tens of microseconds.  So it is executed only where it spares more signals than
+ * SIGNALLED_IN_RUNTIME.  A count that is old costs time only.
  *
  * Note [Who sleeps over a stop].  The end of a stop wakes nobody where nobody sleeps.  Who will
  * sleep counts itself in world.asleep, and then compares the word (the kernel does); the stopper
@@ -69,6 +73,7 @@
 #include "sched/sched_internal.h"
 
 #define SPIN_ROUNDS 200                    /* pauses before sleeping for acknowledgements */
+#define SIGNALLED_IN_RUNTIME 1             /* threads in RUNTIME that a stop signals */
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
 #define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
 #define REPEAT_NS ((int64_t)100000)        /* after so long without progress all are asked again */
@@ -87,8 +92,7 @@ static struct {
     uint32_t sleeping; /* the stopper sleeps on progress; atomic */
     uint32_t asleep;   /* threads that sleep on world_stopping, or are about to; atomic */
     struct m *stopper; /* the holder of sema, while the world is stopped */
-    bool barrier;      /* none enters USER unseen: this stop's membarrier was executed, or needed by
-                          nobody; the holder of sema */
+    bool barrier;      /* none enters USER unseen, by this stop's membarrier; the holder of sema */
     uint64_t counts[STOP_REASONS];
     uint64_t repeats; /* signals sent again; the holder of sema, read as a statistic */
 } world;
@@ -277,11 +281,12 @@ static bool wait_for_all(struct m *self, int64_t until)
     }
 }
 
-static bool all_others_block(struct m *self)
+static bool many_in_runtime(struct m *self)
 {
+    uint32_t n = 0;
     for (struct m *m = m_all(); m != NULL; m = m->all_next)
-        if (m != self && atomic_load_seq(&m->state) != M_BLOCKING) return false;
-    return true;
+        n += m != self && atomic_load_seq(&m->state) == M_RUNTIME;
+    return n > SIGNALLED_IN_RUNTIME;
 }
 
 /* The epoch of a new stop; the holder of sema. */
@@ -291,7 +296,7 @@ static void world_ask(struct m *self, struct stop_result *out)
     if (world.epoch == 0) world.epoch = 1;
     atomic_store_seq(&world_stopping, world.epoch);
     atomic_fence_seq(); /* the list of threads is read behind it too */
-    world.barrier = all_others_block(self) || os_membarrier();
+    world.barrier = many_in_runtime(self) && os_membarrier();
     out->signals = signal_all(self);
 }
 
