@@ -56,7 +56,7 @@ void os_mem_dump(void *addr, size_t size, bool yes);
 int os_mem_guard(void *addr, size_t size);
 /* The same for n ranges of `size` bytes, each `step` bytes above the former; in one call where the
  * kernel can.  How many have their guards, from the first on; below n *error is the next one's
- * errno.  For the failing mode each is a mapping call. */
+ * errno. */
 size_t os_mem_guard_each(void *addr, size_t size, size_t step, size_t n, int *error);
 /* os_mem_populate for n ranges, likewise.  Advice. */
 void os_mem_populate_each(void *addr, size_t size, size_t step, size_t n);
@@ -65,6 +65,8 @@ void os_mem_name(void *addr, size_t size, const char *name);
 /* Test mode: the k-th mapping call from now fails with ENOMEM (once, or that one and all later
  * ones); 0 turns it off. */
 void os_mem_fail_at(uint64_t k, bool persistent);
+/* The same for ranges of os_mem_guard_each. */
+void os_mem_fail_guard_at(uint64_t k, bool persistent);
 uint64_t os_mem_failures(void); /* how often the mode fired */
 
 size_t os_page_size(void);

@@ -47,13 +47,23 @@ enum {
 
 #define FAIL_PERSISTENT (UINT64_C(1) << 63)
 
-/* Low bits: mapping calls until one fails, that one included; 0: mode off. */
-static uint64_t fail_countdown;
+/* Low bits: calls until one fails, that one included; 0: mode off. */
+static uint64_t maps_countdown, guards_countdown;
 static uint64_t fail_fired;
+
+static void fail_at(uint64_t *countdown, uint64_t k, bool persistent)
+{
+    atomic_store_relaxed(countdown, k == 0 ? 0 : persistent ? k | FAIL_PERSISTENT : k);
+}
 
 void os_mem_fail_at(uint64_t k, bool persistent)
 {
-    atomic_store_relaxed(&fail_countdown, k == 0 ? 0 : persistent ? k | FAIL_PERSISTENT : k);
+    fail_at(&maps_countdown, k, persistent);
+}
+
+void os_mem_fail_guard_at(uint64_t k, bool persistent)
+{
+    fail_at(&guards_countdown, k, persistent);
 }
 
 uint64_t os_mem_failures(void)
@@ -61,18 +71,23 @@ uint64_t os_mem_failures(void)
     return atomic_load_relaxed(&fail_fired);
 }
 
-/* Counts one mapping call: is it the one that fails? */
-static bool mapping_fails(void)
+/* Counts one call: is it the one that fails? */
+static bool this_fails(uint64_t *countdown)
 {
-    uint64_t now = atomic_load_relaxed(&fail_countdown);
+    uint64_t now = atomic_load_relaxed(countdown);
     uint64_t next;
     do {
         if (likely(now == 0)) return false;
         next = now == (FAIL_PERSISTENT | 1) ? now : now - 1;
-    } while (!atomic_cas_relaxed(&fail_countdown, &now, next));
+    } while (!atomic_cas_relaxed(countdown, &now, next));
     if ((now & ~FAIL_PERSISTENT) != 1) return false;
     atomic_fetch_add_relaxed(&fail_fired, 1);
     return true;
+}
+
+static bool mapping_fails(void)
+{
+    return this_fails(&maps_countdown);
 }
 
 /* ---- mapping ------------------------------------------------------------------------------ */
@@ -309,7 +324,7 @@ static size_t advise_each(char *addr, size_t size, size_t step, size_t n, int ad
 size_t os_mem_guard_each(void *addr, size_t size, size_t step, size_t n, int *error)
 {
     size_t most = 0, done = 0;
-    while (most < n && !mapping_fails())
+    while (most < n && !this_fails(&guards_countdown))
         most++;
     if (most > 1 && atomic_load_relaxed(&guard_kind) == GUARD_ADVICE)
         done = advise_each(addr, size, step, most, ADVICE_GUARD_INSTALL);

@@ -124,7 +124,7 @@ TEST(many_ranges_at_once)
     CHECK(p != NULL);
     os_mem_nohugepage(p, N * step);
     int error = -1;
-    os_mem_fail_at(FAILS + 1, false);
+    os_mem_fail_guard_at(FAILS + 1, false);
     CHECK_EQ(os_mem_guard_each(p, page, step, N, &error), FAILS);
     CHECK_EQ(error, ENOMEM);
     for (size_t i = 0; i < N; i++) {

@@ -409,9 +409,12 @@ static void threads_make_many(void)
     CHECK_EQ(pthread_create(&watcher, NULL, watch_table, NULL), 0);
     for (uintptr_t i = 0; i < MAKERS; i++)
         CHECK_EQ(pthread_create(&t[i], NULL, make_many, (void *)i), 0);
-    while (atomic_load_acquire(&makers_left) != 0)
+    while (atomic_load_acquire(&makers_left) != 0) {
         os_mem_fail_at(1 + test_random(&seed) % 20, false);
+        os_mem_fail_guard_at(1 + test_random(&seed) % 200, false);
+    }
     os_mem_fail_at(0, false);
+    os_mem_fail_guard_at(0, false);
     for (int i = 0; i < MAKERS; i++)
         pthread_join(t[i], NULL);
     atomic_store_release(&churn_over, 1u);
@@ -595,11 +598,11 @@ static void guards_are_refused(void)
     if (s.guards_by_mprotect != 0) _exit(TEST_SKIPPED); // one at a time
     for (uint32_t k = 1; k <= 8; k++) {
         int error = 0;
-        os_mem_fail_at(k, true);
+        os_mem_fail_guard_at(k, true);
         for (uint32_t i = 1; i < k; i++) { // those before it are there
             CHECK(stack_alloc(0, &error) != NULL);
             CHECK_EQ(g_table_size(), held + k - 1);
-            os_mem_fail_at(1, true); // nothing more
+            os_mem_fail_guard_at(1, true); // nothing more
         }
         for (int i = 0; i < 20; i++) { // failing again and again takes nothing
             CHECK(stack_alloc(0, &error) == NULL);
@@ -613,7 +616,7 @@ static void guards_are_refused(void)
             check_slot(g_at(i), 0);
         uintptr_t next = g_at(held + k - 2)->stack_lo + STACK_DEFAULT;
         CHECK(stack_owner(next) == NULL && stack_guard_owner(next - 1) == NULL);
-        os_mem_fail_at(0, false);
+        os_mem_fail_guard_at(0, false);
         held += k - 1;
         for (uint32_t i = k - 1; i < 8; i++, held++) { // the others come first when they can
             CHECK_EQ(take_many(&g[held], 1, held), 0);
