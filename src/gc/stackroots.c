@@ -15,7 +15,8 @@
  *     m_blacken_own), and by markers that find it on the list.
  *   - In the first stop a small piece is scanned of those that wait inside the runtime, the
  *     stopper's own among them: STOP_PIECE_BYTES, for the pause contains it, and one for each
- *     thread that waits.  The rest is on the list too.
+ *     thread that waits.  The rest is on the list too.  Where that stop may mark all there is (Note
+ *     [Small heaps] in cycle.c), it scans a whole piece, of all that run.
  *   - Each rest is in `unfinished`, from before its first piece is known to be done
  *     (mark.own_stacks, the claim) until after the words of its last one are queued; so the last
  *     stop, in which nobody is at a stack, sees 0 exactly if every stack that was begun is black.
@@ -295,10 +296,10 @@ static bool scans_its_own(const struct m *m)
 }
 
 /* Its thread goes on with the rest: m_blacken_own. */
-static void scan_waiting(struct g *g)
+static void scan_waiting(struct g *g, size_t most)
 {
     uint64_t bytes = 0;
-    note_rest(g, scan_first(g, STOP_PIECE_BYTES, &bytes));
+    note_rest(g, scan_first(g, most, &bytes));
     if (g->scan_at == 0)
         g_scanned_stw(g);
     else
@@ -314,7 +315,7 @@ uint32_t stackroots_begin_stw(bool all)
         if (!all && scans_its_own(m))
             stopped++;
         else
-            scan_waiting(g);
+            scan_waiting(g, all ? STACK_PIECE_BYTES : STOP_PIECE_BYTES);
     }
     return stopped;
 }
