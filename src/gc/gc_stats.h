@@ -84,10 +84,10 @@ extern void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 struct gc_totals {
     uint64_t cycles;
     uint64_t by_cause[GC_CAUSES];
+    uint64_t in_one_stop;                                   /* Note [Small heaps] in cycle.c */
     uint64_t pause_total, pause_max, pause_min, pause_last; /* ns; 0 before the first */
     uint64_t pauses[GC_PAUSES_KEPT]; /* of cycle n at index (n - 1) % GC_PAUSES_KEPT */
     uint64_t cpu;                    /* ns, all cycles */
-    uint64_t in_one_stop;            /* cycles: Note [Small heaps] in cycle.c */
     uint64_t assist_ns, worker_ns, idle_ns, waiting_ns, restarts; /* likewise */
     uint64_t goal, trigger;
     uint64_t exempt_bytes;   /* allocated while marking by goroutines that do not assist */

@@ -295,8 +295,8 @@ static bool scans_its_own(const struct m *m)
     return atomic_load_relaxed(&m->state) == M_STOPPED || m->stop_frame != NULL;
 }
 
-/* Its thread goes on with the rest: m_blacken_own. */
-static void scan_waiting(struct g *g, size_t most)
+/* Its thread goes on with the rest: m_blacken_own, m_scan_own. */
+static void scan_in_stop(struct g *g, size_t most)
 {
     uint64_t bytes = 0;
     note_rest(g, scan_first(g, most, &bytes));
@@ -315,7 +315,7 @@ uint32_t stackroots_begin_stw(bool all)
         if (!all && scans_its_own(m))
             stopped++;
         else
-            scan_waiting(g, all ? STACK_PIECE_BYTES : STOP_PIECE_BYTES);
+            scan_in_stop(g, all ? STACK_PIECE_BYTES : STOP_PIECE_BYTES);
     }
     return stopped;
 }

@@ -7,6 +7,7 @@
  *
  *     goroutine at the first stop       scanned by, before                     function
  *     its thread stopped                that thread, released                  m_stop_wait
+ *       (where little is to be marked)    the stopper, in the stop             gc/stackroots.c
  *     runnable or waiting               a marker; or the M that will run it    g_scan_claim; execute
  *     in a blocking region              a marker; or its thread, leaving       g_scan_claim; come_back
  *     its thread waits for the runtime  the stopper, in the stop; of a deep    gc/stackroots.c;

@@ -30,8 +30,10 @@
  *     it.
  *   - A long one is done in state BLOCKING: the stops that come meanwhile do not wait for it.  They
  *     find the thread's data by stop_frame, which stays until the end, and tells that the thread
- *     will scan its stack itself (roots_scan_waiting_stw), which it does before it goes on.  It
- *     runs nothing of the program meanwhile, so one search serves them all.
+ *     will scan its stack itself (scans_its_own in gc/stackroots.c), which it does before it goes
+ *     on; a stop that may mark all there is scans it.  What the search writes meanwhile, where a
+ *     frame goes on, is no pointer to an object.  The thread runs nothing of the program, so one
+ *     search serves them all.
  *   - It is left out where no handler of the program can ever have run, because libc never set a
  *     signal's action in this process.  The kernel knows that for good (Note [Actions leave traces]
  *     in os/linux/signal.c): a handler that was removed while it runs, by SA_RESETHAND, itself or

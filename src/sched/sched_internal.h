@@ -166,6 +166,7 @@ static inline uintptr_t m_system_stack(const struct m *m)
 void m_enter_blocking_state(struct m *m);
 void m_leave_blocking_state(struct m *m, enum m_state s);
 void m_start(struct p *p, bool spinning); /* crit; p NULL: any idle one */
+/* The same, but the M that it returns, if any, sleeps: the caller wakes it. */
 struct m *m_give(struct p *p, bool spinning);
 void m_wake_for_work(void); /* crit: Note [Work and sleepers], step 3 */
 void m_stop(struct m *m);   /* sleeps without a P until one is handed over */
