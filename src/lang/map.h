@@ -151,6 +151,12 @@ static force_inline void map_write_begin_of(struct gort_map *m, int kind)
     atomic_store_relaxed(&m->state, (uint32_t)kind | GORT_MAP_WRITING);
 }
 
+/* The same for who has just seen the state of this kind. */
+static force_inline void map_write_begin_seen(struct gort_map *m, int kind)
+{
+    atomic_store_relaxed(&m->state, (uint32_t)kind | GORT_MAP_WRITING);
+}
+
 static force_inline void map_write_end_of(struct gort_map *m, int kind)
 {
     if (unlikely(atomic_load_relaxed(&m->state) != ((uint32_t)kind | GORT_MAP_WRITING)))
