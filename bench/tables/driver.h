@@ -7,6 +7,11 @@
 // runs of each the median counts.  Where lines differ in what they show of the same load, it is run
 // once for all.
 //
+// On a virtual machine memory that was freed may have gone back to the host, and comes again when it
+// is touched, which then takes many times what is to be measured.  Where a table says how much
+// memory the programs of a line take new from the kernel, the driver touches and frees as much
+// before each of them.
+//
 // A program that was not built, or does not have the load, shows as "-".  Programs that disagree on
 // the load's check, that fail, or take more than ten minutes, end the benchmark with status 1.
 //
@@ -23,21 +28,23 @@ struct driver_line {
     int procs;
     const char *figure, *unit; // of those that the load prints; "peak" is added here
     double goal[BENCH_WHO];    // 0: none
-    bool once;                 // too long to repeat; all programs run it at the same time
+    bool once;                 // too long to repeat
     const char *debug;         // not NULL: gort only, with this in GORTDEBUG; not in the main table
 };
 
 struct driver_table {
     const char *name; // of the program
     const struct driver_line *lines;
-    int count;              // at most BENCH_LINES
-    const char *program;    // of each peer; NULL: loads
-    int runs;               // unless --runs says something else
-    bool takes[BENCH_WHO];  // who has a column
-    void (*before)(void);   // before anything runs; may be NULL
-    void (*after)(void);    // after the main table; may be NULL
-    const char *extra_name; // of what is no line; NULL: there is nothing
-    void (*extra)(void);    // the last, when it was asked for, as everything else is by default
+    int count;           // at most BENCH_LINES
+    const char *program; // of each peer; NULL: loads
+    int runs;            // unless --runs says something else
+    bool together;       // in lines that run once all programs run at the same time
+    int (*fresh_mb)(const struct driver_line *l); // see above; NULL: none
+    bool takes[BENCH_WHO];                        // who has a column
+    void (*before)(void);                         // before anything runs; may be NULL
+    void (*after)(void);                          // after the main table; may be NULL
+    const char *extra_name;                       // of what is no line; NULL: there is nothing
+    void (*extra)(void); // the last, when it was asked for, as everything else is by default
 };
 
 // main: NAME [--quick] [--runs N] [--list] [LINE ...]      LINE: the beginning of a line's name

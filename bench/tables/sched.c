@@ -71,6 +71,12 @@ static void scale_loads(void)
                  driver_available_mb() * 1024 / PARKED_KB / 2);
 }
 
+static int fresh_mb(const struct driver_line *l)
+{
+    bool parked = strncmp(l->load, "parked", 6) == 0;
+    return parked ? (int)(strtod(getenv("GORT_BENCH_PARKED"), NULL) * PARKED_KB / 1024) : 0;
+}
+
 static double value_or_zero(const char *start, int procs, enum bench_who who)
 {
     char name[40];
@@ -120,6 +126,7 @@ int main(int argc, char **argv)
         .lines = lines,
         .count = sizeof lines / sizeof *lines,
         .runs = 5,
+        .fresh_mb = fresh_mb,
         .takes = { [BENCH_GORT] = true,
                    [BENCH_GO] = true,
                    [BENCH_LIBDILL] = true,
