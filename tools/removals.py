@@ -79,7 +79,7 @@ class Tree:
         return done.returncode == 0
 
     def make(self, tests):
-        targets = [t[len("test/"):].replace("/", "_") for t in sorted(tests)]
+        targets = [t.split()[0][len("test/"):].replace("/", "_") for t in sorted(tests)]
         return self.call(["cmake", "--build", self.build, "-j", self.jobs, "--target", *targets])
 
     def edit(self, removal):
@@ -108,9 +108,13 @@ class Tree:
 
     def run(self, test, seconds):
         """How it ended, None: well."""
-        program = os.path.join(self.build, test)
+        name, *case = test.split()
+        command = [os.path.join(self.build, name)]
+        if case:  # of a test of reports
+            source = os.path.join(self.source, name + ".c")
+            command = [sys.executable, os.path.join(ROOT, "tools", "run_fatal.py"), source, *command, *case]
         beside = dict(os.environ, GORTDEBUG="gcsmall=0")  # as GORT_STRESS_DEBUG in GortTests.cmake
-        p = subprocess.Popen([program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        p = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                              cwd=self.build, start_new_session=True, env=beside)
         try:
             code = p.wait(timeout=seconds)
