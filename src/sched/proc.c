@@ -72,6 +72,12 @@ static cold_path void exceptions_restore(const struct g *g)
     x[1] = g->cxa_globals[1];
 }
 
+static cold_path void exceptions_none(void)
+{
+    uintptr_t *x = __cxa_get_globals();
+    x[0] = x[1] = 0;
+}
+
 /* There are exceptions, or mutexes are watched: constant after boot. */
 static bool saves_more;
 
@@ -102,9 +108,10 @@ void sched_find_thread_state(void)
 }
 
 /* A new goroutine starts with its own: no error, no exception. */
-void thread_state_begin(const struct g *g)
+void thread_state_begin(void)
 {
-    thread_state_restore(g);
+    arch_thread_int_set(errno_offset, 0);
+    if (unlikely(__cxa_get_globals != NULL)) exceptions_none();
 }
 
 /* ---- switching ------------------------------------------------------------------------------ */

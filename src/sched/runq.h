@@ -77,6 +77,8 @@ static inline struct g *ring_get(struct p *p)
     for (;;) {
         if (p->runq_tail == head) return NULL;
         struct g *g = atomic_load_relaxed(&p->runq[head % RUNQ_SIZE]);
+        /* The one after it, or who was there a turn of the ring ago: only a hint. */
+        arch_prefetch(atomic_load_relaxed(&p->runq[(head + 1) % RUNQ_SIZE]));
         if (p_count() == 1) {
             p->runq_head = head + 1;
             return g;

@@ -86,61 +86,69 @@ struct sudog {
 
 /* A goroutine.  The record lies at the top of its own stack slot, in the page that the goroutine
  * touches anyway.  Records are never unmapped and are reused, so a stale pointer stays readable.
- * "own": only the M that runs it, or whoever holds it while it is not running. */
+ * "own": only the M that runs it, or whoever holds it while it is not running.
+ *
+ * Of many goroutines none is in the cache when its turn comes, and each line is a miss: so what a
+ * switch to it reads is the first line, and what its start writes are the first four. */
 struct g {
     struct arch_context ctx; /* valid unless RUNNING; own */
-    uintptr_t stack_lo;      /* lowest usable byte, above the guard; constant */
     uintptr_t stack_hi;      /* the first frame starts here; constant */
+    struct m *locked_m;      /* NULL: any M may run it */
     void *defers;            /* floor 7, as tries below; at GORT_G_DEFERS, inlined code stores it */
-    uint32_t status;         /* enum g_status; atomic, see the diagram */
-    uint8_t wait_reason;     /* enum wait_reason; own */
-    bool is_system;          /* one of the runtime's own: not counted, not a deadlock's victim */
-    bool no_objects;         /* of a system goroutine: its stack is not scanned; constant */
-    bool yields_itself;      /* of a system goroutine: Note [Retaking a P] in monitor.c; constant */
-    bool is_attached;        /* stands for a foreign thread */
-    bool leak_told;        /* reported by GORTDEBUG=goleaks; the holder of the cycle's semaphore */
-    bool in_blocking;      /* BLOCKING through gort_enter_blocking, for misuse reports */
-    uint64_t goid;         /* never reused; own */
-    struct m *m;           /* runs it now; own */
-    struct g *sched_link;  /* on a run queue or free list; that list's lock */
-    struct g *sched_ahead; /* a hint: one further on the global queue; as sched_link */
-    void *wake_param;      /* the waker's message, e.g. the sudog chosen; set before g_ready */
-
     /* Collector: Note [No grey stack runs] in grey.c.  sched.scan_cycle when the scan of this stack
      * was complete, or one less while somebody scans.  atomic. */
     uint32_t scanned_cycle;
+    uint32_t status;     /* enum g_status; atomic, see the diagram */
+    struct m *m;         /* runs it now; own */
+    uint64_t goid;       /* never reused; own */
+    int saved_errno;     /* while not running */
+    uint8_t wait_reason; /* enum wait_reason; own */
+    bool is_system;      /* one of the runtime's own: not counted, not a deadlock's victim */
+    bool no_objects;     /* of a system goroutine: its stack is not scanned; constant */
+    bool yields_itself;  /* of a system goroutine: Note [Retaking a P] in monitor.c; constant */
+
+    /* The second line. */
+    struct g *sched_link;  /* on a run queue or free list; that list's lock */
+    struct g *sched_ahead; /* a hint: one further on the global queue; as sched_link */
+    void *wake_param;      /* the waker's message, e.g. the sudog chosen; set before g_ready */
+    int64_t wait_since;    /* about os_now when it parked, for reports; atomic; own */
+    struct sudog *waiting; /* records it is queued with: roots, and reports name the objects */
+    void (*fn)(void *);
+    void *arg;
+    uint32_t select_done; /* atomic: compare-and-swap 0 -> 1 decides which case of a select won */
+    bool is_attached;     /* stands for a foreign thread */
+    bool in_blocking;     /* BLOCKING through gort_enter_blocking, for misuse reports */
+    bool leak_told;       /* reported by GORTDEBUG=goleaks; the holder of the cycle's semaphore */
+    bool assist_exempt;   /* it owes nothing: gort_set_assist_exempt; own */
+
+    /* The third.  Floor 7: what is tried and panics; the innermost first.  Opaque here. */
+    void *tries;
+    void *context; /* a root, as defers, locals and caught */
+    void *locals;
+    void *caught;         /* the value of the panic that was caught last */
+    uintptr_t caught_pc;  /* where that was raised */
+    uintptr_t created_pc; /* return address of the gort_go call */
+    uint64_t created_by;  /* goid */
+    uint32_t locked;      /* gort_lock_thread depth */
+    uint32_t slot_class;  /* stack size class; constant */
+
+    /* The fourth. */
+    uintptr_t extra_lo, extra_hi; /* a registered coroutine stack inside this goroutine, 0: none */
+    void *asan_fake_stack;
+    uintptr_t stack_lo; /* lowest usable byte, above the guard; constant */
+    char name[32];      /* empty: none */
+
+    struct sudog sudog0; /* its first waiter record */
+    bool sudog0_used;
+
+    int64_t assist_credit; /* bytes that it may allocate while marking; below 0: it owes; own */
+    uint32_t assist_cycle; /* the cycle that this is about; own */
     /* Where the rest of this stack begins, which is yet to be scanned; 0: all of it, or nothing.
      * atomic; the holder of the claim, or the stopper. */
     uintptr_t scan_at;
     struct lfnode scan_link; /* among the stacks that have a rest: gc/stackroots.c */
     uint32_t scan_listed; /* atomic; 1: it is there, or about to be; 0 again by who took it off */
 
-    int64_t assist_credit; /* bytes that it may allocate while marking; below 0: it owes; own */
-    uint32_t assist_cycle; /* the cycle that this is about; own */
-    bool assist_exempt;    /* it owes nothing: gort_set_assist_exempt; own */
-
-    void (*fn)(void *);
-    void *arg;
-    char name[32];        /* empty: none */
-    uintptr_t created_pc; /* return address of the gort_go call */
-    uint64_t created_by;  /* goid */
-    int64_t wait_since;   /* about os_now when it parked, for reports; atomic; own */
-
-    struct sudog sudog0; /* its first waiter record */
-    bool sudog0_used;
-    struct sudog *waiting; /* records it is queued with: roots, and reports name the objects */
-    uint32_t select_done;  /* atomic: compare-and-swap 0 -> 1 decides which case of a select won */
-
-    /* Floor 7: what is tried and panics; the innermost first.  Opaque here. */
-    void *tries;
-    void *context; /* a root, as defers, locals and caught */
-    void *locals;
-    void *caught;        /* the value of the panic that was caught last */
-    uintptr_t caught_pc; /* where that was raised */
-
-    int saved_errno;          /* while not running */
-    uint32_t locked;          /* gort_lock_thread depth */
-    struct m *locked_m;       /* NULL: any M may run it */
     uintptr_t cxa_globals[2]; /* C++: __cxa_get_globals of this goroutine, while not running */
 
     /* Blocking region: what the collector scans instead of the live registers and frame. */
@@ -151,15 +159,17 @@ struct g {
     void *blocking_frame; /* ... but for the youngest frame: a copy, off-heap */
     size_t blocking_frame_size, blocking_frame_capacity;
 
-    uintptr_t extra_lo, extra_hi; /* a registered coroutine stack inside this goroutine, 0: none */
-    void *asan_fake_stack;
     void *race_fiber; /* ThreadSanitizer's: sanitize.h; constant while it lives */
     /* mutexcheck.c: pthread mutexes that it holds; 0 at its end.  Own. */
     uint32_t mutexes_held;
     uintptr_t mutex_locked_at;
-    uint32_t index;      /* place in the table of all goroutines; constant */
-    uint32_t slot_class; /* stack size class; constant */
+    uint32_t index; /* place in the table of all goroutines; constant */
 };
+_Static_assert(offsetof(struct g, sched_link) == CACHE_LINE &&
+                   offsetof(struct g, tries) == 2 * CACHE_LINE &&
+                   offsetof(struct g, extra_lo) == 3 * CACHE_LINE &&
+                   offsetof(struct g, sudog0) == 4 * CACHE_LINE,
+               "the lines that the comment names");
 
 /* State word of a thread: Note [Thread states] in stw.c. */
 enum m_state {

@@ -184,7 +184,7 @@ _Noreturn void m_sleep_for_ever(struct m *m);
 /* ---- proc.c --------------------------------------------------------------------------------- */
 void m_loop(void *m); /* for ever: where it was called it is fatal that it returns */
 void switch_finish(void);
-void thread_state_begin(const struct g *g);
+void thread_state_begin(void);
 void sched_find_thread_state(void);
 void switch_from(struct m *m, struct g *g);                /* prev_g and commit are set */
 _Noreturn void switch_from_dead(struct m *m, struct g *g); /* likewise */
