@@ -7,9 +7,8 @@
  *
  * Note [Dead ones at hand].  Goroutines are often started by the hundred, which then end: more than
  * the cache holds go through STACKS, and through a chain whose every link is a miss, each of them
- * on its way out and back.  With a cache of 64, as Go has, that was a fifth of the time of a start
- * and an end, of a hundred at a time.  What the cache holds is pages of memory for a cycle, and
- * stacks that other Ps make instead: so not thousands.
+ * on its way out and back.  What the cache holds is pages of memory for a cycle, and stacks that
+ * other Ps make instead: so a few hundred, where Go has 64, not thousands.
  *
  * Answers to: newproc1, goexit0, gfget, gfput in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
