@@ -87,15 +87,16 @@
  *
  * Note [Small heaps].  A program that keeps little alive and allocates much collects thousands of
  * times a second, and there is next to nothing to mark: what a cycle costs it is a second stop,
- * threads that are woken to mark, and what was allocated meanwhile, which the cycle keeps.  So where
- * the last cycle scanned little (is_small), the first stop goes on as the last one would: it scans
- * the stacks of threads that it stopped too (mark_begin_stw), for they can not do it themselves
- * before they are released, and marks as STOPPED 2 does, within the same bounds.  When nothing is
+ * threads that are woken to mark, and what was allocated meanwhile, which the cycle keeps.  So
+ * where the last cycle scanned little, and there are few records that it would have to look at in
+ * vain (is_small), the first stop goes on as the last one would: it scans the stacks of threads
+ * that it stopped too (mark_begin_stw), for they can not do it themselves before they are released,
+ * and marks as STOPPED 2 does, within the same bounds.  When nothing is
  * left the cycle ends there.  Else nothing was done that marking beside the program would not have
  * done: the barrier is on, what is marked was reachable in this stop, the stacks that were not
  * finished are grey; and the world goes on in MARK.  The first cycle of a program never tries.
  * Where nobody allocates between the two stops, no runway is needed: the pacer learns that the
- * next cycle may begin at its goal.  Metric /gort/gc/cycles/one-stop.
+ * next cycle may begin close to its goal (pacer_trigger).  Metric /gort/gc/cycles/one-stop.
  *
  * Why the cycle runs on the thread that asked: allocation never switches goroutines (DESIGN 4, rule
  * 13), so a collector goroutine could not be waited for from malloc.  The goroutine's registers are
@@ -142,6 +143,8 @@
 #define HELP_BYTES (256 * KB) /* scanned between two looks, by who waits for a cycle */
 #define HELP_WAIT_NS ((int64_t)50000)
 #define SMALL_HEAP (16 * KB) /* of objects scanned in a cycle: Note [Small heaps] */
+#define SMALL_STACKS 512     /* records of goroutines, */
+#define SMALL_RECORDS 4096   /* and of specials, living or not */
 
 uint32_t gc_phase;
 uint64_t gc_trigger = UINT64_MAX;
@@ -304,7 +307,7 @@ static uint64_t expected_live(const struct gc_cycle_record *r)
     return last > r->heap_before / 8 ? last : r->heap_before / 8;
 }
 
-static void begin_stw(struct gc_cycle_record *r)
+static void begin_stw(struct gc_cycle_record *r, bool small)
 {
     if (!heap_sweep_done()) throw_msg("a collection begins before the last one was swept");
     for (int i = 0; i < p_count(); i++)
@@ -314,7 +317,7 @@ static void begin_stw(struct gc_cycle_record *r)
     r->heap_before = heap_live();
     if (gc_debug.gccheck) validate_stw("before", true);
     pace_begin_stw(r);
-    stackroots_trim_stw(r->cause != GC_CAUSE_HEAP, r->begin);
+    stackroots_trim_stw(r->cause != GC_CAUSE_HEAP, small, r->begin);
     set_phase_stw(GC_MARK);
     each_cache(mcache_close_stw);
 }
@@ -449,9 +452,11 @@ void gc_check_swept(void)
     cycle_unlock();
 }
 
-/* Note [Small heaps].  By what the last cycle came to. */
+/* Note [Small heaps].  By what the last cycle came to, and by what is looked at though it may hold
+ * nothing: 512 records of dead goroutines, each in a page of its own, take about 20 us. */
 static bool is_small(const struct gc_cycle_record *r)
 {
+    if (g_table_size() > SMALL_STACKS || specials_records_stw() > SMALL_RECORDS) return false;
     uint64_t roots = 0;
     for (int k = 0; k < ROOT_KINDS; k++)
         roots += gc.result.root_bytes[k];
@@ -459,9 +464,8 @@ static bool is_small(const struct gc_cycle_record *r)
 }
 
 /* Marking will go on beside the program, if it is not done here. */
-static void begin_beside_stw(struct gc_cycle_record *r, const struct stop_result *stop)
+static void begin_beside_stw(struct gc_cycle_record *r, const struct stop_result *stop, bool small)
 {
-    bool small = is_small(r);
     marking_on_stw(small);
     if (unlikely(gc_debug.colors != 0)) colors_begin_stw(gc.result.scan_work);
     if (small && mark_end_stw(&gc.result)) {
@@ -484,9 +488,10 @@ static void begin_stopped(void *arg)
     r->stop_begin = stop.begin;
     r->stopped = r->mark_begin = stop.stopped;
     r->procs = p_count();
-    begin_stw(r);
+    bool small = gc_debug.stoptheworld == 0 && is_small(r);
+    begin_stw(r, small);
     if (gc_debug.stoptheworld == 0) {
-        begin_beside_stw(r, &stop);
+        begin_beside_stw(r, &stop, small);
     } else {
         mark_run_stw(r->procs, expected_live(r), &gc.result);
         r->mark_end = os_now();

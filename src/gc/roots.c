@@ -213,9 +213,10 @@ static uint64_t scan_block(struct marker *m, const struct root_range *r)
 static void scan_stacks(struct marker *m, uint32_t job)
 {
     uint32_t end = (job + 1) * ROOT_JOB_STACKS, size = g_table_size();
+    size_t room = stackroots_trim_room();
     for (uint32_t i = job * ROOT_JOB_STACKS; i < end && i < size; i++) {
         struct g *g = g_at(i);
-        if (g != NULL) m->roots += stackroots_scan(g);
+        if (g != NULL) m->roots += stackroots_scan(g, &room);
     }
 }
 

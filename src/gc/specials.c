@@ -211,6 +211,11 @@ static void other_each_root(gc_emit_range emit, void *arg)
 
 /* ---- marking --------------------------------------------------------------------------------- */
 
+uint32_t specials_records_stw(void)
+{
+    return finalizer_count() + cleanup_count() + weak_count() + other_count();
+}
+
 uint32_t specials_root_jobs_stw(void)
 {
     const uint32_t records[JOBS_KINDS] = { finalizer_count(), cleanup_count(), weak_count(),

@@ -32,6 +32,7 @@ void specials_goroutine_ended(struct g *g);
 #define SPECIALS_PER_JOB 4096
 /* How many jobs there are.  World stopped. */
 uint32_t specials_root_jobs_stw(void);
+uint32_t specials_records_stw(void); /* that marking looks at, in use or not */
 /* Marker. */
 void specials_scan_job(struct marker *m, uint32_t job);
 /* Emits the words of records that hold collected pointers: for checkmark.c.  World stopped. */

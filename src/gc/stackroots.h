@@ -16,15 +16,17 @@ void stackroots_prepare_stw(void);
  * one's too, or a piece of each; all: those too whose threads were stopped in the program.  Returns
  * how many will scan their own when they are released. */
 uint32_t stackroots_begin_stw(bool all);
-/* A cycle begins, which somebody asked for or not: does it look for pages of waiting stacks to give
- * back? */
-void stackroots_trim_stw(bool asked, int64_t now);
+/* A cycle begins, which somebody asked for or not, and will be tried in one stop or not: does it
+ * look for pages of waiting stacks to give back? */
+void stackroots_trim_stw(bool asked, bool in_stop, int64_t now);
 
 /* ---- any time while marking ------------------------------------------------------------------ */
 
-/* Marker: goroutine g, unless somebody else does that; in a stop all of it, beside the program a
- * piece.  Returns the bytes. */
-uint64_t stackroots_scan(struct g *g);
+/* Marker: goroutine g, unless somebody else does that; where the world is stopped throughout all of
+ * it, else a piece.  Returns the bytes.  *room: of pages that may be given back, less what was. */
+uint64_t stackroots_scan(struct g *g, size_t *room);
+/* Bytes that one step may give back in this cycle. */
+size_t stackroots_trim_room(void);
 /* Marker: a piece of some stack of which there is a rest; adds its bytes.  false: there is none. */
 bool stackroots_scan_rest(uint64_t *bytes);
 /* Is there one that nobody has taken?  A hint. */

@@ -224,8 +224,8 @@ static void search_stopped(void *arg)
     struct search *s = arg;
     world_stop(STOP_STATS, NULL);
     assert_that(gc_phase == GC_OFF);
-    size_t bytes = align_up(g_table_size() + 1, os_page_size());
-    s->n = g_table_size();
+    s->n = g_table_size(); /* once: threads that attach add to it, though the world is stopped */
+    size_t bytes = align_up(s->n + 1, os_page_size());
     s->state = os_mem_map(NULL, bytes);
     if (has_strangers()) {
         s->found = -EBUSY;

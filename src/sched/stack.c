@@ -52,11 +52,12 @@
  *   - Where a class has many, they are made FRESH_AT_ONCE at a time, whose guards are one call.  No
  *     more: the goroutine that starts another does so in a critical section, for which stops wait.
  *   - An M that looks for work in vain makes FRESH_AHEAD while stacks are short (stack_make_ahead),
- *     in state BLOCKING.  So who starts a million goroutines has the help of other processors.
- * What is made ahead is at most one in FRESH_SHARE of what the class has by then: a program with
- * few goroutines has no page more for it.  A slot whose guard is refused waits on a list for the
- * next one who wants a fresh one; the link lies in its record, which costs a page.  Where guards
- * are mappings nothing is made ahead, since these are few.
+ *     guards and pages in state BLOCKING.  So who starts a million goroutines has the help of other
+ *     processors.
+ * What was made ahead and waits, or is in the making, is at most one in FRESH_SHARE of what the
+ * class has by then: a program with few goroutines has no page more for it.  A slot whose guard is
+ * refused waits on a list for the next one who wants a fresh one; the link lies in its record,
+ * which costs a page.  Where guards are mappings nothing is made ahead, since these are few.
  *
  * Note [Pages of stacks].  A stack keeps the pages that it once reached, and two kinds of them are
  * given back:
@@ -70,9 +71,9 @@
  *     the stack's claim (Note [No grey stack runs] in grey.c), so it is not run; below the red zone
  *     of the saved stack pointer nobody has anything.  TRIM_KEPT below it stay, and whether more is
  *     there is asked of the kernel, by one page: a stack that is deep for a moment in each turn
- *     loses nothing, and most stacks cost that question.  At most TRIM_MOST at a time, since stops
- *     wait for the claim's section; the deepest pages go first, so that the next look finds the
- *     rest.
+ *     loses nothing, and most stacks cost that question.  The caller says how much at most, since
+ *     stops wait for the claim's section; the deepest pages go first, so that the next look finds
+ *     the rest.
  *
  * Note [Core files].  A reservation in a core file is a hole of its full size, which file systems
  * and what copies files may not know as one: half a terabyte for a program of a few megabytes, and
@@ -112,7 +113,6 @@
 #define LARGE_KEPT (64 * KB)            /* resident top of a single mapping that is free */
 #define COLOUR_BITS 5
 #define TRIM_KEPT (64 * KB)   /* of a waiting stack, below the stack pointer */
-#define TRIM_MOST (1 * MB)    /* of a waiting stack, at a time */
 #define DUMPED_STEP (16 * MB) /* of slots becomes part of core files at a time */
 #define DUMPED_SHARE 8        /* or so much of what is there */
 #define TRIM_BATCH 8          /* dead stacks taken off the list at a time */
@@ -147,6 +147,7 @@ struct stack_class {
     struct g *unguarded;        /* records of slots whose guards were refused, in the same way */
     uint64_t nfree;             /* in the lists of free[], or being made bare */
     uint64_t used;              /* of all its chunks */
+    uint64_t making;            /* by stack_make_ahead */
     struct stack_chunk *chunk;  /* where new slots come from */
     size_t want;                /* bytes of the next chunk */
 };
@@ -514,10 +515,14 @@ bool stack_make_ahead(struct m *m)
     int error = 0;
     if (likely(class == 0)) return false;
     class --;
+    struct stack_class *k = &stacks.classes[class];
     lock_acquire(&stacks.lock);
-    bool wanted = stacks.classes[class].nfree < share_of(class, AHEAD_MOST);
-    if (!wanted || !fresh_reserve_locked(&f, class, FRESH_AHEAD))
+    uint64_t have = k->nfree + k->making, most = share_of(class, AHEAD_MOST);
+    uint32_t wanted = have >= most ? 0 : (uint32_t)(most - have);
+    if (wanted > FRESH_AHEAD) wanted = FRESH_AHEAD;
+    if (wanted == 0 || !fresh_reserve_locked(&f, class, wanted))
         atomic_store_relaxed(&stacks.short_of, 0u);
+    k->making += f.n;
     lock_release(&stacks.lock);
     if (f.n == 0) return false;
     m_enter_blocking_state(m); /* system calls only: what lasts */
@@ -527,6 +532,7 @@ bool stack_make_ahead(struct m *m)
     m_leave_blocking_state(m, M_RUNTIME);
     fresh_fill(&f, n);
     lock_acquire(&stacks.lock);
+    k->making -= f.n;
     fresh_known_locked(&f, n, 0);
     if (n < f.n) atomic_store_relaxed(&stacks.short_of, 0u); /* refused: not again at once */
     lock_release(&stacks.lock);
@@ -660,19 +666,19 @@ static uintptr_t lowest_resident(uintptr_t lo, uintptr_t hi)
     return os_mem_is_resident((void *)lo) ? lo : hi;
 }
 
-bool stack_trim_claimed(struct g *g)
+size_t stack_trim_claimed(struct g *g, size_t most)
 {
     uintptr_t sp = g->ctx.sp, page = os_page_size();
     if (g->status != G_WAITING || g->extra_lo != 0 || sp < g->stack_lo + TRIM_KEPT + page ||
         sp >= g->stack_hi)
-        return false;
+        return 0;
     uintptr_t hi = align_down(sp - TRIM_KEPT, page), lo = g->stack_lo;
-    if (hi <= lo || !os_mem_is_resident((void *)(hi - page))) return false;
-    if (hi - lo > TRIM_MOST) lo = lowest_resident(lo, hi - page);
-    size_t bytes = hi - lo < TRIM_MOST ? hi - lo : TRIM_MOST;
-    if (os_mem_release((void *)lo, bytes) != 0) return false;
+    if (hi <= lo || !os_mem_is_resident((void *)(hi - page))) return 0;
+    if (hi - lo > most) lo = lowest_resident(lo, hi - page);
+    size_t bytes = hi - lo < most ? hi - lo : most;
+    if (os_mem_release((void *)lo, bytes) != 0) return 0;
     atomic_fetch_add_relaxed(&stacks.trimmed, 1);
-    return true;
+    return bytes;
 }
 
 /* ---- whose address is it -------------------------------------------------------------------- */

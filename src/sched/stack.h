@@ -34,9 +34,9 @@ void stack_free_default(struct g *first, struct g *last, uint32_t n);
  * at the last stack_age; false: there are no more such.  In a critical section each. */
 bool stack_trim_some(void);
 void stack_age(void);
-/* Gives pages back that lie far below g's frames, if there are any; true: it did.  g's stack has
- * been claimed by the caller (g_scan_claim). */
-bool stack_trim_claimed(struct g *g);
+/* Gives pages back that lie far below g's frames, if there are any, at most `most` bytes, pages.
+ * Returns the bytes.  g's stack has been claimed by the caller (g_scan_claim). */
+size_t stack_trim_claimed(struct g *g, size_t most);
 /* Bytes of address space and of guards in use; resident estimate for stack_sys. */
 struct stack_stats {
     uint64_t slots, slots_free, bytes_reserved, bytes_sys, guards_by_mprotect;

@@ -9,6 +9,7 @@
 #include "gc/mark.h"
 #include "marking.h"
 #include "os/os.h"
+#include "sched/stack.h"
 
 enum { ROOTS = GC_SMALL_ROOTS };
 
@@ -121,12 +122,103 @@ static void many_roots_are_no_small_heap(void)
     CHECK(last.in_one_stop);
 }
 
-// ---- what goroutines hold -----------------------------------------------------------------------
-
-enum { GOROUTINES = 12, CYCLES = 60 };
+// ---- what is looked at in vain ------------------------------------------------------------------
 
 static uint32_t ready, stop; // atomic
 static struct group all;
+
+static void wait_for_stop(void *unused)
+{
+    (void)unused;
+    atomic_fetch_add_relaxed(&ready, 1);
+    while (!atomic_load_relaxed(&stop))
+        g_yield();
+    group_done(&all);
+}
+
+static void many_dead_are_no_small_heap(void)
+{
+    enum { N = 600 }; // more than SMALL_STACKS
+    begin();
+    all.left = N;
+    for (int i = 0; i < N; i++)
+        go(wait_for_stop, NULL);
+    while (atomic_load_relaxed(&ready) != N)
+        g_yield();
+    atomic_store_relaxed(&stop, 1);
+    group_wait(&all);
+    for (int i = 0; i < 4; i++) {
+        gort_gc();
+        CHECK(!last.in_one_stop);
+    }
+}
+
+static void many_records_are_no_small_heap(void)
+{
+    enum { N = 5000 }; // more than SMALL_RECORDS
+    begin();
+    for (int i = 0; i < N; i++)
+        gort_keep_alive(gort_weak_make(gort_new(node)));
+    scrub_stack();
+    for (int i = 0; i < 4; i++) {
+        gort_gc();
+        CHECK(!last.in_one_stop);
+    }
+}
+
+// Stacks that were deep once and wait now lose their pages, but in one stop few of them: those of
+// four jobs, whatever each has.
+enum { WERE_DEEP = 60, FRAMES = 40, TRIMMED_IN_STOP = 32 };
+
+__attribute__((noinline)) static int go_deep(int depth)
+{
+    volatile char frame[4096];
+    for (size_t i = 0; i < sizeof frame; i += 512)
+        frame[i] = (char)depth;
+    return depth == 0 ? frame[0] : go_deep(depth - 1) + frame[512];
+}
+
+static void was_deep(void *unused)
+{
+    (void)unused;
+    CHECK_EQ(go_deep(FRAMES), FRAMES * (FRAMES + 1) / 2);
+    atomic_fetch_add_relaxed(&ready, 1);
+    p_pin();
+    g_park(NULL, NULL, WAIT_CHAN_RECV); // for ever
+    p_unpin();
+}
+
+static uint64_t trimmed(void)
+{
+    struct stack_stats s;
+    stack_read_stats(&s);
+    return s.trimmed;
+}
+
+static void stacks_are_trimmed_bit_by_bit(void)
+{
+    begin();
+    for (int i = 0; i < WERE_DEEP; i++)
+        go(was_deep, NULL);
+    while (atomic_load_relaxed(&ready) != WERE_DEEP)
+        g_yield();
+    int quiet = 0;
+    uint64_t first = trimmed(), before = first;
+    for (int i = 0; i < 3000 && quiet < 50; i++) { // 50: more than the cycles of a look
+        g_yield();                                 // all but the last were in their wait before
+        gort_gc();
+        if (last.in_one_stop) CHECK_LE(trimmed() - before, TRIMMED_IN_STOP);
+        quiet = trimmed() == before ? quiet + 1 : 0;
+        before = trimmed();
+    }
+    CHECK(last.in_one_stop);
+    CHECK_EQ(quiet, 50);
+    CHECK_GE(before - first, WERE_DEEP);
+}
+
+// ---- what goroutines hold -----------------------------------------------------------------------
+
+enum { GOROUTINES = 12, CYCLES = 60 };
 
 static uint64_t sum(const node *x)
 {
@@ -240,6 +332,9 @@ int main(void)
     gc_test_all("one", one_stop_is_enough, &small);
     gc_test_all("more", more_is_left_to_markers, &small);
     gc_test_all("roots", many_roots_are_no_small_heap, &small);
+    gc_test_all("dead", many_dead_are_no_small_heap, &small);
+    gc_test_all("records", many_records_are_no_small_heap, &small);
+    gc_test_all("trimmed", stacks_are_trimmed_bit_by_bit, &small);
     gc_test_all("held", what_goroutines_hold_lives, &small);
     gc_test_all("deep", deep_stacks_are_finished_later, &small);
     return 0;
