@@ -74,12 +74,13 @@ static inline bool span_is_marked(const struct span *s, uint32_t index)
 {
     return span_slot_mark(s, index) != SLOT_WHITE && span_is_slot_allocated(s, index);
 }
-/* Marks; true: it was white. */
+/* Marks; true: it was white, for one caller only: of large objects each that is counted twice
+ * counts for much.  The marking of small ones does without (marker_mark). */
 static inline bool span_mark(struct span *s, uint32_t index)
 {
-    if (span_slot_mark(s, index) != SLOT_WHITE) return false;
-    atomic_store_relaxed(&s->marks[index], (uint8_t)SLOT_MARKED);
-    return true;
+    uint8_t white = SLOT_WHITE;
+    return span_slot_mark(s, index) == SLOT_WHITE &&
+           atomic_cas_relaxed(&s->marks[index], &white, (uint8_t)SLOT_MARKED);
 }
 /* Bytes of marks that an address in the span may lead to: whole groups of 8. */
 static inline uint32_t span_mark_bytes(const struct span *s)

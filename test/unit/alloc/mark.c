@@ -287,6 +287,36 @@ static void a_list_is_marked_by_one_while_others_starve(void)
     CHECK_EQ(n, 0);
 }
 
+// ---- large objects are counted once -------------------------------------------------------------
+
+// Two markers that meet at one count it twice, unless who marks it is alone: of many small ones
+// nobody would notice.  With checks the sum is of what sweeping finds.
+static const struct gc_test_options unchecked_options = { .percent = -1 };
+
+static void large_objects_count_once(void)
+{
+    enum { ARRAYS = 24, N = 20000, SIZE = 33000 };
+    static void **arrays[ARRAYS];
+    gc_debug.stoptheworld = 1;
+    for (int k = 0; k < ARRAYS; k++)
+        gort_set(&arrays[k], (void **)gort_alloc(N * sizeof(void *)));
+    for (int i = 0; i < N; i++) {
+        void *x = gort_alloc_uninit(SIZE);
+        for (int k = 0; k < ARRAYS; k++)
+            gort_set(&arrays[k][i], x);
+    }
+    uint64_t least = UINT64_MAX, most = 0;
+    for (int i = 0; i < 150; i++) {
+        gort_stats s;
+        gort_gc();
+        gort_read_stats(&s);
+        if (s.heap_marked < least) least = s.heap_marked;
+        if (s.heap_marked > most) most = s.heap_marked;
+    }
+    CHECK_GE(least, (uint64_t)N * SIZE);
+    CHECK_LE(most - least, SIZE - 1);
+}
+
 // ---- modes count their firings ------------------------------------------------------------------
 
 static const struct gc_test_options stress_options = {
@@ -336,6 +366,8 @@ int main(void)
     RUN_ALL(oblets_need_no_memory);
     RUN_ALL(records_are_roots);
     RUN_ALL(a_list_is_marked_by_one_while_others_starve);
+    gc_test_child("large", large_objects_count_once, 2, &unchecked_options);
+    gc_test_child("large", large_objects_count_once, 4, &unchecked_options);
     RUN_WITH(modes_fire, &stress_options);
     RUN_WITH(freed_memory_is_clobbered, &clobber_options);
     return 0;
