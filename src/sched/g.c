@@ -22,7 +22,8 @@
 #include "sched/runq.h"
 
 #define GFREE_MAX 256               /* Note [Dead ones at hand] */
-#define GFREE_MOVED (GFREE_MAX / 2) /* how many come or go at once */
+#define GFREE_MOVED (GFREE_MAX / 2) /* how many go at once, */
+#define GFREE_TAKEN 32              /* and come: a chain is read under STACKS */
 #define GOID_BATCH 16
 
 static const char *const wait_names[WAIT_REASONS] = {
@@ -122,7 +123,7 @@ static uint64_t goid_take(struct p *p)
 
 static cold_path void dead_refill(struct p *p)
 {
-    p->ngfree = GFREE_MOVED;
+    p->ngfree = GFREE_TAKEN;
     p->gfree = stack_take_default(&p->ngfree, &p->gfree_last);
 }
 
@@ -157,7 +158,7 @@ static struct g *g_take_dead(struct p *p, size_t stack_size)
     return g;
 }
 
-/* Everything that a former life left behind. */
+/* Everything that a former life left behind, but errno and exceptions: thread_state_begin. */
 void g_init_common(struct g *g)
 {
     g->wait_reason = WAIT_NONE;

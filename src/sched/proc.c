@@ -36,7 +36,9 @@
  * to look around before each: goroutines that compute, and lose their P again and again, keep the
  * global queue filled, and one in a ring whose P always took from there would wait for as long as
  * they compute.  So a P that looked around and took one from the global queue takes the following
- * one from its ring, whoever asks. */
+ * one from its ring, whoever asks.  A marker that runs between the two is not the following one:
+ * what computes makes a worker due each time.  One that is put back because its stack is not yet
+ * scanned had its turn. */
 
 struct sched sched;
 UNSCANNED(sched);
@@ -255,6 +257,7 @@ uint64_t sched_order(uint64_t *switches)
 static void execute(struct m *m, struct g *g)
 {
     if (g_is_grey(g) && !blacken_for_a_turn(m, g)) {
+        m->p->global_run = m->p->gs_run - 1; /* Note [Each queue its turn] */
         global_put(g);
         return;
     }
@@ -516,7 +519,10 @@ static struct g *find_near(struct m *m)
             return g;
         }
     }
-    if (mark_is_wanted()) g = found_marker(sched_hooks.find_mark_work(p));
+    if (mark_is_wanted()) {
+        g = found_marker(sched_hooks.find_mark_work(p));
+        if (g != NULL && p->gs_run == p->global_run + 1) p->global_run++; /* the ring's turn yet */
+    }
     if (g == NULL) g = runq_get(p);
     if (g == NULL) g = global_get(p);
     if (g == NULL) {

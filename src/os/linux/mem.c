@@ -337,7 +337,9 @@ size_t os_mem_guard_each(void *addr, size_t size, size_t step, size_t n, int *er
 
 void os_mem_populate_each(void *addr, size_t size, size_t step, size_t n)
 {
-    (void)advise_each(addr, size, step, n, ADVICE_POPULATE_WRITE);
+    size_t done = advise_each(addr, size, step, n, ADVICE_POPULATE_WRITE);
+    while (done < n && os_mem_populate((char *)addr + done * step, size))
+        done++;
 }
 
 /* ---- sizes -------------------------------------------------------------------------------- */

@@ -365,6 +365,30 @@ static void stacks_are_made_ahead(void)
     CHECK_LE(s.slots_free, 128 + 100 * (uint64_t)p_count()); /* and what waits in Ps' caches */
 }
 
+// A class with few has few more.
+static void few_are_made_for_few(void)
+{
+    struct stack_stats s;
+    for (int i = 0; i < 40; i++)
+        g_start(park_until_end, NULL, NULL, 0);
+    stack_read_stats(&s);
+    if (s.guards_by_mprotect != 0) return;
+    for (int i = 0; !stacks_are_short(); i++) {
+        CHECK_LE(i, 40);
+        g_start(park_until_end, NULL, NULL, 0);
+    }
+    p_pin();
+    struct m *m = m_self();
+    CHECK(stack_make_ahead(m));
+    while (stack_make_ahead(m))
+        ;
+    m_set_state(m, M_USER); // as it was
+    p_unpin();
+    stack_read_stats(&s);
+    CHECK_GT(s.made_ahead, 0);
+    CHECK_LE(s.slots_free, s.slots / 16 + 1);
+}
+
 // The main goroutine comes from the global queue each time, and the P is asked to look there before
 // each run: the other, in the P's own ring, gets its turn all the same.
 static void each_queue_its_turn(void)
@@ -382,6 +406,51 @@ static void each_queue_its_turn(void)
     }
 }
 
+// The same while the collector marks: a marker that runs in between takes nobody's turn.
+static struct g *marker;
+static bool marker_due;
+
+static void mark_in_turns(void *unused)
+{
+    (void)unused;
+    p_pin();
+    for (;;) {
+        sched_ask_to_look();
+        g_park(NULL, NULL, WAIT_GC_WORKER);
+    }
+}
+
+static struct g *find_marker(struct p *p)
+{
+    (void)p;
+    if (!marker_due || marker->status != G_WAITING) return NULL;
+    marker_due = false;
+    return marker;
+}
+
+static void each_queue_its_turn_beside_markers(void)
+{
+    sched_debug.migrate = 0;
+    marker = g_start(mark_in_turns, NULL, NULL, 0);
+    while (marker->status != G_WAITING)
+        g_yield();
+    sched_hooks.find_mark_work = find_marker;
+    atomic_store_relaxed(&sched.mark_wanted, 1u);
+    for (int round = 0; round < 100; round++) {
+        bool ran = false;
+        sched_debug.migrate = 0;
+        g_start(note_that_it_ran, &ran, NULL, 0);
+        sched_debug.migrate = 1;
+        for (int i = 0; i < 4; i++) {
+            marker_due = true;
+            sched_ask_to_look();
+            g_yield();
+        }
+        CHECK(ran);
+    }
+    atomic_store_relaxed(&sched.mark_wanted, 0u);
+}
+
 int main(void)
 {
     RUN_ALL(spawn_many);
@@ -395,8 +464,10 @@ int main(void)
     CHECK_EQ(sched_test_child(the_only_p_is_kept, 1), 0);
     RUN_ALL(idle_then_wake);
     RUN_ALL(stacks_are_made_ahead);
+    CHECK_EQ(sched_test_child(few_are_made_for_few, 1), 0);
     RUN_ALL(modes);
     CHECK_EQ(sched_test_child(each_queue_its_turn, 1), 0);
+    CHECK_EQ(sched_test_child(each_queue_its_turn_beside_markers, 1), 0);
     no_deadlock_report();
     return 0;
 }
