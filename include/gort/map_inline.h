@@ -44,13 +44,14 @@ struct gort_map_type {
     int reserved_too;
 };
 
-/* One table.  Of a table to which several places of the directory lead, left, used and tombs are
- * kept at the first of them. */
+/* One table.  Of a table to which several places of the directory lead, left and used are kept at
+ * the first of them. */
 struct gort_map_table {
     unsigned char *control; /* slots lie before it */
     uint32_t mask;          /* groups - 1 */
     uint32_t depth;         /* how many bits of the hash all of its keys have in common */
-    uint32_t left;          /* slots that may be filled before it grows */
+    uint32_t left;          /* room: entries that groups with all their marks may still take;
+                             * invariant (1) in lang/map.h */
     uint32_t used;          /* entries */
 };
 
@@ -215,9 +216,9 @@ GORT_MAP_INLINE_ const unsigned char *gort_map_slot_(const unsigned char *table,
     return at - (slot_size % 8 == 0 ? bits * (slot_size / 8) : bits / 8 * slot_size);
 }
 
-/* Maps with a shift of this or less have 256 tables or more, 300,000 entries: too many for the
- * caches near the core.  There the slots' lines are fetched while the control word is on its way.
- * In smaller ones it costs misses more than it gains hits. */
+/* Maps with a shift of this or less have a directory of 256 places or more, from 210,000 to 230,000
+ * entries on: too many for the caches near the core.  There the slots' lines are fetched while the
+ * control word is on its way.  In smaller ones it costs misses more than it gains hits. */
 #define GORT_MAP_FETCH_SHIFT_ 24
 
 /* In the group where the search begins, which is where it ends in most cases; *ends: it does. */

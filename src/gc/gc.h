@@ -49,8 +49,8 @@ struct gc_options {
 void gc_init(const struct gc_options *o);
 /* What the scheduler calls: caches of Ps, thread-locals of threads. */
 void gc_hooks_fill(struct sched_hooks *h);
-/* On a goroutine, once: starts the sweeper, the finalizers' goroutine and the markers' threads, and
- * lets collections begin. */
+/* On a goroutine, once: starts the sweeper, the finalizers' goroutine and, with gcstoptheworld
+ * only, the markers' threads, and lets collections begin. */
 void gc_start_background(void);
 
 /* ---- cycles --------------------------------------------------------------------------------- */

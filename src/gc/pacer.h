@@ -141,7 +141,8 @@ bool pacer_fractional_over(const struct pacer *p, int64_t spent, int64_t elapsed
 struct pacer_cycle {
     int procs;
     bool in_one_stop; /* nobody could allocate meanwhile: Note [Small heaps] in cycle.c */
-    int64_t duration; /* from the end of STW 1 to the beginning of STW 2 */
+    int64_t duration; /* from the end of STW 1 to the beginning of STW 2; in one stop: of marking
+                       * inside it */
     int64_t assist;   /* CPU time of assists */
     int64_t idle;     /* CPU time of idle workers */
     struct scan_work work;

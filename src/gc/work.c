@@ -18,21 +18,18 @@
  * forgotten, and all spans move to `spans`, at once, however many there are.  From there the
  * sweeper's goroutine gives them back to the page heap, a batch in each of its critical sections,
  * but for a reserve: collecting for want of memory must not need any.  The next cycle takes what is
- *     left on `spans` first.  `spans` links records, which stay readable, so a marker and who gives
- *     back may pop it at once.
+ * left on `spans` first.  `spans` links records, which stay readable, so a marker and who gives
+ * back may pop it at once.
  * But giving back memory that is wanted again is waste: `spare` says how many may go, and is 0 from
  * the stop that begins marking on; who has taken one off it by then is in a section, and through
  * before that stop.
- *     Rejected: giving back in the stop, which then grows with the queue; and never, as it was: a
- *     program
- * whose heap was once wide keeps the memory of its longest queue.
+ * Rejected: giving back in the stop, which then grows with the queue; and never, as it was: a
+ * program whose heap was once wide keeps the memory of its longest queue.
  *
  * Invariants: (1) without a first buffer there is no second; that is missing for want of memory
- * only;
- * (2) a buffer on the full list has an entry, one on the empty list has none; (3) an object is in
- *     one
- * buffer; (4) a span is on `cut` or on `spans`, and while it is on `spans` its memory is in no list
- * and has no owner.
+ * only; (2) a buffer on the full list has an entry, one on the empty list has none; (3) an object
+ * is in one buffer; (4) a span is on `cut` or on `spans`, and while it is on `spans` its memory is
+ * in no list and has no owner.
  *
  * Memory order: lfstack_push's release pairs with lfstack_pop's acquire, which carries a buffer's
  * contents to another marker.  The stops order the rest.

@@ -111,9 +111,9 @@ struct gort_type; /* gort/type.h */
  * nothing, and the marker need not know what is allocated.  When a P opens a window its slots
  * become white, unless marking is on: what is allocated then stays closed, which is to say that it
  * is black.  When marking begins, the free slots of the windows that are open are closed
- * (mcache_mark_begin_stw), and so they are when a window is given up.
- *     Of a span in no cache exactly the free slots are closed while no marking is on, and marked
- *     ones are allocated.
+ * (mcache_close_stw), and so they are when a window is given up.
+ * Of a span in no cache exactly the free slots are closed while no marking is on, and marked ones
+ * are allocated.
  * A swept slot lives if it is allocated and not white.
  *
  * Note [Whose bits].  The bytes and alloc_bits belong to the span for its life.  They are within

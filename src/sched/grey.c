@@ -6,7 +6,7 @@
  * scans it first:
  *
  *     goroutine at the first stop       scanned by, before                     function
- *     its thread stopped                that thread, released                  m_stop_wait
+ *     its thread stopped                that thread, released                  m_scan_own
  *       (where little is to be marked)    the stopper, in the stop             gc/stackroots.c
  *     runnable or waiting               a marker; or the M that will run it    g_scan_claim; execute
  *     in a blocking region              a marker; or its thread, leaving       g_scan_claim; come_back
@@ -14,6 +14,9 @@
  *       (the stopper's own too)         one the rest: a marker, or its thread  m_blacken_own
  *     made later                        nobody: it holds what its maker held   g_init_common
  *     a thread attached later           nobody: gort did not know its stack    m_attach
+ *
+ * m_scan_own is called by m_stop_wait, and by blocking_is_over (preempt.c) where the thread was in
+ * state BLOCKING in the stop signal's handler.
  *
  * scanned_cycle says how far a stack is, and is the claim at once: an older value is grey,
  * scan_cycle - 1 is being scanned, scan_cycle is black.  So arming all stacks is one store, however
@@ -40,7 +43,8 @@
  * frame is.
  *
  * A thread that blocks in the kernel inside the program (not in a region that it declared) counts
- * as running, is stopped by a signal, and scans its own stack in the handler.
+ * as running, is stopped by a signal, and scans its own stack in the handler; or the stopper does,
+ * where little is to be marked.
  *
  * Rejected: scanning stopped stacks in the stop (the pause grows with depth and number); suspending
  * one goroutine after the other, as the original does (a signal and a wait for each).

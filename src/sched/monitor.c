@@ -26,11 +26,18 @@
  * Note [Who is woken may stop the world].  A goroutine that gets the P of a computation is one that
  * has waited, and what it does first may be to collect.  Its stop then meets the thread that has
  * just woken it, in user code, or still in the system call: on virtual processors the call that
- * wakes one which sleeps takes the caller hundreds of microseconds now and then.  So the thread is
- * in state BLOCKING while it wakes somebody.  By then the P has left it, and counts as handed over:
- * it is next_p of the M that is woken, or an orphan.  A stop that comes finds the goroutine's data
- * as of any that waits (p_handoff_blocking) or was stopped in the handler (retake in preempt.c),
- * and the goroutine goes on when that stop is over and its stack is black.
+ * wakes one which sleeps takes the caller hundreds of microseconds now and then.  So the thread of
+ * the computation is in state BLOCKING while it wakes the M that gets the P, at a section's end
+ * (p_handoff_blocking), or the monitor, in the handler (retake in preempt.c).  By then the P has
+ * left it, and counts as handed over: it is next_p of the M that is woken, or an orphan.  A stop
+ * that comes finds the goroutine's data as of any that waits, or was stopped in the handler, and
+ * the goroutine goes on when that stop is over and its stack is black.
+ *
+ * Others wake in state RUNTIME, or in USER in a section, and a stop waits for the call: the monitor
+ * when it hands the orphans over (adopt_orphans); who gives its P up to block (leave_p), to wait
+ * for its locked goroutine (stop_locked), or at the end of an attached thread's call (p_unpin_slow,
+ * m_detach); who scans its own stack (m_between_pieces); who makes work (m_wake_for_work); and
+ * hand_over itself where it needs a new thread (m_create).
  *
  * Note [The coarse clock].  Reports tell how long a goroutine has waited, and a look at the clock
  * at each parking would cost more than the parking.  So parking notes sched.clock, which is at most

@@ -13,6 +13,9 @@
  * (the compare-and-swap of nspinning from 0 to 1), and a spinning M that finds work starts the next
  * if it was the last one spinning: waking is a chain, never a herd.
  *
+ * A spinning M may doze (Note [Lone next ones] in steal.c).  Then step 3 of who makes work wakes it
+ * if enough waits, and nobody is started either way: the dozer looks again when its doze is over.
+ *
  * Note [Who sleeps where].  Of the Ms without work at most one blocks in the poller
  * (sched.polling), bounded by the earliest timer of all Ps; the others sleep on their note, on the
  * idle list.
@@ -231,7 +234,7 @@ static inline bool mark_is_wanted(void)
 static inline bool g_is_grey(const struct g *g)
 {
     return unlikely(atomic_load_acquire(&g->scanned_cycle) !=
-                    atomic_load_relaxed(&sched.scan_cycle)); /* acquire pairs with g_blacken */
+                    atomic_load_relaxed(&sched.scan_cycle)); /* acquire pairs with g_scanned */
 }
 /* Scans a piece of it, or waits for whoever scans one.  true: it is black.  In a critical section
  * or state RUNTIME, on the system stack. */

@@ -25,7 +25,9 @@
  * both with each of them, several times what the goroutine takes.  So the dozer leaves word of how
  * many must wait (doze_worth): as many as make WORTH_RISING_NS of work, by what goroutines took on
  * its P lately.  Where they take longer than that, one is enough; fewer wait until the doze is
- * over.
+ * over.  The dozer counts all rings and the global queue, before it lies down; a maker its own ring
+ * and the global queue only, and one without a P counts nothing and wakes it.  So work that is
+ * spread thinly over several Ps waits until the doze is over.
  *
  * A dozer keeps its P, but is in state BLOCKING: a stop does not wait for it.
  *

@@ -14,12 +14,22 @@
  *
  *   USER: runs a goroutine; a signal stops it at any instruction outside critical sections, and a
  *     section's end stops it otherwise.
- *   RUNTIME: scheduler code; stops itself at m_stop_point, or blocks; not signalled.
+ *   RUNTIME: scheduler code; stops itself at m_stop_point, or blocks; signalled only in a stop
+ *     without a membarrier.
  *   BLOCKING: touches no collected memory and no P's data; need not stop.
  *   STOPPED: waits on world_stopping; has acknowledged its epoch.
  *
- * The stopper stores the epoch into world_stopping, executes a membarrier, and then looks at each
- * state.  The threads' sides:
+ * Not drawn:
+ *   STOPPED -> RUNTIME -> USER: the stop is over, and the stack of the goroutine that the thread
+ *     was stopped in is still grey: the thread scans it in RUNTIME (m_scan_own).
+ *   USER -> BLOCKING -> RUNTIME -> USER: in the stop signal's handler, which is in BLOCKING while
+ *     it wakes the monitor, or searches a large stack (retake, settle_outer_frames in preempt.c);
+ *     in RUNTIME a grey stack is scanned, as above.
+ *   BLOCKING -> USER: a region, or a wait that was begun in USER, ends.
+ * The first two enter USER by an exchange, and then look at world_stopping.
+ *
+ * The stopper stores the epoch into world_stopping, and, where several threads are in RUNTIME,
+ * executes a membarrier; then it looks at each state.  The threads' sides:
  *
  *   entering USER from RUNTIME:    1. state = USER (plain)     2. world_stopping set? mark pending
  *   leaving BLOCKING:              1. exchange state           2. world_stopping set? back, sleep

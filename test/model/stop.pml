@@ -19,7 +19,8 @@
  * stops are over, and only a stop can interrupt that.
  *
  * Left out: the semaphore between stoppers is a word that is waited for; retaking of Ps (the same
- * signal); threads that come and go; roll-back (barrier.pml).
+ * signal); the handler's time in BLOCKING (blocking_is_over), and in RUNTIME to scan its own stack
+ * (m_scan_own); threads that come and go; roll-back (barrier.pml).
  *
  * CHECK membarrier
  * CHECK three-stops FIRST=2
