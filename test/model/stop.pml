@@ -18,14 +18,18 @@
  * Lost stops are found as deadlocks: a thread that has no stop of its own to do may compute until all
  * stops are over, and only a stop can interrupt that.
  *
- * Left out: the semaphore between stoppers is a word that is waited for; retaking of Ps (the same
- * signal); the handler's time in BLOCKING (blocking_is_over), and in RUNTIME to scan its own stack
- * (m_scan_own); threads that come and go; roll-back (barrier.pml).
+ * With HANDLER_BLOCKS the handler also takes its time in BLOCKING, after a stop or when only its P was
+ * asked for, and a thread that was stopped may scan its own stack before it goes on (retake,
+ * settle_outer_frames and blocking_is_over in sched/preempt.c, m_scan_own in sched/stw.c).
+ *
+ * Left out: the semaphore between stoppers is a word that is waited for; who gets a P that was taken;
+ * threads that come and go; roll-back (barrier.pml).
  *
  * CHECK membarrier
  * CHECK three-stops FIRST=2
  * CHECK three-threads THREADS=3 SECOND=0 MEMBARRIER_ALWAYS
  * CHECK signals-alone SIGNALS_ALONE FIRST=2
+ * CHECK handler-blocks HANDLER_BLOCKS FIRST=2
  *
  * The epoch of an acknowledgement is not needed for this: whoever goes on from an earlier stop looks
  * again after it has changed its state. And were there a membarrier in each stop, the exchange of who
@@ -57,6 +61,7 @@
  * BREAK counted-when-asleep COUNT_LATE deadlock
  * BREAK count-read-early COUNT_EARLY deadlock
  * BREAK goes-on-at-once NO_WAIT assertion
+ * BREAK handler-goes-on-blindly HANDLER_BLOCKS NO_LOOK_AFTER FIRST=2 deadlock
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -168,7 +173,21 @@ inline stop_wait(ON, then)
 #endif
        do
        :: atomic { ON && world_stopping == e }; sleep_over(ON)
-       :: atomic { ON && world_stopping != e -> break }
+       :: atomic { ON && world_stopping != e };
+          if
+          :: break
+#ifdef HANDLER_BLOCKS
+          :: atomic { ON -> exchange(me, RUNTIME) }; /* m_scan_own: a piece */
+             atomic { ON -> MAY_TOUCH(me) };
+             if
+             :: break /* black */
+             :: atomic { ON && world_stopping == 0 -> break } /* further pieces, black in the end */
+             :: atomic { ON && world_stopping != 0 -> e = world_stopping; ack[me] = e };
+                atomic { ON -> exchange(me, STOPPED) };
+                note(ON)
+             fi
+#endif
+          fi
        od;
        atomic { ON -> exchange(me, then) };
 #ifdef STOP_ONCE
@@ -178,38 +197,38 @@ inline stop_wait(ON, then)
     od
 }
 
-inline enter_blocking()
+inline enter_blocking(ON)
 {
 #ifdef ENTER_PLAINLY
-    atomic { T -> store_plain(me, BLOCKING) };
+    atomic { ON -> store_plain(me, BLOCKING) };
 #else
-    atomic { T -> exchange(me, BLOCKING) };
+    atomic { ON -> exchange(me, BLOCKING) };
 #endif
     if
-    :: atomic { T && world_stopping == 0 }
-    :: atomic { T && world_stopping != 0 };
+    :: atomic { ON && world_stopping == 0 }
+    :: atomic { ON && world_stopping != 0 };
 #ifndef ENTER_SILENTLY
-       note(T)
+       note(ON)
 #endif
     fi
 }
 
-inline leave_blocking(s)
+inline leave_blocking(ON, s)
 {
     do
 #ifdef LEAVE_PLAINLY
-    :: atomic { T -> store_plain(me, s) };
+    :: atomic { ON -> store_plain(me, s) };
 #else
-    :: atomic { T -> exchange(me, s) };
+    :: atomic { ON -> exchange(me, s) };
 #endif
        if
 #ifdef LEAVE_BLINDLY
-       :: atomic { T -> break }
+       :: atomic { ON -> break }
 #else
-       :: atomic { T && world_stopping == 0 -> break }
-       :: atomic { T && world_stopping != 0 -> e = world_stopping };
-          enter_blocking();
-          sleep_over(T);
+       :: atomic { ON && world_stopping == 0 -> break }
+       :: atomic { ON && world_stopping != 0 -> e = world_stopping };
+          enter_blocking(ON);
+          sleep_over(ON);
           e = 0
 #endif
        fi
@@ -227,6 +246,16 @@ end:
     :: atomic { signal[me] && !handling[me] -> signal[me] = false; handling[me] = true; drain(me) };
        if
        :: atomic { world_stopping == 0 -> handling[me] = false }
+#ifdef HANDLER_BLOCKS
+       :: atomic { world_stopping == 0 && depth[me] == 0 && OWN_STATE(me) == USER } ;
+                enter_blocking(H); leave_blocking(H, RUNTIME);
+                atomic { H -> MAY_TOUCH(me) };
+                atomic { H -> exchange(me, USER) };
+#ifndef NO_LOOK_AFTER
+                stop_wait(H, USER);
+#endif
+                handling[me] = false
+#endif
        :: atomic { world_stopping != 0 };
           if
           :: atomic { depth[me] != 0 ->
@@ -237,7 +266,18 @@ end:
           :: atomic { depth[me] == 0 && OWN_STATE(me) != USER -> handling[me] = false }
           :: atomic { depth[me] == 0 && OWN_STATE(me) == USER };
              stop_wait(H, USER);
-             handling[me] = false
+             if
+             :: handling[me] = false
+#ifdef HANDLER_BLOCKS
+             :: enter_blocking(H); leave_blocking(H, RUNTIME);
+                atomic { H -> MAY_TOUCH(me) };
+                atomic { H -> exchange(me, USER) };
+#ifndef NO_LOOK_AFTER
+                stop_wait(H, USER);
+#endif
+                handling[me] = false
+#endif
+             fi
           fi
        fi
     od
@@ -363,9 +403,9 @@ inline stop_the_world()
     if
     :: atomic { T && semaphore == 0 -> semaphore = 1 }
     :: atomic { T && semaphore != 0 };
-       enter_blocking();
+       enter_blocking(T);
        atomic { T && semaphore == 0 -> semaphore = 1 };
-       leave_blocking(USER)
+       leave_blocking(T, USER)
     fi;
 #ifdef SIGNAL_FIRST
     signal_all();
@@ -407,7 +447,7 @@ runtime: /* in a section, with a P or looking for one */
     do
     :: atomic { T -> MAY_TOUCH(me) }
     :: atomic { T && world_stopping != 0 }; stop_wait(T, RUNTIME) /* m_stop_point */
-    :: enter_blocking(); leave_blocking(RUNTIME)                  /* m_stop */
+    :: enter_blocking(T); leave_blocking(T, RUNTIME)                  /* m_stop */
     :: atomic { T -> break }                                      /* execute */
     od;
 
@@ -465,7 +505,7 @@ user:
        if
        :: goto leave_section
        :: atomic { T -> store_plain(me, RUNTIME) }; goto runtime
-       :: enter_blocking(); leave_blocking(USER); goto leave_section
+       :: enter_blocking(T); leave_blocking(T, USER); goto leave_section
        :: atomic { quota != 0 -> quota-- }; stop_the_world(); goto leave_section
        :: atomic { quota == 0 && T -> exchange(me, BLOCKING); goto ends }
        fi
