@@ -170,18 +170,20 @@ static void many_records_are_no_small_heap(void)
 // four jobs, whatever each has.
 enum { WERE_DEEP = 60, FRAMES = 40, TRIMMED_IN_STOP = 32 };
 
-__attribute__((noinline)) static int go_deep(int depth)
+// The frame is passed on, or compilers make a loop of it.
+__attribute__((noinline)) static int go_deep(int depth, const volatile char *outer)
 {
     volatile char frame[4096];
     for (size_t i = 0; i < sizeof frame; i += 512)
         frame[i] = (char)depth;
-    return depth == 0 ? frame[0] : go_deep(depth - 1) + frame[512];
+    if (outer != NULL) frame[0] = outer[0];
+    return depth == 0 ? 0 : go_deep(depth - 1, frame) + frame[512];
 }
 
 static void was_deep(void *unused)
 {
     (void)unused;
-    CHECK_EQ(go_deep(FRAMES), FRAMES * (FRAMES + 1) / 2);
+    CHECK_EQ(go_deep(FRAMES, NULL), FRAMES * (FRAMES + 1) / 2);
     atomic_fetch_add_relaxed(&ready, 1);
     p_pin();
     g_park(NULL, NULL, WAIT_CHAN_RECV); // for ever
