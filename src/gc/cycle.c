@@ -91,10 +91,10 @@
  * where the last cycle scanned little, and there are few records that it would have to look at in
  * vain (is_small), the first stop goes on as the last one would: it scans the stacks of threads
  * that it stopped too (mark_begin_stw), for they can not do it themselves before they are released,
- * and marks as STOPPED 2 does, within the same bounds.  When nothing is
- * left the cycle ends there.  Else nothing was done that marking beside the program would not have
- * done: the barrier is on, what is marked was reachable in this stop, the stacks that were not
- * finished are grey; and the world goes on in MARK.  The first cycle of a program never tries.
+ * and marks as STOPPED 2 does, within the same bounds.  When nothing is left the cycle ends there.
+ * Else nothing was done that marking beside the program would not have done: the barrier is on,
+ * what is marked was reachable in this stop, the stacks that were not finished are grey; and the
+ * world goes on in MARK.  The first cycle of a program never tries.
  * Where nobody allocates between the two stops, no runway is needed: the pacer learns that the
  * next cycle may begin close to its goal (pacer_trigger).  Metric /gort/gc/cycles/one-stop.
  *
