@@ -245,6 +245,8 @@ def read_symbols(objects):
         name, kind = words[0], words[1]
         if not re.fullmatch(r"[A-Za-z_]\w*", name):
             continue    # made by the compiler in every object that needs it, as DW.ref.x
+        if name == "gort_library_known_":
+            continue    # made by gort/inline.h in every object, one of which is kept
         if kind == "U" or kind in "wv":
             undefined.add(name)
         else:

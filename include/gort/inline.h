@@ -11,7 +11,11 @@
  * interrupted program counter up; strictly inside a range it moves it back to the start, and the
  * test is made again after the stop.  A range therefore has no effect before its last
  * instruction and ends with it.  Each program and library registers its section by a constructor
- * below; registering twice is harmless.
+ * below, that of one of its files; registering twice is harmless.
+ *
+ * Note [Libraries stay].  Objects name types that lie in the library which allocated them, and the
+ * table of ranges has addresses of its code; nobody knows when the last such object is gone.  So a
+ * library that includes this file is kept in memory by that constructor: dlclose does not unmap it.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -131,9 +135,22 @@ GORT_API void gort_store_pointer_slow(void **slot, void *value);
 extern const struct gort_range __start_gort_ranges[] __attribute__((weak, visibility("hidden")));
 extern const struct gort_range __stop_gort_ranges[] __attribute__((weak, visibility("hidden")));
 
+/* Keeps the library that `at` lies in loaded; does nothing in a program, or statically. */
+GORT_API void gort_library_keep_(const void *at);
+
+/* One for each program and library, whose files each have a constructor: the first to run sets it.
+ * Touched under the loader's lock only. */
+extern unsigned char gort_library_known_ __attribute__((weak, visibility("hidden")));
+unsigned char gort_library_known_ = 0;
+
 __attribute__((constructor(101), unused)) static void gort_ranges_constructor(void)
 {
+    if (gort_library_known_) return;
+    gort_library_known_ = 1;
     if (__start_gort_ranges != NULL) gort_ranges_register(__start_gort_ranges, __stop_gort_ranges);
+#if defined(__PIC__) && !defined(__PIE__)
+    gort_library_keep_(&gort_library_known_);
+#endif
 }
 
 #if defined(__x86_64__)

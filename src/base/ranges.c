@@ -15,8 +15,10 @@
  *  (3) A table found under the same `first` but with other contents (a library was unloaded and
  *      another one loaded at its place) is replaced as a whole; the old one stays readable.
  *
- * A library that was unloaded leaves its table behind: libraries that hold ranges should not be
- * unloaded, because their old addresses could be given to code that knows nothing of it.
+ * A library that was unloaded would leave its table behind, and its old addresses could be given to
+ * code that knows nothing of it: so libraries that hold ranges are not unloaded (Note [Libraries
+ * stay] in gort/inline.h).  Rejected: taking tables out by a destructor, since those also run at
+ * exit, when goroutines still do; and the types of objects would be gone all the same.
  *
  * Memory order: the releasing compare-and-swap of ranges_publish pairs with the acquiring loads of
  * ranges_rollback and of ranges_publish itself.  No locks.
@@ -29,7 +31,9 @@
 #endif
 #include "base/ranges.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -163,6 +167,26 @@ void gort_ranges_register(const struct gort_range *first, const struct gort_rang
         munmap(t, table_bytes(t->n)); /* never published: nobody reads it */
         errno = saved;
     }
+}
+
+/* A static program has neither, and before glibc 2.34 one that is linked without -ldl. */
+#pragma weak dladdr1
+#pragma weak dlopen
+
+/* Its reference is never given back.  Finds the library by the name that the loader knows it by, so
+ * nothing is opened.  What the loader loaded first is the program. */
+void gort_library_keep_(const void *at)
+{
+    Dl_info info;
+    void *found = NULL;
+    int saved = errno;
+    if (dladdr1 != NULL && dlopen != NULL && dladdr1(at, &info, &found, RTLD_DL_LINKMAP) != 0 &&
+        found != NULL) {
+        const struct link_map *map = found;
+        if (map->l_prev != NULL && map->l_name != NULL && map->l_name[0] != '\0')
+            (void)dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    }
+    errno = saved;
 }
 
 /* ---- looking up --------------------------------------------------------------------------- */
