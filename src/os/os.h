@@ -162,6 +162,10 @@ uint64_t os_stack_limit(void);         /* RLIMIT_STACK in bytes, UINT64_MAX: non
 uint64_t os_address_space_limit(void); /* RLIMIT_AS in bytes, UINT64_MAX: none */
 void os_random_bytes(void *buf, size_t n);
 void os_write(int fd, const void *buf, size_t n); /* all of it, errors ignored; raw */
-_Noreturn void os_exit(int status);               /* _exit: no handlers; raw */
+/* Opens those of 0, 1 and 2 that are closed: /dev/null, or where there is none, what can be neither
+ * read nor written.  Else what is opened next, a connection say, would have the number, and reports
+ * would go there.  raw */
+void os_std_fds_hold(void);
+_Noreturn void os_exit(int status); /* _exit: no handlers; raw */
 
 #endif

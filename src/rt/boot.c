@@ -207,6 +207,7 @@ int gort_run(int (*main_fn)(int argc, char **argv), int argc, char **argv)
 {
     struct main_call call = { .fn = main_fn, .argc = argc, .argv = argv };
     check_call(&call);
+    os_std_fds_hold();
     env_read();
     step("environment");
     env_apply(&env);

@@ -1,12 +1,13 @@
-/* The process as a whole: random bytes, writing, leaving.
+/* The process as a whole: random bytes, writing, the standard descriptors, leaving.
  *
- * Answers to: os_linux.go (getRandomData), write1 and exit in sys_linux_amd64.s.
+ * Answers to: os_linux.go (getRandomData), write1 and exit in sys_linux_amd64.s, fds_unix.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <fcntl.h>
 
 #include "base/random.h"
 #include "os/linux/syscall.h"
@@ -45,6 +46,17 @@ void os_write(int fd, const void *buf, size_t n)
         if (done <= 0) return;
         p += done;
         n -= (size_t)done;
+    }
+}
+
+/* Of a thread of the program's own that opens files meanwhile the number may be another one. */
+void os_std_fds_hold(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (syscall_raw3(SYS_fcntl, fd, F_GETFD, 0) >= 0) continue;
+        long got = syscall_raw4(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
+        if (got < 0) got = syscall_raw4(SYS_openat, AT_FDCWD, "/", O_PATH, 0);
+        if (got > 2) syscall_raw1(SYS_close, got);
     }
 }
 
