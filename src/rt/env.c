@@ -287,9 +287,11 @@ bool env_parse(struct env *e, const char *(*get)(const char *name), char *error,
     return true;
 }
 
+/* NULL in a program that has more rights than who started it (set-user-ID): the environment is
+ * theirs, and GORTMEMPROFILE names a file to be written. */
 static const char *get_process(const char *name)
 {
-    return getenv(name);
+    return secure_getenv(name);
 }
 
 void env_read(void)
