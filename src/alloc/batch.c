@@ -40,6 +40,8 @@ static size_t take_one(const struct gort_type *t, void **got)
 void gort_new_batch_raw(const struct gort_type *t, void **out, size_t n)
 {
     void *got[BATCH_OBJECTS];
+    size_t bytes, least = t->size > sizeof(out[0]) ? t->size : sizeof(out[0]);
+    if (__builtin_mul_overflow(least, n, &bytes)) alloc_overflow_slow(n, least, "gort_new_batch");
     bool noscan = (t->flags & GORT_TYPE_NOSCAN) != 0;
     bool slots = !heap->params.never_reuse && t->size >= (noscan ? TINY_MAX + 1 : WORD_SIZE) &&
                  t->size <= BITMAP_MAX && t->align <= 16;

@@ -95,12 +95,16 @@ static struct root_range *registered_find(uintptr_t lo)
     return NULL;
 }
 
+#define NULL_PAGE 4096 /* nothing is mapped below */
+
 void gort_root_add(void *start, size_t size)
 {
     uintptr_t lo = (uintptr_t)start, hi;
     g_require("gort_root_add");
     if (__builtin_add_overflow(lo, size, &hi))
         throw_fmt("gort_root_add: the range %p + %zu ends beyond memory", start, size);
+    if (lo < NULL_PAGE && size != 0)
+        throw_fmt("gort_root_add: the range %p + %zu is no memory", start, size);
     crit_enter();
     lock_acquire(&roots.lock);
     if (registered_find(lo) != NULL)

@@ -6,6 +6,7 @@
 // EXPECT remove-on-thread exit=2 stderr=^fatal error: gort_root_remove called on a thread that gort does not know
 // EXPECT add-in-blocking exit=2 stderr=^fatal error: gort_root_add called inside a blocking region
 // EXPECT remove-in-blocking exit=2 stderr=^fatal error: gort_root_remove called inside a blocking region
+// EXPECT add-null skip=ubsan exit=2 stderr=^fatal error: gort_root_add: the range (0x0|\(nil\)) \+ 64 is no memory
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 #include <pthread.h>
@@ -38,6 +39,8 @@ static int gort_main(int argc, char **argv)
         pthread_create(&t, NULL, on_a_thread, NULL);
         pthread_join(t, NULL);
     }
+    void *volatile no_range = NULL;
+    if (is("add-null")) gort_root_add(no_range, sizeof range);
     gort_enter_blocking();
     if (is("add-in-blocking")) gort_root_add(range, sizeof range);
     if (is("remove-in-blocking")) gort_root_remove(range);

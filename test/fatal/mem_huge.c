@@ -17,6 +17,8 @@
 // EXPECT flex-wraps stderr=^fatal error: out of memory: gort_new_flex: 2305843009213693952 elements of 8 bytes overflow$
 // EXPECT flex-wraps-by-head stderr=^fatal error: out of memory: gort_new_flex: 2305843009213693951 elements of 8 bytes overflow$
 // EXPECT flex-fits stderr=^fatal error: out of memory: gort_new_flex can not allocate 18446744073709551608 bytes;
+// EXPECT batch-wraps stderr=^fatal error: out of memory: gort_new_batch: 2305843009213693952 elements of 8 bytes overflow$
+// EXPECT batch-wraps-of-bytes stderr=^fatal error: out of memory: gort_new_batch: 18446744073709551615 elements of 8 bytes overflow$
 // EXPECT goes-on exit=0 stdout=^went on$
 //
 // SPDX-License-Identifier: BSD-3-Clause
@@ -74,6 +76,11 @@ static int run(int argc, char **argv)
     if (strcmp(which, "new-huge") == 0) gort_keep_alive(gort_new_raw(&huge));
     huge.align = 1 << 21;
     if (strcmp(which, "new-aligned") == 0) gort_keep_alive(gort_new_raw(&huge));
+    int64_t *batch[1];
+    char *bytes[1];
+    volatile size_t words = (size_t)1 << 61;
+    if (strcmp(which, "batch-wraps") == 0) gort_new_batch(int64_t, batch, words);
+    if (strcmp(which, "batch-wraps-of-bytes") == 0) gort_new_batch(char, bytes, max);
     if (strcmp(which, "goes-on") == 0) go_on();
     return 0;
 }

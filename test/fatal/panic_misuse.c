@@ -23,6 +23,7 @@
 // EXPECT fault-efence env:GORTDEBUG=efence=1 stderr=^fatal error: SIGSEGV: segmentation violation at address 0x8
 // EXPECT fault-off stderr=^fatal error: SIGSEGV: segmentation violation at address 0x8
 // EXPECT fault-foreign signal=SIGSEGV
+// EXPECT no-function stderr=\Apanic: gort_defer: no function\n\ngoroutine 1 \[running\]:$
 //
 // TEST skip=asan,ubsan
 //
@@ -174,6 +175,8 @@ static void run_case(const char *name)
     if (strcmp(name, "nothing-caught") == 0) gort_repanic(&(gort_panic_info){ "x" });
     if (strcmp(name, "recover-attached") == 0) on_a_thread(recover_attached);
     if (strcmp(name, "again") == 0) raises_again(NULL);
+    void (*volatile no_function)(void *) = NULL;
+    if (strcmp(name, "no-function") == 0) gort_defer(no_function, NULL);
     if (strcmp(name, "scoped") == 0) case_scoped();
     if (strcmp(name, "recovered") == 0) gort_defer(recovers_and_panics, NULL);
     if (strcmp(name, "fault-deferred") == 0) gort_defer(load_null, NULL);
