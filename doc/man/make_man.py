@@ -146,7 +146,7 @@ def prototypes(section, blocks):
 def names_of(name, section, blocks):
     names = [name]
     for _, text in prototypes(section, blocks):
-        for n in re.findall(r"\b((?:gort|GORT)_\w+)\(", re.sub(r"(?m)^#define.*", "", text)):
+        for n in re.findall(r"\b((?:gort|GORT)_\w+)\(", re.sub(r"(?m)^#define (?!gort_).*", "", text)):
             names += [] if n in names or n == "gort_chan" else [n]  # a type among arguments
     return names
 

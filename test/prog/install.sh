@@ -30,9 +30,13 @@ libdir=$(pkg-config --variable=libdir gort)
 [ -L "$libdir/libgort.so" ] || fail "no libgort.so"
 [ -e "$libdir/libgort.so.0" ] || fail "no libgort.so.0"
 [ -f "$prefix/share/man/man3/gort_chan.3" ] || fail "no manual pages"
+for name in gort_send gort_scoped_defer gort_now GORT_TYPE; do
+    page=$(sed -n 's/^\.so //p' "$prefix/share/man/man3/$name.3")
+    grep -q "$name" "$prefix/share/man/$page" || fail "no manual page of $name"
+done
 [ -f "$prefix/share/gort/gort-gdb.py" ] || fail "no script for gdb"
 stray=$(find "$prefix" -type f ! -name '*.h' ! -name 'libgort.*' ! -name 'gort*.cmake' ! -name gort.pc \
-    ! -path '*/share/man/man[37]/gort*' ! -name gort-gdb.py)
+    ! -path '*/share/man/man[37]/[gG][oO][rR][tT]_*' ! -name gort.7 ! -name gort-gdb.py)
 [ -z "$stray" ] || fail "installs what it should not: $stray"
 case $(pkg-config --cflags gort) in
 *-fstack-clash-protection*) ;;
