@@ -99,10 +99,12 @@ static force_inline bool hash_same_middle(const void *a, const void *b, size_t n
             (hash_load8(p + last - inner) ^ hash_load8(q + last - inner))) == 0;
 }
 
-/* Are the n bytes at a those at b?  As keys are: few, and most often the same. */
+/* Are the n bytes at a those at b?  As keys are: few, and most often the same.  What no bytes lie
+ * at may be NULL. */
 static force_inline bool hash_same_bytes(const void *a, const void *b, size_t n)
 {
-    return likely(hash_is_middle(n)) ? hash_same_middle(a, b, n) : memcmp(a, b, n) == 0;
+    if (likely(hash_is_middle(n))) return hash_same_middle(a, b, n);
+    return n == 0 || memcmp(a, b, n) == 0;
 }
 
 #endif

@@ -176,6 +176,25 @@ TEST(counted_bytes)
         }
 }
 
+// Of no bytes: one key, wherever it is said to be.
+TEST(no_bytes)
+{
+    gort_map(gort_map_bytes, int) m = gort_map_make(gort_map_bytes, int, 0);
+    gort_map(gort_string, int) s = gort_map_make(gort_string, int, 0);
+    gort_cmap(gort_map_bytes, int) c = gort_cmap_make(gort_map_bytes, int, 0);
+    int was = 0;
+    gort_map_put(m, bytes(NULL, 0), 1);
+    gort_map_put(m, bytes("", 0), gort_map_len(m) == 1 ? 2 : 0);
+    CHECK_EQ(*gort_map_find(m, bytes(NULL, 0)), 2);
+    CHECK(gort_map_find(m, bytes("a", 1)) == NULL);
+    CHECK(gort_map_delete(m, bytes("b", 0)) && gort_map_len(m) == 0);
+    gort_map_put(s, ((gort_string){ "", 0 }), 3);
+    CHECK_EQ(*gort_map_ref(s, ((gort_string){ NULL, 0 })), 3);
+    CHECK_EQ(gort_map_len(s), 1);
+    gort_cmap_store(c, bytes("", 0), 4);
+    CHECK(gort_cmap_load(c, bytes(NULL, 0), &was) && was == 4);
+}
+
 TEST(structs)
 {
     gort_map(point, int) m = gort_map_make_typed(point, int, 0);
@@ -556,6 +575,7 @@ static void tests(void)
     RUN(not_a_number);
     RUN(texts);
     RUN(counted_bytes);
+    RUN(no_bytes);
     RUN(structs);
     RUN(own_functions);
     RUN(one_hash_for_all);
