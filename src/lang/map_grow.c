@@ -85,12 +85,34 @@ static force_inline void building_add(struct building *b, const struct map_layou
     b->used++;
 }
 
+/* Note [Keys fetched early].  To move an entry takes its key's hash.  Where the key is not in the
+ * slot that is a line of memory anywhere, and which half an entry goes to, a jump that can not be
+ * foreseen, waits for it: one such line after the other.  So those of a group are asked for while
+ * the group two before it is moved.  Of the 500 ns that each of a million strings took to be added,
+ * that saves 200. */
+#define FETCH_AHEAD 2
+
+static force_inline void fetch_keys(const struct map_layout *l, struct gort_map_table from,
+                                    size_t group)
+{
+    if (group > from.mask) return;
+    size_t i = group * MAP_SLOTS;
+    uint64_t full = gort_map_full_(gort_map_control_(from.control + i));
+    for (; full != 0; full &= full - 1) {
+        const unsigned char *slot = map_slot(l, from.control, i + bits_ctz64(full) / 8);
+        __builtin_prefetch(*(const void *const *)(const void *)slot);
+    }
+}
+
 /* Moves all to b[0], or by the hash's bit to b[0] and b[1].  bit 64: there is b[0] only. */
 static force_inline void move_all(const struct gort_map *m, int kind, struct gort_map_table from,
                                   struct building b[2], unsigned bit)
 {
     const struct map_layout *l = map_layout(m);
+    bool far = kind == GORT_MAP_STRING || kind == GORT_MAP_CSTRING ||
+               (!map_kind_is_direct(kind) && !l->key_direct);
     for (size_t i = 0; i <= from.mask * MAP_SLOTS; i += MAP_SLOTS) {
+        if (far) fetch_keys(l, from, i / MAP_SLOTS + FETCH_AHEAD);
         uint64_t full = gort_map_full_(gort_map_control_(from.control + i));
         for (; full != 0; full &= full - 1) {
             const unsigned char *slot = map_slot(l, from.control, i + bits_ctz64(full) / 8);
