@@ -28,6 +28,9 @@ enum { ITER_NEW, ITER_WALKS, ITER_ENDED };
 /* Of the walk through a table. */
 enum { PART_TO_END, PART_FROM_START, PART_LEFT_OUT };
 
+/* Of slots, as many as the inlined part is ahead of itself with the smallest. */
+#define START_LINES (GORT_MAP_FETCH_GROUPS_ * 2)
+
 /* ---- groups ---------------------------------------------------------------------------------- */
 
 static void look_at_group(gort_map_iter *it, const struct map_layout *l, size_t group,
@@ -71,6 +74,29 @@ static bool next_group(gort_map_iter *it, const struct map_layout *l)
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
+/* The least hash of the table behind this one, or of the first. */
+static uint64_t hash_after(const gort_map_iter *it)
+{
+    return it->at + ((uint64_t)1 << (64 - it->depth) % 64);
+}
+
+/* Asks for what a walk through this table will meet before the inlined part, which looks ahead,
+ * gets to it: behind the group begun with, and behind the first one, where it goes on.  It is done
+ * a table early: at the beginning of a walk it would be too late. */
+static void fetch_starts(const gort_map_iter *it, const struct gort_map *m,
+                         const struct gort_map_table *t)
+{
+    size_t group = it->random & t->mask;
+    size_t size = MAP_SLOTS * (size_t)m->slot_size;
+    const unsigned char *end = t->control - group * size;
+    __builtin_prefetch(t->control + MAP_SLOTS * group);
+    __builtin_prefetch(t->control);
+    for (size_t i = 1; i <= START_LINES; i++) {
+        __builtin_prefetch(end - i * CACHE_LINE);
+        __builtin_prefetch(t->control - i * CACHE_LINE);
+    }
+}
+
 /* The table that has this hash. */
 static void enter_table(const struct gort_map *m, gort_map_iter *it, uint64_t hash)
 {
@@ -84,11 +110,12 @@ static void enter_table(const struct gort_map *m, gort_map_iter *it, uint64_t ha
     it->change = m->change;
     it->stale = false;
     look_at_group(it, map_layout(m), first_group(it), ~slots_before(it));
+    if (it->depth != 0) fetch_starts(it, m, &m->tables[map_place(m, hash_after(it))]);
 }
 
 static bool next_table(const struct gort_map *m, gort_map_iter *it)
 {
-    uint64_t next = it->at + ((uint64_t)1 << (64 - it->depth) % 64);
+    uint64_t next = hash_after(it);
     if (it->depth == 0 || next == it->start) return false;
     enter_table(m, it, next);
     assert_that(it->at == next); /* Note [Iteration and change] */
