@@ -43,7 +43,11 @@
  * for before the control word is there, which makes two waits of three.  With 100,000 strings a
  * search takes half of the time, with ten millions three quarters; one for a key that is not there
  * takes as long with the former, and a seventh more with the latter.  Integers are looked for
- * inline, with this in larger maps only: GORT_MAP_FETCH_SHIFT_.  From so many tables on: */
+ * inline, with this in larger maps only: GORT_MAP_FETCH_SHIFT_.
+ * Rejected: to add an entry in one half of its group or the other, by a bit of its hash, and fetch
+ * that half only.  Neither hits nor misses were faster, with one million or ten; it may be that the
+ * address of the page is waited for, which the lines of a group have in common.
+ * From so many tables on: */
 #define FETCH_DEPTH 5
 
 /* The slots lie before `end`; as many lines as the smallest slots of the kind fill. */
