@@ -60,6 +60,25 @@ def living(everyone):
             yield g
 
 
+def newborns():
+    """Goroutines that have not run yet: records in src/sched/newborn.c, mappings that double."""
+    records = static("newborns", "sched/newborn.c")
+    kind = gdb.lookup_type("struct newborn").pointer()
+    size, chunk, first = int(records["count"]), 0, 0
+    while first < size:
+        entries = records["chunks"][chunk].cast(kind)
+        count = int(records["first_count"]) << chunk
+        for i in range(min(count, size - first)):
+            if int(entries[i]["life"]) != 0:
+                yield entries[i]
+        first += count
+        chunk += 1
+
+
+def number_of(newborn):
+    return int(newborn["life"]) & ((1 << 56) - 1)
+
+
 def state_of(g):
     status = int(g["status"])
     if status == WAITING:
@@ -232,6 +251,10 @@ class InfoGoroutines(gdb.Command):
             except (gdb.error, gdb.GdbError) as error:
                 place = f"({error})"
             print(f"{mark} {header(g)} {place}")
+        for n in newborns():
+            maker = gdb.Value(int(n["created_pc"])).format_string(format="a")
+            print(f"  goroutine {number_of(n)} [runnable] has not begun; started at {maker} "
+                  f"by goroutine {int(n['created_by'])}")
 
 
 class Goroutine(gdb.Command):
@@ -253,6 +276,9 @@ class Goroutine(gdb.Command):
             if int(g["goid"]) == int(which):
                 print(run_in(g, command), end="")
                 return
+        for n in newborns():
+            if number_of(n) == int(which):
+                raise gdb.GdbError(f"goroutine {which} has not begun: it has no stack")
         raise gdb.GdbError(f"there is no goroutine {which}")
 
 

@@ -25,6 +25,10 @@ void arch_switch_last(struct arch_context *from, const struct arch_context *to);
 /* Prepares *ctx so that the first switch to it calls entry(arg) on the stack that ends at top
  * (16-byte alignment is arranged).  entry never returns. */
 void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg);
+/* The same with floating-point controls that arch_fp_controls returned elsewhere, instead of the
+ * caller's. */
+void arch_context_make_with(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg,
+                            uint64_t fp_controls);
 /* Calls fn(arg) on the stack that ends at top, after storing in *saved_sp the stack pointer below
  * which nothing of the caller lives; all callee-saved registers have been pushed above it, so a
  * scan from *saved_sp sees them.  Unwinds through (CFI).  Returns when fn does. */
@@ -69,6 +73,8 @@ static force_inline void arch_prefetch(const void *p)
 /* In the processor's own header, at the end of this one:
  *
  *      uintptr_t arch_stack_pointer(void);
+ *      uint64_t arch_fp_controls(void);
+ *                                  rounding and the like, without exception flags
  *      void arch_pause(void);      in a loop that waits for another thread
  *      void arch_fence_after_rmw(void);
  *                                  a full barrier behind an atomic read-modify-write

@@ -212,6 +212,9 @@ static void goroutines_stopped(void *arg)
     world_stop(STOP_STATS, NULL);
     for (uint32_t i = 0; i < all; i++)
         n += is_left(g_at(i), self);
+    struct newborn_view v;
+    for (uint32_t i = 0; i < newborns_table_size(); i++)
+        n += newborn_read(i, &v);
     if (n != 0) {
         struct traceback t = { .out = &r->out, .stopped = true };
         begin_line(r);

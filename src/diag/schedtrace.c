@@ -91,6 +91,15 @@ static void print_gs(struct print *out)
     }
 }
 
+static void print_newborns(struct print *out)
+{
+    struct newborn_view v;
+    for (uint32_t i = 0; i < newborns_table_size(); i++)
+        if (newborn_read(i, &v))
+            print_fmt(out, "  G%lu: status=%u(runnable) lockedm=nil\n", (unsigned long)v.goid,
+                      (unsigned)G_RUNNABLE);
+}
+
 static void print_head(struct print *out, int64_t now)
 {
     print_fmt(out,
@@ -112,6 +121,7 @@ static void sched_trace(bool detailed)
         print_ps(&out);
         print_ms(&out);
         print_gs(&out);
+        print_newborns(&out);
     } else {
         print_lists(&out);
     }

@@ -246,13 +246,18 @@ static void print_header(const struct traceback *t, const struct g *g, const cha
     print_fmt(t->out, "]:\n");
 }
 
+static void print_made_by(const struct traceback *t, uintptr_t pc, uint64_t goid)
+{
+    const struct symbol *s = symbol_or_unknown(pc - 1);
+    print_fmt(t->out, "created by %s in goroutine %lu\n", s->name[0] != '\0' ? s->name : "?",
+              (unsigned long)goid);
+    print_place(t->out, s);
+}
+
 static void print_creator(const struct traceback *t, const struct g *g)
 {
     if (g->created_pc == 0 || g->is_attached || g->goid == 1) return;
-    const struct symbol *s = symbol_or_unknown(g->created_pc - 1);
-    print_fmt(t->out, "created by %s in goroutine %lu\n", s->name[0] != '\0' ? s->name : "?",
-              (unsigned long)g->created_by);
-    print_place(t->out, s);
+    print_made_by(t, g->created_pc, g->created_by);
 }
 
 /* ---- goroutines ------------------------------------------------------------------------------ */
@@ -357,8 +362,17 @@ void traceback_caller(const struct traceback *t, const struct g *g)
     print_flush(t->out);
 }
 
+/* It has no stack yet: as one that is runnable and has not run. */
+static void traceback_newborn(const struct traceback *t, const struct newborn_view *v)
+{
+    print_fmt(t->out, "\ngoroutine %lu [runnable]:\n", (unsigned long)v->goid);
+    print_made_by(t, v->created_pc, v->created_by);
+    print_flush(t->out);
+}
+
 void traceback_others(const struct traceback *t, const struct g *except)
 {
+    struct newborn_view v;
     uint32_t n = g_table_size();
     for (uint32_t i = 0; i < n; i++) {
         const struct g *g = g_at(i);
@@ -366,4 +380,6 @@ void traceback_others(const struct traceback *t, const struct g *except)
         if (g->is_system && !t->system) continue;
         traceback_other(t, g);
     }
+    for (uint32_t i = 0; i < newborns_table_size(); i++)
+        if (newborn_read(i, &v)) traceback_newborn(t, &v);
 }

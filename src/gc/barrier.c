@@ -155,6 +155,16 @@ void barrier_log_objects(const struct gort_type *t, const void *dst, const void 
         }
 }
 
+void barrier_log_words(const uintptr_t *words, size_t n)
+{
+    assert_that(crit_depth() != 0 && barrier_on());
+    struct barrier_buffer *b = buffer_here();
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t word = words[i];
+        if (word != 0) buffer_add(b, word, scan_ends_object(word) ? word - 1 : 0);
+    }
+}
+
 /* ---- stopped --------------------------------------------------------------------------------- */
 
 void barrier_flush_stw(struct p *p)

@@ -21,6 +21,8 @@ void barrier_log(void *old, void *value);
 /* Logs copying the pointers of n objects of a type over others: what is there and what comes.
  * src NULL: they are cleared. */
 void barrier_log_objects(const struct gort_type *t, const void *dst, const void *src, size_t n);
+/* Logs n words of a record that is scanned as a stack is, and that they leave. */
+void barrier_log_words(const uintptr_t *words, size_t n);
 
 /* Empties a P's buffer, and every buffer.  World stopped. */
 struct p;

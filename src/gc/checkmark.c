@@ -292,15 +292,27 @@ static void see_ending_at(uintptr_t word, uintptr_t at)
         see(word - 1, at, in_root(ROOT_STACKS));
 }
 
+static void see_stack_words(uintptr_t lo, uintptr_t hi)
+{
+    for (uintptr_t p = align_up(lo, WORD_SIZE); p + WORD_SIZE <= hi; p += WORD_SIZE) {
+        see(read_word(p), p, in_root(ROOT_STACKS));
+        see_ending_at(read_word(p), p);
+    }
+}
+
 static void see_stack(struct g *g)
 {
     struct scan_range r[G_RANGES];
     int n = g_scan_ranges_stw(g, r);
     for (int i = 0; i < n; i++)
-        for (uintptr_t p = align_up(r[i].lo, WORD_SIZE); p + WORD_SIZE <= r[i].hi; p += WORD_SIZE) {
-            see(read_word(p), p, in_root(ROOT_STACKS));
-            see_ending_at(read_word(p), p);
-        }
+        see_stack_words(r[i].lo, r[i].hi);
+}
+
+static void see_newborns(void)
+{
+    struct newborn_view v;
+    for (uint32_t i = 0; i < newborns_table_size(); i++)
+        if (newborn_read(i, &v)) see_stack_words(v.lo, v.hi);
 }
 
 /* ---- the report ------------------------------------------------------------------------------ */
@@ -446,6 +458,7 @@ void checkmark_run_stw(uint64_t cycle)
     drain();
     if (recheck.missed != 0) report_misses(cycle);
     each_g(see_stack);
+    see_newborns();
     drain();
     atomic_fetch_add_relaxed(&gc_debug_counts.gccheckmark, 1);
     atomic_fetch_add_relaxed(&gc_debug_counts.stack_only, recheck.missed);

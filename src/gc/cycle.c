@@ -144,7 +144,7 @@
 #define HELP_WAIT_NS ((int64_t)50000)
 #define SMALL_HEAP (16 * KB) /* of objects scanned in a cycle: Note [Small heaps] */
 #define SMALL_STACKS 512     /* records of goroutines, */
-#define SMALL_RECORDS 4096   /* and of specials, living or not */
+#define SMALL_RECORDS 4096   /* of specials and newborns, living or not */
 
 uint32_t gc_phase;
 uint64_t gc_trigger = UINT64_MAX;
@@ -456,7 +456,8 @@ void gc_check_swept(void)
  * nothing: 512 records of dead goroutines, each in a page of its own, take about 20 us. */
 static bool is_small(const struct gc_cycle_record *r)
 {
-    if (g_table_size() > SMALL_STACKS || specials_records_stw() > SMALL_RECORDS) return false;
+    if (g_table_size() > SMALL_STACKS) return false;
+    if (specials_records_stw() + newborns_table_size() > SMALL_RECORDS) return false;
     uint64_t roots = 0;
     for (int k = 0; k < ROOT_KINDS; k++)
         roots += gc.result.root_bytes[k];

@@ -26,7 +26,7 @@ enum root_kind {
     ROOT_TLS,       /* thread-local storage */
     ROOT_RECORDS,   /* off-heap records of other floors */
     ROOT_DATA,      /* the program's writable data; from here on beside the program */
-    ROOT_STACKS,    /* goroutines: stacks, registers, waiter records */
+    ROOT_STACKS,    /* goroutines: stacks, registers, waiter records, arguments of newborns */
     ROOT_SPECIALS,  /* records of finalizers, cleanups, weak references */
     ROOT_KINDS
 };

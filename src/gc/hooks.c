@@ -45,6 +45,7 @@ void gc_hooks_fill(struct sched_hooks *h)
     h->p_destroy = p_loses_cache;
     h->g_dead = specials_goroutine_ended;
     h->thread_start = thread_locals_read;
+    h->words_leave = barrier_log_words;
     h->g_scan = stackroots_scan_piece;
     h->g_rest = stackroots_put_rest;
     h->stacks_done = mark_stacks_done;

@@ -206,6 +206,8 @@ struct word_sink {
     size_t n;
     uintptr_t words[SINK_WORDS];
 };
+/* Note [One past the end] in scan.c: does an object's slot end at word? */
+bool scan_ends_object(uintptr_t word);
 void sink_begin(struct word_sink *k);
 /* Queues what is left. */
 void sink_end(struct word_sink *k);

@@ -6,6 +6,7 @@
  *   - thread-local storage of every thread that runs goroutines;
  *   - every goroutine: its stack from the red zone below the stack pointer up, its registers, the
  *     element and the object of each waiter record, argument and wake-up message;
+ *   - arguments of goroutines that have not run yet;
  *   - records that hang on objects, or did until these died (specials.c);
  *   - off-heap records of other floors, which enumerate them.
  * Jobs are numbered through; `first[kind]` says where a kind begins, and markers take numbers from
@@ -45,6 +46,7 @@ static struct {
     struct root_list blocks;        /* pieces of memory, of kinds DATA, RANGES, TLS; the cycle's */
     uint32_t first[ROOT_KINDS + 1]; /* number of the first job of each kind; the cycle's */
     uint32_t data_block;            /* in blocks: the first one of ROOT_DATA; the cycle's */
+    uint32_t stack_jobs;            /* of ROOT_STACKS the first so many; then newborns; likewise */
     gc_record_roots records[GC_RECORD_ROOTS]; /* constant after boot */
     uint32_t nrecords;
 } roots = { .lock = LOCK_INIT(RANK_ROOTS) };
@@ -193,7 +195,8 @@ uint32_t roots_prepare_stw(void)
     n[ROOT_TLS] = cut_thread_locals();
     roots.data_block = roots.blocks.n;
     n[ROOT_DATA] = cut_list(roots_program());
-    n[ROOT_STACKS] = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
+    roots.stack_jobs = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
+    n[ROOT_STACKS] = roots.stack_jobs + (uint32_t)div_up(newborns_table_size(), ROOT_JOB_NEWBORNS);
     n[ROOT_SPECIALS] = specials_root_jobs_stw();
     n[ROOT_RECORDS] = roots.nrecords;
     for (int k = 0; k < ROOT_KINDS; k++) {
@@ -260,7 +263,11 @@ void roots_scan_job(struct marker *m, uint32_t job)
         m->root_bytes[k] += scan_block(m, &roots.blocks.a[roots.data_block + i]);
         break;
     case ROOT_STACKS:
-        scan_stacks(m, i);
+        if (i < roots.stack_jobs)
+            scan_stacks(m, i);
+        else
+            m->roots += stackroots_scan_newborns((i - roots.stack_jobs) * ROOT_JOB_NEWBORNS,
+                                                 ROOT_JOB_NEWBORNS);
         break;
     case ROOT_SPECIALS:
         specials_scan_job(m, i);

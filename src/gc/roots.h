@@ -10,7 +10,8 @@
 #include "gc/mark.h"
 
 #define ROOT_JOB_BYTES (256 * KB) /* memory of one job */
-#define ROOT_JOB_STACKS 8         /* goroutines of one job */
+#define ROOT_JOB_STACKS 8         /* goroutines of one job, */
+#define ROOT_JOB_NEWBORNS 256     /* and of those that have not run yet */
 
 struct root_range {
     uintptr_t lo, hi;

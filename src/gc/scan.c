@@ -66,8 +66,7 @@ void sink_end(struct word_sink *k)
     k->n = 0;
 }
 
-/* Note [One past the end]: does an object's slot end at word? */
-static bool ends_object(uintptr_t word)
+bool scan_ends_object(uintptr_t word)
 {
     struct span *s;
     uint32_t i;
@@ -82,7 +81,7 @@ reads_foreign_words void scan_stack_words(struct word_sink *k, uintptr_t lo, uin
         if (word - k->lo > k->bytes) /* the last object's end is one past the heap */
             continue;
         sink_add(k, word);
-        if (ends_object(word)) sink_add(k, word - 1);
+        if (scan_ends_object(word)) sink_add(k, word - 1);
     }
 }
 

@@ -120,12 +120,17 @@ static void scan_record(struct word_sink *k, struct g *g)
     }
 }
 
+static void count_bytes(uint64_t bytes)
+{
+    atomic_fetch_add_relaxed(&stackroots.bytes, bytes);
+    pacer_scanned(&pace_shared, PACER_SCAN_STACKS, bytes);
+}
+
 /* Returns the bytes. */
 static uint64_t scan_range(struct word_sink *k, uintptr_t lo, uintptr_t hi)
 {
     scan_stack_words(k, lo, hi);
-    atomic_fetch_add_relaxed(&stackroots.bytes, hi - lo);
-    pacer_scanned(&pace_shared, PACER_SCAN_STACKS, hi - lo);
+    count_bytes(hi - lo);
     return hi - lo;
 }
 
@@ -256,6 +261,24 @@ uint64_t stackroots_scan(struct g *g, size_t *room)
         while (!scan_piece(g, &bytes))
             ;
     }
+    return bytes;
+}
+
+/* Those made meanwhile need not be found: Note [Roots of newborns] in sched/newborn.c. */
+uint64_t stackroots_scan_newborns(uint32_t first, uint32_t n)
+{
+    uint32_t size = newborns_table_size(), end = size - first < n ? size : first + n;
+    uint64_t bytes = 0;
+    struct newborn_view v;
+    struct word_sink k;
+    sink_begin(&k);
+    for (uint32_t i = first; i < end; i++) {
+        if (!newborn_read(i, &v)) continue;
+        scan_stack_words(&k, v.lo, v.hi);
+        bytes += v.hi - v.lo;
+    }
+    sink_end(&k);
+    count_bytes(bytes);
     return bytes;
 }
 

@@ -25,6 +25,8 @@ void stackroots_trim_stw(bool asked, bool in_stop, int64_t now);
 /* Marker: goroutine g, unless somebody else does that; where the world is stopped throughout all of
  * it, else a piece.  Returns the bytes.  *room: of pages that may be given back, less what was. */
 uint64_t stackroots_scan(struct g *g, size_t *room);
+/* Marker: what newborns hold, of n records from the first one named.  Returns the bytes. */
+uint64_t stackroots_scan_newborns(uint32_t first, uint32_t n);
 /* Bytes that one step may give back in this cycle. */
 size_t stackroots_trim_room(void);
 /* Marker: a piece of some stack of which there is a rest; adds its bytes.  false: there is none. */

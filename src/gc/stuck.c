@@ -173,8 +173,16 @@ static void reach_memory(uintptr_t lo, uintptr_t hi, void *unused)
     }
 }
 
+static void reach_newborns(void)
+{
+    struct newborn_view v;
+    for (uint32_t i = 0; i < newborns_table_size(); i++)
+        if (newborn_read(i, &v)) reach_words(v.lo, v.hi);
+}
+
 static void reach_runnable(const struct search *s)
 {
+    reach_newborns();
     for (uint32_t i = 0; i < s->n; i++) {
         struct g *g = g_at(i);
         bool no_root = g == NULL || g->status == G_DEAD || g->no_objects;

@@ -113,14 +113,21 @@ uint32_t fixalloc_alloc_many(struct fixalloc *f, void **out, uint32_t n)
     return got;
 }
 
-void fixalloc_free(struct fixalloc *f, void *p)
+void fixalloc_free_many(struct fixalloc *f, void *const *many, uint32_t n)
 {
     lock_acquire(&f->lock);
-    check(f->in_use != 0);
-    f->in_use--;
-    *(void **)p = f->free;
-    f->free = p;
+    check(f->in_use >= n);
+    f->in_use -= n;
+    for (uint32_t i = 0; i < n; i++) {
+        *(void **)many[i] = f->free;
+        f->free = many[i];
+    }
     lock_release(&f->lock);
+}
+
+void fixalloc_free(struct fixalloc *f, void *p)
+{
+    fixalloc_free_many(f, &p, 1);
 }
 
 uint32_t fixalloc_count(const struct fixalloc *f)

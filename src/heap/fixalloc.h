@@ -39,6 +39,7 @@ void *fixalloc_alloc(struct fixalloc *f);
 /* Up to n records at once; returns how many. */
 uint32_t fixalloc_alloc_many(struct fixalloc *f, void **out, uint32_t n);
 void fixalloc_free(struct fixalloc *f, void *p);
+void fixalloc_free_many(struct fixalloc *f, void *const *many, uint32_t n);
 
 /* All records ever handed out, free ones included: the record's own state tells which are live. */
 uint32_t fixalloc_count(const struct fixalloc *f);

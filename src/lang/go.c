@@ -1,9 +1,10 @@
 /* Goroutines, threads and time as the program sees them: what stands between the public calls and
  * the scheduler.
  *
- * A goroutine begins in one of the entries below, on a copy of its start record at the top of its
- * own stack, where the collector scans it.  So that what it deferred runs when its function
- * returns, the scheduler needs to know nothing of deferred calls.
+ * A goroutine begins in one of the entries below, with a copy of its start record: in a newborn
+ * until it runs (sched/newborn.c), then at the top of its own stack; the collector scans both.  The
+ * entries see to it that what it deferred runs when its function returns, so the scheduler needs to
+ * know nothing of deferred calls.
  *
  * Answers to: newproc and the exported functions of proc.go, debug.go and timestub.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -65,6 +66,10 @@ static force_inline void start(const char *name, size_t stack_size, void (*fn)(v
                                void *pc)
 {
     const struct start s = { .fn = fn, .arg = arg };
+    if (name == NULL && stack_size == 0) {
+        g_start_bare(entry, &s, sizeof s, (uintptr_t)pc);
+        return;
+    }
     const struct g_options o = {
         .name = name, .stack_size = stack_size, .copy = &s, .copy_size = sizeof s
     };
@@ -102,6 +107,10 @@ static void start_copy(struct start *s, void (*fn)(void *), const void *args, si
     s->fn = fn;
     s->arg = NULL;
     if (size != 0) memcpy(s->copy, args, size);
+    if (sizeof *s + size <= GO_COPY_MOST) {
+        g_start_bare(entry_copy, s, sizeof *s + size, (uintptr_t)pc);
+        return;
+    }
     const struct g_options o = { .copy = s, .copy_size = sizeof *s + size };
     g_start(entry_copy, NULL, &o, (uintptr_t)pc);
 }

@@ -1,5 +1,14 @@
 /* Goroutines: life and states.
  *
+ * What gort_go starts is a small record until its turn comes: Note [Newborns] in newborn.c.
+ *
+ * Note [The next life].  Where a goroutine ends and a newborn is next on its P, that one begins on
+ * the same stack, in the same record, without a switch: g_main calls the one function after the
+ * other.  So all is done that the end of the one and the beginning of the other are, but for what is
+ * about stacks.  What a beginning does not set anew must be as it was: a goroutine whose
+ * floating-point controls are not those that newborns have ends by a switch, and so does one whose
+ * arguments lie where those of others may not fit, and one that ends within other frames (g_exit).
+ *
  * The record lies on top of its own stack (stack.h).  Dead goroutines keep their stack: a P caches
  * up to GFREE_MAX of them, last in first out, so that the next goroutine's page is in cache.  Each
  * cycle of the collector takes them from there (dead_flush_stw), so that deep ones give their pages
@@ -17,6 +26,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "gort/inline.h"
 #include "heap/persistent.h"
 #include "sched/sanitize.h"
 #include "sched/runq.h"
@@ -186,16 +196,19 @@ void g_init_common(struct g *g)
     atomic_fence_release();
 }
 
+static bool g_end(struct g *g, bool may_live_again);
+
 static void g_main(void *arg)
 {
     struct g *g = arg;
     switch_finish();
     sanitize_arrived(g);
     if (g->no_objects) race_hide(); /* it runs nothing of the program's */
-    thread_state_begin();
-    crit_exit();
-    g->fn(g->arg);
-    g_exit();
+    do {
+        thread_state_begin();
+        crit_exit();
+        g->fn(g->arg);
+    } while (g_end(g, true));
 }
 
 /* Copies the arguments to the stack's top; returns where the first frame begins. */
@@ -262,21 +275,89 @@ void g_start_listed(struct ready_list *ready, void (*fn)(void *), void *arg,
     ready_list_append(ready, g_make(m_self()->p, fn, arg, o, created_pc));
 }
 
+/* A goroutine or a newborn, to run next. */
+static force_inline void put_new(struct p *p, struct g *g)
+{
+    if (unlikely(sched_debug.migrate))
+        global_put(g);
+    else
+        runq_put(p, g, true);
+    m_wake_for_work();
+}
+
 struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc)
 {
     struct p *p = p_pin();
     struct g *g = g_make(p, fn, arg, o, created_pc);
     g_set_status(g, G_RUNNABLE);
-    if (unlikely(sched_debug.migrate)) {
-        lock_acquire(&sched.lock);
-        global_put_locked(g);
-        lock_release(&sched.lock);
-    } else {
-        runq_put(p, g, true);
-    }
-    m_wake_for_work();
+    put_new(p, g);
     p_unpin();
     return g;
+}
+
+void g_start_bare(void (*fn)(void *), const void *copy, size_t size, uintptr_t created_pc)
+{
+    /* ThreadSanitizer is told by the maker; and what inherits other controls has to keep them. */
+    if (unlikely(race_on || arch_fp_controls() != sched.fp_controls)) {
+        const struct g_options o = { .copy = copy, .copy_size = size };
+        g_start(fn, NULL, &o, created_pc);
+        return;
+    }
+    struct p *p = p_pin();
+    const struct g *creator = m_self()->curg;
+    struct newborn *b = newborn_take(p);
+    b->created_pc = created_pc;
+    b->created_by = creator != NULL ? creator->goid : 0;
+    b->fn = fn;
+    if (likely(size == 16)) /* inline */
+        memcpy(b->copy, copy, 16);
+    else
+        memcpy(b->copy, copy, size);
+    uint64_t life = goid_take(p) | (uint64_t)size << NEWBORN_SIZE_SHIFT;
+    atomic_store_release(&b->life, life); /* pairs with newborn_read */
+    atomic_store_relaxed(&p->ng, p->ng + 1);
+    put_new(p, newborn_as_g(b));
+    p_unpin();
+}
+
+/* Where a newborn's arguments will lie, whatever their size: so the next life's fit there too. */
+static inline uintptr_t args_room(const struct g *g)
+{
+    return align_down(g->stack_hi - GO_COPY_MOST, 16);
+}
+
+/* The life of a newborn begins on the stack of g, which is dead; its record is free again. */
+static force_inline void g_begin_life(struct p *p, struct g *g, struct newborn *b)
+{
+    uint64_t size = b->life >> NEWBORN_SIZE_SHIFT;
+    void *args = (void *)args_room(g);
+    g_init_common(g);
+    g->fn = b->fn;
+    g->arg = args;
+    g->goid = b->life & NEWBORN_GOID;
+    g->created_pc = b->created_pc;
+    g->created_by = b->created_by;
+    if (unlikely(gort_barrier_flag != 0)) /* Note [Roots of newborns] */
+        sched_hooks.words_leave(b->copy, size / WORD_SIZE);
+    if (likely(size == 16)) /* a start record without arguments: inline */
+        memcpy(args, b->copy, 16);
+    else
+        memcpy(args, b->copy, size);
+    newborn_give(p, b);
+}
+
+struct g *g_hatch(struct p *p, struct g *newborn)
+{
+    struct g *g = g_take_dead(p, 0);
+    g_begin_life(p, g, newborn_of(newborn));
+    arch_context_make_with(&g->ctx, args_room(g), g_main, g, sched.fp_controls);
+    g_set_status(g, G_RUNNABLE);
+    return g;
+}
+
+void g_live_again(struct p *p, struct g *g, struct g *newborn)
+{
+    g_begin_life(p, g, newborn_of(newborn));
 }
 
 void g_set_system(struct g *g)
@@ -287,7 +368,7 @@ void g_set_system(struct g *g)
 }
 
 /* On the next stack, after the last instruction on g's own. */
-static bool g_bury(struct g *g, void *arg)
+bool g_bury(struct g *g, void *arg)
 {
     (void)arg;
     struct p *p = m_self()->p;
@@ -316,12 +397,13 @@ void dead_flush_stw(struct p *p)
     p->ngfree = 0;
 }
 
-_Noreturn void g_exit(void)
+/* g, which runs, has ended.  true: it lives again, on the same stack, and its caller calls what it
+ * now is. */
+static force_inline bool g_end(struct g *g, bool may_live_again)
 {
     struct p *p = p_pin();
     struct m *m = m_self();
-    struct g *g = m->curg;
-    assert_that(crit_depth() == 1 && lock_none_held());
+    assert_that(m->curg == g && crit_depth() == 1 && lock_none_held());
     if (g->locked_m != NULL) {
         g->locked_m->locked_g = NULL;
         g->locked_m = NULL;
@@ -330,8 +412,12 @@ _Noreturn void g_exit(void)
     sched_hooks.g_dead(g);
     if (!g->is_system) atomic_store_relaxed(&p->ng, p->ng - 1);
     g_set_status(g, G_DEAD);
-    m->prev_g = g;
-    m->commit = g_bury;
-    m->commit_arg = NULL;
-    switch_from_dead(m, g);
+    bool has_room = (uintptr_t)g->arg == args_room(g);
+    return switch_from_dead(m, g, may_live_again && has_room);
+}
+
+_Noreturn void g_exit(void)
+{
+    (void)g_end(m_self()->curg, false);
+    throw_msg("a dead goroutine runs");
 }

@@ -27,6 +27,9 @@ struct sched_hooks {
     void (*g_dead)(struct g *g);
     /* A thread ends that is still attached; g is its goroutine, on which this is called. */
     void (*thread_exits)(struct g *g);
+    /* The write barrier is on, and words leave a record that the snapshot of a cycle may hold: they
+     * are logged.  In a critical section. */
+    void (*words_leave)(const uintptr_t *words, size_t n);
     /* Scans a piece of what a goroutine holds, which is claimed (grey.c).  true: that was all.  In
      * a critical section or state RUNTIME, on a system stack, perhaps under a signal handler,
      * perhaps without a P. */

@@ -153,6 +153,7 @@ static void p_retire_locked(struct p *p)
 {
     runq_drain_locked(p);
     dead_flush_stw(p);
+    newborns_flush_stw(p);
     sudogs_flush_stw(p);
     p->status = P_DEAD;
 }

@@ -166,41 +166,45 @@ void sched_set_exiting(void)
 }
 
 /* The next goroutine of this P if it may be switched to directly, else NULL: then m_loop
- * decides. */
-static force_inline struct g *next_local(struct m *m)
+ * decides.  A newborn only where the caller asks for it; else it hatches. */
+static force_inline struct g *next_local(struct m *m, bool newborns)
 {
     struct p *p = m->p;
     if (unlikely(p == NULL || m->locked_g != NULL || world_wants_stop())) return NULL;
     if (unlikely(looks_around(p) || mark_is_wanted())) return NULL;
     struct g *next = runq_get(p);
-    if (next != NULL && unlikely(next->locked_m != NULL || g_is_grey(next))) {
-        runq_put(p, next, true);
-        return NULL;
-    }
-    return next;
+    if (next == NULL) return NULL;
+    if (is_newborn(next)) {
+        if (newborns) return next;
+        if (p->gfree != NULL) return g_hatch(p, next);
+    } else if (likely(next->locked_m == NULL && !g_is_grey(next)))
+        return next;
+    runq_put(p, next, true);
+    return NULL;
 }
 
-/* Leaves g (whose prev_g and commit are set) for the next goroutine or the system stack; returns
- * when g runs again, perhaps on another thread.  Inline: as for wait_in in lang/chan.c. */
-static force_inline void switch_inline(struct m *m, struct g *g, bool dying)
+/* Leaves g (whose prev_g and commit are set) for the next goroutine, or for the system stack where
+ * that is NULL.  Where to. */
+static force_inline const struct arch_context *leave_for(struct m *m, void **fake, struct g *next)
 {
-    assert_that(crit_depth() == 1); /* locks may be held: commit releases them */
-    thread_state_save(g);           /* of who ends too: it may have left a mutex locked */
-    struct g *next = next_local(m);
-    void **fake = dying ? NULL : &g->asan_fake_stack;
-    const struct arch_context *to;
     if (next != NULL) {
         g_make_current(m, next);
         sanitize_to_g(fake, next);
-        to = &next->ctx;
-    } else {
-        m->curg = NULL;
-        arch_tls_set_g(NULL);
-        m_set_state(m, M_RUNTIME);
-        sanitize_to_system(fake, m);
-        to = &m->sched_ctx;
+        return &next->ctx;
     }
-    if (dying) arch_switch_last(&g->ctx, to);
+    m->curg = NULL;
+    arch_tls_set_g(NULL);
+    m_set_state(m, M_RUNTIME);
+    sanitize_to_system(fake, m);
+    return &m->sched_ctx;
+}
+
+/* Returns when g runs again, perhaps on another thread.  Inline: as for wait_in in lang/chan.c. */
+static force_inline void switch_inline(struct m *m, struct g *g)
+{
+    assert_that(crit_depth() == 1); /* locks may be held: commit releases them */
+    thread_state_save(g);
+    const struct arch_context *to = leave_for(m, &g->asan_fake_stack, next_local(m, false));
     /* One call for both: the return from it is predicted by the place of the call. */
     arch_switch(&g->ctx, to);
     sanitize_arrived(g);
@@ -210,12 +214,24 @@ static force_inline void switch_inline(struct m *m, struct g *g, bool dying)
 
 void switch_from(struct m *m, struct g *g)
 {
-    switch_inline(m, g, false);
+    switch_inline(m, g);
 }
 
-_Noreturn void switch_from_dead(struct m *m, struct g *g)
+bool switch_from_dead(struct m *m, struct g *g, bool may_live_again)
 {
-    switch_inline(m, g, true);
+    assert_that(crit_depth() == 1);
+    thread_state_save(g); /* it may have left a mutex locked */
+    if (may_live_again) may_live_again = arch_fp_controls() == sched.fp_controls;
+    struct g *next = next_local(m, may_live_again);
+    if (next != NULL && is_newborn(next)) {
+        g_live_again(m->p, g, next);
+        g_make_current(m, g);
+        return true;
+    }
+    m->prev_g = g;
+    m->commit = g_bury;
+    m->commit_arg = NULL;
+    arch_switch_last(&g->ctx, leave_for(m, NULL, next));
     throw_msg("a dead goroutine runs");
 }
 
@@ -286,7 +302,7 @@ void g_park(bool (*commit)(struct g *g, void *arg), void *arg, enum wait_reason 
     m->prev_g = g;
     m->commit = commit;
     m->commit_arg = arg;
-    switch_inline(m, g, false);
+    switch_inline(m, g);
     g->wait_reason = WAIT_NONE;
 }
 
@@ -307,7 +323,7 @@ void g_park_unlock(struct lock *l, enum wait_reason reason)
     m->prev_g = g;
     m->commit = commit_unlock;
     m->commit_arg = l;
-    switch_inline(m, g, false);
+    switch_inline(m, g);
     g->wait_reason = WAIT_NONE;
 }
 
@@ -420,7 +436,7 @@ static bool commit_yield(struct g *g, void *arg)
 static force_inline bool yield_directly(struct m *m, struct p *p, struct g *g)
 {
     if (p_count() != 1 || unlikely(sched_debug.migrate)) return false;
-    struct g *next = next_local(m);
+    struct g *next = next_local(m, false);
     if (next == NULL) return false;
     g_set_status(g, G_RUNNABLE);
     ring_put(p, g);
@@ -447,7 +463,7 @@ void g_yield(void)
     m->prev_g = g;
     m->commit = commit_yield;
     m->commit_arg = NULL;
-    switch_inline(m, g, false);
+    switch_inline(m, g);
     p_unpin();
 }
 
@@ -646,7 +662,7 @@ static struct g *find_runnable(struct m *m)
                 g = found_marker(sched_hooks.find_idle_mark_work(m->p));
             if (g != NULL) {
                 stop_spinning(m);
-                return g;
+                return is_newborn(g) ? g_hatch(m->p, g) : g;
             }
             if (world_wants_stop()) continue;
             if (!retire_p(m)) continue;

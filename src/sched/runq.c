@@ -46,9 +46,9 @@
 
 void global_put_locked(struct g *g)
 {
-    g->sched_link = g->sched_ahead = NULL;
+    *queue_link(g) = *queue_ahead(g) = NULL;
     if (sched.runq_last != NULL)
-        sched.runq_last->sched_link = g;
+        *queue_link(sched.runq_last) = g;
     else
         sched.runq_first = g;
     sched.runq_last = g;
@@ -57,7 +57,7 @@ void global_put_locked(struct g *g)
 
 void global_put_head_locked(struct g *g)
 {
-    g->sched_link = sched.runq_first;
+    *queue_link(g) = sched.runq_first;
     sched.runq_first = g;
     if (sched.runq_last == NULL) sched.runq_last = g;
     atomic_store_relaxed(&sched.nrunq, sched.nrunq + 1);
@@ -65,9 +65,9 @@ void global_put_head_locked(struct g *g)
 
 void global_put_chain_locked(struct g *first, struct g *last, uint32_t n)
 {
-    last->sched_link = NULL;
+    *queue_link(last) = NULL;
     if (sched.runq_last != NULL)
-        sched.runq_last->sched_link = first;
+        *queue_link(sched.runq_last) = first;
     else
         sched.runq_first = first;
     sched.runq_last = last;
@@ -76,24 +76,29 @@ void global_put_chain_locked(struct g *first, struct g *last, uint32_t n)
 
 #define CHOSEN_AMONG 64u /* of more that wait, the first so many are drawn from */
 
+static bool is_the_runtimes(const struct g *g)
+{
+    return !is_newborn(g) && g->no_objects;
+}
+
 /* Note [One order for each seed]: the one that is drawn becomes the first. */
 static cold_path void draw_first_locked(void)
 {
     uint32_t n = sched.nrunq < CHOSEN_AMONG ? sched.nrunq : CHOSEN_AMONG;
     struct g *before = sched.runq_first;
-    if (n < 2 || before->no_objects) return;
+    if (n < 2 || is_the_runtimes(before)) return;
     /* The runtime's own come first and use up no draw: threads wake them when they like. */
     uint32_t skip = 0, i = 1;
-    for (struct g *g = before->sched_link; i < n && skip == 0; g = g->sched_link, i++)
-        if (g->no_objects) skip = i;
+    for (struct g *g = *queue_link(before); i < n && skip == 0; g = *queue_link(g), i++)
+        if (is_the_runtimes(g)) skip = i;
     if (skip == 0) skip = random_below(sched_random(), n);
     if (skip == 0) return;
     while (--skip > 0)
-        before = before->sched_link;
-    struct g *drawn = before->sched_link;
-    before->sched_link = drawn->sched_link;
+        before = *queue_link(before);
+    struct g *drawn = *queue_link(before);
+    *queue_link(before) = *queue_link(drawn);
     if (sched.runq_last == drawn) sched.runq_last = before;
-    drawn->sched_link = sched.runq_first;
+    *queue_link(drawn) = sched.runq_first;
     sched.runq_first = drawn;
 }
 
@@ -102,10 +107,10 @@ static struct g *global_pop_locked(void)
     if (unlikely(sched_debug.deterministic)) draw_first_locked();
     struct g *g = sched.runq_first;
     if (g == NULL) return NULL;
-    arch_prefetch(g->sched_ahead); /* Note [Far ahead] */
-    sched.runq_first = g->sched_link;
+    arch_prefetch(*queue_ahead(g)); /* Note [Far ahead] */
+    sched.runq_first = *queue_link(g);
     if (sched.runq_first == NULL) sched.runq_last = NULL;
-    g->sched_link = NULL;
+    *queue_link(g) = NULL;
     atomic_store_relaxed(&sched.nrunq, sched.nrunq - 1);
     return g;
 }
@@ -159,11 +164,11 @@ bool runq_overflow_slow(struct p *p, struct g *g, uint32_t head, uint32_t tail)
         batch[i] = atomic_load_relaxed(&p->runq[(head + i) % RUNQ_SIZE]);
     if (!atomic_cas_acqrel(&p->runq_head, &head, head + n)) return false; /* B */
     for (uint32_t i = 0; i + 1 < n; i++)
-        batch[i]->sched_link = batch[i + 1];
-    batch[n - 1]->sched_link = g;
+        *queue_link(batch[i]) = batch[i + 1];
+    *queue_link(batch[n - 1]) = g;
     for (uint32_t i = 0; i < n; i++)
-        batch[i]->sched_ahead = i + AHEAD < n ? batch[i + AHEAD] : NULL;
-    g->sched_ahead = NULL;
+        *queue_ahead(batch[i]) = i + AHEAD < n ? batch[i + AHEAD] : NULL;
+    *queue_ahead(g) = NULL;
     lock_acquire(&sched.lock);
     global_put_chain_locked(batch[0], g, n + 1);
     atomic_store_relaxed(&sched.overflows, sched.overflows + 1);

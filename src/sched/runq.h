@@ -6,6 +6,7 @@
 #define GORT_SCHED_RUNQ_H
 
 #include "base/atomic.h"
+#include "sched/newborn.h"
 #include "sched/sched_internal.h"
 
 #define NEXT_STREAK_MAX 32 /* uses of run_next in a row while the ring waits */

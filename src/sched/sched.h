@@ -91,6 +91,10 @@ struct g_options {
 };
 /* A new goroutine that will run fn(arg), ready to run.  Throws when no stack can be had. */
 struct g *g_start(void (*fn)(void *), void *arg, const struct g_options *o, uintptr_t created_pc);
+/* The same for who needs no options: fn is called with a copy of size bytes, at most GO_COPY_MOST.
+ * What it needs is mostly made when it first runs. */
+#define GO_COPY_MOST 80
+void g_start_bare(void (*fn)(void *), const void *copy, size_t size, uintptr_t created_pc);
 /* The same in a section, on an M with a P that need not run a goroutine: the new one is appended to
  * what becomes runnable, and runs when the list is handed over in the same section. */
 struct ready_list;
@@ -123,6 +127,17 @@ uint64_t *sched_meta_counter(void); /* for higher floors to add to; atomic */
 uint64_t sched_stacks_bytes(void);  /* signal stacks and system stacks that this floor mapped */
 const char *wait_reason_name(enum wait_reason r);
 const char *g_status_name(uint32_t s);
+/* Goroutines that have been started and have not run yet: Note [Newborns] in newborn.c.  All records
+ * ever made have an index below newborns_table_size; false: nobody's.  Any time; as of some moment
+ * while the world runs. */
+struct newborn_view {
+    uint64_t goid, created_by;
+    uintptr_t created_pc;
+    uintptr_t lo, hi; /* its arguments: words, roots */
+};
+bool newborn_read(uint32_t index, struct newborn_view *out);
+uint32_t newborns_table_size(void);
+
 /* All records ever made, by index; NULL past the end or not yet published.  Records are never
  * freed; check g->status. */
 struct g *g_at(uint32_t index);

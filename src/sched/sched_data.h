@@ -51,7 +51,7 @@ enum wait_reason {
 
 /* State machine of a goroutine.  The one setter is g_set_status (g.c); it asserts these edges:
  *
- *            g_start                 execute (M)              g_exit (M, itself)
+ *        g_start, g_hatch            execute (M)              g_end (M, itself)
  *   DEAD ------------> RUNNABLE ------------------> RUNNING ------------------> DEAD
  *                        ^  ^                        |  |  ^
  *        g_ready (any M) |  | g_yield (M, itself)    |  |  | blocking_exit (M, itself)
@@ -60,6 +60,9 @@ enum wait_reason {
  *                        +---- WAITING <-- g_park ------+  BLOCKING  (blocking_enter)
  *                                                             | no P was free (M)
  *                              RUNNABLE <---------------------+
+ *
+ * What gort_go starts is RUNNABLE without a record of this kind until it runs: Note [Newborns] in
+ * newborn.c.  A dead goroutine's record, on its own M, goes to RUNNING where such a one follows.
  *
  * RUNNABLE: on exactly one run queue, or in the hands of one M that will run it; context saved.
  * RUNNING: current on one M.  WAITING: its waker will find it; context saved once the waker can.
@@ -292,6 +295,8 @@ struct p {
     struct g *gfree, *gfree_last;        /* dead goroutines with their stacks; owner */
     uint32_t ngfree;
     int64_t ng; /* user goroutines made here, less those that ended here; atomic; owner writes */
+    struct newborn *newborn_free; /* owner, as the number of them */
+    uint32_t nnewborn_free;
     struct sudog *sudog_free; /* owner */
     uint32_t nsudog_free;
     struct timer_heap timers;

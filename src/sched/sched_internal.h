@@ -116,6 +116,7 @@ struct sched {
     uint64_t meta_bytes; /* atomic; records of this floor and of those above */
     uint64_t os_stacks; /* atomic; bytes of signal stacks, and of attached threads' system stacks */
     sigset_t mask;      /* signals blocked in threads of the runtime; constant after boot */
+    uint64_t fp_controls; /* of the main goroutine when it began; constant then */
 };
 extern struct sched sched;
 
@@ -139,6 +140,10 @@ void runq_drain_locked(struct p *p); /* all of p's goroutines to the global queu
 
 /* ---- sudog.c -------------------------------------------------------------------------------- */
 void sudogs_init(void);
+
+/* ---- newborn.c ------------------------------------------------------------------------------ */
+void newborns_init(void);
+void newborns_flush_stw(struct p *p); /* all its free ones go to where others find them */
 
 /* ---- p.c ------------------------------------------------------------------------------------ */
 /* The calling thread allocates from p's cache; p NULL, or not yet with one: from none. */
@@ -189,8 +194,10 @@ void m_loop(void *m); /* for ever: where it was called it is fatal that it retur
 void switch_finish(void);
 void thread_state_begin(void);
 void sched_find_thread_state(void);
-void switch_from(struct m *m, struct g *g);                /* prev_g and commit are set */
-_Noreturn void switch_from_dead(struct m *m, struct g *g); /* likewise */
+void switch_from(struct m *m, struct g *g); /* prev_g and commit are set */
+/* From g, which is dead.  Returns, true, only if g may live again and does: as another goroutine,
+ * which has its stack and its turn. */
+bool switch_from_dead(struct m *m, struct g *g, bool may_live_again);
 void global_put(struct g *g);
 void sched_ask_to_look(void);              /* Note [Asked to look] */
 int64_t earliest_timer(void);              /* of all Ps; 0: none */
@@ -222,6 +229,13 @@ static inline void g_set_status(struct g *g, enum g_status s)
     atomic_store_relaxed(&g->status, (uint32_t)s);
 }
 void g_init_common(struct g *g);
+/* A newborn's turn has come: makes a runnable goroutine of it, with a stack; throws when none can be
+ * had.  The caller owns p.  Where p->gfree is not NULL, locks may be held. */
+struct g *g_hatch(struct p *p, struct g *newborn);
+/* The same on the stack of g, which has just ended there and has room for the arguments. */
+void g_live_again(struct p *p, struct g *g, struct g *newborn);
+/* The commit of one that has ended: on the next stack, after the last instruction on g's own. */
+bool g_bury(struct g *g, void *arg);
 void g_prepare(struct g *g, void (*fn)(void *), void *arg, uint64_t goid, const char *name);
 
 static inline bool mark_is_wanted(void)

@@ -34,6 +34,10 @@ static void no_g(struct g *g)
 {
     (void)g;
 }
+static void no_words(const uintptr_t *words, size_t n)
+{
+    (void)words, (void)n;
+}
 static void no_m(struct m *m)
 {
     (void)m;
@@ -69,6 +73,7 @@ struct sched_hooks sched_hooks = {
     .p_idle = no_p,
     .p_busy = no_p,
     .g_dead = no_g,
+    .words_leave = no_words,
     .g_scan = all_of_g,
     .g_rest = no_g,
     .stacks_done = no_mark_work,
@@ -94,6 +99,7 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(p_idle);
     TAKE(p_busy);
     TAKE(g_dead);
+    TAKE(words_leave);
     TAKE(g_scan);
     TAKE(g_rest);
     TAKE(stacks_done);
@@ -144,6 +150,7 @@ void sched_init(int nprocs)
     sched_watch_forks();
     stack_init();
     sudogs_init();
+    newborns_init();
     netpoll_init();
     os_membarrier(); /* registers: the first use must not be inside a stop */
     arch_crit_enter();
@@ -155,6 +162,7 @@ void sched_init(int nprocs)
  * and the first M finds it there. */
 void sched_run(void (*fn)(void *), void *arg, size_t stack_size)
 {
+    sched.fp_controls = arch_fp_controls();
     preempt_install(preempt_signal());
     take_signal_mask();
     m_start_maker();

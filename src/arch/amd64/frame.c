@@ -31,8 +31,6 @@ _Static_assert(offsetof(struct saved_frame, rip) == 56, "switch.S: RETURN_OFFSET
 _Static_assert(offsetof(struct saved_frame, end) == 64, "switch.S: FRAME_BYTES");
 _Static_assert(sizeof(struct saved_frame) % 16 == 0, "aligned at entry: the end is at a top");
 
-#define MXCSR_EXCEPTIONS 0x3fu /* flags that were raised, as opposed to controls */
-
 __attribute__((__visibility__("hidden"))) void arch_entry(void);
 __attribute__((__visibility__("hidden"))) _Noreturn void arch_entry_returned(void);
 
@@ -41,15 +39,21 @@ _Noreturn void arch_entry_returned(void)
     throw_msg("entry function of a context returned");
 }
 
-void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg)
+void arch_context_make_with(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg,
+                            uint64_t fp_controls)
 {
     struct saved_frame *f = (struct saved_frame *)align_down(top, 16) - 1;
     *f = (struct saved_frame){ .r12 = (uintptr_t)entry, .r13 = (uintptr_t)arg };
     f->rip = (uintptr_t)arch_entry;
-    /* The floating-point controls are inherited, as a new thread's are from its creator. */
-    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(f->mxcsr), "=m"(f->x87_control));
-    f->mxcsr &= ~MXCSR_EXCEPTIONS;
+    f->mxcsr = (uint32_t)fp_controls;
+    f->x87_control = (uint16_t)(fp_controls >> 32);
     ctx->sp = (uintptr_t)f;
+}
+
+/* The floating-point controls are inherited, as a new thread's are from its creator. */
+void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg)
+{
+    arch_context_make_with(ctx, top, entry, arg, arch_fp_controls());
 }
 
 /* What arch_call_spilled pushed lies as in a suspended context, which has the floating-point

@@ -16,6 +16,16 @@ static force_inline uintptr_t arch_stack_pointer(void)
     return sp;
 }
 
+#define ARCH_MXCSR_EXCEPTIONS 0x3fu /* flags that were raised, as opposed to controls */
+
+static force_inline uint64_t arch_fp_controls(void)
+{
+    uint32_t mxcsr;
+    uint16_t x87_control;
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mxcsr), "=m"(x87_control));
+    return (mxcsr & ~ARCH_MXCSR_EXCEPTIONS) | (uint64_t)x87_control << 32;
+}
+
 static force_inline void arch_pause(void)
 {
     __asm__ volatile("pause" ::: "memory");

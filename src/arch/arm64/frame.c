@@ -43,14 +43,20 @@ _Noreturn void arch_entry_returned(void)
     throw_msg("entry function of a context returned");
 }
 
-void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg)
+void arch_context_make_with(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg,
+                            uint64_t fp_controls)
 {
     struct saved_frame *f = (struct saved_frame *)align_down(top, 16) - 1;
     *f = (struct saved_frame){ .x = { (uintptr_t)entry, (uintptr_t)arg } };
     f->lr = (uintptr_t)arch_entry;
-    /* The floating-point controls are inherited, as a new thread's are from its creator. */
-    __asm__ volatile("mrs %0, fpcr" : "=r"(f->fpcr));
+    f->fpcr = fp_controls;
     ctx->sp = (uintptr_t)f;
+}
+
+/* The floating-point controls are inherited, as a new thread's are from its creator. */
+void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg)
+{
+    arch_context_make_with(ctx, top, entry, arg, arch_fp_controls());
 }
 
 /* What arch_call_spilled pushed lies as in a suspended context, which has the floating-point

@@ -20,6 +20,13 @@ static force_inline uintptr_t arch_stack_pointer(void)
     return sp;
 }
 
+static force_inline uint64_t arch_fp_controls(void)
+{
+    uint64_t fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    return fpcr;
+}
+
 static force_inline void arch_pause(void)
 {
     __asm__ volatile("yield" ::: "memory");

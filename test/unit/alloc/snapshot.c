@@ -214,6 +214,88 @@ static void what_a_blocking_frame_held_is_kept(void)
     }
 }
 
+// ---- goroutines that have not run yet -----------------------------------------------------------
+
+static uint32_t begun, ended; // atomic
+
+// Of the arguments, of which the last one points to an object.
+struct arguments {
+    uintptr_t others[6];
+    node *x;
+};
+
+// Takes x to a frame that nobody scans.
+static void hold_argument(void *arg)
+{
+    node *volatile x = ((struct arguments *)arg)->x;
+    memset(arg, 0, sizeof(struct arguments));
+    atomic_fetch_add_relaxed(&begun, 1u);
+    while (heap_marking())
+        g_yield();
+    CHECK(x != NULL);
+    atomic_fetch_add_relaxed(&ended, 1u);
+}
+
+// Every other one is given the end of its object: as on a stack, that keeps it.
+__attribute__((noinline)) static void start_holders(void)
+{
+    atomic_store_relaxed(&begun, 0);
+    atomic_store_relaxed(&ended, 0);
+    for (int i = 0; i < SEVERAL; i++) {
+        struct arguments a = { .x = tree(0, VALUE) };
+        secret[i] = hide(a.x);
+        a.x += i % 2;
+        g_start_bare(hold_argument, &a, sizeof a, 0);
+    }
+}
+
+static void wait_for_holders(void)
+{
+    while (atomic_load_relaxed(&ended) != SEVERAL)
+        g_yield();
+}
+
+// None runs before this one yields, unless the monitor takes the P away; then a stack is scanned.
+static void what_newborns_take_along_is_kept(void)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        prepare_marking();
+        start_holders();
+        scrub_stack();
+        begin_marking();
+        while (atomic_load_relaxed(&begun) != SEVERAL)
+            g_yield();
+        scrub_stack();
+        end_marking();
+        secrets_live();
+        wait_for_holders();
+    }
+}
+
+static void what_newborns_wait_with_is_kept(void)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        prepare_marking();
+        start_holders();
+        scrub_stack();
+        begin_marking();
+        end_marking();
+        secrets_live();
+        wait_for_holders();
+    }
+}
+
+// A record that is used again holds nothing of who had it before.
+static void what_newborns_held_is_freed(void)
+{
+    start_holders();
+    wait_for_holders();
+    struct newborn_view v;
+    CHECK_GE(newborns_table_size(), SEVERAL);
+    for (uint32_t i = 0; i < newborns_table_size(); i++)
+        CHECK(!newborn_read(i, &v));
+}
+
 // ---- new objects --------------------------------------------------------------------------------
 
 enum { LARGE = 100000 };
@@ -281,6 +363,9 @@ int main(void)
     gc_test_child("parked", what_a_parked_stack_held_is_kept, 1, &clobbered);
     gc_test_child("running", what_a_running_stack_held_is_kept, 2, &clobbered);
     gc_test_child("blocking", what_a_blocking_frame_held_is_kept, 2, &clobbered);
+    gc_test_child("newborns run", what_newborns_take_along_is_kept, 1, &clobbered);
+    gc_test_child("newborns wait", what_newborns_wait_with_is_kept, 1, &clobbered);
+    gc_test_child("newborns are done", what_newborns_held_is_freed, 1, &clobbered);
     gc_test_child("new", what_is_new_is_kept, 1, &clobbered);
     gc_test_child("tiny", what_is_new_and_tiny_is_kept, 1, &clobbered);
     return 0;
