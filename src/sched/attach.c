@@ -19,7 +19,8 @@
 
 #define ATTACHED_SYSTEM_STACK ((size_t)256 << 10)
 
-static pthread_key_t exit_key; /* its destructor detaches threads that forgot to */
+/* Its destructor detaches threads that forgot to, and reports those of the runtime that end. */
+static pthread_key_t exit_key;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 
 /* ---- pinning without a P --------------------------------------------------------------------- */
@@ -71,8 +72,12 @@ never_inline void p_unpin_slow(void)
 
 static void on_thread_exit(void *arg)
 {
-    (void)arg;
+    const struct m *m = arg;
     if (m_self() == NULL) return;
+    if (!m->attached)
+        throw_msg(
+            "a goroutine ended its thread, by pthread_exit or pthread_cancel: goroutines end by "
+            "gort_goexit");
     if (g_self() != NULL && crit_depth() == 0) sched_hooks.thread_exits(g_self());
     m_detach();
 }
@@ -81,6 +86,14 @@ static void make_exit_key(void)
 {
     if (pthread_key_create(&exit_key, on_thread_exit) != 0)
         throw_msg("gort_thread_attach: no pthread key is left");
+}
+
+/* Of the runtime's own thread, which never ends: without it the others would wait for its P, and
+ * stops for its answer, without a word. */
+void m_watch_exit(struct m *m)
+{
+    pthread_once(&exit_key_once, make_exit_key);
+    pthread_setspecific(exit_key, m);
 }
 
 static int attached_system_stack(struct m *m)

@@ -166,6 +166,7 @@ static void m_entry(void *arg)
 {
     struct m *m = arg;
     os_thread_stack(&m->sys_lo, &m->sys_hi);
+    m_watch_exit(m);
     m_setup_thread(m);
     sanitize_thread(m);
     arch_crit_enter(); /* the scheduler is one critical section */

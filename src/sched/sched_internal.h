@@ -179,6 +179,7 @@ struct m *m_give(struct p *p, bool spinning);
 void m_wake_for_work(void); /* crit: Note [Work and sleepers], step 3 */
 void m_stop(struct m *m);   /* sleeps without a P until one is handed over */
 struct m *m_alloc(bool attached);
+void m_watch_exit(struct m *m); /* by its own thread */
 /* A thread that m_start did not ask for counts in nmade. */
 void m_count_made(void);
 void m_not_computing(struct m *m);

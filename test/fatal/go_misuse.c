@@ -27,6 +27,8 @@
 // EXPECT attached-detach-in-try stderr=^fatal error: gort_thread_detach inside gort_try
 // EXPECT huge-stack stderr=^fatal error: gort_go_opt: a stack of 18446744073709551615 bytes can not be had
 // EXPECT huge-copy stderr=^fatal error: gort_go_copy: 1\d{6} bytes of arguments do not fit a stack
+// EXPECT pthread-exit stderr=^fatal error: a goroutine ended its thread, by pthread_exit or pthread_cancel
+// EXPECT pthread-exit-elsewhere stderr=^fatal error: a goroutine ended its thread, by pthread_exit or pthread_cancel
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
@@ -91,6 +93,11 @@ static void *attached(void *arg)
     return arg;
 }
 
+static void ends_thread(void *arg)
+{
+    pthread_exit(arg);
+}
+
 static void arguments(void)
 {
     gort_go_options huge = { .stack_size = SIZE_MAX };
@@ -111,6 +118,11 @@ static int run(int argc, char **argv)
         gort_enter_blocking();
         call(name + 7);
         gort_exit_blocking();
+    }
+    if (is("pthread-exit")) ends_thread(NULL);
+    if (is("pthread-exit-elsewhere")) {
+        gort_go(ends_thread, NULL);
+        wait_for_the_end();
     }
     if (is("exit-blocking")) gort_exit_blocking();
     if (is("unlock-thread")) gort_unlock_thread();
