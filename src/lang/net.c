@@ -8,8 +8,10 @@
  * after the short read is an edge after its arm, which the wait returns at once for.  Unless the
  * end of the stream had arrived before: then there may be no further edge, and netpoll_hup says so.
  * Or unless the read ended at the mark of urgent data, with more behind it: then netpoll_urgent
- * says so, or the edge of the urgent data is still to be handled, and thus one after the arm.  Only
- * for TCP: other sockets return less for other reasons (one datagram, passed descriptors).
+ * says so, or the edge of the urgent data is still to be handled, and thus one after the arm.  Who
+ * arms and does not read all there is (gort_wait_fd, gort_recvfrom) may have forgotten the edge that
+ * told of it: so arming ends what a read before it found.  Only for TCP: other sockets return less
+ * for other reasons (one datagram, passed descriptors).
  *
  * Note [Files].  The kernel says of a file neither that it is not ready nor when it will be, so a
  * call of a file takes a thread until the disk has answered.  At most FILE_CALLS do so at a time,
@@ -74,6 +76,13 @@ static ssize_t answer(struct g *g, ssize_t result)
     return net_fail((int)-result);
 }
 
+/* Before each attempt.  Note [Drained]. */
+static void arm(const struct net_op *op)
+{
+    if (op->mode == POLL_READ) op->fd_info->drained = false;
+    netpoll_arm(op->fd, op->mode);
+}
+
 /* Note [Drained]. */
 static void note_drained(const struct net_op *op, ssize_t got, size_t wanted)
 {
@@ -134,7 +143,7 @@ static ssize_t read_polled(struct net_op *op, void *buf, size_t n)
         if (error != 0) return -error;
     }
     for (;;) {
-        netpoll_arm(op->fd, POLL_READ);
+        arm(op);
         ssize_t r = net_sys_read(op, buf, n);
         if (likely(r >= 0)) {
             note_drained(op, r, n);
@@ -167,7 +176,7 @@ ssize_t gort_read(int fd, void *buf, size_t n)
 static int wait_polled(struct net_op *op, int64_t deadline)
 {
     for (;;) {
-        netpoll_arm(op->fd, op->mode);
+        arm(op);
         int ready = net_sys_is_ready(op->fd, op->mode == POLL_WRITE);
         if (ready != 0) return ready > 0 ? 0 : -ready;
         if (net_op_is_late(op)) return ETIMEDOUT;
@@ -206,7 +215,7 @@ static ssize_t write_polled(struct net_op *op, const char *buf, size_t n)
     size_t done = 0;
     if (net_op_is_late(op)) return -ETIMEDOUT;
     while (done < n) {
-        netpoll_arm(op->fd, POLL_WRITE);
+        arm(op);
         ssize_t r = net_sys_write(op, buf + done, n - done);
         if (likely(r >= 0)) {
             done += (size_t)r;
@@ -304,7 +313,7 @@ static int accept_polled(struct net_op *op)
     struct net_addr peer = { .type = SOCK_STREAM };
     int error = net_op_is_late(op) ? ETIMEDOUT : accept_prepare(op);
     while (error == 0) {
-        netpoll_arm(op->fd, POLL_READ);
+        arm(op);
         int fd = net_sys_accept(op->fd, &peer);
         if (fd >= 0) {
             fd = adopt_new(fd, &peer);
@@ -356,7 +365,7 @@ static int wait_connected(struct g *g, int fd, int64_t deadline)
     int error = net_op_begin(&op, g, fd, POLL_WRITE);
     if (error != 0) return error;
     do {
-        netpoll_arm(fd, POLL_WRITE);
+        arm(&op);
         error = net_sys_connected(fd);
         if (error != EINPROGRESS) break;
         error = net_op_wait(&op, deadline);
@@ -431,7 +440,7 @@ static ssize_t datagram(struct net_op *op, ssize_t (*fn)(int fd, void *arg), voi
     if (op->kind != NET_TCP && op->kind != NET_SOCKET) return -ENOTSOCK;
     if (net_op_is_late(op)) return -ETIMEDOUT;
     for (;;) {
-        netpoll_arm(op->fd, op->mode);
+        arm(op);
         ssize_t r = fn(op->fd, arg);
         if (r != -EAGAIN) return r;
         int error = net_op_wait(op, 0);

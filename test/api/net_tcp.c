@@ -275,6 +275,37 @@ TEST(urgent_data_is_passed_over)
     }
 }
 
+static void read_rest(void *arg)
+{
+    struct waiter *w = arg;
+    char got[8];
+    CHECK_GT(gort_read(w->fd, got, sizeof got), 0);
+    ADD(w->done, 1);
+}
+
+// A read that took all there was waits first the next time.  Meanwhile others looked, and left
+// something.
+TEST(what_others_leave_is_read)
+{
+    for (int i = 0; i < 20; i++) {
+        int fd[2], done = 0;
+        char got[8];
+        connect_pair(fd);
+        struct waiter w = { .fd = fd[1], .done = &done };
+        CHECK_EQ(send(fd[0], "abc", 3, 0), 3);
+        CHECK_EQ(gort_read(fd[1], got, sizeof got), 3);
+        CHECK_EQ(send(fd[0], "defg", 4, 0), 4);
+        gort_sleep(GORT_MS); // that the poller has told of it
+        if (i % 2 == 0)
+            CHECK_EQ(gort_wait_fd(fd[1], false, 0), 0);
+        else
+            CHECK_EQ(gort_recvfrom(fd[1], got, 1, NULL, NULL), 1);
+        gort_go(read_rest, &w);
+        WAIT_FOR(LOAD(&done) == 1);
+        close_pair(fd);
+    }
+}
+
 static void reset(int fd)
 {
     struct linger l = { .l_onoff = 1, .l_linger = 0 };
@@ -438,6 +469,7 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(an_end_that_is_there_already);
     RUN(writing_to_who_is_gone);
     RUN_ON_ALL(urgent_data_is_passed_over);
+    RUN_ON_ALL(what_others_leave_is_read);
     RUN_ON_ALL(a_reset_wakes_the_reader);
     RUN_ON_ALL(close_wakes_waiters);
     RUN(a_closed_descriptor);
