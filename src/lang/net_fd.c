@@ -11,8 +11,10 @@
  * with the poller again between netpoll_close and close(2): the kernel would drop that
  * registration, and nobody would wake who waits.  So finding out the kind, which registers, and
  * closing exclude each other.  Operations that began before find the poller's record closed, or
- * opened for the number's new meaning; in the latter case they still have the turn, wake when that
- * is ready, and leave.
+ * opened for the number's new meaning, which they must not wait for: they have the turn, and who
+ * would use the new one waits for that, whatever becomes of his deadline and context.  So they look
+ * at the generation after they armed and tried; and opening ends with an edge, for those that
+ * looked before the number was closed: nobody else arms before they have left.
  *
  * Turns: several goroutines that read (or write) one descriptor do so one after the other, so one
  * goroutine waits in the poller for each direction, and a write of many bytes is not mixed with
@@ -96,6 +98,13 @@ static void note_cached(int fd, struct net_fd *info, mode_t mode)
     atomic_store_relaxed(&info->cached, cached);
 }
 
+/* fd is known to the poller, and may mean something new.  Note [The gate]. */
+static void kick_both(int fd)
+{
+    netpoll_kick(fd, POLL_READ);
+    netpoll_kick(fd, POLL_WRITE);
+}
+
 /* 0 to 2 are shared with the parent, the shell for one, which would be surprised to find them
  * non-blocking; sockets need not be, because recv and send can say so each time. */
 static int adopt(int fd, mode_t mode, enum net_kind *kind)
@@ -106,6 +115,7 @@ static int adopt(int fd, mode_t mode, enum net_kind *kind)
     if (file || (fd <= 2 && !socket)) return 0;
     int error = netpoll_adopt(fd);
     if (error == EPERM && !socket) return 0; /* a device that can not be polled */
+    if (error == 0) kick_both(fd);
     if (error == 0 && fd > 2) error = net_sys_set_nonblocking(fd);
     *kind = socket ? NET_SOCKET : NET_POLLED;
     return error;
@@ -143,6 +153,7 @@ int net_fd_open(int fd, enum net_kind kind)
     int error = info_of(fd, &info);
     if (error == 0) error = netpoll_open(fd);
     if (error != 0) return error;
+    kick_both(fd);
     info->drained = false;
     set_deadlines(info, 0, 0);
     atomic_store_release(&info->kind, (uint8_t)kind); /* pairs with net_op_begin: drained */
@@ -219,6 +230,7 @@ static never_inline int wait_bound(const struct net_op *op, int64_t at)
 int net_op_wait(struct net_op *op, int64_t deadline)
 {
     int64_t at = deadline_of(op);
+    if (!is_current(op)) return ECANCELED; /* Note [The gate] */
     if (at == 0 || (deadline != 0 && deadline < at)) at = deadline;
     int error =
         unlikely(context_bound(op->g)) ? wait_bound(op, at) : netpoll_wait(op->fd, op->mode, at);
