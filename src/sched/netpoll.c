@@ -506,7 +506,7 @@ void netpoll_kick(int fd, enum poll_mode mode)
 bool netpoll_hup(int fd)
 {
     const struct poll_desc *d = desc_find(fd);
-    /* Relaxed: a hang-up not seen here comes with an edge after the caller's arm. */
+    /* Relaxed: a hang-up not seen here comes with an edge after the caller's arm: event_handle. */
     return d != NULL && atomic_load_relaxed(&d->hup);
 }
 
@@ -530,6 +530,9 @@ static void event_handle(const struct epoll_event *e, struct ready_list *ready)
     bool end = (e->events & (EPOLLHUP | EPOLLERR)) != 0;
     if (end || (e->events & EPOLLRDHUP) != 0) atomic_store_relaxed(&d->hup, true);
     if ((e->events & EPOLLPRI) != 0) atomic_store_relaxed(&d->urgent, true);
+    /* Pairs with the fence of netpoll_arm: who finds the word READY leaves it; but then it was armed
+     * later, and after that call hup and urgent are seen. */
+    if (end || (e->events & (EPOLLRDHUP | EPOLLPRI)) != 0) atomic_fence_seq();
     if (end || (e->events & (EPOLLIN | EPOLLRDHUP)) != 0)
         word_set_ready(&d->word[POLL_READ], ready); /* releases hup, urgent */
     if (end || (e->events & EPOLLOUT) != 0) word_set_ready(&d->word[POLL_WRITE], ready);
