@@ -202,6 +202,31 @@ TEST(keys_that_all_collide)
         CHECK_EQ(gort_cmap_load(own, ((point){ i, 0 }), NULL), i % 2 != 0);
 }
 
+// Equal, and in the first comparison the key is removed by the way.
+static bool same_and_removed(const point *a, const point *b)
+{
+    static bool within;
+    if (!within && a->x == 7 && a->y != b->y) {
+        within = true;
+        CHECK(gort_cmap_delete(own, *b));
+        within = false;
+    }
+    return a->x == b->x;
+}
+
+// Of two keys that are equal the one that is stored, when the other one was removed meanwhile.
+TEST(a_key_that_was_removed_does_not_stay)
+{
+    gort_set(&own, gort_cmap_make_own(point, point, 0, hash_badly, same_and_removed));
+    point former = { 7, 1 }, later = { 7, 2 }, k;
+    gort_cmap_store(own, former, former);
+    gort_cmap_store(own, later, later);
+    gort_cmap_iter it = GORT_CMAP_ITER;
+    CHECK(gort_cmap_next(own, &it, &k, NULL));
+    CHECK_EQ(k.y, 2);
+    CHECK(!gort_cmap_next(own, &it, NULL, NULL));
+}
+
 static void store_point(void *arg)
 {
     gort_cmap_store(own, *(point *)arg, *(point *)arg);
@@ -331,6 +356,7 @@ static int run(int argc, char **argv)
     RUN(texts_by_content);
     RUN(odd_numbers);
     RUN(keys_that_all_collide);
+    RUN(a_key_that_was_removed_does_not_stay);
     RUN(own_functions_may_panic);
     RUN(large_values);
     RUN(room_from_the_beginning);
