@@ -26,13 +26,15 @@
  * Answers to: chan.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
+#include <limits.h>
+
 #include "base/bits.h"
 #include "gort/mem.h"
 #include "gort/panic.h"
 #include "lang/context.h"
 #include "lang/timer_chan.h"
 
-#define READY_BATCH 128 /* waiters woken in one critical section by close */
+#define READY_BATCH 128 /* waiters woken in one critical section by close: Note [Closing] */
 
 /* ---- making --------------------------------------------------------------------------------- */
 
@@ -392,19 +394,22 @@ int gort_try_recv_raw(void *ch, void *out)
 
 /* ---- closing -------------------------------------------------------------------------------- */
 
-/* Takes all waiters off q, as told that the channel is closed, into a chain. */
-static struct g **release_all(struct hchan *c, struct waitq *q, bool receivers, struct g **end)
+/* Takes waiters off q, as told that the channel is closed, at most n of them, into a chain that
+ * begins at *chain; fewer: there is none left. */
+static int release_some(struct hchan *c, struct waitq *q, int n, struct g **chain)
 {
     struct sudog *s;
-    while ((s = waitq_pop(q)) != NULL) {
-        if (receivers) chan_zero(c, s->elem);
-        *end = waiter_done(s, false);
-        end = &(*end)->sched_link;
+    int i = 0;
+    for (; i < n && (s = waitq_pop(q)) != NULL; i++) {
+        if (q == &c->recvq) chan_zero(c, s->elem);
+        *chain = waiter_done(s, false);
+        chain = &(*chain)->sched_link;
     }
-    return end;
+    *chain = NULL;
+    return i;
 }
 
-/* Readies a chain a batch at a time, so that many waiters do not keep the world from stopping. */
+/* Readies a chain a batch at a time. */
 static void ready_in_batches(struct g *chain)
 {
     while (chain != NULL) {
@@ -419,10 +424,27 @@ static void ready_in_batches(struct g *chain)
     }
 }
 
+/* A batch of those that wait to receive; false: it was the last. */
+static bool wake_receivers(struct hchan *c)
+{
+    struct g *chain;
+    bool more = release_some(c, &c->recvq, READY_BATCH, &chain) == READY_BATCH;
+    assert_heavy(chan_is_valid(c));
+    chan_unlock(c);
+    g_ready_list(chain);
+    p_unpin();
+    return more;
+}
+
+/* Note [Closing].  A million that wait are woken a batch at a time, so that neither the world's stop
+ * nor who uses the channel waits for all of them.  Meanwhile the channel is closed, and receivers
+ * are queued on it: whoever comes finds it closed and does not look at them, and one of a select
+ * that was decided otherwise takes its record back, as ever.  Senders, which nobody should close a
+ * channel under, are taken off all at once: one that was still queued would be received from. */
 void gort_close_raw(void *ch)
 {
     struct hchan *c = ch;
-    struct g *chain = NULL;
+    struct g *senders;
     (void)lang_enter("gort_close");
     if (c == NULL) gort_panic("close of NULL channel");
     p_pin();
@@ -436,11 +458,13 @@ void gort_close_raw(void *ch)
     race_release(&c->closed);
     atomic_store_release(&c->closed,
                          (uint32_t)CHAN_CLOSED); /* pairs with the acquire in chan_try_send */
-    struct g **end = release_all(c, &c->recvq, true, &chain);
-    end = release_all(c, &c->sendq, false, end);
-    *end = NULL;
-    unlock_and_ready(c, NULL);
-    ready_in_batches(chain);
+    (void)release_some(c, &c->sendq, INT_MAX, &senders);
+    while (wake_receivers(c)) {
+        p_pin();
+        chan_lock(c);
+    }
+    ready_in_batches(senders);
+    gort_keep_alive(c);
 }
 
 /* ---- looking -------------------------------------------------------------------------------- */
@@ -468,8 +492,7 @@ static bool waitq_is_valid(const struct hchan *c, const struct waitq *q)
 bool chan_is_valid(const struct hchan *c)
 {
     if (!waitq_is_valid(c, &c->recvq) || !waitq_is_valid(c, &c->sendq)) return false;
-    if (c->closed == CHAN_CLOSED && (c->recvq.first != NULL || c->sendq.first != NULL))
-        return false;
+    if (c->closed == CHAN_CLOSED && c->sendq.first != NULL) return false;
     if (c->count > c->cap) return false;
     if (c->cap == 0) return c->send_at == 0 && c->recv_at == 0;
     if (c->recvq.first != NULL && c->count != 0 && !c->recvq.first->is_select) return false;

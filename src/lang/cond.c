@@ -39,10 +39,13 @@
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "base/unscanned.h"
+#include "gort/mem.h"
 #include "gort/sync.h"
 #include "lang/addrq.h"
 #include "lang/context.h"
 #include "lang/mutex.h"
+
+#define CALL_BATCH 128 /* waiters called in one critical section by a broadcast */
 
 static struct addr_bucket table[ADDR_BUCKETS] = {
     [0 ... ADDR_BUCKETS - 1] = { .lock = LOCK_INIT(RANK_NOTIFY) },
@@ -216,6 +219,19 @@ void gort_cond_signal(gort_cond *c)
     p_unpin();
 }
 
+/* Calls some of a chain, and returns the others.  Many do not keep the world from stopping, or its
+ * P from others. */
+static struct sudog *call_some(struct sudog *s)
+{
+    struct sudog *next;
+    for (int n = 0; s != NULL && n < CALL_BATCH; n++, s = next) {
+        next = s->next;
+        s->next = NULL;
+        call(s);
+    }
+    return s;
+}
+
 void gort_cond_broadcast(gort_cond *c)
 {
     (void)lang_enter("gort_cond_broadcast");
@@ -224,14 +240,16 @@ void gort_cond_broadcast(gort_cond *c)
     struct addr_bucket *b = bucket_of(c);
     p_pin();
     lock_acquire(&b->lock);
-    struct sudog *s = addrq_take_all(b, c), *next;
+    struct sudog *s = addrq_take_all(b, c);
     set_waiting(c, 0);
     c->broadcasts++; /* Note [Giving up] */
     lock_release(&b->lock);
-    for (; s != NULL; s = next) {
-        next = s->next;
-        s->next = NULL;
-        call(s);
-    }
+    s = call_some(s);
     p_unpin();
+    while (s != NULL) {
+        p_pin();
+        s = call_some(s);
+        p_unpin();
+    }
+    gort_keep_alive(c); /* those that are not called yet are not stuck */
 }

@@ -11,7 +11,8 @@
  *      bytes (when elements may hold pointers);
  *  (2) receivers wait only when count == 0, senders only when count == cap; both at once only in
  *      selects of one goroutine that waits on both sides of an unbuffered channel;
- *  (3) nobody waits on a closed channel;
+ *  (3) on a closed channel nobody waits but receivers that are about to be woken (Note [Closing] in
+ *      chan.c);
  *  (4) a queue's records are in order of arrival; one may belong to a select that another case has
  *      already decided: whoever takes it off finds out by select_done and takes the next.
  *

@@ -248,23 +248,41 @@ static void select_two(void *arg)
     ADD(r->done, 1);
 }
 
-TEST(selects_wake)
+// Finds it closed, perhaps while others are still to be woken.
+static void look(void *arg)
 {
-    enum { N = 20 };
-    struct receiver r[N];
+    struct receiver *r = arg;
+    int got;
+    while ((got = gort_try_recv(r->c, &r->value)) == GORT_EMPTY)
+        gort_yield();
+    CHECK_EQ(got, GORT_CLOSED);
+    for (int i = 0; i < 100; i++)
+        CHECK(!gort_recv(r->c, NULL));
+    receive(r);
+}
+
+static void selects_wake_among(int n)
+{
+    struct receiver *r = gort_alloc((size_t)n * sizeof *r);
     ints c = gort_chan_make(int, 0);
     int done = 0;
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < n; i++) {
         r[i] = (struct receiver){ c, 5, true, &done };
-        gort_go(i % 2 == 0 ? select_two : receive, &r[i]);
+        gort_go(i % 2 == 0 ? select_two : i % 100 == 99 ? look : receive, &r[i]);
     }
     settle();
     gort_close(c);
-    WAIT_FOR(LOAD(&done) == N);
-    for (int i = 0; i < N; i++) {
+    WAIT_FOR(LOAD(&done) == n);
+    for (int i = 0; i < n; i++) {
         CHECK(!r[i].ok);
         CHECK_EQ(r[i].value, 0);
     }
+}
+
+TEST(selects_wake)
+{
+    selects_wake_among(20);
+    selects_wake_among(1000);
 }
 
 // ---- a producer that closes --------------------------------------------------------------------
