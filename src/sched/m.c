@@ -229,17 +229,9 @@ static void m_create(struct p *p, bool spinning)
     os_futex_wake(&sched.maker_wake, 1);
 }
 
-/* Gives p (NULL: any idle P) to an idle M or a new one.  spinning: the caller has counted it in
- * nspinning already.  Returns the M if it sleeps, and the caller is to wake it. */
-struct m *m_give(struct p *p, bool spinning)
+/* sched.lock is held, and is released.  As m_give. */
+static struct m *give_locked(struct p *p, bool spinning)
 {
-    lock_acquire(&sched.lock);
-    if (p == NULL) p = p_idle_get_locked();
-    if (p == NULL) {
-        lock_release(&sched.lock);
-        if (spinning) atomic_fetch_sub_seq(&sched.nspinning, 1);
-        return NULL;
-    }
     p->status = P_HANDED;
     monitor_notice();
     struct m *m = sched.idle_m;
@@ -261,27 +253,60 @@ struct m *m_give(struct p *p, bool spinning)
     return m;
 }
 
+/* Gives p (NULL: any idle P; if there is none, nothing is done) to an idle M or a new one.
+ * spinning: the caller has counted it in nspinning already; p is not NULL then.  Returns the M if
+ * it sleeps, and the caller is to wake it. */
+struct m *m_give(struct p *p, bool spinning)
+{
+    assert_that(p != NULL || !spinning);
+    lock_acquire(&sched.lock);
+    if (p == NULL) p = p_idle_get_locked();
+    if (p != NULL) return give_locked(p, spinning);
+    lock_release(&sched.lock);
+    return NULL;
+}
+
 void m_start(struct p *p, bool spinning)
 {
     struct m *m = m_give(p, spinning);
     if (m != NULL) note_wake(&m->park);
 }
 
-/* Note [Work and sleepers]: the right-hand barrier and step 3 of who makes work. */
+/* An idle P to an M that looks around, which the caller has counted as spinning.  false: there was
+ * none, and it is counted no more. */
+static bool start_looker(void)
+{
+    lock_acquire(&sched.lock);
+    struct p *p = p_idle_get_locked();
+    if (p == NULL) {
+        lock_release(&sched.lock);
+        atomic_fetch_sub_seq(&sched.nspinning, 1);
+        return false;
+    }
+    struct m *m = give_locked(p, true);
+    if (m != NULL) note_wake(&m->park);
+    return true;
+}
+
+/* Note [Work and sleepers]: the right-hand barrier and step 3 of who makes work.  Who counted one as
+ * spinning that there was no P for, begins anew: meanwhile others who made work may have counted on
+ * that one, and a P be idle again. */
 void m_wake_for_work(void)
 {
     if (p_count() == 1 && m_self()->p != NULL) return; /* the only P is running: us */
-    atomic_fence_seq();
-    /* Ordered by the fence.  A dozer has a P, and counts as spinning. */
-    if (unlikely(atomic_load_relaxed(&sched.dozing) % 2 != 0)) {
-        dozer_wake_slow();
-        return;
-    }
-    if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
-    uint32_t none = 0;
-    if (atomic_load_relaxed(&sched.nspinning) != 0 || !atomic_cas_seq(&sched.nspinning, &none, 1))
-        return;
-    m_start(NULL, true);
+    do {
+        atomic_fence_seq();
+        /* Ordered by the fence.  A dozer has a P, and counts as spinning. */
+        if (unlikely(atomic_load_relaxed(&sched.dozing) % 2 != 0)) {
+            dozer_wake_slow();
+            return;
+        }
+        if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
+        uint32_t none = 0;
+        if (atomic_load_relaxed(&sched.nspinning) != 0 ||
+            !atomic_cas_seq(&sched.nspinning, &none, 1))
+            return;
+    } while (unlikely(!start_looker()));
 }
 
 /* ---- sleeping ------------------------------------------------------------------------------- */

@@ -83,7 +83,9 @@ bool p_take_idle(struct m *m)
  *
  * Where nobody else is looking and no P is idle, others may have work that nobody knows of: an M
  * looks for it.  The only P has no others.  What else a looker would find is looked at here, under
- * the lock or after it: who makes work after that sees the P idle, and starts an M for it.
+ * the lock or after it: who makes work after that sees the P idle, and starts an M for it.  Who was
+ * looking may have found something meanwhile, and started nobody because no P was idle yet: so
+ * where this is the only idle one, it is looked again whether somebody looks.
  *
  * Returns the M that has it now, if that one is still to be woken. */
 static struct m *hand_over(struct p *p)
@@ -103,11 +105,12 @@ static struct m *hand_over(struct p *p)
         return m_give(p, false);
     }
     p_idle_put_locked(p);
+    bool alone = sched.nidle_p == 1 && p_count() > 1;
     /* The last P to become idle leaves somebody to watch the network and the timers. */
     bool watch = sched.nidle_p == (uint32_t)p_count() && atomic_load_seq(&sched.polling) == 0 &&
                  (netpoll_waiters() != 0 || earliest_timer() != 0);
     lock_release(&sched.lock);
-    if (watch) m_wake_for_work();
+    if (watch || alone) m_wake_for_work();
     return NULL;
 }
 
