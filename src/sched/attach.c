@@ -65,7 +65,7 @@ never_inline void p_unpin_slow(void)
 {
     struct m *m = m_self();
     if (crit_depth() != 1 || m->p == NULL) return; /* nested: the outermost releases it */
-    p_handoff(p_release(m));
+    p_handoff_blocking(p_release(m));
 }
 
 /* ---- foreign threads ------------------------------------------------------------------------- */
@@ -186,7 +186,7 @@ void m_detach(void)
         throw_msg("gort_thread_detach inside a blocking region or a gort call");
     crit_enter();
     struct g *g = m->curg;
-    if (m->p != NULL) p_handoff(p_release(m));
+    struct m *heir = m->p != NULL ? p_hand_over(p_release(m)) : NULL;
     arch_tls_set_g(NULL);
     m_not_computing(m);
     m->curg = NULL;
@@ -194,6 +194,7 @@ void m_detach(void)
     pthread_setspecific(exit_key, NULL);
     m->thread = m->ntls = 0; /* before the state lets a stopper pass that scans it */
     m_enter_blocking_state(m);
+    if (heir != NULL) note_wake(&heir->park);
     os_sigstack_set(m->former_sigstack, m->former_sigstack_size);
     sanitize_detached(m);
     arch_tls_set_m(NULL);

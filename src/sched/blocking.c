@@ -105,8 +105,9 @@ void call_on_system_stack(void (*fn)(void *), void *arg)
 static void leave_p(struct m *m, struct g *g)
 {
     g_set_status(g, G_BLOCKING);
-    if (m->p != NULL) p_handoff(p_release(m));
+    struct m *heir = m->p != NULL ? p_hand_over(p_release(m)) : NULL;
     m_enter_blocking_state(m);
+    if (heir != NULL) note_wake(&heir->park);
 }
 
 static bool commit_requeue(struct g *g, void *arg)

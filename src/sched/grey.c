@@ -5,15 +5,15 @@
  * goroutine executes an instruction of the program on a stack that is grey.  Whoever would let it
  * scans it first:
  *
- *     goroutine at the first stop       scanned by, before                     function
- *     its thread stopped                that thread, released                  m_scan_own
- *       (where little is to be marked)    the stopper, in the stop             gc/stackroots.c
- *     runnable or waiting               a marker; or the M that will run it    g_scan_claim; execute
- *     in a blocking region              a marker; or its thread, leaving       g_scan_claim; come_back
- *     its thread waits for the runtime  the stopper, in the stop; of a deep    gc/stackroots.c;
- *       (the stopper's own too)         one the rest: a marker, or its thread  m_blacken_own
- *     made later                        nobody: it holds what its maker held   g_init_common
- *     a thread attached later           nobody: gort did not know its stack    m_attach
+ *   goroutine at the first stop       scanned by, before                     function
+ *   its thread stopped                that thread, released                  m_scan_own
+ *     (where little is to be marked)    the stopper, in the stop             gc/stackroots.c
+ *   runnable or waiting               a marker; or the M that will run it    g_scan_claim; execute
+ *   in a blocking region              a marker; or its thread, leaving       g_scan_claim; come_back
+ *   its thread waits for the runtime  the stopper, in the stop; of a deep    gc/stackroots.c;
+ *     (the stopper's own too)         one the rest: a marker, or its thread  m_blacken_own
+ *   made later                        nobody: it holds what its maker held   g_init_common
+ *   a thread attached later           nobody: gort did not know its stack    m_attach
  *
  * m_scan_own is called by m_stop_wait, and by blocking_is_over (preempt.c) where the thread was in
  * state BLOCKING in the stop signal's handler.
@@ -150,14 +150,24 @@ never_inline bool g_blacken_some(struct g *g)
  * this stack was left.  So the last one wakes the monitor (sched_monitor_kick, which a handler may
  * call), who wakes a marker if there is something to do, to end the cycle among it.  The last one
  * is seen as such by itself: each looks after it has counted itself out. */
-void m_own_is_black(void)
+
+/* Whom the monitor wakes stops the world at once, to end the cycle, or to begin one: Note [Who is
+ * woken may stop the world] in monitor.c.  Where the goroutine's data is has been recorded. */
+static void kick_blocking(struct m *m, enum m_state then)
 {
-    if (sched_hooks.stacks_done() && atomic_load_seq(&sched.nidle_p) != 0) sched_monitor_kick();
+    m_enter_blocking_state(m);
+    sched_monitor_kick();
+    m_leave_blocking_state(m, then);
 }
 
-void m_between_pieces(struct m *m)
+void m_own_is_black(struct m *m, enum m_state then)
 {
-    if (atomic_load_relaxed(&m->retake_run) != 0 && retake_in_handler(m)) sched_monitor_kick();
+    if (sched_hooks.stacks_done() && atomic_load_seq(&sched.nidle_p) != 0) kick_blocking(m, then);
+}
+
+void m_between_pieces(struct m *m, enum m_state then)
+{
+    if (atomic_load_relaxed(&m->retake_run) != 0 && retake_in_handler(m)) kick_blocking(m, then);
 }
 
 struct own_piece {
@@ -186,11 +196,10 @@ void m_blacken_own(struct m *m)
 {
     enum m_state state = (enum m_state)atomic_load_relaxed(&m->state); /* own word */
     while (m->curg != NULL && g_is_grey(m->curg)) {
-        if (m_blacken_some(m)) {
-            m_own_is_black();
-            return;
-        }
-        if (crit_depth() == 1) m_between_pieces(m);
+        if (m_blacken_some(m))
+            m_own_is_black(m, state);
+        else if (crit_depth() == 1)
+            m_between_pieces(m, state);
         if (!world_wants_stop()) continue;
         m_enter_blocking_state(m);
         m_leave_blocking_state(m, state);

@@ -272,9 +272,9 @@ void m_start(struct p *p, bool spinning)
     if (m != NULL) note_wake(&m->park);
 }
 
-/* An idle P to an M that looks around, which the caller has counted as spinning.  false: there was
- * none, and it is counted no more. */
-static bool start_looker(void)
+/* An idle P to an M that looks around, which the caller has counted as spinning; *asleep: that M,
+ * if the caller is to wake it.  false: there was no P, and it is counted no more. */
+static bool give_to_looker(struct m **asleep)
 {
     lock_acquire(&sched.lock);
     struct p *p = p_idle_get_locked();
@@ -283,30 +283,46 @@ static bool start_looker(void)
         atomic_fetch_sub_seq(&sched.nspinning, 1);
         return false;
     }
-    struct m *m = give_locked(p, true);
-    if (m != NULL) note_wake(&m->park);
+    *asleep = give_locked(p, true);
     return true;
 }
 
-/* Note [Work and sleepers]: the right-hand barrier and step 3 of who makes work.  Who counted one as
- * spinning that there was no P for, begins anew: meanwhile others who made work may have counted on
- * that one, and a P be idle again. */
-void m_wake_for_work(void)
+/* Note [Work and sleepers]: the right-hand barrier and step 3 of who makes work.  Returns the M
+ * that is to look for it, if the caller is to wake it.  Who counted one as spinning that there was
+ * no P for, begins anew: meanwhile others who made work may have counted on that one, and a P be
+ * idle again. */
+struct m *m_for_work(void)
 {
-    if (p_count() == 1 && m_self()->p != NULL) return; /* the only P is running: us */
+    struct m *m = NULL;
+    if (p_count() == 1 && m_self()->p != NULL) return NULL; /* the only P is running: us */
     do {
         atomic_fence_seq();
         /* Ordered by the fence.  A dozer has a P, and counts as spinning. */
         if (unlikely(atomic_load_relaxed(&sched.dozing) % 2 != 0)) {
             dozer_wake_slow();
-            return;
+            return NULL;
         }
-        if (atomic_load_relaxed(&sched.nidle_p) == 0) return;
+        if (atomic_load_relaxed(&sched.nidle_p) == 0) return NULL;
         uint32_t none = 0;
         if (atomic_load_relaxed(&sched.nspinning) != 0 ||
             !atomic_cas_seq(&sched.nspinning, &none, 1))
-            return;
-    } while (unlikely(!start_looker()));
+            return NULL;
+    } while (unlikely(!give_to_looker(&m)));
+    return m;
+}
+
+void m_wake_for_work(void)
+{
+    struct m *m = m_for_work();
+    if (m != NULL) note_wake(&m->park);
+}
+
+/* Note [Who is woken may stop the world] in monitor.c. */
+void m_wake_blocking(struct m *self, struct m *m, enum m_state then)
+{
+    m_enter_blocking_state(self);
+    note_wake(&m->park);
+    m_leave_blocking_state(self, then);
 }
 
 /* ---- sleeping ------------------------------------------------------------------------------- */

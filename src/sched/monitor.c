@@ -26,18 +26,28 @@
  * Note [Who is woken may stop the world].  A goroutine that gets the P of a computation is one that
  * has waited, and what it does first may be to collect.  Its stop then meets the thread that has
  * just woken it, in user code, or still in the system call: on virtual processors the call that
- * wakes one which sleeps takes the caller hundreds of microseconds now and then.  So the thread of
- * the computation is in state BLOCKING while it wakes the M that gets the P, at a section's end
- * (p_handoff_blocking), or the monitor, in the handler (retake in preempt.c).  By then the P has
- * left it, and counts as handed over: it is next_p of the M that is woken, or an orphan.  A stop
- * that comes finds the goroutine's data as of any that waits, or was stopped in the handler, and
- * the goroutine goes on when that stop is over and its stack is black.
+ * wakes one which sleeps takes the caller hundreds of microseconds now and then.  And where the
+ * kernel runs the woken thread in the caller's place, on the same CPU, the caller is not back
+ * before that one blocks: the stop has to signal it, and to sleep until it had its turn.
  *
- * Others wake in state RUNTIME, or in USER in a section, and a stop waits for the call: the monitor
- * when it hands the orphans over (adopt_orphans); who gives its P up to block (leave_p), to wait
- * for its locked goroutine (stop_locked), or at the end of an attached thread's call (p_unpin_slow,
- * m_detach); who scans its own stack (m_between_pieces); who makes work (m_wake_for_work); and
- * hand_over itself where it needs a new thread (m_create).
+ * So whoever hands a P over is in state BLOCKING while it wakes the M that gets it: the thread of a
+ * computation, at a section's end (p_handoff_blocking) or, waking the monitor, in the handler
+ * (retake in preempt.c); the monitor, which hands all orphans over before it wakes the first M
+ * (adopt_orphans); who waits for its locked goroutine, or has found one that is another thread's
+ * (stop_locked, start_locked in proc.c); who gives its P up to block (leave_p), or at the end of an
+ * attached thread's call (p_unpin_slow, m_detach).  So is who wakes the monitor because its own
+ * stack is black, or because its P was asked for between two pieces of it (kick_blocking in
+ * grey.c).
+ * By then the P has left the thread, and counts as handed over: it is next_p of the M that is to be
+ * woken, or an orphan; or it is idle.  A stop that comes meanwhile finds each P, and takes none of
+ * them for one that runs.  It finds the goroutine's data, if the thread has a goroutine, as of any
+ * that waits, blocks, or was stopped in the handler; and the goroutine goes on when that stop is
+ * over and its stack is black.  An M that was given a P is on no list: nobody else wakes it, and if
+ * a stop takes the P back before it is awake, it finds none and sleeps on.
+ *
+ * Who makes work wakes in state RUNTIME, or in USER in a section, and a stop waits for the call
+ * (m_wake_for_work): it has a P, and is in the middle of something.  So does p_hand_over where it
+ * needs a new thread (m_create), or ends a doze (dozer_wake_slow).
  *
  * Note [The coarse clock].  Reports tell how long a goroutine has waited, and a look at the clock
  * at each parking would cost more than the parking.  So parking notes sched.clock, which is at most
@@ -105,14 +115,27 @@ struct p *orphans_take(void)
     return atomic_exchange_acqrel(&sched.orphans, (struct p *)NULL);
 }
 
+/* All are handed over before the first M is woken: a stop that comes between finds each P. */
 static void adopt_orphans(void)
 {
     struct p *p = orphans_take(), *following;
+    struct m *heirs = NULL, *m, *self = m_self();
+    if (p == NULL) return;
     for (; p != NULL; p = following) {
         following = p->idle_next;
         p->idle_next = NULL;
-        p_handoff(p);
+        m = p_hand_over(p);
+        if (m == NULL) continue;
+        m->idle_next = heirs; /* it is on no list, and changes nothing until it is woken */
+        heirs = m;
     }
+    m_enter_blocking_state(self);
+    while ((m = heirs) != NULL) {
+        heirs = m->idle_next;
+        m->idle_next = NULL;
+        note_wake(&m->park);
+    }
+    m_leave_blocking_state(self, M_RUNTIME);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

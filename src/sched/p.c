@@ -85,10 +85,8 @@ bool p_take_idle(struct m *m)
  * looks for it.  The only P has no others.  What else a looker would find is looked at here, under
  * the lock or after it: who makes work after that sees the P idle, and starts an M for it.  Who was
  * looking may have found something meanwhile, and started nobody because no P was idle yet: so
- * where this is the only idle one, it is looked again whether somebody looks.
- *
- * Returns the M that has it now, if that one is still to be woken. */
-static struct m *hand_over(struct p *p)
+ * where this is the only idle one, it is looked again whether somebody looks. */
+struct m *p_hand_over(struct p *p)
 {
     bool work = sched_others_wait(p) || sched_hooks.mark_work() ||
                 (timer_first(p) != 0 && timer_is_due(p, os_now()));
@@ -110,14 +108,13 @@ static struct m *hand_over(struct p *p)
     bool watch = sched.nidle_p == (uint32_t)p_count() && atomic_load_seq(&sched.polling) == 0 &&
                  (netpoll_waiters() != 0 || earliest_timer() != 0);
     lock_release(&sched.lock);
-    if (watch || alone) m_wake_for_work();
-    return NULL;
+    return watch || alone ? m_for_work() : NULL;
 }
 
 void p_handoff(struct p *p)
 {
-    struct m *m = hand_over(p);
-    if (m != NULL) note_wake(&m->park);
+    struct m *m = p_hand_over(p);
+    if (m != NULL) m_wake_blocking(m_self(), m, M_RUNTIME);
 }
 
 static void wake_parked(void *arg)
@@ -128,7 +125,7 @@ static void wake_parked(void *arg)
 
 void p_handoff_blocking(struct p *p)
 {
-    struct m *m = hand_over(p);
+    struct m *m = p_hand_over(p);
     if (m != NULL) m_wait_stoppable(wake_parked, m);
 }
 

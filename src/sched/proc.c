@@ -684,7 +684,7 @@ static void start_locked(struct m *m, struct g *g)
     sched.nactive++;
     lock_release(&sched.lock);
     owner->next_p = p;
-    note_wake(&owner->park);
+    m_wake_blocking(m, owner, M_RUNTIME);
 }
 
 /* This M may run only locked_g, which is not running: sleep until some M brings a P for it.  The

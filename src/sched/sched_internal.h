@@ -161,9 +161,11 @@ struct p *p_release(struct m *m);
 void p_idle_put_locked(struct p *p);
 struct p *p_idle_get_locked(void);
 bool p_take_idle(struct m *m); /* takes any idle P */
-void p_handoff(struct p *p);   /* a P without an M: to whoever has use for it */
-/* The same on a goroutine's stack, in a section, no lock held: whom it wakes may stop the world. */
-void p_handoff_blocking(struct p *p);
+/* A P without an M: to whoever has use for it.  Returns the M that has it now, if that one is still
+ * to be woken: in state BLOCKING, for it may stop the world. */
+struct m *p_hand_over(struct p *p);
+void p_handoff(struct p *p);          /* both; the caller's state is RUNTIME */
+void p_handoff_blocking(struct p *p); /* both; on a goroutine's stack, in a section, no lock held */
 
 /* ---- m.c ------------------------------------------------------------------------------------ */
 void m_set_state(struct m *m, enum m_state s);
@@ -179,7 +181,10 @@ void m_start(struct p *p, bool spinning); /* crit; p NULL: any idle one */
 /* The same, but the M that it returns, if any, sleeps: the caller wakes it. */
 struct m *m_give(struct p *p, bool spinning);
 void m_wake_for_work(void); /* crit: Note [Work and sleepers], step 3 */
-void m_stop(struct m *m);   /* sleeps without a P until one is handed over */
+struct m *m_for_work(void); /* the same, but the M that it returns, if any, sleeps */
+/* Wakes m, which was given a P, in state BLOCKING; then `self` is in state `then`. */
+void m_wake_blocking(struct m *self, struct m *m, enum m_state then);
+void m_stop(struct m *m); /* sleeps without a P until one is handed over */
 struct m *m_alloc(bool attached);
 void m_watch_exit(struct m *m); /* by its own thread */
 /* A thread that m_start did not ask for counts in nmade. */
@@ -261,9 +266,10 @@ bool m_blacken_some(struct m *m);
 /* On m itself, whose goroutine is suspended above the present frame, in a section: blackens it, and
  * stops in between when a stop comes. */
 void m_blacken_own(struct m *m);
-/* Note [Who scans its own]: after a piece of its own stack, the last one or another. */
-void m_own_is_black(void);
-void m_between_pieces(struct m *m);
+/* Note [Who scans its own]: after a piece of its own stack, the last one or another.  Both may take
+ * time in state BLOCKING, and are in state `then` afterwards. */
+void m_own_is_black(struct m *m, enum m_state then);
+void m_between_pieces(struct m *m, enum m_state then);
 
 /* ---- mutexcheck.c --------------------------------------------------------------------------- */
 void mutexcheck_start(void);

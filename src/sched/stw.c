@@ -25,6 +25,8 @@
  *   USER -> BLOCKING -> RUNTIME -> USER: in the stop signal's handler, which is in BLOCKING while
  *     it wakes the monitor, or searches a large stack (retake, settle_outer_frames in preempt.c);
  *     in RUNTIME a grey stack is scanned, as above.
+ *   RUNTIME -> BLOCKING -> RUNTIME: who wakes others (Note [Who is woken may stop the world] in
+ *     monitor.c); also while a grey stack is scanned.
  *   BLOCKING -> USER: a region, or a wait that was begun in USER, ends.
  * The first two enter USER by an exchange, and then look at world_stopping.
  *
@@ -86,7 +88,10 @@
 #define SIGNALLED_IN_RUNTIME 1             /* threads in RUNTIME that a stop signals */
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
 #define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
-#define REPEAT_NS ((int64_t)100000)        /* after so long without progress all are asked again */
+/* After so long without progress all are asked again.  Longer than a tick of the kernel (4 ms; 10 at
+ * most): a time limit before its next event makes it set the clock anew at both ends of the sleep,
+ * which on virtual processors takes as long as the stop. */
+#define REPEAT_NS ((int64_t)10000000)
 /* How long a thread that has no business running may seem to: in USER, and in RUNTIME, where it is
  * on its way back already, and only kept from it, by a page fault or a debugger for one. */
 #define CHECK_USER_NS ((int64_t)2000000000)
@@ -168,9 +173,9 @@ void m_scan_own(struct m *m)
         arch_crit_enter();
         bool black = m_blacken_some(m);
         if (black)
-            m_own_is_black();
+            m_own_is_black(m, M_RUNTIME);
         else
-            m_between_pieces(m);
+            m_between_pieces(m, M_RUNTIME);
         (void)arch_crit_leave(); /* the handler of another stop could not run: this is its loop */
         uint32_t epoch = atomic_load_acquire(&world_stopping); /* pairs with world_start */
         if (!black && epoch != 0) wait_stopped(m, epoch);

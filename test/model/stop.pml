@@ -20,7 +20,8 @@
  *
  * With HANDLER_BLOCKS the handler also takes its time in BLOCKING, after a stop or when only its P was
  * asked for, and a thread that was stopped may scan its own stack before it goes on (retake,
- * settle_outer_frames and blocking_is_over in sched/preempt.c, m_scan_own in sched/stw.c).
+ * settle_outer_frames and blocking_is_over in sched/preempt.c, m_scan_own in sched/stw.c); in between
+ * it may wake others in BLOCKING (kick_blocking in sched/grey.c).
  *
  * Left out: the semaphore between stoppers is a word that is waited for; who gets a P that was taken;
  * threads that come and go; roll-back (barrier.pml).
@@ -179,6 +180,11 @@ inline stop_wait(ON, then)
 #ifdef HANDLER_BLOCKS
           :: atomic { ON -> exchange(me, RUNTIME) }; /* m_scan_own: a piece */
              atomic { ON -> MAY_TOUCH(me) };
+             if
+             :: skip
+             :: enter_blocking(ON); leave_blocking(ON, RUNTIME); /* kick_blocking */
+                atomic { ON -> MAY_TOUCH(me) }
+             fi;
              if
              :: break /* black */
              :: atomic { ON && world_stopping == 0 -> break } /* further pieces, black in the end */
