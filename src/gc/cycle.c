@@ -9,10 +9,11 @@
  *    |                                                                       | begin_stopped
  *    | end_stopped: all is marked                                            v
  *   STOPPED 2 <----------------------------------------------------------- MARK
- *    |          gc_try_end: it looks as if nothing were left                 ^   world runs; markers:
- *    |          (who marks, helps or waits)                                  |   workers, assists, those
- *    +-----------------------------------------------------------------------+   who wait for the cycle
- *                 end_stopped: too much is left for a stop (Note [Stops that end marking])
+ *    |          gc_try_end: it looks as if nothing were left                 ^
+ *    |          (who marks, helps or waits)                                  | world runs; markers:
+ *    +-----------------------------------------------------------------------+ workers, assists,
+ *                 end_stopped: too much is left for a stop                     who waits for the
+ *                 (Note [Stops that end marking])                              cycle
  *
  *   OFF        gc_phase is GC_OFF; the world runs, and sweeps.
  *   STOPPED 1  every cache is published, so each slot is known to be allocated or free; mark bits
@@ -593,6 +594,7 @@ static void cycle_ended(void)
     if (atomic_load_seq(&gc.asleep) != 0) os_futex_wake(&gc.progress, INT32_MAX);
     sweeper_wake();
     specials_wake();
+    scavenger_note_others();
     if (gc_cycle_listener != NULL) gc_cycle_listener(&record);
     if (unlikely(gc_debug.colors != 0)) colors_print(record.number);
 }
@@ -768,6 +770,7 @@ void gc_start_background(void)
     m_wait_stoppable(prepare_outside, NULL);
     crit_exit();
     background_wait_ready();
+    scavenger_note_others();
     cycle_lock();
     atomic_store_relaxed(&gc.enabled, 1); /* threads see it when they next take busy */
     pace();

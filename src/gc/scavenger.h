@@ -63,6 +63,8 @@ void scavenger_tick(int64_t now);
 void scavenger_cycle_stw(uint64_t last_goal);
 /* The heap goal is now this one.  The holder of the cycle's lock. */
 void scavenger_pace(uint64_t goal);
+/* Reads what the runtime has beside the heap.  Any time, but it takes microseconds. */
+void scavenger_note_others(void);
 /* The goal that the memory limit allows after a cycle that marked so much; UINT64_MAX: there is no
  * limit.  The holder of the cycle's lock. */
 uint64_t scavenger_limit_goal(uint64_t marked);

@@ -40,6 +40,13 @@
  * ranges are whole, and is then stored with release; and `thread` likewise, after it.  From then on
  * the ranges are the stopper's.
  *
+ * Note [Ranges that are known].  To look all of this up for each thread is a third of the first
+ * stop's own work.  Where a thread has a range of every library, and each is of generation 0, they
+ * lie at fixed places, and do not change while the list of libraries is the same (modules.version):
+ * such a thread is left out.  A library that begins to be opened, or is closed, changes the list.
+ * tls_vector is older then, and the vector may have grown meanwhile: once, for the list has not
+ * changed, which is what may_grow reckons with.
+ *
  * Where the symbols are missing (another C library) the ranges are those that the thread itself
  * found when it began.
  *
@@ -152,13 +159,15 @@ struct module {
 static struct {
     struct module a[M_TLS_RANGES];
     uint32_t n;
-    uintptr_t last; /* the highest number of all, system libraries' included */
-} modules;          /* the holder of the loader's lock */
+    uintptr_t last;   /* the highest number of all, system libraries' included */
+    uint64_t version; /* rises when the list is made anew */
+} modules;            /* the holder of the loader's lock */
 
 void thread_locals_no_modules(void)
 {
     modules.n = 0;
     modules.last = 0;
+    modules.version++;
 }
 
 static const ElfW(Phdr) * tls_segment(const struct dl_phdr_info *info)
@@ -268,17 +277,26 @@ static uint32_t find_ranges(const struct view *v, struct thread_range *out)
     return n;
 }
 
+/* Note [Ranges that are known]. */
+static bool are_final(const struct view *v, const struct thread_range *found, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (found[i].generation != 0) return false;
+    return v->vector != NULL && n == modules.n;
+}
+
 void thread_locals_find_stw(void)
 {
     struct thread_range found[M_TLS_RANGES];
     if (!atomic_load_relaxed(&layout.known)) return;
     for (struct m *m = m_all(); m != NULL; m = m->all_next) {
         uintptr_t thread = atomic_load_acquire(&m->thread); /* pairs with thread_locals_read */
-        if (thread == 0) continue;
+        if (thread == 0 || m->tls_known == modules.version) continue;
         struct view v = view_of(m, thread);
         uint32_t n = find_ranges(&v, found);
         memcpy(m->tls, found, n * sizeof found[0]);
         m->ntls = n;
+        m->tls_known = are_final(&v, found, n) ? modules.version : 0;
     }
 }
 
@@ -312,6 +330,7 @@ void thread_locals_read(struct m *m)
 {
     struct reading r = { { m, (uintptr_t)pthread_self(), NULL }, 0, false };
     assert_that(m->ntls == 0 && m->thread == 0);
+    m->tls_known = 0;
     r.agrees = atomic_load_relaxed(&layout.known); /* it falls, and then this one need not agree */
     if (r.agrees) {
         r.own.vector = (const char *)field((const char *)r.own.thread, layout.vector);

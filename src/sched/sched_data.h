@@ -240,7 +240,8 @@ struct m {
     } tls[M_TLS_RANGES];
     const char *tls_vector;    /* the loader's notes of it, when last seen; the stopper */
     uintptr_t tls_vector_size; /* likewise */
-    uintptr_t thread;          /* pthread_self of it */
+    uint64_t tls_known; /* list of libraries for which tls is final, 0: of none; the stopper */
+    uintptr_t thread;   /* pthread_self of it */
     uint32_t ntls;
 };
 
