@@ -6,8 +6,9 @@
  *
  * clock: the first stop, marking, and the last stop; while marking stops the world, getting all
  * threads to stop, marking, and the rest of the pause.  cpu: the same; marking is given as assists
- * / dedicated and fractional workers / idle ones.  MB: heap when marking began, when it ended, and
- * what was live.
+ * / dedicated and fractional workers / idle ones.  While it stops the world the stopper and its
+ * helpers are given as workers; of a small heap, which it marks alone, the clock is its time.  MB:
+ * heap when marking began, when it ended, and what was live.
  *
  * A line of our own follows where the CPU limiter was on since the cycle before: for how long, and
  * how much CPU time the collector took while the limiter's bucket was full.
@@ -56,7 +57,8 @@ void gctrace_print(const struct gc_cycle_record *r, double share)
     struct print p;
     int64_t stop = r->mark_begin - r->stop_begin, mark = r->mark_end - r->mark_begin;
     int64_t rest = r->started - r->mark_end;
-    int64_t worker = (int64_t)(r->stops > 1 ? r->worker_ns : r->cpu); /* else all is one pause */
+    int64_t worker = (int64_t)r->worker_ns;
+    if (r->stops == 1) worker = r->in_one_stop ? mark : (int64_t)r->cpu - rest;
     print_init(&p, STDERR_FILENO);
     print_fmt(&p, "gc %lu @%.3fs %d%%:", (unsigned long)r->number,
               (double)(r->stop_begin - start) / 1e9, (int)(share * 100));

@@ -27,7 +27,6 @@ struct gcwork {
     uint64_t bytes_marked;          /* since the last hand-over to the cycle's totals */
     uint64_t scan_work;             /* bytes scanned */
     uint64_t objects_marked;
-    uint64_t flushed; /* set when work went to the global list: termination looks again */
 };
 
 /* What a P does of which the CPU limiter must know: a kind and a time, limiter.h.  Atomic: the

@@ -65,7 +65,7 @@ struct gc_cycle_record {
     uint64_t scan_work;       /* bytes of objects scanned */
     uint64_t root_jobs[ROOT_KINDS];
     struct sweep_counts swept; /* after the cycle before this one */
-    uint32_t markers;          /* threads that marked */
+    uint32_t markers;          /* threads that marked in the stop; 0: beside the program */
     uint32_t overflows;        /* times the mark queue found no memory */
     int procs;                 /* Ps */
 };

@@ -460,7 +460,7 @@ static void marker_reset(struct marker *m, bool single)
     m->bytes = mark.bytes;
     m->single = single;
     m->stamp = arena_stamp(heap_sweepgen());
-    m->w->bytes_marked = m->w->objects_marked = m->w->scan_work = m->w->flushed = 0;
+    m->w->bytes_marked = m->w->objects_marked = m->w->scan_work = 0;
 }
 
 static void markers_reset(bool single)
@@ -533,7 +533,6 @@ static void collect_result(struct mark_result *out)
     out->objects += mark.direct_objects;
     work_end_stw();
     out->root_bytes[ROOT_STACKS] = stackroots_bytes();
-    out->markers = atomic_load_relaxed(&mark.joined) & ~ROUND_CLOSED; /* of the last round */
 }
 
 static uint32_t useful_markers(int nprocs, uint64_t expected)
@@ -559,6 +558,7 @@ void mark_run_stw(int nprocs, uint64_t expected, struct mark_result *out)
     mark_round(roots_prepare_stw(), false);
     rescan_overflows(out);
     collect_result(out);
+    out->markers = atomic_load_relaxed(&mark.joined) & ~ROUND_CLOSED; /* of the last round */
 }
 
 /* ---- beside the program ---------------------------------------------------------------------- */

@@ -161,10 +161,9 @@ static struct workbuf *empty_buffer(void)
     return b;
 }
 
-static void give_full(struct gcwork *w, struct workbuf *b)
+static void give_full(struct workbuf *b)
 {
     assert_that(b->n != 0);
-    w->flushed++;
     lfstack_push(&work_pool.full, &b->node);
 }
 
@@ -192,7 +191,7 @@ never_inline bool work_put_slow(struct gcwork *w, uintptr_t obj)
         struct workbuf *b = empty_buffer();
         if (b == NULL) return false;
         if (w->second != NULL)
-            give_full(w, w->first);
+            give_full(w->first);
         else
             w->second = w->first;
         w->first = b;
@@ -240,24 +239,24 @@ static void give_half(struct gcwork *w)
     memmove(w->first->obj, w->first->obj + n, rest * sizeof b->obj[0]);
     b->n = n;
     w->first->n = rest;
-    give_full(w, b);
+    give_full(b);
 }
 
 void work_balance(struct gcwork *w)
 {
     if (w->first == NULL) return;
     if (w->second != NULL && w->second->n != 0) {
-        give_full(w, w->second);
+        give_full(w->second);
         w->second = empty_buffer();
     } else if (w->first->n > 4) {
         give_half(w);
     }
 }
 
-static void buffer_dispose(struct gcwork *w, struct workbuf *b)
+static void buffer_dispose(struct workbuf *b)
 {
     if (b->n != 0)
-        give_full(w, b);
+        give_full(b);
     else
         lfstack_push(&work_pool.empty, &b->node);
 }
@@ -265,8 +264,8 @@ static void buffer_dispose(struct gcwork *w, struct workbuf *b)
 void work_dispose(struct gcwork *w)
 {
     if (w->first == NULL) return;
-    buffer_dispose(w, w->first);
-    if (w->second != NULL) buffer_dispose(w, w->second);
+    buffer_dispose(w->first);
+    if (w->second != NULL) buffer_dispose(w->second);
     w->first = w->second = NULL;
 }
 

@@ -40,7 +40,7 @@ enum {
     PRCTL_SET_VMA = 0x53564d41,  /* Linux 5.17 */
     PRCTL_SET_VMA_NAME = 0,
     CALL_PROCESS_MADVISE = 440,    /* Linux 5.10; of the own process with any advice: 6.13 */
-    PIDFD_OF_OWN_PROCESS = -10001, /* Linux 6.14 */
+    PIDFD_OF_OWN_PROCESS = -10001, /* Linux 6.17; another number in those before that had one */
 };
 
 /* ---- the failing mode --------------------------------------------------------------------- */
@@ -102,11 +102,10 @@ static uint64_t whole_pages(size_t size)
 /* Note [Own mappings].  Who searches the process's memory for pointers (os_mem_each_other) leaves
  * out what is the runtime's own.  Each mapping has an entry: lo is taken by a compare-and-swap from
  * 0, hi set before and after it lies: a reader that finds hi 0 takes nothing for ours.  Entries are
- * few: memory is asked for in large pieces.  When there are more than that, `own_lost` says that
- *     the table does not tell all.  The table is not searched for roots: the address of an arena is
- *     that of an object, which it would keep
- * with all that hangs on it.  It holds numbers of pages all the same, for copies in registers
- * are. */
+ * few: memory is asked for in large pieces.  When there are more than that, `own_lost` says that the
+ * table does not tell all.  The table is not searched for roots: the address of an arena is that of
+ * an object, which it would keep with all that hangs on it.  It holds numbers of pages all the
+ * same, for copies in registers are searched. */
 #define OWN_MOST 8192
 #define OWN_SHIFT 12 /* of every page size */
 static struct own {

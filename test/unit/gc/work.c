@@ -29,7 +29,6 @@ TEST(overflow_goes_to_the_global_list)
     for (uintptr_t i = 1; i <= N; i++)
         CHECK(work_put(&w, i));
     CHECK(!work_global_is_empty());
-    CHECK_GT(w.flushed, 0);
     work_dispose(&w);
     int buffers = 0;
     while (work_get_global(&v)) {
