@@ -27,8 +27,8 @@ void arch_switch_last(struct arch_context *from, const struct arch_context *to);
 void arch_context_make(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg);
 /* The same with floating-point controls that arch_fp_controls returned elsewhere, instead of the
  * caller's. */
-void arch_context_make_with(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg,
-                            uint64_t fp_controls);
+void arch_context_make_with(struct arch_context *ctx, uintptr_t top, void (*entry)(void *),
+                            void *arg, uint64_t fp_controls);
 /* Calls fn(arg) on the stack that ends at top, after storing in *saved_sp the stack pointer below
  * which nothing of the caller lives; all callee-saved registers have been pushed above it, so a
  * scan from *saved_sp sees them.  Unwinds through (CFI).  Returns when fn does. */

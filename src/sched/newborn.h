@@ -17,7 +17,7 @@ struct newborn {
         struct newborn *next_free;
     };
     struct g *ahead; /* as sched_ahead */
-    uint64_t life;          /* goid, and bytes of copy << NEWBORN_SIZE_SHIFT; 0: free; atomic */
+    uint64_t life;   /* goid, and bytes of copy << NEWBORN_SIZE_SHIFT; 0: free; atomic */
     uintptr_t created_pc;
     uint64_t created_by;
     void (*fn)(void *); /* is called with a copy of: */

@@ -43,8 +43,8 @@ _Noreturn void arch_entry_returned(void)
     throw_msg("entry function of a context returned");
 }
 
-void arch_context_make_with(struct arch_context *ctx, uintptr_t top, void (*entry)(void *), void *arg,
-                            uint64_t fp_controls)
+void arch_context_make_with(struct arch_context *ctx, uintptr_t top, void (*entry)(void *),
+                            void *arg, uint64_t fp_controls)
 {
     struct saved_frame *f = (struct saved_frame *)align_down(top, 16) - 1;
     *f = (struct saved_frame){ .x = { (uintptr_t)entry, (uintptr_t)arg } };
