@@ -27,6 +27,9 @@
 // EXPECT attached-detach-in-try stderr=^fatal error: gort_thread_detach inside gort_try
 // EXPECT huge-stack stderr=^fatal error: gort_go_opt: a stack of 18446744073709551615 bytes can not be had
 // EXPECT huge-copy stderr=^fatal error: gort_go_copy: 1\d{6} bytes of arguments do not fit a stack
+// EXPECT null:go skip=ubsan stderr=^fatal error: gort_go: no function to run
+// EXPECT null:opt skip=ubsan stderr=^fatal error: gort_go_opt: no function to run
+// EXPECT null:copy skip=ubsan stderr=^fatal error: gort_go_copy: no function to run
 // EXPECT pthread-exit stderr=^fatal error: a goroutine ended its thread, by pthread_exit or pthread_cancel
 // EXPECT pthread-exit-elsewhere stderr=^fatal error: a goroutine ended its thread, by pthread_exit or pthread_cancel
 //
@@ -102,6 +105,10 @@ static void arguments(void)
 {
     gort_go_options huge = { .stack_size = SIZE_MAX };
     static char big[1500000];
+    void (*volatile no_function)(void *) = NULL;
+    if (is("null:go")) gort_go(no_function, NULL);
+    if (is("null:opt")) gort_go_opt(NULL, no_function, NULL);
+    if (is("null:copy")) gort_go_copy(no_function, big, 8);
     if (is("huge-stack")) gort_go_opt(&huge, nothing, NULL);
     if (is("huge-copy")) gort_go_copy(nothing, big, sizeof big);
 }
