@@ -74,10 +74,14 @@ static void on_thread_exit(void *arg)
 {
     const struct m *m = arg;
     if (m_self() == NULL) return;
-    if (!m->attached)
-        throw_msg(
-            "a goroutine ended its thread, by pthread_exit or pthread_cancel: goroutines end by "
-            "gort_goexit");
+    if (!m->attached) {
+        /* It left the goroutine's stack, and the runtime's frames on this one, without a switch. */
+        sanitize_forget(m->sys_lo, m->sys_hi);
+        sanitize_to_system(NULL, m);
+        sanitize_arrived_system(m);
+        throw_msg("a goroutine ended its thread, by pthread_exit or pthread_cancel: goroutines "
+                  "end by gort_goexit");
+    }
     if (g_self() != NULL && crit_depth() == 0) sched_hooks.thread_exits(g_self());
     m_detach();
 }
