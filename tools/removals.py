@@ -2,6 +2,7 @@
 """Takes mechanisms out of a copy of the tree, one at a time, and expects a test to fail each time.
 
     tools/removals.py [--list FILE] [--jobs N] [--runs N] [--seconds N] [name ...]
+    tools/removals.py [--list FILE] --apply [name ...]      builds nothing: does each apply?
 
 The list is test/removals.txt, whose head says what its lines mean.  Names choose those that contain one of
 them.  The copy is built once as it is, and each test must pass there; then with each removal.  A test that
@@ -144,18 +145,38 @@ def is_found(tree, removal, arguments):
     return how or "NOT FOUND", how is not None
 
 
+def places(root, removal):
+    """Says where a text to remove is not found exactly once; how often that is."""
+    wrong = 0
+    for file, old, _ in removal.edits:
+        with open(os.path.join(root, file), encoding="utf-8") as f:
+            times = f.read().count(old)
+        if times != 1:
+            print(f"{removal.name}: {file} has '{old}' {times} times")
+            wrong += 1
+    if not os.path.exists(os.path.join(root, removal.test.split()[0] + ".c")):
+        print(f"{removal.name}: there is no {removal.test}")
+        wrong += 1
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--list", default=os.path.join(ROOT, "test", "removals.txt"))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--apply", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     removals = [r for r in read_list(arguments.list)
                 if not arguments.names or any(n in r.name for n in arguments.names)]
     if not removals:
         sys.exit("no such removal")
+    if arguments.apply:
+        wrong = sum(places(ROOT, r) for r in removals)
+        print(f"{len(removals)} removals, {wrong} places wrong")
+        return 1 if wrong else 0
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         tree = Tree(folder, arguments.jobs)
