@@ -21,6 +21,7 @@
 
 #define TEXT_LEAST (256 * KB)
 #define TEXT_PER_GOROUTINE (16 * KB) /* more than 60 frames take */
+#define TEXT_PER_NEWBORN 512          /* that, and who started it */
 #define TEXT_MOST (64 * MB)
 
 /* System stack. */
@@ -37,8 +38,9 @@ static void write_stopped(void *arg)
 
 static size_t room_for_all(void)
 {
-    uint64_t n = g_table_size();
-    return n < TEXT_MOST / TEXT_PER_GOROUTINE ? TEXT_LEAST + n * TEXT_PER_GOROUTINE : TEXT_MOST;
+    uint64_t bytes = TEXT_LEAST + (uint64_t)g_table_size() * TEXT_PER_GOROUTINE +
+                     (uint64_t)newborns_table_size() * TEXT_PER_NEWBORN;
+    return bytes < TEXT_MOST ? bytes : TEXT_MOST;
 }
 
 /* On its own: the switches of text_write must not meet an address of errno. */

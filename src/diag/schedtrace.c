@@ -94,7 +94,8 @@ static void print_gs(struct print *out)
 static void print_newborns(struct print *out)
 {
     struct newborn_view v;
-    for (uint32_t i = 0; i < newborns_table_size(); i++)
+    uint32_t n = newborns_table_size();
+    for (uint32_t i = 0; i < n; i++)
         if (newborn_read(i, &v))
             print_fmt(out, "  G%lu: status=%u(runnable) lockedm=nil\n", (unsigned long)v.goid,
                       (unsigned)G_RUNNABLE);

@@ -380,6 +380,8 @@ void traceback_others(const struct traceback *t, const struct g *except)
         if (g->is_system && !t->system) continue;
         traceback_other(t, g);
     }
-    for (uint32_t i = 0; i < newborns_table_size(); i++)
+    /* Once: where the world is not stopped, others may make more than are printed. */
+    n = newborns_table_size();
+    for (uint32_t i = 0; i < n; i++)
         if (newborn_read(i, &v)) traceback_newborn(t, &v);
 }

@@ -266,7 +266,8 @@ void roots_scan_job(struct marker *m, uint32_t job)
         if (i < roots.stack_jobs)
             scan_stacks(m, i);
         else
-            m->roots += stackroots_scan_newborns((i - roots.stack_jobs) * ROOT_JOB_NEWBORNS,
+            m->roots += ROOT_JOB_NEWBORNS * WORD_SIZE + /* a word of each record */
+                        stackroots_scan_newborns((i - roots.stack_jobs) * ROOT_JOB_NEWBORNS,
                                                  ROOT_JOB_NEWBORNS);
         break;
     case ROOT_SPECIALS:

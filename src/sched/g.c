@@ -35,6 +35,7 @@
 #define GFREE_MOVED (GFREE_MAX / 2) /* how many go at once, */
 #define GFREE_TAKEN 32              /* and come: a chain is read under STACKS */
 #define GOID_BATCH 16
+#define START_BYTES 16 /* of a start record without a copy of arguments: lang/go.c */
 
 static const char *const wait_names[WAIT_REASONS] = {
     [WAIT_NONE] = "running",
@@ -216,14 +217,14 @@ static uintptr_t g_place_args(struct g *g, const struct g_options *o)
 {
     uintptr_t top = g->stack_hi;
     if (o == NULL || o->copy_size == 0) return top;
-    bool bare = likely(o->copy_size == 16); /* a start record without arguments: inline */
+    bool bare = likely(o->copy_size == START_BYTES); /* inline */
     if (!bare && o->copy_size > (g->stack_hi - g->stack_lo) / 2)
         throw_fmt("gort_go_copy: %zu bytes of arguments do not fit a stack of %zu bytes",
                   o->copy_size, (size_t)(g->stack_hi - g->stack_lo));
     top = align_down(top - o->copy_size, 16);
     race_hide();
     if (bare)
-        memcpy((void *)top, o->copy, 16);
+        memcpy((void *)top, o->copy, START_BYTES);
     else
         memcpy((void *)top, o->copy, o->copy_size);
     race_show();
@@ -309,10 +310,12 @@ void g_start_bare(void (*fn)(void *), const void *copy, size_t size, uintptr_t c
     b->created_pc = created_pc;
     b->created_by = creator != NULL ? creator->goid : 0;
     b->fn = fn;
-    if (likely(size == 16)) /* inline */
-        memcpy(b->copy, copy, 16);
-    else
+    if (likely(size == START_BYTES)) { /* inline, and one cache line */
+        memcpy(b->copy, copy, START_BYTES);
+    } else {
+        memset(b->copy, 0, sizeof b->copy);
         memcpy(b->copy, copy, size);
+    }
     uint64_t life = goid_take(p) | (uint64_t)size << NEWBORN_SIZE_SHIFT;
     atomic_store_release(&b->life, life); /* pairs with newborn_read */
     atomic_store_relaxed(&p->ng, p->ng + 1);
@@ -339,10 +342,13 @@ static force_inline void g_begin_life(struct p *p, struct g *g, struct newborn *
     g->created_by = b->created_by;
     if (unlikely(gort_barrier_flag != 0)) /* Note [Roots of newborns] */
         sched_hooks.words_leave(b->copy, size / WORD_SIZE);
-    if (likely(size == 16)) /* a start record without arguments: inline */
-        memcpy(args, b->copy, 16);
-    else
-        memcpy(args, b->copy, size);
+    if (likely(size == START_BYTES)) {
+        memcpy(args, b->copy, START_BYTES);
+        /* What a former life had there would be scanned as long as this one lasts. */
+        memset((char *)args + START_BYTES, 0, GO_COPY_MOST - START_BYTES);
+    } else {
+        memcpy(args, b->copy, GO_COPY_MOST); /* zero from `size` on */
+    }
     newborn_give(p, b);
 }
 

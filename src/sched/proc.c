@@ -180,6 +180,7 @@ static force_inline struct g *next_local(struct m *m, bool newborns)
     } else if (likely(next->locked_m == NULL && !g_is_grey(next)))
         return next;
     runq_put(p, next, true);
+    if (p->next_streak != 0) p->next_streak--; /* it has not had its turn */
     return NULL;
 }
 

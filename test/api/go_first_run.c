@@ -183,6 +183,65 @@ TEST(arguments_are_kept_and_let_go)
     CHECK_LE(left, MANY / 10); // what an old word of some stack keeps
 }
 
+// Nor do they live as long as the next goroutine on the same stack.
+enum { WAITERS = 50 };
+
+static gort_chan(int) gate;
+
+struct boxed {
+    uintptr_t others[5];
+    box *b;
+};
+
+static void wait_with_box(void *args)
+{
+    const struct boxed *a = args;
+    CHECK_EQ(a->b->value, 99);
+    (void)gort_recv(gate, NULL);
+    ADD(&done, 1);
+}
+
+static void wait_without(void *unused)
+{
+    (void)unused;
+    ADD(&done, 1);
+    (void)gort_recv(gate, NULL);
+    ADD(&done, 1);
+}
+
+__attribute__((noinline)) static void start_waiters_with_boxes(void)
+{
+    for (int i = 0; i < WAITERS; i++) {
+        struct boxed a = { .b = gort_new(box) };
+        a.b->value = 99;
+        weak[i] = gort_weak_make(a.b);
+        gort_go_copy(wait_with_box, &a, sizeof a);
+    }
+}
+
+TEST(a_stack_forgets_arguments)
+{
+    int left = 0;
+    done = 0;
+    gate = gort_chan_make(int, 0);
+    start_waiters_with_boxes();
+    settle();
+    gort_close(gate);
+    WAIT_FOR(LOAD(&done) == WAITERS);
+    settle();
+    gate = gort_chan_make(int, 0);
+    for (int i = 0; i < WAITERS; i++)
+        gort_go(wait_without, NULL);
+    WAIT_FOR(LOAD(&done) == 2 * WAITERS);
+    gort_gc();
+    gort_gc();
+    for (int i = 0; i < WAITERS; i++)
+        left += gort_weak_get(weak[i]) != NULL;
+    CHECK_LE(left, WAITERS / 5);
+    gort_close(gate);
+    WAIT_FOR(LOAD(&done) == 3 * WAITERS);
+}
+
 static int run(int argc, char **argv)
 {
     (void)argc;
@@ -192,6 +251,7 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(arguments_of_each_size);
     RUN_IN_ORDER(it_is_in_reports);
     RUN_ON_ALL(arguments_are_kept_and_let_go);
+    RUN_IN_ORDER(a_stack_forgets_arguments);
     return 0;
 }
 
