@@ -174,7 +174,7 @@ void gort_ranges_register(const struct gort_range *first, const struct gort_rang
 #pragma weak dlopen
 
 /* Its reference is never given back.  Finds the library by the name that the loader knows it by, so
- * nothing is opened.  What the loader loaded first is the program. */
+ * nothing is opened.  The program has no name there. */
 void gort_library_keep_(const void *at)
 {
     Dl_info info;
@@ -183,7 +183,7 @@ void gort_library_keep_(const void *at)
     if (dladdr1 != NULL && dlopen != NULL && dladdr1(at, &info, &found, RTLD_DL_LINKMAP) != 0 &&
         found != NULL) {
         const struct link_map *map = found;
-        if (map->l_prev != NULL && map->l_name != NULL && map->l_name[0] != '\0')
+        if (map->l_name != NULL && map->l_name[0] != '\0')
             (void)dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     }
     errno = saved;

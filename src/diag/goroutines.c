@@ -21,7 +21,7 @@
 
 #define TEXT_LEAST (256 * KB)
 #define TEXT_PER_GOROUTINE (16 * KB) /* more than 60 frames take */
-#define TEXT_PER_NEWBORN 512          /* that, and who started it */
+#define TEXT_PER_NEWBORN 512         /* that, and who started it */
 #define TEXT_MOST (64 * MB)
 
 /* System stack. */

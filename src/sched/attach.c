@@ -86,18 +86,19 @@ static void on_thread_exit(void *arg)
     m_detach();
 }
 
+static bool exit_key_made; /* by pthread_once */
+
 static void make_exit_key(void)
 {
-    if (pthread_key_create(&exit_key, on_thread_exit) != 0)
-        throw_msg("gort_thread_attach: no pthread key is left");
+    exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
 }
 
-/* Of the runtime's own thread, which never ends: without it the others would wait for its P, and
- * stops for its answer, without a word. */
+/* Of the runtime's own thread, which never ends: if it does the others wait for its P, and stops for
+ * its answer, without a word.  Where the program has taken all keys, that is how it stays. */
 void m_watch_exit(struct m *m)
 {
     pthread_once(&exit_key_once, make_exit_key);
-    pthread_setspecific(exit_key, m);
+    if (exit_key_made) pthread_setspecific(exit_key, m);
 }
 
 static int attached_system_stack(struct m *m)
@@ -146,6 +147,7 @@ int m_attach(void)
     if (p_count() == 0 || atomic_load_relaxed(&sched.exiting)) return EPERM;
     if (m_self() != NULL) return EALREADY;
     pthread_once(&exit_key_once, make_exit_key);
+    if (!exit_key_made) throw_msg("gort_thread_attach: no pthread key is left");
     struct m *m = m_alloc(true);
     if (m == NULL) return ENOMEM;
     m->attached = true;

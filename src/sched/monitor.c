@@ -223,9 +223,9 @@ static bool waits_outside(int64_t now)
 
 static void look(void)
 {
+    adopt_orphans(); /* this may sleep over a stop */
     int64_t now = os_now();
     atomic_store_relaxed(&sched.clock, now);
-    adopt_orphans();
     if (unlikely(sched_debug.deterministic)) { /* of all below, this alone keeps the order */
         lock_acquire(&sched.lock);
         unlock_and_look_for_deadlock();

@@ -196,7 +196,7 @@ struct m {
     uintptr_t sys_lo, sys_hi;      /* system stack */
     struct note park;              /* idle sleep, or a locked thread's wait for its goroutine */
     struct m *all_next;            /* list of all Ms; constant once published */
-    struct m *idle_next;           /* SCHED */
+    struct m *idle_next;           /* SCHED; in adopt_orphans: its own, the M is on no list */
     bool spinning;                 /* counted in sched.nspinning; own */
     bool keeps_looking;            /* find_far wants to be called again; own */
     int32_t doze_ns;               /* how long it dozes next, 0: it did not lately; own */
@@ -247,7 +247,8 @@ struct m {
 
 #define RUNQ_SIZE 256
 
-/* IDLE: on the idle list.  RUNNING: some M's p.  HANDED: some M's next_p, that M is waking. */
+/* IDLE: on the idle list.  RUNNING: some M's p.  HANDED: some M's next_p,
+ * that M is waking; or an orphan. */
 enum p_status { P_IDLE, P_RUNNING, P_HANDED, P_DEAD };
 
 struct ready_list;

@@ -10,8 +10,8 @@
  *        start a spinning M                        something there: take a P back, look again
  *
  * In any order of the four steps one of the two sees the other.  Who is counted in nspinning and
- * finds no P to look with makes room as carefully (m_wake_for_work), and so does who gives up a P
- * while others look (hand_over in p.c).  Only one M is started at a time (the compare-and-swap of
+ * finds no P to look with makes room as carefully (m_for_work), and so does who gives up a P
+ * while others look (p_hand_over in p.c).  Only one M is started at a time (the compare-and-swap of
  * nspinning from 0 to 1), and a spinning M that finds work starts the next if it was the last one
  * spinning: waking is a chain, never a herd.  test/model/sleepers.pml tries every order.
  *

@@ -123,7 +123,7 @@ static void doze(struct m *m, int64_t now)
     if (odd % 2 == 0) return; /* between one doze and the next: it changes all the time */
     estimate_worth(m->p, now);
     atomic_fence_seq();
-    /* Pairs with the fence in m_wake_for_work: this look sees the work, or its maker the dozer. */
+    /* Pairs with the fence in m_for_work: this look sees the work, or its maker the dozer. */
     if (!queues_are_worth_rising()) {
         atomic_fetch_add_relaxed(&sched.dozes, 1);
         m_enter_blocking_state(m);

@@ -1,8 +1,8 @@
 /* Work and sleepers: no ready goroutine waits while a P is idle and nobody looks for work.
  *
- * Answers for: Note [Work and sleepers] of sched/sched_internal.h: m_wake_for_work and m_give in m.c, find_runnable,
+ * Answers for: Note [Work and sleepers] of sched/sched_internal.h: m_for_work and give_to_looker in m.c, find_runnable,
  * stop_spinning, retire_p and work_somewhere in proc.c, find_far, doze and dozer_wake_slow in steal.c,
- * hand_over in p.c.
+ * p_hand_over in p.c.
  *
  * One M runs a goroutine that makes others ready, as next ones or in its ring, and then computes for ever; a
  * thread without a P may put one on the global queue; and one M may run a goroutine that blocks, so that its P
@@ -91,7 +91,7 @@ inline give_to(spins)
     }
 }
 
-/* m_wake_for_work */
+/* m_for_work */
 inline wake_for_work(odd, q, ok)
 {
     do
@@ -177,7 +177,7 @@ inline look_everywhere(some)
 #endif
 }
 
-/* hand_over */
+/* p_hand_over */
 inline hand_over(odd, q, ok)
 {
     if
