@@ -165,8 +165,8 @@ void scavenger_cycle_stw(uint64_t last_goal)
         if (p_at(i)->status == P_IDLE) scav_return_window_stw(p_at(i)->mcache);
 }
 
-/* In stops too.  What is beside the heap matters where there is a limit, and was noted when that was
- * looked at: scavenger_limit_goal.  To read it takes 3 us. */
+/* In stops too.  What is beside the heap matters where there is a limit, and was noted when that
+ * was looked at: scavenger_limit_goal.  To read it takes 3 us. */
 void scavenger_pace(uint64_t goal)
 {
     struct scav_goals former;

@@ -54,9 +54,9 @@
  * A small heap is collected a thousand times a second, and the stacks are the same.  So a look at
  * all of them, which with many takes several cycles, a part in each, is followed by another one at
  * once only if it took something, as there may be more; else a second later, or when somebody asked
- * for a collection.  A step gives back TRIM_ROOM at most, of all stacks that it looks at, for giving
- * back 1 MB takes 130 to 270 us; in a cycle that marks in its first stop few steps ask at all, and
- * give back next to nothing.
+ * for a collection.  A step gives back TRIM_ROOM at most, of all stacks that it looks at, for
+ * giving back 1 MB takes 130 to 270 us; in a cycle that marks in its first stop few steps ask at
+ * all, and give back next to nothing.
  *
  * Stacks of the runtime's goroutines that sweep and give memory back are no roots.  They hold
  * addresses of spans, and no objects: a span's address that was left in a parked frame kept the

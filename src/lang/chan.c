@@ -436,11 +436,12 @@ static bool wake_receivers(struct hchan *c)
     return more;
 }
 
-/* Note [Closing].  A million that wait are woken a batch at a time, so that neither the world's stop
- * nor who uses the channel waits for all of them.  Meanwhile the channel is closed, and receivers
- * are queued on it: whoever comes finds it closed and does not look at them, and one of a select
- * that was decided otherwise takes its record back, as ever.  Senders, which nobody should close a
- * channel under, are taken off all at once: one that was still queued would be received from. */
+/* Note [Closing].  A million that wait are woken a batch at a time, so that neither the world's
+ * stop nor who uses the channel waits for all of them.  Meanwhile the channel is closed, and
+ * receivers are queued on it: whoever comes finds it closed and does not look at them, and one
+ * of a select that was decided otherwise takes its record back, as ever.  Senders, which nobody
+ * should close a channel under, are taken off all at once: one that was still queued would be
+ * received from. */
 void gort_close_raw(void *ch)
 {
     struct hchan *c = ch;

@@ -243,7 +243,8 @@ static bool try_put(struct change *c, const void *value)
     const struct cmap_layout *l = cmap_layout(c->m);
     struct cmap_entry *list = cmap_list(c->seen);
     if (c->made == NULL) c->made = entry_new(l, c->hash, c->key, value);
-    /* The key that entered stays, if it is there still: an attempt before this may have found it. */
+    /* The key that entered stays, if it is there still: an attempt before this may have found
+     * it. */
     memcpy(cmap_key(l, c->made), c->found != NULL ? cmap_key(l, c->found) : c->key,
            l->keys.shape.key_size);
     c->made->next = list_without(l, list, c->found);

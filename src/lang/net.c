@@ -6,12 +6,12 @@
  * Note [Drained].  A TCP read that returned less than was asked for has emptied the socket, so the
  * next read would mostly return EAGAIN; it waits first instead.  Nothing is lost: what arrives
  * after the short read is an edge after its arm, which the wait returns at once for.  Unless the
- * end of the stream had arrived before: then there may be no further edge, and netpoll_hup says so.
- * Or unless the read ended at the mark of urgent data, with more behind it: then netpoll_urgent
- * says so, or the edge of the urgent data is still to be handled, and thus one after the arm.  Who
- * arms and does not read all there is (gort_wait_fd, gort_recvfrom) may have forgotten the edge that
- * told of it: so arming ends what a read before it found.  Only for TCP: other sockets return less
- * for other reasons (one datagram, passed descriptors).
+ * end of the stream had arrived before: then there may be no further edge, and netpoll_hup says
+ * so.  Or unless the read ended at the mark of urgent data, with more behind it: then
+ * netpoll_urgent says so, or the edge of the urgent data is still to be handled, and thus one after
+ * the arm.  Who arms and does not read all there is (gort_wait_fd, gort_recvfrom) may have
+ * forgotten the edge that told of it: so arming ends what a read before it found.  Only for TCP:
+ * other sockets return less for other reasons (one datagram, passed descriptors).
  *
  * Note [Files].  The kernel says of a file neither that it is not ready nor when it will be, so a
  * call of a file takes a thread until the disk has answered.  At most FILE_CALLS do so at a time,

@@ -93,8 +93,8 @@ static void make_exit_key(void)
     exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
 }
 
-/* Of the runtime's own thread, which never ends: if it does the others wait for its P, and stops for
- * its answer, without a word.  Where the program has taken all keys, that is how it stays. */
+/* Of the runtime's own thread, which never ends: if it does the others wait for its P, and stops
+ * for its answer, without a word.  Where the program has taken all keys, that is how it stays. */
 void m_watch_exit(struct m *m)
 {
     pthread_once(&exit_key_once, make_exit_key);

@@ -4,8 +4,8 @@
  *
  * Note [The next life].  Where a goroutine ends and a newborn is next on its P, that one begins on
  * the same stack, in the same record, without a switch: g_main calls the one function after the
- * other.  So all is done that the end of the one and the beginning of the other are, but for what is
- * about stacks.  What a beginning does not set anew must be as it was: a goroutine whose
+ * other.  So all is done that the end of the one and the beginning of the other are, but for what
+ * is about stacks.  What a beginning does not set anew must be as it was: a goroutine whose
  * floating-point controls are not those that newborns have ends by a switch, and so does one whose
  * arguments lie where those of others may not fit, and one that ends within other frames (g_exit).
  *

@@ -530,8 +530,8 @@ static void event_handle(const struct epoll_event *e, struct ready_list *ready)
     bool end = (e->events & (EPOLLHUP | EPOLLERR)) != 0;
     if (end || (e->events & EPOLLRDHUP) != 0) atomic_store_relaxed(&d->hup, true);
     if ((e->events & EPOLLPRI) != 0) atomic_store_relaxed(&d->urgent, true);
-    /* Pairs with the fence of netpoll_arm: who finds the word READY leaves it; but then it was armed
-     * later, and after that call hup and urgent are seen. */
+    /* Pairs with the fence of netpoll_arm: who finds the word READY leaves it; but then it was
+     * armed later, and after that call hup and urgent are seen. */
     if (end || (e->events & (EPOLLRDHUP | EPOLLPRI)) != 0) atomic_fence_seq();
     if (end || (e->events & (EPOLLIN | EPOLLRDHUP)) != 0)
         word_set_ready(&d->word[POLL_READ], ready); /* releases hup, urgent */

@@ -19,14 +19,15 @@
  * goroutine at hand.
  *
  * Note [Roots of newborns].  Arguments of newborns are roots.  A cycle's snapshot holds those that
- * there are when the world is stopped; they are scanned beside the program, by place in the table of
- * all records, and not by queue.  One that hatches while marking runs takes its arguments to a stack
- * that nobody scans, from a record that perhaps nobody has scanned yet: so they are logged as what a
- * store overwrites is.  Hatching is inside one critical section, hence all on one side of the stop
- * that begins a cycle.  One that is made while marking runs needs neither: its maker's stack is
- * black, and what is on a black stack is marked or will be (Note [Snapshot] in gc/cycle.c).  A
- * marker may read a record while it is emptied and filled again: it then sees words that the one or
- * the other had, or a mixture of both, none of which does harm, and what it misses was logged.
+ * there are when the world is stopped; they are scanned beside the program, by place in the table
+ * of all records, and not by queue.  One that hatches while marking runs takes its arguments to a
+ * stack that nobody scans, from a record that perhaps nobody has scanned yet: so they are logged as
+ * what a store overwrites is.  Hatching is inside one critical section, hence all on one side of
+ * the stop that begins a cycle.  One that is made while marking runs needs neither: its maker's
+ * stack is black, and what is on a black stack is marked or will be (Note [Snapshot] in
+ * gc/cycle.c).  A marker may read a record while it is emptied and filled again: it then sees words
+ * that the one or the other had, or a mixture of both, none of which does harm, and what it misses
+ * was logged.
  *
  * Locking: a P's list belongs to who owns the P; the others are fixalloc's.
  * Answers to: the part of newproc1 in proc.go that does not need a stack.

@@ -127,9 +127,9 @@ uint64_t *sched_meta_counter(void); /* for higher floors to add to; atomic */
 uint64_t sched_stacks_bytes(void);  /* signal stacks and system stacks that this floor mapped */
 const char *wait_reason_name(enum wait_reason r);
 const char *g_status_name(uint32_t s);
-/* Goroutines that have been started and have not run yet: Note [Newborns] in newborn.c.  All records
- * ever made have an index below newborns_table_size; false: nobody's.  Any time; as of some moment
- * while the world runs. */
+/* Goroutines that have been started and have not run yet: Note [Newborns] in newborn.c.  All
+ * records ever made have an index below newborns_table_size; false: nobody's.  Any time; as of
+ * some moment while the world runs. */
 struct newborn_view {
     uint64_t goid, created_by;
     uintptr_t created_pc;

@@ -237,8 +237,8 @@ static inline void g_set_status(struct g *g, enum g_status s)
     atomic_store_relaxed(&g->status, (uint32_t)s);
 }
 void g_init_common(struct g *g);
-/* A newborn's turn has come: makes a runnable goroutine of it, with a stack; throws when none can be
- * had.  The caller owns p.  Where p->gfree is not NULL, locks may be held. */
+/* A newborn's turn has come: makes a runnable goroutine of it, with a stack; throws when none
+ * can be had.  The caller owns p.  Where p->gfree is not NULL, locks may be held. */
 struct g *g_hatch(struct p *p, struct g *newborn);
 /* The same on the stack of g, which has just ended there and has room for the arguments. */
 void g_live_again(struct p *p, struct g *g, struct g *newborn);

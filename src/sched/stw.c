@@ -88,8 +88,9 @@
 #define SIGNALLED_IN_RUNTIME 1             /* threads in RUNTIME that a stop signals */
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
 #define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
-/* After so long without progress all are asked again.  Before the kernel's next event: so it sets the
- * clock anew at both ends of the sleep, some 25 us on virtual processors (decision 0002). */
+/* After so long without progress all are asked again.  Before the kernel's next event: so it
+ * sets the clock anew at both ends of the sleep, some 25 us on virtual processors (decision
+ * 0002). */
 #define REPEAT_NS ((int64_t)100000)
 /* How long a thread that has no business running may seem to: in USER, and in RUNTIME, where it is
  * on its way back already, and only kept from it, by a page fault or a debugger for one. */

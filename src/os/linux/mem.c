@@ -99,13 +99,13 @@ static uint64_t whole_pages(size_t size)
     return align_up((uint64_t)size, os_page_size());
 }
 
-/* Note [Own mappings].  Who searches the process's memory for pointers (os_mem_each_other) leaves
- * out what is the runtime's own.  Each mapping has an entry: lo is taken by a compare-and-swap from
- * 0, hi set before and after it lies: a reader that finds hi 0 takes nothing for ours.  Entries are
- * few: memory is asked for in large pieces.  When there are more than that, `own_lost` says that the
- * table does not tell all.  The table is not searched for roots: the address of an arena is that of
- * an object, which it would keep with all that hangs on it.  It holds numbers of pages all the
- * same, for copies in registers are searched. */
+/* Note [Own mappings].  Who searches the process's memory for pointers (os_mem_each_other)
+ * leaves out what is the runtime's own.  Each mapping has an entry: lo is taken by a
+ * compare-and-swap from 0, hi set before and after it lies: a reader that finds hi 0 takes
+ * nothing for ours.  Entries are few: memory is asked for in large pieces.  When there are more
+ * than that, `own_lost` says that the table does not tell all.  The table is not searched for
+ * roots: the address of an arena is that of an object, which it would keep with all that hangs
+ * on it.  It holds numbers of pages all the same, for copies in registers are searched. */
 #define OWN_MOST 8192
 #define OWN_SHIFT 12 /* of every page size */
 static struct own {
