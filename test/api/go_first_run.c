@@ -124,6 +124,7 @@ __attribute__((noinline)) static void start_ten(void)
 {
     for (int i = 0; i < 10; i++)
         gort_go(end, NULL);
+    __asm__ volatile(""); // the last one is no tail call: it returns here
 }
 
 // In order on one P: they run when this one waits, or yields in the mode that has it yield.
