@@ -158,6 +158,18 @@ void sched_init(int nprocs)
     arch_crit_leave();
 }
 
+#define BOOT_FRAMES ((size_t)16 * 1024)
+
+/* The calling thread sleeps with what boot left below its frames, addresses of the heap too.  Who
+ * looks for goroutines that nobody can wake takes each word of such a thread's stack for one that
+ * may be used (gc/stuck.c), and would miss a channel that was made at such an address. */
+never_inline static void clear_frames_of_boot(void)
+{
+    char frames[BOOT_FRAMES];
+    memset(frames, 0, sizeof frames);
+    __asm__ volatile("" : : "r"(frames) : "memory");
+}
+
 /* The main goroutine is made by the calling thread, which has no M: it goes to the global queue,
  * and the first M finds it there. */
 void sched_run(void (*fn)(void *), void *arg, size_t stack_size)
@@ -180,6 +192,7 @@ void sched_run(void (*fn)(void *), void *arg, size_t stack_size)
     lock_release(&sched.lock);
     m_start(NULL, false);
     arch_crit_leave();
+    clear_frames_of_boot();
     note_wait(&sched.main_note);
     race_acquire(&sched.main_note);
 }

@@ -1,12 +1,11 @@
 // GORTDEBUG=goleaks=1: each goroutine that leaked is reported once, after a collection.
 //
-// EXPECT leak skip=clang exit=0 env:GORTDEBUG=goleaks=1 stderr=^gort: goroutine leak: nobody can wake goroutine \d+ any more:\n\ngoroutine \d+ \[chan receive, lost\]:\ngort_recv_raw\(\.\.\.\)\n\t.*\nlost_here\(\.\.\.\)\n\t.*\ncreated by lose in goroutine \d+$
-// EXPECT leak skip=clang absent=(?s:goroutine leak.*goroutine leak)
-// EXPECT off skip=clang exit=0 absent=goroutine leak
+// EXPECT leak exit=0 env:GORTDEBUG=goleaks=1 stderr=^gort: goroutine leak: nobody can wake goroutine \d+ any more:\n\ngoroutine \d+ \[chan receive, lost\]:\ngort_recv_raw\(\.\.\.\)\n\t.*\nlost_here\(\.\.\.\)\n\t.*\ncreated by lose in goroutine \d+$
+// EXPECT leak absent=(?s:goroutine leak.*goroutine leak)
+// EXPECT off exit=0 absent=goroutine leak
 // EXPECT none exit=0 env:GORTDEBUG=goleaks=1 absent=goroutine leak
 //
 // TEST skip=asan,tsan
-// (leak and off, built by clang: in some runs a word keeps the channel; which is not known yet.)
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../listed.h"
