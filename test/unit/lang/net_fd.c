@@ -48,16 +48,22 @@ static void leave(struct net_op *op, int fd)
     CHECK_EQ(net_fd_close(g_self(), fd), 0);
 }
 
+// Without waiting.
+static void is_canceled(struct net_op *op, int fd)
+{
+    int64_t at = os_now() + FAR;
+    CHECK_EQ(net_op_wait(op, at), ECANCELED);
+    CHECK_LT(os_now(), at);
+    leave(op, fd);
+}
+
 static void closed_before_it_waits(void)
 {
     struct net_op op;
     int fd = open_pair();
     attempt(&op, fd);
     close_and_open(fd);
-    int64_t at = os_now() + FAR;
-    CHECK_EQ(net_op_wait(&op, at), ECANCELED);
-    CHECK_LT(os_now(), at);
-    leave(&op, fd);
+    is_canceled(&op, fd);
 }
 
 static void closed_before_it_arms(void)
@@ -67,10 +73,7 @@ static void closed_before_it_arms(void)
     attempt(&op, fd);
     close_and_open(fd);
     netpoll_arm(fd, POLL_READ);
-    int64_t at = os_now() + FAR;
-    CHECK_EQ(net_op_wait(&op, at), ECANCELED);
-    CHECK_LT(os_now(), at);
-    leave(&op, fd);
+    is_canceled(&op, fd);
 }
 
 // After net_op_wait has looked at the generation.
