@@ -145,7 +145,7 @@
 #define HELP_WAIT_NS ((int64_t)50000)
 #define SMALL_HEAP (16 * KB) /* of objects scanned in a cycle: Note [Small heaps] */
 #define SMALL_STACKS 512     /* records of goroutines, */
-#define SMALL_RECORDS 4096   /* of specials and newborns, living or not */
+#define SMALL_RECORDS 4096   /* of specials, and of newborns while there are any; living or not */
 
 uint32_t gc_phase;
 uint64_t gc_trigger = UINT64_MAX;
@@ -458,7 +458,7 @@ void gc_check_swept(void)
 static bool is_small(const struct gc_cycle_record *r)
 {
     if (g_table_size() > SMALL_STACKS) return false;
-    if (specials_records_stw() + newborns_table_size() > SMALL_RECORDS) return false;
+    if (specials_records_stw() + newborns_to_scan_stw() > SMALL_RECORDS) return false;
     uint64_t roots = 0;
     for (int k = 0; k < ROOT_KINDS; k++)
         roots += gc.result.root_bytes[k];

@@ -196,7 +196,7 @@ uint32_t roots_prepare_stw(void)
     roots.data_block = roots.blocks.n;
     n[ROOT_DATA] = cut_list(roots_program());
     roots.stack_jobs = (uint32_t)div_up(g_table_size(), ROOT_JOB_STACKS);
-    n[ROOT_STACKS] = roots.stack_jobs + (uint32_t)div_up(newborns_table_size(), ROOT_JOB_NEWBORNS);
+    n[ROOT_STACKS] = roots.stack_jobs + (uint32_t)div_up(newborns_to_scan_stw(), ROOT_JOB_NEWBORNS);
     n[ROOT_SPECIALS] = specials_root_jobs_stw();
     n[ROOT_RECORDS] = roots.nrecords;
     for (int k = 0; k < ROOT_KINDS; k++) {

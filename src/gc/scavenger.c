@@ -148,11 +148,16 @@ static uint64_t read_others(const struct heap_stats *h)
     return all > heaps ? all - heaps : 0;
 }
 
+static void note_others(struct heap_stats *h)
+{
+    heap_read_stats(h);
+    scav_set_others(read_others(h));
+}
+
 void scavenger_note_others(void)
 {
     struct heap_stats h;
-    heap_read_stats(&h);
-    scav_set_others(read_others(&h));
+    note_others(&h);
 }
 
 void scavenger_cycle_stw(uint64_t last_goal)
@@ -165,8 +170,7 @@ void scavenger_cycle_stw(uint64_t last_goal)
         if (p_at(i)->status == P_IDLE) scav_return_window_stw(p_at(i)->mcache);
 }
 
-/* In stops too.  What is beside the heap matters where there is a limit, and was noted when that
- * was looked at: scavenger_limit_goal.  To read it takes 3 us. */
+/* In stops too, so without a look at what is beside the heap, which takes 3 us. */
 void scavenger_pace(uint64_t goal)
 {
     struct scav_goals former;
@@ -176,7 +180,6 @@ void scavenger_pace(uint64_t goal)
         .retained = scavenger_steady_goal(retained, former.retained),
         .limit = scavenger_limit(),
         .background = scavenger_background_goal(scavenger_limit()),
-        .others = former.others,
     };
     scav_set_goals(&g);
 }
@@ -185,8 +188,7 @@ uint64_t scavenger_limit_goal(uint64_t marked)
 {
     if (scavenger_limit() == SCAV_NONE) return UINT64_MAX;
     struct heap_stats h;
-    heap_read_stats(&h);
-    scav_set_others(read_others(&h));
+    note_others(&h);
     struct pacer_memory m = {
         .limit = scavenger_limit(), .mapped = scav_total(), .free = h.idle, .objects = h.alloc
     };

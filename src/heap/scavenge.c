@@ -66,7 +66,6 @@ void scav_set_goals(const struct scav_goals *g)
     atomic_store_relaxed(&scav.goals.retained, g->retained);
     atomic_store_relaxed(&scav.goals.limit, g->limit);
     atomic_store_relaxed(&scav.goals.background, g->background);
-    atomic_store_relaxed(&scav.goals.others, g->others);
 }
 
 void scav_set_others(uint64_t bytes)

@@ -29,7 +29,7 @@ struct scav_goals {
     uint64_t background; /* ... as the scavenger aims at */
     uint64_t others;     /* memory of the runtime that is not this floor's */
 };
-void scav_set_goals(const struct scav_goals *g);
+void scav_set_goals(const struct scav_goals *g); /* but others, which is set by: */
 void scav_set_others(uint64_t bytes);
 void scav_get_goals(struct scav_goals *g);
 

@@ -62,14 +62,6 @@ static void entry_copy(void *arg)
 
 /* ---- starting ------------------------------------------------------------------------------- */
 
-/* Here the trace shows the caller; the goroutine itself would fault at address 0.  The parameter's
- * attribute says that there is a function, so the compiler is not to know what is looked at. */
-static force_inline void require_function(void (*fn)(void *), const char *call)
-{
-    __asm__("" : "+r"(fn));
-    if (unlikely(fn == NULL)) throw_fmt("%s: no function to run", call);
-}
-
 static force_inline void start(const char *name, size_t stack_size, void (*fn)(void *), void *arg,
                                void *pc)
 {
@@ -95,7 +87,7 @@ void go_start_listed(struct ready_list *ready, void (*fn)(void *), void *arg, bo
 void gort_go(void (*fn)(void *), void *arg)
 {
     (void)lang_enter("gort_go");
-    require_function(fn, "gort_go");
+    lang_require_function(fn, "gort_go");
     start(NULL, 0, fn, arg, __builtin_return_address(0));
 }
 
@@ -103,7 +95,7 @@ void gort_go_opt(const gort_go_options *options, void (*fn)(void *), void *arg)
 {
     static const gort_go_options defaults;
     (void)lang_enter("gort_go_opt");
-    require_function(fn, "gort_go_opt");
+    lang_require_function(fn, "gort_go_opt");
     if (options == NULL) options = &defaults;
     if (options->stack_size > STACK_SIZE_MAX)
         throw_fmt("gort_go_opt: a stack of %zu bytes can not be had", options->stack_size);
@@ -133,7 +125,7 @@ void gort_go_copy(void (*fn)(void *), const void *args, size_t size)
     } in_frame;
     void *pc = __builtin_return_address(0);
     (void)lang_enter("gort_go_copy");
-    require_function(fn, "gort_go_copy");
+    lang_require_function(fn, "gort_go_copy");
     if (size <= COPY_IN_FRAME) {
         start_copy(&in_frame.start, fn, args, size, pc);
         return;

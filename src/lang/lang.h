@@ -43,6 +43,15 @@ static force_inline struct g *lang_enter_blocking(const char *call)
     return g;
 }
 
+/* Of what is to be called later: here the trace shows the caller, then there would be a fault at
+ * address 0.  The parameter's attribute says that there is a function, so the compiler is not to
+ * know what is looked at. */
+static force_inline void lang_require_function(void (*fn)(void *), const char *call)
+{
+    __asm__("" : "+r"(fn));
+    if (unlikely(fn == NULL)) throw_fmt("%s: no function to run", call);
+}
+
 /* *slot = value, where slot lies in a goroutine's record. */
 static inline void lang_store_root(void **slot, void *value)
 {

@@ -161,6 +161,7 @@ gort_timer *timer_func_make(int64_t ns, void (*fn)(void *), void *arg, bool is_s
 gort_timer *gort_timer_func(int64_t ns, void (*fn)(void *arg), void *arg)
 {
     (void)lang_enter("gort_timer_func");
+    lang_require_function(fn, "gort_timer_func");
     return timer_func_make(ns, fn, arg, false);
 }
 

@@ -75,8 +75,8 @@ struct env {
 /* The process's settings: set by boot, constant afterwards; before that, the defaults. */
 extern struct env env;
 
-/* Fills *e from `get` (getenv, or a test's).  false: error holds one line that names the variable,
- * its value and what is allowed. */
+/* Fills *e from `get` (secure_getenv, or a test's).  false: error holds one line that names the
+ * variable, its value and what is allowed. */
 bool env_parse(struct env *e, const char *(*get)(const char *name), char *error, size_t n);
 /* Reads the process's environment into env; a bad value ends the process with 2. */
 void env_read(void);

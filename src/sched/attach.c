@@ -147,7 +147,7 @@ int m_attach(void)
     if (p_count() == 0 || atomic_load_relaxed(&sched.exiting)) return EPERM;
     if (m_self() != NULL) return EALREADY;
     pthread_once(&exit_key_once, make_exit_key);
-    if (!exit_key_made) throw_msg("gort_thread_attach: no pthread key is left");
+    if (!exit_key_made) return ENOMEM; /* nobody would detach it when it exits */
     struct m *m = m_alloc(true);
     if (m == NULL) return ENOMEM;
     m->attached = true;

@@ -151,7 +151,24 @@ static cold_path void dead_spill(struct p *p)
     stack_free_default(first, last, GFREE_MOVED);
 }
 
-static struct g *g_take_dead(struct p *p, size_t stack_size)
+/* born: for whom, if it was started before; the trace then shows nothing of the program. */
+static _Noreturn cold_path void no_stack(size_t size, int error, const struct newborn *born)
+{
+    throw_begin();
+    print_err(
+        "fatal error: can not make a goroutine's stack of %zu bytes (%u stacks so far): %s%s\n",
+        size, g_table_size(), strerror(error),
+        error == ENOMEM ? "; see ulimit -v and vm.max_map_count" : "");
+    if (born != NULL && sched_hooks.print_function != NULL) {
+        print_err("goroutine %lu was to begin, started by ",
+                  (unsigned long)(born->life & NEWBORN_GOID));
+        sched_hooks.print_function(born->created_pc - 1);
+        print_err(" in goroutine %lu\n", (unsigned long)born->created_by);
+    }
+    throw_finish();
+}
+
+static struct g *g_take_dead(struct p *p, size_t stack_size, const struct newborn *born)
 {
     if (stack_size == 0 && p->gfree == NULL) dead_refill(p);
     if (stack_size == 0 && p->gfree != NULL) {
@@ -162,10 +179,7 @@ static struct g *g_take_dead(struct p *p, size_t stack_size)
     }
     int error = 0;
     struct g *g = stack_alloc(stack_size, &error);
-    if (g == NULL)
-        throw_fmt("can not make a goroutine's stack of %zu bytes (%u goroutines so far): %s%s",
-                  stack_size == 0 ? STACK_DEFAULT : stack_size, g_table_size(), strerror(error),
-                  error == ENOMEM ? "; see ulimit -v and vm.max_map_count" : "");
+    if (g == NULL) no_stack(stack_size == 0 ? STACK_DEFAULT : stack_size, error, born);
     return g;
 }
 
@@ -251,7 +265,7 @@ static force_inline struct g *g_make(struct p *p, void (*fn)(void *), void *arg,
                                      const struct g_options *o, uintptr_t created_pc)
 {
     struct g *creator = m_self()->curg;
-    struct g *g = g_take_dead(p, o != NULL ? o->stack_size : 0);
+    struct g *g = g_take_dead(p, o != NULL ? o->stack_size : 0, NULL);
     g_init_common(g);
     g->fn = fn;
     g->arg = arg;
@@ -304,9 +318,11 @@ void g_start_bare(void (*fn)(void *), const void *copy, size_t size, uintptr_t c
         g_start(fn, NULL, &o, created_pc);
         return;
     }
+    assert_that(size <= GO_COPY_MOST);
     struct p *p = p_pin();
     const struct g *creator = m_self()->curg;
     struct newborn *b = newborn_take(p);
+    atomic_fence_release(); /* pairs with newborn_read: that it is free comes before what follows */
     b->created_pc = created_pc;
     b->created_by = creator != NULL ? creator->goid : 0;
     b->fn = fn;
@@ -354,7 +370,7 @@ static force_inline void g_begin_life(struct p *p, struct g *g, struct newborn *
 
 struct g *g_hatch(struct p *p, struct g *newborn)
 {
-    struct g *g = g_take_dead(p, 0);
+    struct g *g = g_take_dead(p, 0, newborn_of(newborn));
     g_begin_life(p, g, newborn_of(newborn));
     arch_context_make_with(&g->ctx, args_room(g), g_main, g, sched.fp_controls);
     g_set_status(g, G_RUNNABLE);

@@ -8,8 +8,9 @@
  * goroutine before it has just ended.  Then there are as many stacks as there are goroutines that
  * have begun and not ended.
  *
- * What is asked for by a name or a size of stack, or with more arguments than fit, is a goroutine
- * at once, as is all that the runtime starts for itself: so nothing but gort_go and its kin makes
+ * What is asked for by a name or a size of stack, or with more arguments than fit, or by who has
+ * other floating-point controls than the program began with (they are inherited), is a goroutine at
+ * once, as is all that the runtime starts for itself: so nothing but gort_go and its kin makes
  * newborns, and no list but the run queues holds any.  ThreadSanitizer is told of a goroutine by
  * who starts it: there all are goroutines at once.
  *
@@ -85,6 +86,15 @@ uint32_t newborns_table_size(void)
     return fixalloc_count(&newborns);
 }
 
+/* In the stop no record is on its way: it is pending, with a P, or with fixalloc. */
+uint32_t newborns_to_scan_stw(void)
+{
+    uint64_t pending = newborns.in_use;
+    for (int i = 0; i < p_count(); i++)
+        pending -= p_at(i)->nnewborn_free;
+    return pending != 0 ? newborns_table_size() : 0;
+}
+
 bool newborn_read(uint32_t index, struct newborn_view *out)
 {
     const struct newborn *b = fixalloc_at(&newborns, index);
@@ -97,5 +107,6 @@ bool newborn_read(uint32_t index, struct newborn_view *out)
         .lo = (uintptr_t)b->copy,
         .hi = (uintptr_t)b->copy + (life >> NEWBORN_SIZE_SHIFT),
     };
-    return true;
+    atomic_fence_acquire(); /* pairs with g_start_bare: of one life all of it */
+    return atomic_load_relaxed(&b->life) == life;
 }

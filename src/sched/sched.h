@@ -128,8 +128,8 @@ uint64_t sched_stacks_bytes(void);  /* signal stacks and system stacks that this
 const char *wait_reason_name(enum wait_reason r);
 const char *g_status_name(uint32_t s);
 /* Goroutines that have been started and have not run yet: Note [Newborns] in newborn.c.  All
- * records ever made have an index below newborns_table_size; false: nobody's.  Any time; as of
- * some moment while the world runs. */
+ * records ever made have an index below newborns_table_size; false: nobody's, or, while the world
+ * runs, one that hatched meanwhile.  Any time. */
 struct newborn_view {
     uint64_t goid, created_by;
     uintptr_t created_pc;
@@ -137,6 +137,8 @@ struct newborn_view {
 };
 bool newborn_read(uint32_t index, struct newborn_view *out);
 uint32_t newborns_table_size(void);
+/* Of how many, in the stop, the arguments are roots: all, but 0 when each one is free. */
+uint32_t newborns_to_scan_stw(void);
 
 /* All records ever made, by index; NULL past the end or not yet published.  Records are never
  * freed; check g->status. */

@@ -248,7 +248,7 @@ struct m {
 #define RUNQ_SIZE 256
 
 /* IDLE: on the idle list.  RUNNING: some M's p.  HANDED: some M's next_p,
- * that M is waking; or an orphan. */
+ * that M is to be woken; or an orphan. */
 enum p_status { P_IDLE, P_RUNNING, P_HANDED, P_DEAD };
 
 struct ready_list;

@@ -50,10 +50,10 @@
  *     that is not whole.  Several threads do so at once, and need not end in the order in which
  *     they began.
  *   - Where a class has many, they are made FRESH_AT_ONCE at a time, whose guards are one call.  No
- *     more: the goroutine that starts another does so in a critical section, for which stops wait.
+ *     more: who needs one for a goroutine is in a critical section, for which stops wait.
  *   - An M that looks for work in vain makes FRESH_AHEAD while stacks are short (stack_make_ahead),
- *     guards and pages in state BLOCKING.  So who starts a million goroutines has the help of other
- *     processors.
+ *     guards and pages in state BLOCKING.  So where a million goroutines begin, who runs them has
+ *     the help of other processors.
  * What was made ahead and waits, or is in the making, is at most one in FRESH_SHARE of what the
  * class has by then: a program with few goroutines has no page more for it.  A slot whose guard is
  * refused waits on a list for the next one who wants a fresh one; the link lies in its record,
@@ -117,7 +117,7 @@
 #define DUMPED_SHARE 8        /* or so much of what is there */
 #define TRIM_BATCH 8          /* dead stacks taken off the list at a time */
 #define FRESH_SHARE 16u       /* Note [Fresh stacks] */
-#define FRESH_AT_ONCE 8u      /* by who starts a goroutine */
+#define FRESH_AT_ONCE 8u      /* by who needs one for a goroutine */
 #define FRESH_AHEAD 32u       /* by who has nothing else to do, at a time */
 #define AHEAD_MOST 128u       /* that wait */
 

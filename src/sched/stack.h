@@ -16,7 +16,7 @@
 void stack_init(void);
 /* A dead g with a stack of at least `size` bytes of slot (0: default), its record at the top of the
  * slot: fields stack_lo, stack_hi, slot_class, index are set, the rest zero on first use and
- * as g_exit left them on reuse.  NULL: no memory, no address space or no more guards; *error is
+ * as g_bury left them on reuse.  NULL: no memory, no address space or no more guards; *error is
  * the errno.  Registers new records in the table of goroutines. */
 struct g *stack_alloc(size_t size, int *error);
 /* Note [Fresh stacks].  A hint: stack_make_ahead is worth calling. */

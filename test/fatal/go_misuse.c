@@ -30,6 +30,7 @@
 // EXPECT null:go skip=ubsan stderr=^fatal error: gort_go: no function to run
 // EXPECT null:opt skip=ubsan stderr=^fatal error: gort_go_opt: no function to run
 // EXPECT null:copy skip=ubsan stderr=^fatal error: gort_go_copy: no function to run
+// EXPECT null:timer skip=ubsan stderr=^fatal error: gort_timer_func: no function to run
 // EXPECT pthread-exit stderr=^fatal error: a goroutine ended its thread, by pthread_exit or pthread_cancel
 // EXPECT pthread-exit-elsewhere stderr=^fatal error: a goroutine ended its thread, by pthread_exit or pthread_cancel
 //
@@ -109,6 +110,7 @@ static void arguments(void)
     if (is("null:go")) gort_go(no_function, NULL);
     if (is("null:opt")) gort_go_opt(NULL, no_function, NULL);
     if (is("null:copy")) gort_go_copy(no_function, big, 8);
+    if (is("null:timer")) gort_timer_func(GORT_MS, no_function, NULL);
     if (is("huge-stack")) gort_go_opt(&huge, nothing, NULL);
     if (is("huge-copy")) gort_go_copy(nothing, big, sizeof big);
 }

@@ -4,6 +4,7 @@
 // EXPECT leak absent=(?s:goroutine leak.*goroutine leak)
 // EXPECT off exit=0 absent=goroutine leak
 // EXPECT none exit=0 env:GORTDEBUG=goleaks=1 absent=goroutine leak
+// EXPECT newborn exit=0 env:GORTDEBUG=goleaks=1 env:GORTMAXPROCS=1 absent=goroutine leak
 //
 // TEST skip=asan,tsan
 //
@@ -56,6 +57,28 @@ static void start(void *arg)
     __atomic_store_n(&started, 1, __ATOMIC_SEQ_CST);
 }
 
+NOINLINE static void receives(void *c)
+{
+    gort_recv((gort_chan(int))c, NULL);
+    RETURN_HERE();
+}
+
+NOINLINE static void sends(void *c)
+{
+    gort_send((gort_chan(int))c, 1);
+    RETURN_HERE();
+}
+
+// One waits for what another will send that has not run when the collection begins.
+NOINLINE static void start_both(void)
+{
+    gort_chan(int) c = gort_chan_make(int, 0);
+    gort_go(receives, AS_ARG(c));
+    gort_yield();
+    gort_yield();
+    gort_go(sends, AS_ARG(c));
+}
+
 static void collect(void)
 {
     scrub();
@@ -66,6 +89,12 @@ static void collect(void)
 static int main_goroutine(int argc, char **argv)
 {
     name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "newborn") == 0) {
+        start_both();
+        scrub();
+        gort_gc();
+        return 0;
+    }
     gort_go(start, NULL);
     while (!__atomic_load_n(&started, __ATOMIC_SEQ_CST))
         gort_yield();

@@ -14,6 +14,8 @@
 // EXPECT threads-attached exit=0 stdout=^attached 40$
 // EXPECT stacks stderr=^fatal error: can not make a goroutine's stack of \d+ bytes
 // EXPECT stacks stderr=^case_stacks\(\.\.\.\)$
+// EXPECT stacks-later stderr=^fatal error: can not make a goroutine's stack of \d+ bytes \(\d+ stacks so far\)
+// EXPECT stacks-later stderr=^goroutine \d+ was to begin, started by start_many in goroutine 1$
 //
 // TEST skip=asan,tsan
 //
@@ -67,6 +69,24 @@ NOINLINE static void case_stacks(void)
     gort_set(&c, gort_chan_make(int, 0));
     for (;;)
         gort_go_opt(&(gort_go_options){ .stack_size = 256 << 20 }, sleeper, &c);
+}
+
+// Each has its stack when it first runs.
+NOINLINE static void start_many(gort_chan(int) *c)
+{
+    for (int i = 0; i < 100000; i++)
+        gort_go(sleeper, c);
+    RETURN_HERE();
+}
+
+static void case_stacks_later(void)
+{
+    static gort_chan(int) c;
+    gort_set(&c, gort_chan_make(int, 0));
+    for (;;) {
+        start_many(&c);
+        gort_yield();
+    }
 }
 
 static void spin(void *arg)
@@ -135,6 +155,7 @@ static int main_goroutine(int argc, char **argv)
     if (strcmp(name, "memory-large") == 0) keep_allocating(3 << 20);
     if (strcmp(name, "memory-garbage") == 0) make_garbage();
     if (strcmp(name, "stacks") == 0) case_stacks();
+    if (strcmp(name, "stacks-later") == 0) case_stacks_later();
     if (strcmp(name, "threads") == 0) case_threads(12);
     if (strcmp(name, "threads-below") == 0) case_threads(1);
     if (strcmp(name, "threads-attached") == 0) case_attached();
@@ -156,6 +177,6 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     if (strncmp(name, "memory", 6) == 0) limit_address_space((rlim_t)512 << 20);
-    if (strcmp(name, "stacks") == 0) limit_address_space((rlim_t)4 << 30);
+    if (strncmp(name, "stacks", 6) == 0) limit_address_space((rlim_t)4 << 30);
     return gort_run(main_goroutine, argc, argv);
 }

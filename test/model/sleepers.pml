@@ -12,7 +12,7 @@
  * is lost, and paths on which a further M would be made, since PS and more are on their way to sleep (too_few).
  * What is only an estimate, whether work is worth getting up for, is chosen anew each time.
  * Memory is sequentially consistent here: a break that swaps two steps stands for a barrier that is missing.
- * The last two breaks are what the code was before this model.
+ * given-back-and-gone and looker-gone-before-it-is-idle are what the code was before this model.
  *
  * CHECK made-ready
  * CHECK made-by-two MAKERS=2
