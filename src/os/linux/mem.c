@@ -281,15 +281,22 @@ void os_mem_name(void *addr, size_t size, const char *name)
 enum { GUARD_UNKNOWN, GUARD_ADVICE, GUARD_PROTECT };
 static int guard_kind;
 
+/* The kernel does not know the advice, this mapping can not have it (locked pages), or a filter of
+ * system calls forbids it, which a program may install at any time. */
+static bool advice_is_refused(int error)
+{
+    return error == EINVAL || error == EPERM || error == EACCES || error == ENOSYS;
+}
+
 int os_mem_guard(void *addr, size_t size)
 {
     int kind = atomic_load_relaxed(&guard_kind);
     if (kind != GUARD_PROTECT) {
         int error = advise(addr, size, ADVICE_GUARD_INSTALL);
+        bool refused = advice_is_refused(error);
         if (kind == GUARD_UNKNOWN)
-            atomic_store_relaxed(&guard_kind, error == EINVAL ? GUARD_PROTECT : GUARD_ADVICE);
-        if (error != EINVAL) return error;
-        /* Unknown to the kernel, or this mapping can not have it (locked pages). */
+            atomic_store_relaxed(&guard_kind, refused ? GUARD_PROTECT : GUARD_ADVICE);
+        if (!refused) return error;
     }
     return protect(addr, size, PROT_NONE);
 }

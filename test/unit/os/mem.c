@@ -4,14 +4,12 @@
 // (the emulator does not know guards)
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "forbid.h"
 #include "os/os.h"
 #include "test.h"
 
@@ -150,35 +148,62 @@ TEST(many_ranges_at_once)
     os_mem_unmap(p, N * step);
 }
 
-// The call that takes many may be forbidden, as containers do.
-static bool forbid_process_madvise(void)
-{
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_madvise, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = { sizeof code / sizeof *code, code };
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-TEST(many_ranges_one_by_one)
+static void in_a_child(void (*fn)(void))
 {
     int status;
     pid_t child = fork();
     CHECK_GE(child, 0);
     if (child == 0) {
-        if (forbid_process_madvise()) {
-            CHECK_EQ(syscall(SYS_process_madvise, 0, NULL, 0, 0, 0), -1);
-            CHECK_EQ(errno, EPERM);
-            many_ranges_at_once();
-        }
+        fn();
         _exit(0);
     }
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(status, 0);
+}
+
+// The call that takes many may be forbidden, as containers do.
+static void without_process_madvise(void)
+{
+    if (!forbid_call(SYS_process_madvise, EPERM)) return;
+    CHECK_EQ(syscall(SYS_process_madvise, 0, NULL, 0, 0, 0), -1);
+    CHECK_EQ(errno, EPERM);
+    many_ranges_at_once();
+}
+
+TEST(many_ranges_one_by_one)
+{
+    in_a_child(without_process_madvise);
+}
+
+static void guard_two(void)
+{
+    char *p = os_mem_map(NULL, 4 * page);
+    CHECK(p != NULL);
+    for (int i = 1; i <= 2; i++) {
+        CHECK_EQ(os_mem_guard(p + i * page, page), 0);
+        CHECK(faults(p + i * page));
+    }
+    CHECK(!faults(p));
+    CHECK(!faults(p + 3 * page));
+    os_mem_unmap(p, 4 * page);
+}
+
+// By a filter that is there when the first guard is made, and by one that comes later.
+static void without_madvise(void)
+{
+    static const int errors[] = { EPERM, EACCES, ENOSYS };
+    for (size_t i = 0; i < array_len(errors); i++)
+        if (forbid_call(SYS_madvise, errors[i])) {
+            CHECK_NE(os_mem_release((void *)page, page), 0);
+            guard_two();
+        }
+}
+
+TEST(guards_without_advice)
+{
+    in_a_child(without_madvise);
+    guard_two();
+    in_a_child(without_madvise);
 }
 
 TEST(guards_in_locked_memory_fall_back)
@@ -265,6 +290,7 @@ int main(void)
     page = os_page_size();
     RUN(page_sizes);
     RUN(reserve_commit_use);
+    RUN(guards_without_advice); // before this process makes its first guard
     RUN(a_hint_is_taken_when_free);
     RUN(map_at_never_replaces);
     RUN(release_zeroes);
