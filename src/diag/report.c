@@ -26,6 +26,7 @@
 #include "diag/objects.h"
 #include "diag/symbols.h"
 #include "diag/traceback.h"
+#include "gc/roots.h"
 #include "rt/env.h"
 #include "rt/hooks.h"
 #include "sched/hooks.h"
@@ -153,6 +154,16 @@ static void describe_address(uintptr_t address)
     print_flush(&out);
 }
 
+/* The collector reads registered ranges while the world is stopped; then the list stays as it is. */
+static void describe_root(uintptr_t address)
+{
+    struct root_range r;
+    if (!world_is_stopped() || !roots_registered_around_stw(address, &r)) return;
+    print_err("gort: the collector can not read the range 0x%lx + %lu of gort_root_add any more; "
+              "gort_root_remove comes before munmap\n",
+              (unsigned long)r.lo, (unsigned long)(r.hi - r.lo));
+}
+
 static void on_fault(int sig, void *siginfo, void *ucontext)
 {
     const siginfo_t *info = siginfo;
@@ -166,7 +177,10 @@ static void on_fault(int sig, void *siginfo, void *ucontext)
         print_overflow(owner, pc);
     else
         print_fault(sig, info, pc);
-    if (memory) describe_address(address);
+    if (memory) {
+        describe_root(address);
+        describe_address(address);
+    }
     throw_finish();
 }
 

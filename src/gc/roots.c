@@ -145,6 +145,15 @@ bool roots_registered_at(size_t i, struct root_range *out)
     return found;
 }
 
+bool roots_registered_around_stw(uintptr_t address, struct root_range *out)
+{
+    for (uint32_t i = 0; i < roots.registered.n; i++) {
+        *out = roots.registered.a[i];
+        if (address - out->lo < out->hi - out->lo) return true;
+    }
+    return false;
+}
+
 void gc_add_record_roots(gc_record_roots fn)
 {
     if (roots.nrecords == GC_RECORD_ROOTS)

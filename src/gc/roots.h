@@ -51,5 +51,7 @@ void roots_each_record(gc_emit_range emit, void *arg);
 void roots_init(void);
 size_t roots_registered(void);
 bool roots_registered_at(size_t i, struct root_range *out); /* false: there are fewer */
+/* The one that the address lies in; false: none.  World stopped, signal-safe. */
+bool roots_registered_around_stw(uintptr_t address, struct root_range *out);
 
 #endif
