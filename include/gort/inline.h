@@ -148,7 +148,7 @@ __attribute__((constructor(101), unused)) static void gort_ranges_constructor(vo
     if (gort_library_known_) return;
     gort_library_known_ = 1;
     if (__start_gort_ranges != NULL) gort_ranges_register(__start_gort_ranges, __stop_gort_ranges);
-#if defined(__PIC__) && !defined(__PIE__)
+#if defined(__PIC__) /* by -fPIE too: linkers take such files into libraries */
     gort_library_keep_(&gort_library_known_);
 #endif
 }

@@ -23,6 +23,7 @@ void gort_ranges_register(const struct gort_range *first, const struct gort_rang
     registered = last - first;
 }
 void gort_store_pointer_slow(void **slot, void *value) { *slot = value; }
+void gort_library_keep_(const void *at) { (void)at; }
 #ifdef __cplusplus
 template <int> inline __attribute__((noinline)) void store(void **slot) { gort_store_pointer(slot, slot); }
 #define STORE store<1>
