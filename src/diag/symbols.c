@@ -8,6 +8,9 @@
  * A function belongs to the address when its symbol's [value, value + size) covers it; a symbol
  * without a size (assembly) is taken when it is the nearest one below.
  *
+ * Names of C++ are as the linker has them.  What would read them is __cxa_demangle, which allocates,
+ * and so could not be called where most reports come from: signal handlers, a stopped world.
+ *
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "diag/symbols.h"

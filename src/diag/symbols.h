@@ -15,7 +15,7 @@
 
 #include "base/config.h"
 
-#define SYMBOL_NAME_MAX 88
+#define SYMBOL_NAME_MAX 160 /* names of C++ are long, and c++filt reads whole ones only */
 #define SYMBOL_FILE_MAX 40
 
 struct symbol {
