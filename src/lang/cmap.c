@@ -109,13 +109,13 @@ struct cmap_entry *cmap_entry_copy(const struct cmap_layout *l, const struct cma
     return copy;
 }
 
-static struct cmap_entry *entry_new(const struct cmap_layout *l, uint64_t hash, const void *key,
-                                    const void *value)
+/* Without its key, which try_put gives it. */
+static struct cmap_entry *entry_new(const struct cmap_layout *l, uint64_t hash, const void *value)
 {
     struct cmap_entry *e = gort_new_raw(&l->entry);
     e->hash = hash;
-    memcpy(cmap_key(l, e), key, l->keys.shape.key_size); /* Note [Entries and the collector] */
-    memcpy(cmap_value(l, e), value, l->keys.shape.value_size);
+    memcpy(cmap_value(l, e), value,
+           l->keys.shape.value_size); /* Note [Entries and the collector] */
     return e;
 }
 
@@ -242,7 +242,7 @@ static bool try_put(struct change *c, const void *value)
 {
     const struct cmap_layout *l = cmap_layout(c->m);
     struct cmap_entry *list = cmap_list(c->seen);
-    if (c->made == NULL) c->made = entry_new(l, c->hash, c->key, value);
+    if (c->made == NULL) c->made = entry_new(l, c->hash, value);
     /* The key that entered stays, if it is there still: an attempt before this may have found
      * it. */
     memcpy(cmap_key(l, c->made), c->found != NULL ? cmap_key(l, c->found) : c->key,
@@ -289,7 +289,7 @@ const void *gort_cmap_swap_raw(void *map, const void *key, const void *value)
     struct change c = change_of(map, key, hash_of(map, key));
     /* The bucket and its first entry, seldom in the cache, come while the new one is made. */
     __builtin_prefetch(cmap_list(cmap_read(cmap_table_of(map), c.hash)));
-    c.made = entry_new(cmap_layout(map), c.hash, key, value);
+    c.made = entry_new(cmap_layout(map), c.hash, value);
     do
         look(&c);
     while (!try_put(&c, value));
