@@ -6,6 +6,8 @@
  */
 #include "base/race.h"
 
+#include <link.h>
+
 #define OPTIONAL __attribute__((__weak__))
 extern void *__tsan_get_current_fiber(void) OPTIONAL;
 extern void *__tsan_create_fiber(unsigned flags) OPTIONAL;
@@ -29,10 +31,30 @@ extern void __tsan_java_release_store(unsigned long x) OPTIONAL;
 #define RANGE_UNIT 8      /* of the interface for Java */
 
 bool race_on;
+uintptr_t race_code, race_code_end;
+
+/* The library that the sanitizer is; the program, which has no name, may have it linked in. */
+static int find_code(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    (void)size, (void)unused;
+    uintptr_t some = (uintptr_t)__tsan_create_fiber;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+        uintptr_t lo = info->dlpi_addr + h->p_vaddr;
+        if (h->p_type != PT_LOAD || some - lo >= h->p_memsz) continue;
+        if (info->dlpi_name[0] != '\0') {
+            race_code = lo;
+            race_code_end = lo + h->p_memsz;
+        }
+        return 1;
+    }
+    return 0;
+}
 
 __attribute__((constructor)) static void race_find(void)
 {
     race_on = __tsan_create_fiber != NULL && __tsan_java_alloc != NULL;
+    if (race_on) dl_iterate_phdr(find_code, NULL);
 }
 
 static void *loose(const void *p)

@@ -18,6 +18,13 @@
  *   - What the runtime reads and writes on behalf of the program, a channel's element, is said by
  *     race_read_slow and race_write_slow, as done where the program called.
  *
+ * Note [Inside the sanitizer].  It has locks of its own, and the runtime's sections call it.  So a
+ * thread that holds one must not be stopped: another would wait for the lock in a section, and the
+ * stop for that section.  The handler of the stop signal sees where the thread is, and lets it go on
+ * where that is the sanitizer's code; stops ask again until they are answered.  That code is known
+ * where it is a library of its own, as gcc has it.  clang links it into the program, and there the
+ * danger stays.
+ *
  * The sanitizer is asked for by weak symbols, which exist when the program is linked with it.
  * Without it each of these is the test of a byte that is never written.  See doc/decisions/0017.
  *
@@ -29,7 +36,14 @@
 
 #include "base/config.h"
 
-extern bool race_on; /* constant from before main */
+extern bool race_on;                       /* constant from before main */
+extern uintptr_t race_code, race_code_end; /* the sanitizer's, if it is known; constant likewise */
+
+/* Note [Inside the sanitizer]. */
+static inline bool race_is_inside(uintptr_t pc)
+{
+    return unlikely(pc - race_code < race_code_end - race_code);
+}
 
 void race_acquire_slow(const void *x);
 void race_release_slow(const void *x);

@@ -47,6 +47,7 @@
  * Answers to: signal_unix.go (doSigPreempt), preempt.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
+#include "base/race.h"
 #include "base/ranges.h"
 #include "os/os.h"
 #include "sched/sched_internal.h"
@@ -205,8 +206,9 @@ static void on_stop_signal(int sig, siginfo_t *info, void *frame)
         return;
     }
     if (atomic_load_relaxed(&m->state) != M_USER) return; /* own word */
-    refuse_hidden_sigstack(m, frame);
     uintptr_t pc = arch_frame_pc(frame);
+    if (race_is_inside(pc)) return; /* Note [Inside the sanitizer] in base/race.h */
+    refuse_hidden_sigstack(m, frame);
     bool in_range = roll_back(m, frame); /* then in no handler: those make no calls of ours */
     m->stop_frame = frame;
     m->stop_sp = arch_frame_sp(frame);

@@ -393,12 +393,50 @@ static void outside(void)
     gort_waitgroup_wait(&wg);
 }
 
+// Threads are made and goroutines start, each under the sanitizer's own lock, while the world stops.
+static int over, makers;
+static void *no_work(void *arg) { return arg; }
+static void makes_threads(void *arg)
+{
+    (void)arg;
+    while (!__atomic_load_n(&over, __ATOMIC_SEQ_CST)) {
+        pthread_t t;
+        if (pthread_create(&t, NULL, no_work, NULL) != 0) continue;
+        gort_enter_blocking();
+        pthread_join(t, NULL);
+        gort_exit_blocking();
+    }
+    __atomic_fetch_sub(&makers, 1, __ATOMIC_SEQ_CST);
+}
+static void ends_at_once(void *arg) { (void)arg; }
+static void makes_goroutines(void *arg)
+{
+    (void)arg;
+    while (!__atomic_load_n(&over, __ATOMIC_SEQ_CST)) {
+        for (int i = 0; i < 20; i++) gort_go(ends_at_once, NULL);
+        gort_yield();
+    }
+    __atomic_fetch_sub(&makers, 1, __ATOMIC_SEQ_CST);
+}
+static void stops(void)
+{
+    gort_max_procs(8);
+    for (; makers < 10; makers++) gort_go(makers % 5 == 0 ? makes_goroutines : makes_threads, NULL);
+    for (int i = 0; i < 300; i++) {
+        gort_gc();
+        gort_yield();
+    }
+    __atomic_store_n(&over, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&makers, __ATOMIC_SEQ_CST) != 0) gort_yield();
+}
+
 static const struct { const char *name; void (*fn)(void); } cases[] = {
 #define CASE(f) { #f, f }
     CASE(nothing), CASE(one_after_the_other), CASE(buffer_backwards), CASE(two_readers),
     CASE(into_a_shared_variable), CASE(two_stores), CASE(a_shared_object), CASE(channels), CASE(slots),
     CASE(locks), CASE(others), CASE(selects), CASE(pointers), CASE(memory), CASE(threads), CASE(panics),
     CASE(timers), CASE(scopes), CASE(maps), CASE(sweeping), CASE(outside),
+    CASE(stops),
 };
 static int run(int argc, char **argv)
 {
@@ -421,6 +459,8 @@ racy="nothing one_after_the_other buffer_backwards two_readers into_a_shared_var
     a_shared_object"
 clean="channels slots locks others selects pointers memory threads panics timers scopes maps sweeping
     outside"
+# Where the sanitizer is a library: Note [Inside the sanitizer] in src/base/race.h.
+clean_apart="stops"
 found=0
 for cc in ${CC:-cc} gcc clang; do
     [ "$(command -v "$cc")" ] && [ ! -e "$dir/$(basename "$cc")" ] || continue
@@ -438,7 +478,9 @@ for cc in ${CC:-cc} gcc clang; do
             lines=$(grep -n "RACE$\|// RACE" "$dir/p.c" | cut -d: -f1 | paste -sd'|')
             grep -qE "#[01] .*p\.c:($lines)\b" "$dir/out" || fail "$cc, $procs Ps, $c: another place"
         done
-        for c in $clean; do
+        apart=
+        ldd "$prog" | grep -q libtsan && apart=$clean_apart
+        for c in $clean $apart; do
             GORTMAXPROCS=$procs timeout 250 setarch -R "$prog" "$c" >"$dir/out" 2>&1 ||
                 fail "$cc, $procs Ps, $c: exit code $?"
         done
