@@ -6,6 +6,7 @@
 
 #include "sched_test.h"
 #include "sched/stack.h"
+#include "sched/timer.h"
 
 static struct group group;
 static uint64_t sum;
@@ -451,6 +452,46 @@ static void each_queue_its_turn_beside_markers(void)
     atomic_store_relaxed(&sched.mark_wanted, 0u);
 }
 
+// Those that the poller finds wait behind those that waited before, though all of them are more
+// than a ring holds.  But for the global queue's turn at each look around.
+enum { QUEUED = 200, FOUND = 100 };
+static struct ready_list found;
+static int nqueued_ran, nfound_ran, nearly;
+
+static void wait_to_be_found(void *unused)
+{
+    (void)unused;
+    p_pin();
+    ready_list_append(&found, m_self()->curg);
+    g_park(NULL, NULL, WAIT_IO);
+    p_unpin();
+    nfound_ran++;
+    if (nqueued_ran < QUEUED) nearly++;
+}
+
+static void run_queued(void *unused)
+{
+    (void)unused;
+    nqueued_ran++;
+}
+
+static void found_later_run_later(void)
+{
+    for (int i = 0; i < FOUND; i++)
+        g_start(wait_to_be_found, NULL, NULL, 0);
+    while (found.n != FOUND)
+        g_yield();
+    p_pin();
+    for (int i = 0; i < QUEUED; i++)
+        g_start(run_queued, NULL, NULL, 0);
+    ready_inject(&found);
+    p_unpin();
+    while (nfound_ran != FOUND)
+        g_yield();
+    CHECK_EQ(nqueued_ran, QUEUED);
+    CHECK_LE(nearly, 16);
+}
+
 int main(void)
 {
     RUN_ALL(spawn_many);
@@ -468,6 +509,7 @@ int main(void)
     RUN_ALL(modes);
     CHECK_EQ(sched_test_child(each_queue_its_turn, 1), 0);
     CHECK_EQ(sched_test_child(each_queue_its_turn_beside_markers, 1), 0);
+    CHECK_EQ(sched_test_child(found_later_run_later, 1), 0);
     no_deadlock_report();
     return 0;
 }
