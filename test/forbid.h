@@ -10,8 +10,9 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
-// For the calling thread and those that it makes.  false: this kernel has no filters.
+// For all threads of the process.  false: this kernel has no filters.
 static inline bool forbid_call(long number, int error)
 {
     struct sock_filter code[] = {
@@ -22,7 +23,7 @@ static inline bool forbid_call(long number, int error)
     };
     struct sock_fprog program = { sizeof code / sizeof *code, code };
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+           syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
 }
 
 #endif

@@ -23,7 +23,7 @@
  * stop for that section.  The handler of the stop signal sees where the thread is, and lets it go on
  * where that is the sanitizer's code; stops ask again until they are answered.  That code is known
  * where it is a library of its own, as gcc has it.  clang links it into the program, and there the
- * danger stays.
+ * danger stays; so it does for a thread that holds such a lock in libc, where the sanitizer reports.
  *
  * The sanitizer is asked for by weak symbols, which exist when the program is linked with it.
  * Without it each of these is the test of a byte that is never written.  See doc/decisions/0017.

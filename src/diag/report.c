@@ -154,10 +154,13 @@ static void describe_address(uintptr_t address)
     print_flush(&out);
 }
 
-/* The collector reads registered ranges while the world is stopped; then the list stays as it is. */
+/* The collector reads registered ranges while the world is stopped; then the list stays as it is.
+ * Regions that block run on meanwhile, and are not it. */
 static void describe_root(uintptr_t address)
 {
     struct root_range r;
+    const struct m *m = m_self();
+    if (m == NULL || (m->curg != NULL && m->curg->status == G_BLOCKING)) return;
     if (!world_is_stopped() || !roots_registered_around_stw(address, &r)) return;
     print_err("gort: the collector can not read the range 0x%lx + %lu of gort_root_add any more; "
               "gort_root_remove comes before munmap\n",

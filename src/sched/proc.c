@@ -385,8 +385,8 @@ void p_note_idle(struct p *p, int64_t now)
 
 /* Waiting goroutines that the poller or the timers found.
  *
- * Note [Found later, run later].  Where they would fill more than half of the ring they go to the
- * end of the global queue.  A ring that overflows sends its oldest half there, behind whoever came
+ * Note [Found later, run later].  Where others wait, and they would fill more than half of the ring
+ * with them, they go to the end of the global queue.  A ring that overflows sends its oldest half there, behind whoever came
  * after them; and with many connections the poller brings a hundred more at each look around, so
  * that the same goroutines would be pushed out again and again. */
 static void inject(struct ready_list *l, bool runs_next)
@@ -394,20 +394,15 @@ static void inject(struct ready_list *l, bool runs_next)
     if (l->first == NULL) return;
     struct p *p = m_self()->p;
     bool was_empty = p != NULL && runq_empty(p);
-    bool global =
-        p == NULL || unlikely(sched_debug.migrate == 2) || runq_length(p) + l->n > runq_limit() / 2;
+    bool global = p == NULL || unlikely(sched_debug.migrate == 2) ||
+                  (!was_empty && runq_length(p) + l->n > runq_limit() / 2);
     uint32_t n = l->n;
-    struct g *g = l->first, *following;
-    if (global) lock_acquire(&sched.lock);
-    for (; g != NULL; g = following) {
+    for (struct g *g = l->first, *following; g != NULL; g = following) {
         following = g->sched_link;
         g_set_status(g, G_RUNNABLE);
-        if (global)
-            global_put_locked(g);
-        else
-            runq_put(p, g, false);
+        if (!global) runq_put(p, g, false);
     }
-    if (global) lock_release(&sched.lock);
+    if (global) global_put_list(l->first, l->last, n);
     l->first = l->last = NULL;
     l->n = 0;
     /* A few short ones in the queue of an M that looks for work are what it runs next. */

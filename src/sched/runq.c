@@ -74,6 +74,20 @@ void global_put_chain_locked(struct g *first, struct g *last, uint32_t n)
     atomic_store_relaxed(&sched.nrunq, sched.nrunq + n);
 }
 
+void global_put_list(struct g *first, struct g *last, uint32_t n)
+{
+    struct g *ahead = first;
+    for (uint32_t i = 0; i < AHEAD && ahead != NULL; i++)
+        ahead = ahead->sched_link;
+    for (struct g *g = first; g != NULL; g = g->sched_link) { /* Note [Far ahead] */
+        g->sched_ahead = ahead;
+        if (ahead != NULL) ahead = ahead->sched_link;
+    }
+    lock_acquire(&sched.lock);
+    global_put_chain_locked(first, last, n);
+    lock_release(&sched.lock);
+}
+
 #define CHOSEN_AMONG 64u /* of more that wait, the first so many are drawn from */
 
 static bool is_the_runtimes(const struct g *g)

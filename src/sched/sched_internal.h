@@ -137,6 +137,8 @@ uint32_t runq_steal(struct p *from, struct p *to, bool steal_next, struct g **ou
 void global_put_locked(struct g *g);
 void global_put_head_locked(struct g *g);
 void global_put_chain_locked(struct g *first, struct g *last, uint32_t n);
+/* n runnable ones that are linked by sched_link, the last to NULL; none is a newborn. */
+void global_put_list(struct g *first, struct g *last, uint32_t n);
 struct g *global_get_batch_locked(struct p *p, uint32_t max);
 struct g *global_get(struct p *p);
 void runq_drain_locked(struct p *p); /* all of p's goroutines to the global queue */

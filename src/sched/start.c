@@ -158,7 +158,7 @@ void sched_init(int nprocs)
     arch_crit_leave();
 }
 
-#define BOOT_FRAMES (16 * KB) /* the upper part of what boot used, where it made what lasts */
+#define BOOT_FRAMES (16 * KB) /* of the 20 and more that boot used below the same frame */
 
 /* The calling thread sleeps with what boot left below its frames, addresses of the heap too.  Who
  * looks for goroutines that nobody can wake takes each word of such a thread's stack for one that
