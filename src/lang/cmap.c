@@ -109,13 +109,12 @@ struct cmap_entry *cmap_entry_copy(const struct cmap_layout *l, const struct cma
     return copy;
 }
 
-/* Without its key, which try_put gives it. */
+/* Without its key, which try_put gives it.  Note [Entries and the collector]. */
 static struct cmap_entry *entry_new(const struct cmap_layout *l, uint64_t hash, const void *value)
 {
     struct cmap_entry *e = gort_new_raw(&l->entry);
     e->hash = hash;
-    memcpy(cmap_value(l, e), value,
-           l->keys.shape.value_size); /* Note [Entries and the collector] */
+    memcpy(cmap_value(l, e), value, l->keys.shape.value_size);
     return e;
 }
 

@@ -86,7 +86,8 @@ uint32_t newborns_table_size(void)
     return fixalloc_count(&newborns);
 }
 
-/* In the stop no record is on its way: it is pending, with a P, or with fixalloc. */
+/* In the stop no record is on its way (nor is fixalloc's lock held): it is pending, with a P, or
+ * with fixalloc. */
 uint32_t newborns_to_scan_stw(void)
 {
     uint64_t pending = newborns.in_use;

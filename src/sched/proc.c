@@ -386,9 +386,10 @@ void p_note_idle(struct p *p, int64_t now)
 /* Waiting goroutines that the poller or the timers found.
  *
  * Note [Found later, run later].  Where others wait, and they would fill more than half of the ring
- * with them, they go to the end of the global queue.  A ring that overflows sends its oldest half there, behind whoever came
- * after them; and with many connections the poller brings a hundred more at each look around, so
- * that the same goroutines would be pushed out again and again. */
+ * with them, they go to the end of the global queue.  A ring that overflows sends its oldest half
+ * there, behind whoever came after them; and with many connections the poller brings a hundred more
+ * at each look around, so that the same goroutines would be pushed out again and again.  Into an
+ * empty ring they go all the same: who looked for work looks there first. */
 static void inject(struct ready_list *l, bool runs_next)
 {
     if (l->first == NULL) return;

@@ -13,8 +13,8 @@
  * finds no P to look with makes room as carefully (m_for_work), and so does who gives up a P
  * while others look (p_hand_over in p.c).  Only one M is started at a time (the compare-and-swap of
  * nspinning from 0 to 1), and a spinning M that finds work starts the next if it was the last one
- * spinning: waking is a chain, never a herd.  test/model/sleepers.pml tries every
- * order of small cases.
+ * spinning: waking is a chain, never a herd.  test/model/sleepers.pml tries every order of
+ * small cases.
  *
  * A spinning M may doze (Note [Lone next ones] in steal.c).  Then step 3 of who makes work wakes it
  * if enough waits, and nobody is started either way: the dozer looks again when its doze is over.

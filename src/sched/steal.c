@@ -213,7 +213,8 @@ uint64_t sched_dozes(uint64_t *ended)
     return atomic_load_relaxed(&sched.dozes);
 }
 
-/* Goroutines of others begin faster than stacks can be made there: Note [Fresh stacks] in stack.c. */
+/* Goroutines of others begin faster than stacks can be made there: Note [Fresh stacks] in
+ * stack.c. */
 static bool make_stacks(struct m *m)
 {
     if (!stacks_are_short()) return false;

@@ -110,29 +110,37 @@ static void disperse(struct crowd *k)
     CHECK_GE(LOAD(&k->woken), k->n / (CONTEXTS + 1));
 }
 
-static void a_broadcast_beside_ends(void)
+static void beside_ends(void (*wait)(void *), void (*wake)(struct crowd *))
 {
     for (int64_t round = 0; round < test_count(10); round++) {
         struct crowd k = { .n = 0 };
-        gather(&k, wait_for_signal);
+        gather(&k, wait);
         gort_go(end_contexts, &k);
         to_the_line(&k);
-        gort_cond_broadcast(&k.cond);
+        wake(&k);
         disperse(&k);
         CHECK_EQ(k.cond.waiting, 0);
     }
 }
 
+static void broadcast_crowd(struct crowd *k)
+{
+    gort_cond_broadcast(&k->cond);
+}
+
+static void close_crowd(struct crowd *k)
+{
+    gort_close(k->c);
+}
+
+static void a_broadcast_beside_ends(void)
+{
+    beside_ends(wait_for_signal, broadcast_crowd);
+}
+
 static void a_close_beside_ends(void)
 {
-    for (int64_t round = 0; round < test_count(10); round++) {
-        struct crowd k = { .n = 0 };
-        gather(&k, wait_for_close);
-        gort_go(end_contexts, &k);
-        to_the_line(&k);
-        gort_close(k.c);
-        disperse(&k);
-    }
+    beside_ends(wait_for_close, close_crowd);
 }
 
 static const struct conform_case cases[] = {
