@@ -56,6 +56,7 @@ struct snapshot {
     uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
     uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled;
     uint64_t outer_searched, retakes, overflows, dozes, dozes_ended;
+    uint64_t lends, lends_lost;
     uint64_t waiters_bytes, waiters_trimmed;
     uint64_t stops[STOP_REASONS], stops_repeated, threads_limit;
     uint64_t yields, migrations, map_failures, thread_failures;
@@ -134,6 +135,7 @@ static void read_sched(struct snapshot *s)
     s->retakes = sched_retakes();
     s->overflows = sched_overflows();
     s->dozes = sched_dozes(&s->dozes_ended);
+    s->lends = sched_lends(&s->lends_lost);
     s->waiters_bytes = sudogs_bytes();
     s->waiters_trimmed = sudogs_trimmed();
     s->yields = atomic_load_relaxed(&sched_debug_yields);
@@ -452,6 +454,10 @@ struct source {
       "Dozes that ended early because there was work.")                                            \
     X("/gort/sched/dozes", "events", COUNTER, AS_COUNT, false, dozes,                              \
       "Times a thread that looked for work left another P's next goroutine to it, and dozed.")     \
+    X("/gort/sched/lends/lost", "events", COUNTER, AS_COUNT, false, lends_lost,                    \
+      "Lent Ps that were given to others because the region lasted.")                              \
+    X("/gort/sched/lends", "events", COUNTER, AS_COUNT, false, lends,                              \
+      "Blocking regions that kept their P at first, being expected to be short.")                  \
     X("/gort/sched/restartable-ranges", "ranges", GAUGE, AS_COUNT, false, ranges,                  \
       "Restartable ranges registered by programs and libraries.")                                  \
     X("/gort/sched/retakes", "events", COUNTER, AS_COUNT, false, retakes,                          \

@@ -200,7 +200,7 @@ void gort_exit_blocking(void)
 void gort_blocking(void (*fn)(void *), void *arg)
 {
     (void)lang_enter("gort_blocking");
-    blocking_call(fn, arg);
+    blocking_call(fn, arg, (uintptr_t)fn);
 }
 
 /* Apart: the thread is another one to errno's address after a switch. */

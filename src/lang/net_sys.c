@@ -170,17 +170,23 @@ static void transfer(void *arg)
     t->result = (ssize_t)done;
 }
 
+/* One descriptor's writes, or reads, take alike. */
+static uintptr_t site_of(const struct transfer *t)
+{
+    return (uintptr_t)transfer + 2 * (uintptr_t)t->fd + t->out;
+}
+
 ssize_t net_sys_read_blocking(int fd, void *buf, size_t n)
 {
     struct transfer t = { .fd = fd, .buf = buf, .n = n };
-    blocking_call(transfer, &t);
+    blocking_call(transfer, &t, site_of(&t));
     return t.result;
 }
 
 ssize_t net_sys_write_blocking(int fd, const void *buf, size_t n)
 {
     struct transfer t = { .fd = fd, .out = true, .buf = (void *)(uintptr_t)buf, .n = n };
-    blocking_call(transfer, &t);
+    blocking_call(transfer, &t, site_of(&t));
     return t.result;
 }
 

@@ -156,7 +156,7 @@ static int need_thread(void)
     while (made < asked && made < RESOLVERS) {
         if (!atomic_cas_relaxed(&resolver.made, &made, made + 1)) continue;
         int error = 0;
-        blocking_call(make_thread, &error);
+        blocking_call(make_thread, &error, (uintptr_t)make_thread);
         if (error == 0) return atomic_fetch_add_acqrel(&resolver.running, 1u), 0;
         (void)atomic_fetch_sub_acqrel(&resolver.made, 1u);
         return atomic_load_acquire(&resolver.running) == 0 ? error : 0;

@@ -201,6 +201,7 @@ static const struct knob {
     { "sweeptrace", offsetof(struct env, sweeptrace), 0, 1 },
     { "threadfail", offsetof(struct env, threadfail), 0, UINT32_MAX },
     { "slice", offsetof(struct env, slice), 10, 10000000 },
+    { "lend", offsetof(struct env, lend), 0, 2 },
     { "tinyrunq", offsetof(struct env, tinyrunq), 0, 1 },
     { "updatemaxprocs", offsetof(struct env, updatemaxprocs), 0, 1 },
 };
@@ -333,6 +334,7 @@ void env_apply(struct env *e)
     gort_watched_flag = e->randyield != 0 || race_on;
     sched_debug.migrate = (uint32_t)e->migrate;
     sched_debug.slice_us = (uint32_t)e->slice;
+    sched_debug.lend = (uint32_t)e->lend;
     sched_debug.tiny_runq = (uint32_t)e->tinyrunq;
     sched_debug.mutex_check = e->mutexcheck != 0;
     if (e->stopsignal != 0) preempt_install((int)e->stopsignal);

@@ -61,6 +61,7 @@ struct env {
         scavstress; /* give memory back at every n-th taking of it, and always in the background */
     uint64_t scavtrace;     /* a line for each collection on memory given back */
     uint64_t sweeptrace;    /* a line for each sweep */
+    uint64_t lend;          /* 1: all blocking regions keep their P at first; 2: none */
     uint64_t slice;         /* microseconds a computation may hold its P; 0: the default */
     uint64_t tinyrunq;      /* run queues of 4 */
     uint64_t seed;          /* of all random choices */

@@ -9,11 +9,47 @@
  *
  * gort_blocking runs its function on the system stack: the whole goroutine stack is frozen.
  *
+ * Note [Lent Ps].  A write to a file takes a microsecond, mostly; to hand the P over and to wait
+ * for one again takes two threads that wake each other, and where others have the Ps, until one of
+ * them is done.  So a region that is expected to be short lends its P: nobody runs it, and who
+ * comes back finds it again, if nobody has taken it meanwhile.
+ *
+ *            p_lend (the M itself)              p_take_lent: the same M, back in USER
+ *   RUNNING ------------------------> LENT --------------------------------------------> RUNNING
+ *                                      |   p_take_lent: the monitor, look_at_lent
+ *                                      +----------------------------------------> HANDED, an orphan
+ *                                      |   p_reclaim_stw: in a stop that lowers the number of Ps
+ *                                      +----------------------------------------> IDLE
+ *
+ * p->lender names the M, and is the one word that decides: who changes it from that M to NULL has
+ * the P.  It can not be that M's for another lending, because an M lends only what it has taken
+ * back.  The compare-and-swap carries the P's data, as handing over does.  It is lent before the
+ * state is BLOCKING, and is taken back after the state is USER again and no stop was seen: so a
+ * stop finds it lent, by a thread that blocks, or has it with a thread that it waits for.
+ *
+ * Others steal from a lent P's queue as from any.  What they can not have (a timer that is late, the
+ * goroutine that runs next) waits for the monitor.  It takes a P away that is lent by the same
+ * region at two of its looks; the second follows the first after LENT_NS where others wait.  And it
+ * takes one whose goroutine has had its slice: its regions do not make that anew.  Lent Ps are not
+ * idle, so the monitor does not sleep for long while there is one.
+ *
+ * What is short is learnt where it happens: the function that gort_blocking was given, the place of
+ * the call, or the descriptor.  Each has points: a region of at most SHORT_NS adds two, a longer one
+ * takes one away, and not more, because who hands its P over is often pushed off its CPU by the
+ * thread that gets it, and then seems to take long.  One that the monitor took the P from, because
+ * it lasted, takes all and many more: it may be one that is short only where others can run
+ * meanwhile, as it waits for them.  A lender looks at the clock at one region in TIMED only, where
+ * the look would cost as much as the rest.  Two places may share an entry.
+ *
+ * A deterministic run lends nothing: what is learnt depends on the clock.  Nor do attached threads,
+ * which give their P up at the end of the call.
+ *
  * Answers to: entersyscall, exitsyscall in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
 
 #include "base/bits.h"
+#include "base/unscanned.h"
 #include "heap/persistent.h"
 #include "os/os.h"
 #include "sched/sanitize.h"
@@ -99,13 +135,66 @@ void call_on_system_stack(void (*fn)(void *), void *arg)
     crit_exit();
 }
 
+/* ---- which regions are short: Note [Lent Ps] ------------------------------------------------- */
+
+#define SITES 256
+#define LIKELY 4 /* a place with so many points lends */
+#define MOST 8
+#define LOST (-120)
+#define TIMED 16
+#define SHORT_NS ((int64_t)20000)
+
+/* Points of each place, LOST to MOST.  Atomic; shared by all threads, for a place is used by many
+ * goroutines; two that change them at once may lose one's. */
+static int8_t points[SITES];
+UNSCANNED(points);
+
+static int8_t *points_of(uintptr_t site)
+{
+    return &points[(site * 0x9e3779b97f4a7c15u) >> 56];
+}
+
+/* m is about to block.  Will its P be wanted by nobody before it is back? */
+static bool expect_short(struct m *m, uintptr_t site)
+{
+    if (m->attached || unlikely(sched_debug.deterministic)) return false;
+    bool lends = unlikely(sched_debug.lend != 0) ? sched_debug.lend == 1
+                                                 : atomic_load_relaxed(points_of(site)) >= LIKELY;
+    atomic_store_relaxed(&m->region_site, site);
+    m->region_began = !lends || m->regions++ % TIMED == 0 ? os_now() : 0;
+    return lends;
+}
+
+static void learn(struct m *m)
+{
+    if (m->region_began == 0) return;
+    int8_t *at = points_of(m->region_site), n = atomic_load_relaxed(at);
+    bool is_short = os_now() - m->region_began <= SHORT_NS;
+    if (is_short && n < MOST) atomic_store_relaxed(at, (int8_t)(n + 2));
+    if (!is_short && n > 0) atomic_store_relaxed(at, (int8_t)(n - 1));
+    m->region_began = 0;
+}
+
+/* The monitor has taken the P that lender lent. */
+void blocking_lasts(struct m *lender)
+{
+    atomic_store_relaxed(points_of(atomic_load_relaxed(&lender->region_site)), (int8_t)LOST);
+}
+
 /* ---- entering and leaving without a P -------------------------------------------------------- */
 
-/* The P is handed over before the state says BLOCKING: a stopper must find every P somewhere. */
-static void leave_p(struct m *m, struct g *g)
+/* The P is lent or handed over before the state says BLOCKING: a stopper must find every P
+ * somewhere. */
+static void leave_p(struct m *m, struct g *g, uintptr_t site)
 {
+    struct m *heir = NULL;
     g_set_status(g, G_BLOCKING);
-    struct m *heir = m->p != NULL ? p_hand_over(p_release(m)) : NULL;
+    if (m->p != NULL) {
+        if (expect_short(m, site))
+            p_lend(m);
+        else
+            heir = p_hand_over(p_release(m));
+    }
     m_enter_blocking_state(m);
     if (heir != NULL) note_wake(&heir->park);
 }
@@ -131,10 +220,17 @@ static void requeue(struct m *m, struct g *g)
 
 static void come_back(struct m *m, struct g *g)
 {
+    struct p *lent = m->lent;
+    learn(m);
     m_leave_blocking_state(m, M_USER);
     m_blacken_own(m);
     g_set_status(g, G_RUNNING);
-    if (!p_take_idle(m)) requeue(m, g);
+    bool back = lent != NULL && p_take_lent(lent, m);
+    m->lent = NULL;
+    if (back)
+        p_acquire(m, lent);
+    else if (!p_take_idle(m))
+        requeue(m, g);
     /* A stop that began while the state was BLOCKING sent no signal; one that began since did. */
 }
 
@@ -174,7 +270,7 @@ static void enter_spilled(void *arg)
     struct enter_call *c = arg;
     keep_frame(c->g, c->sp, c->frame_end);
     c->g->blocking_sp = c->frame_end;
-    leave_p(m_self(), c->g);
+    leave_p(m_self(), c->g, c->g->blocking_at.pc);
 }
 
 /* The section entered here lasts until blocking_exit: the thread is not stopped inside. */
@@ -210,6 +306,7 @@ void blocking_exit(void)
 struct blocking_fn {
     void (*fn)(void *);
     void *arg;
+    uintptr_t site;
     struct g *g;
 };
 
@@ -218,16 +315,16 @@ static void blocking_fn_run(void *arg)
     struct blocking_fn *b = arg;
     struct m *m = m_self();
     b->g->blocking_sp = m->stop_sp;
-    leave_p(m, b->g);
+    leave_p(m, b->g, b->site);
     b->fn(b->arg);
 }
 
-void blocking_call(void (*fn)(void *), void *arg)
+void blocking_call(void (*fn)(void *), void *arg, uintptr_t site)
 {
     struct g *g = g_require("gort_blocking");
     crit_enter();
     struct m *m = m_self();
-    struct blocking_fn b = { fn, arg, g };
+    struct blocking_fn b = { fn, arg, site, g };
     sanitize_system_stack(m);
     arch_tls_set_g(NULL);
     arch_call_on_stack(blocking_fn_run, &b, m_system_stack(m), &m->stop_sp);

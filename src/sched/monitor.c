@@ -63,6 +63,7 @@
 
 #define IDLE_NS ((int64_t)1000000000) /* between looks while nothing runs */
 #define RETAKE_NS ((int64_t)10000000) /* a computation may hold its P so long */
+#define LENT_NS ((int64_t)100000)     /* until a P that is wanted is looked at again */
 #define COMPUTING_PER_P 4
 
 static int64_t slice_ns(void)
@@ -73,8 +74,10 @@ static int64_t slice_ns(void)
 static struct {
     uint64_t run_count; /* the P's gs_run when last looked at ... */
     int64_t since;      /* ... and since when it has been that */
+    uint64_t lends;     /* its lends then */
 } seen[MAX_PROCS];      /* the monitor's own */
 UNSCANNED(seen);
+static bool look_soon; /* the monitor's own: others wait for a P that was found lent */
 
 /* ---- giving a P away ------------------------------------------------------------------------- */
 
@@ -82,6 +85,15 @@ static bool retake_applies(struct m *m)
 {
     struct p *p = m->p;
     return p != NULL && m->curg != NULL && atomic_load_relaxed(&m->retake_run) == p->gs_run;
+}
+
+static void orphan_put(struct p *p)
+{
+    p->status = P_HANDED;
+    struct p *head = atomic_load_relaxed(&sched.orphans);
+    do
+        p->idle_next = head;
+    while (!atomic_cas_release(&sched.orphans, &head, p)); /* pairs with orphans_take */
 }
 
 /* In the signal handler, on m's own thread, outside sections and ranges. */
@@ -92,11 +104,7 @@ bool retake_in_handler(struct m *m)
     m->computing = true; /* until p_acquire */
     atomic_fetch_add_relaxed(&sched.ncomputing, 1);
     atomic_fetch_add_relaxed(&sched.retakes, 1);
-    p->status = P_HANDED;
-    struct p *head = atomic_load_relaxed(&sched.orphans);
-    do
-        p->idle_next = head;
-    while (!atomic_cas_release(&sched.orphans, &head, p)); /* pairs with orphans_take */
+    orphan_put(p);
     return true;
 }
 
@@ -149,17 +157,37 @@ static bool somebody_waits(struct p *p, const struct m *m, int64_t now)
     return theirs || timer_is_due(p, now);
 }
 
+/* Note [Lent Ps] in blocking.c.  One that is lent since the last look becomes an orphan, as does one
+ * whose goroutine has had its slice; the next round, which comes at once, hands it over. */
+static void look_at_lent(struct p *p, bool over)
+{
+    struct m *lender = atomic_load_relaxed(&p->lender); /* confirmed by p_take_lent */
+    if (lender == NULL) return;
+    uint64_t lends = atomic_load_relaxed(&p->lends);
+    bool stays = lends == seen[p->id].lends, wanted = sched_others_wait(p);
+    seen[p->id].lends = lends;
+    if (!stays && !(over && wanted)) {
+        look_soon = look_soon || wanted;
+    } else if (p_take_lent(p, lender)) {
+        atomic_fetch_add_relaxed(&sched.lent_taken, 1);
+        if (stays) blocking_lasts(lender);
+        orphan_put(p);
+    }
+}
+
 static void look_at_p(struct p *p, int64_t now)
 {
     /* Racy reads: the request is checked again by the thread itself. */
     struct m *m = atomic_load_relaxed(&p->m);
     uint64_t run = atomic_load_relaxed(&p->gs_run);
-    if (m == NULL || run != seen[p->id].run_count) {
+    bool lent = m == NULL && atomic_load_relaxed(&p->lender) != NULL;
+    if ((m == NULL && !lent) || run != seen[p->id].run_count) {
         seen[p->id].run_count = run;
         seen[p->id].since = now;
-        return;
     }
-    if (now - seen[p->id].since < slice_ns() || !somebody_waits(p, m, now)) return;
+    bool over = now - seen[p->id].since >= slice_ns();
+    if (lent) look_at_lent(p, over);
+    if (m == NULL || !over || !somebody_waits(p, m, now)) return;
     uint32_t limit = COMPUTING_PER_P * (uint32_t)p_count();
     if (atomic_load_relaxed(&sched.ncomputing) >= limit) {
         atomic_fetch_add_relaxed(&sched.retakes_refused, 1);
@@ -231,6 +259,7 @@ static void look(void)
         unlock_and_look_for_deadlock();
         return;
     }
+    look_soon = false;
     for (int i = 0; i < p_count(); i++)
         look_at_p(sched.all_p[i], now);
     look_outside(now);
@@ -265,7 +294,7 @@ void sched_monitor_round(struct m *m, int64_t at_most_ns)
     bool idle = all_idle() && !sched_hooks.mark_work(); /* whom nobody was woken for: look */
     atomic_store_seq(&sched.monitor_idle, idle ? 1u : 0u);
     idle = idle && all_idle(); /* pairs with monitor_notice */
-    int64_t ns = idle ? IDLE_NS : slice_ns() / 2;
+    int64_t ns = idle ? IDLE_NS : look_soon ? LENT_NS : slice_ns() / 2;
     if (atomic_load_relaxed(&sched.orphans) == NULL)
         os_futex_wait(&sched.monitor_wake, wake, ns < at_most_ns ? ns : at_most_ns);
     atomic_store_seq(&sched.monitor_idle, 0u);
@@ -289,4 +318,13 @@ void monitor_notice(void)
 uint64_t sched_retakes(void)
 {
     return atomic_load_relaxed(&sched.retakes); /* a statistic */
+}
+
+uint64_t sched_lends(uint64_t *taken)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < MAX_PROCS && sched.all_p[i] != NULL; i++)
+        n += atomic_load_relaxed(&sched.all_p[i]->lends);
+    *taken = atomic_load_relaxed(&sched.lent_taken);
+    return n;
 }

@@ -1,8 +1,8 @@
 /* Processors: acquiring, releasing, handing over, and changing their number.
  *
  * A P's record is made once and kept for ever; "dead" ones beyond GORTMAXPROCS hold nothing.  A P
- * belongs to one M (m->p), or is on the idle list, or among the orphans (monitor.c), or is in the
- * hands of the code that moves it between these.
+ * belongs to one M (m->p), or is on the idle list, or among the orphans (monitor.c), or is lent
+ * (blocking.c), or is in the hands of the code that moves it between these.
  *
  * Answers to: acquirep, releasep, handoffp, procresize in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -42,6 +42,21 @@ struct p *p_release(struct m *m)
     atomic_store_relaxed(&p->m, (struct m *)NULL);
     p->status = P_IDLE;
     return p;
+}
+
+void p_lend(struct m *m)
+{
+    struct p *p = p_release(m);
+    p->status = P_LENT;
+    atomic_store_relaxed(&p->lends, p->lends + 1);
+    m->lent = p;
+    atomic_store_release(&p->lender, m); /* pairs with p_take_lent */
+}
+
+bool p_take_lent(struct p *p, struct m *lender)
+{
+    return atomic_load_relaxed(&p->lender) == lender &&
+           atomic_cas_acqrel(&p->lender, &lender, (struct m *)NULL);
 }
 
 void p_idle_put_locked(struct p *p)
@@ -158,7 +173,7 @@ static void p_retire_locked(struct p *p)
     p->status = P_DEAD;
 }
 
-/* Takes p from whoever has it: a stopped M, or an M that was woken with it. */
+/* Takes p from whoever has it: a stopped M, one that was woken with it, or that lent it. */
 static void p_reclaim_stw(struct p *p)
 {
     if (p->m != NULL) {
@@ -170,6 +185,7 @@ static void p_reclaim_stw(struct p *p)
             m->next_p = NULL;
             p->status = P_IDLE;
         }
+    atomic_store_relaxed(&p->lender, (struct m *)NULL); /* it does not find p again */
     p->status = P_IDLE;
 }
 

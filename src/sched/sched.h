@@ -169,6 +169,8 @@ void sched_monitor_round(struct m *m, int64_t at_most_ns);
 void sched_monitor_kick(void);  /* ends the sleep of the present round; any thread or handler */
 uint64_t sched_overflows(void); /* half rings that went to the global queue so far */
 uint64_t sched_retakes(void);   /* Ps taken from long computations so far */
+uint64_t sched_lends(
+    uint64_t *taken); /* Ps lent by blocking regions so far; taken: not found again */
 uint64_t sched_dozes(uint64_t *ended); /* Note [Lone next ones]; and how many ended for new work */
 
 struct m *m_all(void); /* first of the list of all threads; next by m->all_next */
@@ -227,8 +229,9 @@ bool g_is_scanned(const struct g *g);
  * end where that frame ends: ARCH_OWN_FRAME_END(). */
 void blocking_enter(void *frame, const uintptr_t *own, uintptr_t end);
 void blocking_exit(void);
-/* Runs fn on the system stack without a P, the caller's frame frozen. */
-void blocking_call(void (*fn)(void *), void *arg);
+/* Runs fn on the system stack without a P, the caller's frame frozen.  site: what tells how long it
+ * will take, as far as earlier calls with the same one do. */
+void blocking_call(void (*fn)(void *), void *arg, uintptr_t site);
 
 /* A runtime wait that may be long (the world lock, a stop in progress, a P): the thread counts as
  * stopped meanwhile.  Keeps its P.  fn waits and touches no collected memory.  In a critical
@@ -253,6 +256,7 @@ struct sched_debug {
     uint32_t migrate;     /* 1: every ready goes to the global queue; 2: there is no other */
     uint32_t tiny_runq;   /* 1: run queues of 4 */
     uint32_t slice_us;    /* > 0: how long a computation may hold its P */
+    uint32_t lend;        /* 1: every blocking region lends its P; 2: none does */
     uint32_t sched_trace; /* ms */
     bool mutex_check;     /* 1: mutexcheck.c */
     bool deterministic;   /* Note [One order for each seed] in sched_internal.h */

@@ -204,6 +204,10 @@ struct m {
     bool dead;                     /* detached: the record waits for reuse; SCHED */
     uint64_t retake_run;   /* atomic; the monitor asks for the P if its gs_run is still this */
     bool computing;        /* its P was taken from a running goroutine; own */
+    struct p *lent;        /* while it blocks: the P that it may find again; own */
+    uint32_t regions;      /* how often it blocked; own */
+    uintptr_t region_site; /* atomic; where it does now; own, the monitor reads it */
+    int64_t region_began;  /* 0: nobody asks how long it lasts; own */
     struct g *locked_g;    /* the only goroutine it may run; own */
     void *asan_fake_stack; /* of the system stack, while curg runs */
     void *race_fiber;      /* ThreadSanitizer's, of the system stack; constant once it runs */
@@ -248,8 +252,8 @@ struct m {
 #define RUNQ_SIZE 256
 
 /* IDLE: on the idle list.  RUNNING: some M's p.  HANDED: some M's next_p,
- * that M is to be woken; or an orphan. */
-enum p_status { P_IDLE, P_RUNNING, P_HANDED, P_DEAD };
+ * that M is to be woken; or an orphan.  LENT: Note [Lent Ps] in blocking.c. */
+enum p_status { P_IDLE, P_RUNNING, P_HANDED, P_DEAD, P_LENT };
 
 struct ready_list;
 
@@ -311,6 +315,10 @@ struct p {
     int64_t run_ns;                /* moving average of a run, 0: unknown */
     struct barrier_buffer barrier; /* owner */
     struct limiter_event limiter_event;
+
+    /* Note [Lent Ps] in blocking.c. */
+    struct m *lender; /* atomic; NULL: it is not lent, or was taken; who has the P sets it */
+    uint64_t lends;   /* atomic; how often it was lent; owner */
 };
 
 #endif

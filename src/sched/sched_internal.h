@@ -102,6 +102,7 @@ struct sched {
     uint32_t ncomputing;   /* atomic; threads that run a goroutine whose P was taken */
     uint64_t retakes, retakes_refused; /* atomic; counters */
     uint64_t dozes, dozes_ended;       /* atomic; counters: steal.c */
+    uint64_t lent_taken;               /* atomic; counter: Ps that did not wait for who lent them */
 
     int64_t clock; /* atomic; os_now a moment ago: Note [The coarse clock] in monitor.c */
 
@@ -161,6 +162,9 @@ void p_acquire(struct m *m, struct p *p); /* m has none */
 /* Boot: children of fork are to make no calls. */
 void sched_watch_forks(void);
 struct p *p_release(struct m *m);
+void p_lend(struct m *m); /* Note [Lent Ps] in blocking.c; then the state is to be BLOCKING */
+bool p_take_lent(struct p *p, struct m *lender); /* false: somebody else has */
+void blocking_lasts(struct m *lender);
 void p_idle_put_locked(struct p *p);
 struct p *p_idle_get_locked(void);
 bool p_take_idle(struct m *m); /* takes any idle P */

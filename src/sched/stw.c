@@ -60,8 +60,9 @@
  *
  * Note [All Ps are stopped].  That all threads have stopped must mean that nobody uses a P: the
  * collector flushes their caches.  So each stop counts them: a P is with the stopper, with a thread
- * that has stopped, on the idle list, or handed over to a thread that has not taken it yet.  A P
- * with a thread that runs, or one that is nowhere, is a fault of the runtime, and fatal.  A thread
+ * that has stopped, on the idle list, lent by a thread that blocks, or handed over to a thread that
+ * has not taken it yet.  A P with a thread that runs, or one that is nowhere, is a fault of the
+ * runtime, and fatal.  A thread
  * that leaves BLOCKING looks as if it ran for the moment until it has seen the stop: it is waited
  * for.
  *
@@ -374,8 +375,11 @@ void world_check_stw(void)
     for (int i = 0; i < p_count(); i++) {
         struct p *p = sched.all_p[i];
         bool has_m = p->status == P_RUNNING;
+        struct m *lender = atomic_load_acquire(&p->lender); /* pairs with p_lend */
         if ((p->m != NULL) != has_m || p->status == P_DEAD) not_stopped(p);
+        if ((lender != NULL) != (p->status == P_LENT)) not_stopped(p);
         if (has_m && p->m != m_self() && !stays_stopped(p->m)) not_stopped(p);
+        if (lender != NULL && !stays_stopped(lender)) not_stopped(p);
         idle += p->status == P_IDLE;
         handed += p->status == P_HANDED;
     }

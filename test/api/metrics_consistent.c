@@ -204,6 +204,8 @@ TEST(modes_that_are_on_have_fired)
     if (mode("efence")) CHECK(read_metric("/gort/heap/debug/fenced:objects") > 0);
     if (mode("efence")) CHECK(read_metric("/gort/heap/debug/recorded-frees:objects") > 0);
     if (mode("migrate")) CHECK(read_metric("/gort/sched/debug/migrations:events") > 0);
+    gort_blocking(nothing, NULL);
+    if (mode("lend")) CHECK(read_metric("/gort/sched/lends:events") > 0);
     while (mode("tinyrunq") && read_metric("/gort/sched/runq/overflows:events") == 0)
         gort_go(nothing, NULL); // until they are more than others take away
 }

@@ -309,7 +309,7 @@ static void sees_an_idle_p(void *arg)
 static void the_only_p_is_kept(void)
 {
     for (int i = 0; i < 100; i++)
-        blocking_call(sees_an_idle_p, NULL);
+        blocking_call(sees_an_idle_p, NULL, (uintptr_t)sees_an_idle_p);
 }
 
 static void modes(void)

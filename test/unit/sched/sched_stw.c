@@ -62,7 +62,7 @@ static void blocker(void *arg)
     uintptr_t me = (uintptr_t)arg;
     while (!atomic_load_relaxed(&quit)) {
         counters[me].n++;
-        blocking_call(nothing, NULL);
+        blocking_call(nothing, NULL, (uintptr_t)nothing);
     }
     group_done(&group);
 }
@@ -237,7 +237,7 @@ static void locked(void *arg)
     for (int i = 0; i < 300; i++) {
         g_yield();
         CHECK_EQ(os_thread_id(), tid);
-        if (i % 10 == 0) blocking_call(nothing, NULL);
+        if (i % 10 == 0) blocking_call(nothing, NULL, (uintptr_t)nothing);
         CHECK_EQ(os_thread_id(), tid);
     }
     g_unlock_thread();
@@ -367,6 +367,7 @@ static void with_a_running_thread(void *unused)
             world_check_stw();
         }
 }
+static enum p_status made_up;
 static void with_a_lost_p(void *unused)
 {
     (void)unused;
@@ -376,7 +377,7 @@ static void with_a_lost_p(void *unused)
         world_stop(STOP_TEST, NULL);
     }
     for (int i = 0; i < p_count(); i++)
-        if (p_at(i)->status == P_IDLE) p_at(i)->status = P_HANDED;
+        if (p_at(i)->status == P_IDLE) p_at(i)->status = made_up;
     world_check_stw();
 }
 static void with_a_lock(void *unused)
@@ -406,7 +407,10 @@ static void bad_stops(void)
     void (*fn)(void *) = with_a_running_thread;
     expect_fatal(on_three, &fn, "stop-the-world: processor ");
     fn = with_a_lost_p;
+    made_up = P_HANDED;
     expect_fatal(on_three, &fn, "stop-the-world: of 3 processors 0 are idle and 1 handed over");
+    made_up = P_LENT; // by nobody
+    expect_fatal(on_three, &fn, "stop-the-world: processor ");
     fn = with_a_lock;
     if (GORT_ASSERT_LEVEL >= 1) expect_fatal(on_three, &fn, "stop-the-world with a lock held");
 }

@@ -29,6 +29,7 @@ static inline void sched_test_run(void (*fn)(void), int procs)
 {
     struct sched_test_main t = { fn };
     random_set_process_seed(test_seed());
+    sched_debug.lend = 2; // there is no monitor
     heap_init(NULL);
     sched_init(procs);
     sched_run(sched_test_entry, &t, 0);
