@@ -60,6 +60,8 @@ static const struct driver_line lines[] = {
     LINE("timers", "timers", 1, "each", "ns CPU", 0, 0.6)
     LINE("timers-2p", "timers", 2, "each", "ns CPU", 0, 0.6)
     LATENESS("lateness", 1) LATENESS("lateness-2p", 2)
+    ONE("file-write-0", 0, 0) TWO("file-write-0", 0, 0)
+    ONE("file-write-2", 0, 0) TWO("file-write-2", 0, 0)
     ECHO("echo-4") ECHO("echo-1000")
     QUEUES(1) QUEUES(2) QUEUES(4) QUEUES(8) QUEUES(16)
 };

@@ -13,7 +13,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+	"unsafe"
 )
 
 const outside = 10
@@ -178,4 +180,40 @@ func echo() {
 	}
 	os.Stdout.Write(report)
 	figure("server", float64(cpu)/1e3/float64(messages))
+}
+
+func memfd() *os.File {
+	name := []byte("bench\x00")
+	fd, _, errno := syscall.Syscall(319, uintptr(unsafe.Pointer(&name[0])), 1, 0)
+	if errno != 0 {
+		fail("no file in memory")
+	}
+	return os.NewFile(fd, "bench")
+}
+
+func fileWrite() {
+	var finished atomic.Bool
+	var group sync.WaitGroup
+	buffer := make([]byte, 64)
+	f, n := memfd(), count(200000)
+	group.Add(number())
+	for i := 0; i < number(); i++ {
+		go func() {
+			for !finished.Load() {
+				runtime.Gosched()
+			}
+			group.Done()
+		}()
+	}
+	begin()
+	for i := 0; i < n; i++ {
+		if _, err := f.Write(buffer); err != nil {
+			fail("can not write")
+		}
+	}
+	end(float64(n))
+	finished.Store(true)
+	group.Wait()
+	f.Close()
+	check(uint64(n) << 12)
 }

@@ -127,6 +127,8 @@ var loads = map[string]func(){
 	"parked":            parked,
 	"echo-4":            echo,
 	"echo-1000":         echo,
+	"file-write-0":      fileWrite,
+	"file-write-2":      fileWrite,
 
 	"counter":             counter,
 	"cmap-hit-1000":       cmapHit,

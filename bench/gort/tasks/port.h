@@ -28,7 +28,8 @@
         { "locked-hit-1000", locked_hit_run, 0 }, { "locked-hit-1000000", locked_hit_run, 0 },     \
         { "locked-update-100000", locked_update_run, 0 },                                          \
         { "locked-insert-1000000", locked_insert_run, 0 },                                         \
-        { "locked-mixed-100000", locked_mixed_run, 0 },
+        { "locked-mixed-100000", locked_mixed_run, 0 }, { "file-write-0", file_write_run, 0 },     \
+        { "file-write-2", file_write_run, 0 },
 
 void mutex_run(void);
 void rwmutex_run(void);
@@ -51,6 +52,7 @@ void locked_hit_run(void);
 void locked_update_run(void);
 void locked_insert_run(void);
 void locked_mixed_run(void);
+void file_write_run(void);
 
 typedef gort_chan(intptr_t) port_chan;
 typedef gort_waitgroup port_group;
