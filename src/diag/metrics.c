@@ -55,7 +55,7 @@ struct snapshot {
     /* The scheduler. */
     uint64_t goroutines, procs, threads, threads_idle, netpoll_waiters;
     uint64_t steals, steal_tries, gs_run, stops_deferred, ranges_rolled, outer_rolled;
-    uint64_t outer_searched, retakes, overflows, dozes, dozes_ended;
+    uint64_t outer_searched, retakes, retakes_refused, overflows, dozes, dozes_ended;
     uint64_t lends, lends_lost;
     uint64_t waiters_bytes, waiters_trimmed;
     uint64_t stops[STOP_REASONS], stops_repeated, threads_limit;
@@ -133,6 +133,7 @@ static void read_sched(struct snapshot *s)
     s->stops_repeated = world_stop_repeats();
     s->threads_limit = m_limit();
     s->retakes = sched_retakes();
+    s->retakes_refused = sched_retakes_refused();
     s->overflows = sched_overflows();
     s->dozes = sched_dozes(&s->dozes_ended);
     s->lends = sched_lends(&s->lends_lost);
@@ -460,6 +461,8 @@ struct source {
       "Blocking regions that kept their P at first, being expected to be short.")                  \
     X("/gort/sched/restartable-ranges", "ranges", GAUGE, AS_COUNT, false, ranges,                  \
       "Restartable ranges registered by programs and libraries.")                                  \
+    X("/gort/sched/retakes/refused", "events", COUNTER, AS_COUNT, false, retakes_refused,          \
+      "Looks at which a P stayed with a computation because of the limit of those without one.")   \
     X("/gort/sched/retakes", "events", COUNTER, AS_COUNT, false, retakes,                          \
       "Ps taken from goroutines that computed for too long.")                                      \
     X("/gort/sched/runq/overflows", "events", COUNTER, AS_COUNT, false, overflows,                 \

@@ -90,6 +90,9 @@ void os_thread_fail_at(uint64_t k);
 uint64_t os_thread_failures(void);    /* how often the mode fired */
 int os_thread_id(void);               /* kernel's number of the calling thread; raw */
 int os_thread_kill(int tid, int sig); /* signal to one thread of this process; raw */
+/* Is that thread of the process asleep in the kernel, and neither runs nor waits for a CPU?  It has
+ * ended, or nobody can tell (no /proc, no descriptor): true.  raw */
+bool os_thread_sleeps(int tid);
 /* Extent [*lo, *hi) of the calling thread's stack.  Not raw. */
 void os_thread_stack(uintptr_t *lo, uintptr_t *hi);
 /* Threads of the process (INT_MAX: nobody can tell), and how many of them os_thread_create made,
@@ -152,6 +155,7 @@ void os_clock_advance(int64_t ns);
 void os_clock_advance_to(int64_t now); /* never back */
 int64_t os_thread_cpu(void);           /* CPU time of the calling thread, ns */
 int64_t os_process_cpu(void);          /* CPU time of the process, ns */
+int64_t os_thread_cpu_of(int tid);     /* of any thread of the process; 0: it has ended */
 
 /* ---- machine ------------------------------------------------------------------------------ */
 

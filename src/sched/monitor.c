@@ -15,7 +15,28 @@
  *
  * The request carries the P's count of goroutines run: a thread that has moved on meanwhile ignores
  * it.  At most COMPUTING_PER_P threads for each P compute without one; beyond that a P stays where
- * it is, counted.
+ * it is: that is said once, and counted.
+ *
+ * The same request reaches a thread that sleeps in the kernel, in a call that it did not declare.
+ * It leaves its P as a computation does, and sched.ncomputing counts it, until it takes a P again:
+ * nobody tells when the call is over, and what follows may compute.  But while it sleeps it takes
+ * no CPU from anybody, and to let its P go costs no more than that of one which declares its call.
+ * If it kept the P because of the limit, a few readers of pipes would stop a program for ever; and
+ * if it counted towards the limit, a few that sleep would keep the P of each later computation
+ * where it is.  So where the count has come to the limit, the monitor asks the kernel who burns
+ * CPU:
+ *   - A thread sleeps if its CPU clock has moved for less than half of the time between two looks,
+ *     and the kernel says at the second that it is neither running nor waiting for a CPU.  The
+ *     clock alone does not tell: that of a computation stands still for 10 ms where others have the
+ *     CPU.  Neither does the kernel's word for a moment: a computation waits for a page now and
+ *     then.  Both looks fall in the time in which the P has run nothing else; so a P is left where
+ *     it is for a round or two more before that is known, and no look is needed below the limit.
+ *   - Who sleeps is asked for its P.  Who does not is asked if fewer than the limit burn CPU
+ *     without a P.
+ * The limit on threads (gort_set_max_threads) holds for those that sleep, as for those that declare
+ * it.  When many of them wake at once and compute, more compute without a P than the limit: each
+ * until its next call.  That could be prevented only by leaving Ps with threads that sleep.  The
+ * limit keeps the machine from being overloaded, and nothing else rests on it.
  *
  * Goroutines that mark are no such computations (yields_itself): between two sections of some 100
  * us they look themselves whether others want the P, and a dedicated one, which is to keep it,
@@ -57,8 +78,9 @@
  * Answers to: sysmon and retake in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
-#include "os/os.h"
+#include "base/print.h"
 #include "base/unscanned.h"
+#include "os/os.h"
 #include "sched/runq.h"
 
 #define IDLE_NS ((int64_t)1000000000) /* between looks while nothing runs */
@@ -170,9 +192,72 @@ static void look_at_lent(struct p *p, bool over)
         look_soon = look_soon || wanted;
     } else if (p_take_lent(p, lender)) {
         atomic_fetch_add_relaxed(&sched.lent_taken, 1);
-        if (stays) blocking_lasts(lender);
+        if (stays && os_thread_sleeps(lender->tid)) blocking_lasts(lender);
         orphan_put(p);
     }
+}
+
+/* What a thread has done since a certain time; UNKNOWN: it has not been looked at twice since. */
+enum doing { BURNS, SLEEPS, UNKNOWN };
+
+static void look_at_clock(struct m *m, int64_t now)
+{
+    if (m->looked_at == now) return; /* another P asked */
+    int64_t cpu = os_thread_cpu_of(m->tid), used = cpu - m->cpu_seen;
+    bool sleeps_on = m->slept && used == 0;
+    m->looked_from = m->looked_at;
+    m->looked_at = now;
+    m->cpu_seen = cpu;
+    m->slept = used <= (now - m->looked_from) / 2 && (sleeps_on || os_thread_sleeps(m->tid));
+}
+
+/* A thread that a stop made sleep burns on after it.  No stop ends while the monitor looks; a thread
+ * that one before has not woken yet may pass for one that sleeps, until the next look. */
+static enum doing doing_since(struct m *m, int64_t since, int64_t now)
+{
+    look_at_clock(m, now);
+    uint32_t state = atomic_load_relaxed(&m->state);
+    if (state != M_USER && state != M_BLOCKING) return BURNS;
+    if (m->looked_from < since) return UNKNOWN;
+    return m->slept ? SLEEPS : BURNS;
+}
+
+enum verdict { ASK, REFUSE, LOOK_AGAIN };
+
+/* Of m, which holds its P since then, while as many as the limit run goroutines without one. */
+static enum verdict judge(struct m *m, uint32_t limit, int64_t since, int64_t now)
+{
+    uint32_t n[UNKNOWN + 1] = { 0 }; /* of those without */
+    enum doing does = doing_since(m, since, now);
+    if (does == SLEEPS) return ASK;
+    for (struct m *other = m_all(); other != NULL && n[BURNS] < limit; other = other->all_next)
+        if (atomic_load_relaxed(&other->computing)) /* racy: it may have a P again by now */
+            n[doing_since(other, since, now)]++;
+    if (n[BURNS] + n[UNKNOWN] < limit) return ASK;
+    return does == BURNS && n[BURNS] == limit ? REFUSE : LOOK_AGAIN;
+}
+
+static void refuse(const struct g *g, uint32_t limit)
+{
+    static bool told; /* the monitor's own */
+    atomic_fetch_add_relaxed(&sched.retakes_refused, 1);
+    if (told) return;
+    told = true;
+    print_err("gort: goroutine %lu computes for long without a call, and keeps those waiting that "
+              "its P could run: %u threads compute without a P already (said once; "
+              "/gort/sched/retakes/refused counts)\n",
+              (unsigned long)g->goid, limit);
+}
+
+static bool may_ask(struct m *m, int64_t since, int64_t now)
+{
+    uint32_t limit = COMPUTING_PER_P * (uint32_t)p_count();
+    if (atomic_load_relaxed(&sched.ncomputing) < limit) return true;
+    const struct g *g = atomic_load_relaxed(&m->curg); /* stale perhaps: records stay readable */
+    if (g == NULL || atomic_load_relaxed(&m->state) != M_USER) return false;
+    enum verdict verdict = judge(m, limit, since, now);
+    if (verdict == REFUSE) refuse(g, limit);
+    return verdict == ASK;
 }
 
 static void look_at_p(struct p *p, int64_t now)
@@ -188,11 +273,7 @@ static void look_at_p(struct p *p, int64_t now)
     bool over = now - seen[p->id].since >= slice_ns();
     if (lent) look_at_lent(p, over);
     if (m == NULL || !over || !somebody_waits(p, m, now)) return;
-    uint32_t limit = COMPUTING_PER_P * (uint32_t)p_count();
-    if (atomic_load_relaxed(&sched.ncomputing) >= limit) {
-        atomic_fetch_add_relaxed(&sched.retakes_refused, 1);
-        return;
-    }
+    if (!may_ask(m, seen[p->id].since, now)) return;
     atomic_store_relaxed(&m->retake_run, run);
     if (atomic_load_relaxed(&m->state) == M_USER) os_thread_kill(m->tid, preempt_signal());
 }
@@ -327,4 +408,9 @@ uint64_t sched_lends(uint64_t *taken)
         n += atomic_load_relaxed(&sched.all_p[i]->lends);
     *taken = atomic_load_relaxed(&sched.lent_taken);
     return n;
+}
+
+uint64_t sched_retakes_refused(void)
+{
+    return atomic_load_relaxed(&sched.retakes_refused); /* a statistic */
 }

@@ -169,8 +169,9 @@ void sched_monitor_round(struct m *m, int64_t at_most_ns);
 void sched_monitor_kick(void);  /* ends the sleep of the present round; any thread or handler */
 uint64_t sched_overflows(void); /* half rings that went to the global queue so far */
 uint64_t sched_retakes(void);   /* Ps taken from long computations so far */
-uint64_t sched_lends(
-    uint64_t *taken); /* Ps lent by blocking regions so far; taken: not found again */
+uint64_t sched_retakes_refused(void);
+/* Ps lent by blocking regions so far; taken: those that were not found again. */
+uint64_t sched_lends(uint64_t *taken);
 uint64_t sched_dozes(uint64_t *ended); /* Note [Lone next ones]; and how many ended for new work */
 
 struct m *m_all(void); /* first of the list of all threads; next by m->all_next */

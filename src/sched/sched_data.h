@@ -203,7 +203,7 @@ struct m {
     bool attached;                 /* a foreign thread: releases its P at the end of each call */
     bool dead;                     /* detached: the record waits for reuse; SCHED */
     uint64_t retake_run;   /* atomic; the monitor asks for the P if its gs_run is still this */
-    bool computing;        /* its P was taken from a running goroutine; own */
+    bool computing;        /* its P was taken from a running goroutine; own, the monitor peeks */
     struct p *lent;        /* while it blocks: the P that it may find again; own */
     uint32_t regions;      /* how often it blocked; own */
     uintptr_t region_site; /* atomic; where it does now; own, the monitor reads it */
@@ -223,6 +223,11 @@ struct m {
     uintptr_t stop_pc;       /* diagnostics */
     uint32_t on_system;      /* depth of call_on_system_stack; own */
     enum m_state waits_from; /* its state before m_wait_stoppable; own */
+
+    /* The monitor's, while many go without a P: its last two looks at the CPU clock, 0: none; what
+     * that had come to at the last one, and whether the thread slept in between. */
+    int64_t looked_from, looked_at, cpu_seen;
+    bool slept;
 
     struct random random;
     void *sigstack;

@@ -12,6 +12,9 @@
 // EXPECT no-period exit=0 env:GORTGC=off env:GORTDEBUG=gcperiod=20,gctrace=1 absent=^gc \d
 // EXPECT boot exit=0 env:GORTDEBUG=boottrace=1 env:GORTMAXPROCS=2 stderr=^gort: boot: environment\ngort: boot: machine: linux \w+, \d+ CPUs, quota \d+\.\d\d, pages of \d+ KB, huge ones of \d+ KB, 2 Ps wanted; gort \d+\.\d+\.\d+\ngort: boot: heap\ngort: boot: collector\ngort: boot: faults\ngort: boot: scheduler\ngort: boot: main goroutine\ngort: boot: background goroutines\ngort: boot: monitor\ngort: boot: main function\ngort: boot: main function returned$
 // EXPECT undeclared exit=0 env:GORTMAXPROCS=1
+// EXPECT undeclared-beside exit=0 env:GORTMAXPROCS=1
+// EXPECT computing exit=0 env:GORTMAXPROCS=1 stderr=^gort: goroutine \d+ computes for long without a call, and keeps those waiting that its P could run: 4 threads compute without a P already \(said once; /gort/sched/retakes/refused counts\)$
+// EXPECT computing absent=(?s)computes for long.*computes for long
 // EXPECT follows exit=0
 // EXPECT fixed-by-call exit=0
 // EXPECT fixed-by-environment exit=0 env:GORTMAXPROCS=2
@@ -21,6 +24,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 
@@ -97,7 +101,12 @@ static void stays(int n)
 
 // ---- blocking in the kernel, undeclared ---------------------------------------------------------
 
+// More than may compute without a P, on one P.
+enum { READERS = 12, COMPUTING = 6 };
+
 static int fds[2];
+static gort_waitgroup left;
+static bool over; // atomic
 
 // The thread sleeps in the kernel with the only P, and says nothing.
 static void reads(void *arg)
@@ -105,17 +114,64 @@ static void reads(void *arg)
     char byte = 0;
     (void)arg;
     if (read(fds[0], &byte, 1) != 1 || byte != 'x') fail("read"); // SA_RESTART: no EINTR
-    exit(0);
+    gort_waitgroup_done(&left);
 }
 
-static void case_undeclared(void)
+static void computes(void *arg)
+{
+    (void)arg;
+    while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE))
+        ;
+    gort_waitgroup_done(&left);
+}
+
+static void begin_reading(void)
 {
     if (pipe(fds) != 0) fail("pipe");
-    gort_go(reads, NULL);
-    gort_yield(); // it runs; only when its P is taken from it does this come back
-    if (write(fds[1], "x", 1) != 1) fail("write");
-    wait_ms(10000);
-    fail("the reader was not woken");
+    gort_waitgroup_add(&left, READERS);
+    for (int i = 0; i < READERS; i++)
+        gort_go(reads, NULL);
+    gort_yield(); // they run; only when its P is taken from the last one does this come back
+}
+
+static void end_reading(void)
+{
+    for (int i = 0; i < READERS; i++)
+        if (write(fds[1], "x", 1) != 1) fail("write");
+    gort_waitgroup_wait(&left);
+}
+
+// Those that sleep do not keep one that computes from losing its P.
+static void case_undeclared_beside(void)
+{
+    begin_reading();
+    gort_waitgroup_add(&left, 1);
+    gort_go(computes, NULL);
+    for (int i = 0; i < 5; i++)
+        wait_ms(1);
+    __atomic_store_n(&over, true, __ATOMIC_RELEASE);
+    end_reading();
+}
+
+// A thread of the program's own: nobody else runs.
+static void *end_computing(void *arg)
+{
+    while (!is_printed(1))
+        usleep(1000);
+    usleep(100000); // some more looks of the monitor
+    __atomic_store_n(&over, true, __ATOMIC_RELEASE);
+    return arg;
+}
+
+static void case_computing(void)
+{
+    pthread_t thread;
+    gort_waitgroup_add(&left, COMPUTING);
+    for (int i = 0; i < COMPUTING; i++)
+        gort_go(computes, NULL);
+    if (pthread_create(&thread, NULL, end_computing, NULL) != 0) fail("pthread_create");
+    gort_waitgroup_wait(&left);
+    pthread_join(thread, NULL);
 }
 
 static int main_goroutine(int argc, char **argv)
@@ -127,7 +183,11 @@ static int main_goroutine(int argc, char **argv)
     else if (strcmp(name, "no-period") == 0)
         wait_ms(300);
     else if (strcmp(name, "undeclared") == 0)
-        case_undeclared();
+        begin_reading(), end_reading();
+    else if (strcmp(name, "undeclared-beside") == 0)
+        case_undeclared_beside();
+    else if (strcmp(name, "computing") == 0)
+        case_computing();
     else if (strcmp(name, "follows") == 0)
         case_follows();
     else if (strncmp(name, "fixed", 5) == 0) {

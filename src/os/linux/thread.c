@@ -22,6 +22,7 @@
 #include "arch/arch.h"
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/print.h"
 #include "os/linux/syscall.h"
 #include "os/os.h"
 
@@ -148,6 +149,20 @@ int os_thread_kill(int tid, int sig)
 {
     long process = syscall_raw0(SYS_getpid);
     return syscall_error(syscall_raw3(SYS_tgkill, process, tid, sig));
+}
+
+/* The third field of the thread's stat; the second one, its name, may hold anything. */
+bool os_thread_sleeps(int tid)
+{
+    char text[512];
+    format_into(text, sizeof text, "/proc/self/task/%d/stat", tid);
+    long fd = syscall_raw4(SYS_openat, AT_FDCWD, text, O_RDONLY | O_CLOEXEC, 0);
+    long n = fd < 0 ? -1 : syscall_raw3(SYS_read, fd, text, sizeof text - 1);
+    if (fd >= 0) syscall_raw1(SYS_close, fd);
+    if (n <= 0) return true; /* nobody can tell */
+    text[n] = 0;
+    const char *p = strrchr(text, ')');
+    return p == NULL || p[1] != ' ' || p[2] != 'R';
 }
 
 void os_thread_stack(uintptr_t *lo, uintptr_t *hi)

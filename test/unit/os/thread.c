@@ -1,4 +1,4 @@
-// Threads: creation, masks, stacks, limits, membarrier.
+// Threads: creation, masks, stacks, limits, membarrier; what others do.
 //
 // TEST skip=emulated
 // (the emulator keeps signals for itself)
@@ -9,7 +9,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "arch/arch.h"
 #include "base/atomic.h"
 #include "os/os.h"
 #include "test.h"
@@ -182,6 +184,79 @@ TEST(membarrier_orders_the_other_side)
     pthread_join(thread, NULL);
 }
 
+// ---- what others do -----------------------------------------------------------------------------
+
+static struct {
+    int tid;  // atomic
+    int ends; // of a pipe; -1: spins
+    bool end; // atomic
+} other;
+
+static void sleep_or_spin(void *unused)
+{
+    char byte;
+    (void)unused;
+    atomic_store_release(&other.tid, os_thread_id());
+    if (other.ends >= 0) CHECK_EQ(read(other.ends, &byte, 1), 1);
+    while (other.ends < 0 && !atomic_load_acquire(&other.end))
+        arch_pause();
+    finish();
+}
+
+static int start_other(int ends)
+{
+    int tid;
+    other.tid = 0;
+    other.ends = ends;
+    CHECK_EQ(os_thread_create(sleep_or_spin, NULL, 256 * KB), 0);
+    while ((tid = atomic_load_acquire(&other.tid)) == 0)
+        os_thread_yield();
+    return tid;
+}
+
+TEST(who_sleeps)
+{
+    int fds[2];
+    CHECK_EQ(pipe(fds), 0);
+    int tid = start_other(fds[0]);
+    while (!os_thread_sleeps(tid))
+        os_thread_yield();
+    int64_t cpu = os_thread_cpu_of(tid);
+    CHECK(cpu > 0);
+    for (int i = 0; i < 100; i++) {
+        CHECK(os_thread_sleeps(tid));
+        CHECK_EQ(os_thread_cpu_of(tid), cpu);
+    }
+    CHECK_EQ(write(fds[1], "x", 1), 1);
+    wait_for(1);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+TEST(who_runs_or_waits_for_a_cpu)
+{
+    int tid = start_other(-1);
+    int64_t cpu = os_thread_cpu_of(tid);
+    for (int i = 0; i < 1000; i++)
+        CHECK(!os_thread_sleeps(tid)); // it is one of many on a busy machine
+    while (os_thread_cpu_of(tid) - cpu < 1000000)
+        os_thread_yield();
+    atomic_store_release(&other.end, true);
+    wait_for(1);
+}
+
+TEST(of_oneself_and_of_nobody)
+{
+    enum { NOBODY = 1 << 24 }; // above the kernel's numbers
+    int64_t before = os_thread_cpu(), cpu = os_thread_cpu_of(os_thread_id());
+    CHECK(before <= cpu && cpu <= os_thread_cpu());
+    CHECK(!os_thread_sleeps(os_thread_id()));
+    errno = 99;
+    CHECK_EQ(os_thread_cpu_of(NOBODY), 0);
+    CHECK(os_thread_sleeps(NOBODY));
+    CHECK_EQ(errno, 99);
+}
+
 int main(void)
 {
     RUN(a_new_thread);
@@ -190,5 +265,8 @@ int main(void)
     RUN(many_short_threads);
     RUN(failure_is_an_error);
     RUN(membarrier_orders_the_other_side);
+    RUN(who_sleeps);
+    RUN(who_runs_or_waits_for_a_cpu);
+    RUN(of_oneself_and_of_nobody);
     return 0;
 }
