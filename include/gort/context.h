@@ -46,9 +46,8 @@ GORT_API int64_t gort_context_deadline(gort_context *c);
  * gort_try inside fn is passed over, and gort_context_run returns gort_context_error(c).  That are
  * sending, receiving and selecting, gort_sleep, gort_sema_acquire, gort_waitgroup_wait,
  * gort_cond_wait (the mutex is held then, too), gort_read, gort_write, gort_accept and gort_dial.
- * Calls that need not wait go on; locks, a goroutine that uses the same side of a descriptor, and
- * files are waited for all the same.  Deferred calls run with the context of before.  c that has
- * ended already: fn is not called. */
+ * Calls that need not wait go on; locks and files are waited for all the same.  Deferred calls run
+ * with the context of before.  c that has ended already: fn is not called. */
 GORT_API int gort_context_run(gort_context *c, void (*fn)(void *arg), void *arg) GORT_NONNULL(1, 2);
 /* The context of the calling goroutine: of the innermost gort_context_run; NULL: none. */
 GORT_API gort_context *gort_context_current(void);

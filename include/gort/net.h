@@ -2,7 +2,8 @@
  *
  * Calls return -1 and set errno on error.  Descriptors from elsewhere (pipes, sockets of other
  * libraries) work too; gort makes them non-blocking when it first waits on them.  One goroutine may
- * read while another writes; several at once on one side are served one after the other.
+ * read while another writes; several at once on one side are served one after the other, and
+ * deadlines, contexts and gort_close_fd end waiting for that as they end other waits.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */

@@ -29,6 +29,21 @@
  * says;
  * (3) WOKEN is cleared by the competitor it stands for.
  *
+ * Note [Giving up].  Who gives up is counted, is not in the queue of sema any more, and has no unit.
+ * Each unit that an unlock gives out is for one of those who are queued there or about to be, never
+ * more than one at a time (WOKEN and the hand-over see to that):
+ *  - Out of a hand-over the unlock took one off the count for it.  So those who sleep are as many as
+ *    the count, and one more while a unit is on its way.  Who gives up takes itself off the count;
+ *    the unit, if there is one, goes to another.  But if the count is 0, it is the only one left:
+ *    the unit is for it, and it has to take that and compete.
+ *  - In a hand-over all who sleep are in the count.  The same, but here it is the only one left if
+ *    the count is 1: then it is given the mutex.
+ * Who is the only one left takes the unit as soon as it is there, or leaves it to a newcomer, who is
+ * in the count.  It does not queue for it: the newcomer might be faster, and it wait on, for an
+ * unlock that may be far.  The unit is due from an unlock that has changed the word and gives it
+ * next.
+ * The last one takes STARVING along, or nobody would be there for the hand-over.
+ *
  * The object lives until all calls on it have returned: an unlock still looks at it after another
  * goroutine could have locked it.
  *
@@ -59,11 +74,17 @@ struct attempt {
     bool starving; /* it has waited too long */
     bool woken;    /* it is the one that WOKEN stands for */
     int spins;
+    struct mutex_wait *wait; /* NULL: not to be given up */
 };
 
 bool mutex_is_locked(const gort_mutex *m)
 {
     return (atomic_load_relaxed(&m->state) & LOCKED) != 0; /* out of date unless by its holder */
+}
+
+bool mutex_is_wanted(const gort_mutex *m)
+{
+    return atomic_load_relaxed(&m->state) != 0; /* never 0 while somebody is in the queue of sema */
 }
 
 /* ---- locking -------------------------------------------------------------------------------- */
@@ -109,32 +130,66 @@ static uint32_t wanted(const struct attempt *a, uint32_t old)
 /* The word was handed over: nobody else can lock it, and this goroutine is still counted. */
 static void take_over(const struct attempt *a)
 {
-    uint32_t old = atomic_load_relaxed(&a->m->state); /* other parts of the word may change */
-    assert_that((old & (LOCKED | WOKEN)) == 0 && old >= WAITER);
-    uint32_t change = (uint32_t)LOCKED - WAITER;
-    if (!a->starving || old / WAITER == 1) change -= STARVING;
-    (void)atomic_fetch_add_acqrel(&a->m->state, change);
+    uint32_t old = atomic_load_relaxed(&a->m->state), want; /* the count may change meanwhile */
+    do {
+        assert_that((old & (LOCKED | WOKEN)) == 0 && old >= WAITER);
+        want = old + LOCKED - WAITER;
+        if (!a->starving || old / WAITER == 1) want &= ~(uint32_t)STARVING;
+    } while (!atomic_cas_acqrel(&a->m->state, &old, want));
 }
 
-/* Sleeps; true when the mutex is this goroutine's on return. */
-static bool wait_for_turn(struct attempt *a)
+/* Note [Giving up].  false: a unit is for this one. */
+static bool give_up(gort_mutex *m)
+{
+    uint32_t old = atomic_load_relaxed(&m->state), want;
+    do {
+        uint32_t least = (old & (LOCKED | STARVING)) == STARVING ? 2 * WAITER : WAITER;
+        if (old < least) return false;
+        want = old - WAITER;
+        if (want < WAITER) want &= ~(uint32_t)STARVING;
+    } while (!atomic_cas_acqrel(&m->state, &old, want));
+    return true;
+}
+
+/* false: it was given up. */
+static bool await_unit(struct attempt *a, bool again)
+{
+    uint32_t *sema = &a->m->sema;
+    while (a->wait != NULL && a->wait->goes_on(a->wait))
+        if (sema_acquire_until(a->g, sema, again, &a->wait->sema, a->reason)) return true;
+    if (a->wait == NULL) {
+        sema_acquire(a->g, sema, again, a->reason);
+        return true;
+    }
+    for (;; g_yield()) { /* until the unlock has given */
+        if (give_up(a->m)) return false;
+        if (sema_try(sema)) return true;
+    }
+}
+
+enum turn { COMPETES, HAS_LOCKED, GAVE_UP };
+
+/* Sleeps. */
+static enum turn wait_for_turn(struct attempt *a)
 {
     bool again = a->since != 0;
     if (!again) a->since = os_now();
-    sema_acquire(a->g, &a->m->sema, again, a->reason);
+    if (!await_unit(a, again)) return GAVE_UP;
     a->starving = a->starving || os_now() - a->since > STARVING_NS;
     if ((atomic_load_relaxed(&a->m->state) & STARVING) != 0) { /* only the one woken clears it */
         take_over(a);
-        return true;
+        return HAS_LOCKED;
     }
     a->woken = true;
     a->spins = 0;
-    return false;
+    return COMPETES;
 }
 
-static never_inline void lock_slow(struct g *g, gort_mutex *m, enum wait_reason reason)
+/* wait: NULL: it is not given up, and the result is true. */
+static never_inline bool lock_slow(struct g *g, gort_mutex *m, struct mutex_wait *wait,
+                                   enum wait_reason reason)
 {
-    struct attempt a = { .g = g, .m = m, .reason = reason };
+    struct attempt a = { .g = g, .m = m, .reason = reason, .wait = wait };
     uint32_t old = atomic_load_relaxed(&m->state);
     for (;;) {
         if ((old & (LOCKED | STARVING)) == LOCKED && may_spin(&a)) {
@@ -143,15 +198,31 @@ static never_inline void lock_slow(struct g *g, gort_mutex *m, enum wait_reason 
             continue;
         }
         if (!atomic_cas_acquire(&m->state, &old, wanted(&a, old))) continue;
-        if ((old & (LOCKED | STARVING)) == 0) return;
-        if (wait_for_turn(&a)) return;
+        if ((old & (LOCKED | STARVING)) == 0) return true;
+        enum turn turn = wait_for_turn(&a);
+        if (turn != COMPETES) return turn == HAS_LOCKED;
         old = atomic_load_relaxed(&m->state);
     }
 }
 
 void mutex_lock(struct g *g, gort_mutex *m, enum wait_reason reason)
 {
-    if (!lock_fast(m)) lock_slow(g, m, reason);
+    if (!lock_fast(m)) lock_slow(g, m, NULL, reason);
+}
+
+bool mutex_lock_until(struct g *g, gort_mutex *m, struct mutex_wait *w, enum wait_reason reason)
+{
+    return lock_fast(m) || lock_slow(g, m, w, reason);
+}
+
+void mutex_end_wait(const gort_mutex *m, struct mutex_wait *w)
+{
+    sema_end_wait(&m->sema, &w->sema);
+}
+
+void mutex_end_waits(const gort_mutex *m)
+{
+    sema_end_waits(&m->sema);
 }
 
 void(gort_mutex_lock)(gort_mutex *m)
@@ -164,7 +235,7 @@ void(gort_mutex_lock)(gort_mutex *m)
 /* What the program has inlined could not lock it. */
 void gort_mutex_lock_slow_(gort_mutex *m)
 {
-    lock_slow(lang_enter("gort_mutex_lock"), m, WAIT_MUTEX);
+    lock_slow(lang_enter("gort_mutex_lock"), m, NULL, WAIT_MUTEX);
 }
 
 bool mutex_trylock(gort_mutex *m)

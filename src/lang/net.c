@@ -162,8 +162,8 @@ ssize_t gort_read(int fd, void *buf, size_t n)
     struct net_op op;
     struct g *g = lang_enter_blocking("gort_read");
     int error = check_buffer(buf, n);
-    if (error == 0) error = net_op_begin(&op, g, fd, POLL_READ);
-    if (error != 0) return net_fail(error);
+    if (error == 0) error = net_op_begin(&op, g, fd, POLL_READ, 0);
+    if (error != 0) return answer(g, -(ssize_t)error);
     ssize_t r = n == 0                     ? 0
                 : net_kind_blocks(op.kind) ? read_waiting(&op, buf, n)
                                            : read_polled(&op, buf, n);
@@ -189,8 +189,8 @@ int gort_wait_fd(int fd, bool writing, int64_t deadline)
 {
     struct net_op op;
     struct g *g = lang_enter_blocking("gort_wait_fd");
-    int error = net_op_begin(&op, g, fd, writing ? POLL_WRITE : POLL_READ);
-    if (error != 0) return net_fail(error);
+    int error = net_op_begin(&op, g, fd, writing ? POLL_WRITE : POLL_READ, deadline);
+    if (error != 0) return (int)answer(g, -(ssize_t)error);
     if (op.kind == NET_BLOCKING)
         error = ENOTSUP;
     else if (op.kind != NET_FILE) /* the kernel does not say of a file that it is not ready */
@@ -235,8 +235,8 @@ ssize_t gort_write(int fd, const void *buf, size_t n)
     struct net_op op;
     struct g *g = lang_enter_blocking("gort_write");
     int error = check_buffer(buf, n);
-    if (error == 0) error = net_op_begin(&op, g, fd, POLL_WRITE);
-    if (error != 0) return net_fail(error);
+    if (error == 0) error = net_op_begin(&op, g, fd, POLL_WRITE, 0);
+    if (error != 0) return answer(g, -(ssize_t)error);
     ssize_t r = n == 0                     ? 0
                 : net_kind_blocks(op.kind) ? write_blocking(&op, buf, n)
                                            : write_polled(&op, buf, n);
@@ -329,8 +329,8 @@ int gort_accept(int fd)
 {
     struct net_op op;
     struct g *g = lang_enter_blocking("gort_accept");
-    int error = net_op_begin(&op, g, fd, POLL_READ);
-    if (error != 0) return net_fail(error);
+    int error = net_op_begin(&op, g, fd, POLL_READ, 0);
+    if (error != 0) return answer(g, -(ssize_t)error);
     int r = accept_polled(&op);
     net_op_end(&op);
     return (int)answer(g, r);
@@ -362,7 +362,7 @@ static int connect_patiently(struct g *g, int fd, const struct net_addr *a, int6
 static int wait_connected(struct g *g, int fd, int64_t deadline)
 {
     struct net_op op;
-    int error = net_op_begin(&op, g, fd, POLL_WRITE);
+    int error = net_op_begin(&op, g, fd, POLL_WRITE, deadline);
     if (error != 0) return error;
     do {
         arm(&op);
@@ -479,8 +479,8 @@ static ssize_t on_datagrams(struct g *g, int fd, enum poll_mode mode,
                             ssize_t (*fn)(int fd, void *arg), void *arg)
 {
     struct net_op op;
-    int error = net_op_begin(&op, g, fd, mode);
-    if (error != 0) return net_fail(error);
+    int error = net_op_begin(&op, g, fd, mode, 0);
+    if (error != 0) return answer(g, -(ssize_t)error);
     ssize_t r = datagram(&op, fn, arg);
     net_op_end(&op);
     return answer(g, r);

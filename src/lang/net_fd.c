@@ -30,7 +30,15 @@
  *                                                                 deadline, waits
  * Either the operation reads the new deadline, or the setter sees that the turn is taken; then the
  * edge comes before an arm, and the read after that sees the new deadline too; or after it, and
- * ends the wait.  Those who wait for the turn look at the deadline when they have it.
+ * ends the wait.
+ * Those who wait for the turn wait until the same time.  They are told of a deadline that has become
+ * an earlier one, by mutex_end_waits; who was to wait until an earlier one than there is now looks
+ * again then.  The recipe is the same, but that they are counted in the turn's word, and read
+ * `changes` first: Note [Waits that are ended] in sema.c has the rest.
+ *
+ * Note [Waiting for the turn].  It lasts as long as who has the turn waits, for ever perhaps.  So it
+ * ends as that does: by the deadline, by the end of the context, which is on the list of its node
+ * as another wait, and by gort_close_fd, which need not wait until those before have left.
  *
  * A descriptor that gort has used is closed by gort_close_fd: after a plain close(2) the kind
  * remembered is that of the former file.  For sockets that mistake is noticed (ENOTSOCK).
@@ -141,10 +149,12 @@ static int find_kind(struct net_op *op)
     return error;
 }
 
+/* Those who wait for a turn, or are about to, look again if they are told, or came before. */
 static void set_deadlines(struct net_fd *info, int64_t read_at, int64_t write_at)
 {
     atomic_store_seq(&info->deadline[POLL_READ], read_at);
     atomic_store_seq(&info->deadline[POLL_WRITE], write_at);
+    (void)atomic_fetch_add_seq(&info->changes, 1u);
 }
 
 int net_fd_open(int fd, enum net_kind kind)
@@ -181,27 +191,84 @@ static force_inline int find_info(struct net_op *op, struct g *g, int fd)
     return op->kind == NET_UNKNOWN ? find_kind(op) : 0;
 }
 
-int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode)
+static int64_t deadline_of(const struct net_op *op)
+{
+    return atomic_load_seq(&op->fd_info->deadline[op->mode]);
+}
+
+/* 0: none. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static bool has_passed(int64_t at)
+{
+    return at != 0 && os_now() >= at;
+}
+
+/* Note [Waiting for the turn]. */
+struct turn_wait {
+    struct mutex_wait turn;
+    struct context_wait context;
+    const struct net_op *op;
+    int64_t deadline; /* its own, 0: none */
+    int error;        /* why it was given up */
+};
+
+static int why_not(const struct turn_wait *t, int64_t at)
+{
+    if (!is_current(t->op)) return ECANCELED;
+    if (gort_context_error(t->op->g->context) != 0) return NET_ENDED;
+    return has_passed(at) ? ETIMEDOUT : 0;
+}
+
+static bool turn_goes_on(struct mutex_wait *turn)
+{
+    struct turn_wait *t = container_of(turn, struct turn_wait, turn);
+    const struct net_fd *info = t->op->fd_info;
+    atomic_fence_seq(); /* it is counted by now: Note [Deadlines] */
+    turn->sema.epoch = &info->changes;
+    turn->sema.seen = atomic_load_seq(&info->changes);
+    turn->sema.deadline = earlier(deadline_of(t->op), t->deadline);
+    t->error = why_not(t, turn->sema.deadline);
+    return t->error == 0;
+}
+
+/* Note [Other waits] in context.c. */
+static void context_ends_turn(struct context_wait *w)
+{
+    struct turn_wait *t = container_of(w, struct turn_wait, context);
+    mutex_end_wait(&t->op->fd_info->turn[t->op->mode], &t->turn);
+}
+
+static never_inline int wait_for_turn(const struct net_op *op, int64_t deadline)
+{
+    struct turn_wait t = { .turn.goes_on = turn_goes_on, .op = op, .deadline = deadline };
+    t.context.wake = context_ends_turn;
+    bool bound = context_bound(op->g);
+    if (bound && !context_wait_enter(op->g, &t.context)) return NET_ENDED;
+    bool got = mutex_lock_until(op->g, &op->fd_info->turn[op->mode], &t.turn, WAIT_IO);
+    if (bound) context_wait_leave(&t.context);
+    return got ? 0 : t.error;
+}
+
+int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode, int64_t deadline)
 {
     int error = find_info(op, g, fd);
     if (error != 0) return error;
     op->mode = mode;
-    mutex_lock(g, &op->fd_info->turn[mode], WAIT_IO);
+    if (unlikely(!mutex_trylock(&op->fd_info->turn[mode]))) error = wait_for_turn(op, deadline);
+    if (unlikely(error != 0)) return error;
     arch_fence_after_rmw(); /* Note [Deadlines] */
     if (likely(is_current(op))) return 0;
     net_op_end(op);
     return ECANCELED;
 }
 
-static int64_t deadline_of(const struct net_op *op)
-{
-    return atomic_load_seq(&op->fd_info->deadline[op->mode]);
-}
-
 bool net_op_is_late(const struct net_op *op)
 {
-    int64_t at = deadline_of(op);
-    return unlikely(at != 0) && os_now() >= at;
+    return has_passed(deadline_of(op));
 }
 
 struct bound_wait {
@@ -229,9 +296,8 @@ static never_inline int wait_bound(const struct net_op *op, int64_t at)
 
 int net_op_wait(struct net_op *op, int64_t deadline)
 {
-    int64_t at = deadline_of(op);
+    int64_t at = earlier(deadline_of(op), deadline);
     if (!is_current(op)) return ECANCELED; /* Note [The gate] */
-    if (at == 0 || (deadline != 0 && deadline < at)) at = deadline;
     int error =
         unlikely(context_bound(op->g)) ? wait_bound(op, at) : netpoll_wait(op->fd, op->mode, at);
     return is_current(op) ? error : ECANCELED;
@@ -259,15 +325,26 @@ int net_fd_close(struct g *g, int fd)
     netpoll_close(fd);
     error = -net_sys_close(fd);
     mutex_unlock(&info->gate);
+    atomic_fence_seq(); /* Note [Deadlines], with the generation */
+    for (int mode = POLL_READ; mode <= POLL_WRITE; mode++)
+        if (mutex_is_wanted(&info->turn[mode])) mutex_end_waits(&info->turn[mode]);
     return error;
 }
 
+static bool becomes_earlier(const struct net_fd *info, enum poll_mode mode, int64_t at)
+{
+    int64_t was = atomic_load_relaxed(&info->deadline[mode]); /* written under the gate */
+    return at != was && earlier(was, at) == at;
+}
+
 /* Under the gate, so that a deadline is not set for what the number means next. */
-static int set_deadlines_gated(struct net_op *op, int64_t read_at, int64_t write_at)
+static int set_deadlines_gated(struct net_op *op, int64_t read_at, int64_t write_at, bool sooner[2])
 {
     struct net_fd *info = op->fd_info;
     mutex_lock(op->g, &info->gate, WAIT_IO);
     int error = is_current(op) ? 0 : ECANCELED;
+    sooner[POLL_READ] = becomes_earlier(info, POLL_READ, read_at);
+    sooner[POLL_WRITE] = becomes_earlier(info, POLL_WRITE, write_at);
     if (error == 0) set_deadlines(info, read_at, write_at);
     mutex_unlock(&info->gate);
     return error;
@@ -277,13 +354,18 @@ static int set_deadlines_gated(struct net_op *op, int64_t read_at, int64_t write
 int net_fd_set_deadline(struct g *g, int fd, int64_t read_at, int64_t write_at)
 {
     struct net_op op;
+    bool sooner[2];
     int error = find_info(&op, g, fd);
     if (error == 0) error = net_kind_blocks(op.kind) ? ENOTSUP : 0;
-    if (error == 0) error = set_deadlines_gated(&op, read_at, write_at);
+    if (error == 0) error = set_deadlines_gated(&op, read_at, write_at, sooner);
     if (error != 0) return error;
     atomic_fence_seq();
-    for (int mode = POLL_READ; mode <= POLL_WRITE; mode++)
-        if (mutex_is_locked(&op.fd_info->turn[mode])) netpoll_kick(fd, mode);
+    for (int mode = POLL_READ; mode <= POLL_WRITE; mode++) {
+        const gort_mutex *turn = &op.fd_info->turn[mode];
+        if (!mutex_is_wanted(turn)) continue;
+        netpoll_kick(fd, mode);
+        if (sooner[mode]) mutex_end_waits(turn);
+    }
     return 0;
 }
 

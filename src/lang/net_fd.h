@@ -28,7 +28,8 @@ struct net_fd {
     uint32_t generation; /* rises with each gort_close_fd of the number; atomic */
     uint8_t kind;        /* enum net_kind; atomic; written under gate, or by who opens the number */
     bool drained;        /* the last read took all there was; the reader whose turn it is */
-    bool cached; /* a file to ask first for what is in memory: Note [Cached files]; atomic */
+    bool cached;      /* a file to ask first for what is in memory: Note [Cached files]; atomic */
+    uint32_t changes; /* raised when what waits for a turn is to look again; atomic; gate */
     int64_t deadline[2]; /* by poll_mode, 0: none; atomic; written under gate: Note [Deadlines] */
     gort_mutex gate;     /* held while the kind is found out, and while the number is closed */
     gort_mutex turn[2];  /* by poll_mode: held during a whole operation */
@@ -47,11 +48,11 @@ struct net_op {
 /* A descriptor that gort made, non-blocking, is ready for use.  0 or errno; the caller closes
  * it. */
 int net_fd_open(int fd, enum net_kind kind);
-/* Begins an operation on fd: finds out its kind and waits for its turn.  0; errno: nothing is to be
- * ended. */
-int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode);
 /* Instead of an error: the goroutine's context has ended (context_leave, once nothing is held). */
 #define NET_ENDED 0x10000
+/* Begins an operation on fd: finds out its kind and waits for its turn.  0; as net_op_wait, and
+ * nothing is to be ended. */
+int net_op_begin(struct net_op *op, struct g *g, int fd, enum poll_mode mode, int64_t deadline);
 
 /* The descriptor's deadline has passed already: then nothing is tried. */
 bool net_op_is_late(const struct net_op *op);

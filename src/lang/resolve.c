@@ -182,7 +182,7 @@ static bool is_answered(const struct lookup *l)
 static int wait_answered(struct g *g, const struct lookup *l, int fd, int64_t deadline)
 {
     struct net_op op;
-    int error = net_op_begin(&op, g, fd, POLL_READ);
+    int error = net_op_begin(&op, g, fd, POLL_READ, deadline);
     if (error != 0) return error;
     do {
         netpoll_arm(fd, POLL_READ);

@@ -104,6 +104,11 @@ void sema_acquire(struct g *g, uint32_t *count, bool first, enum wait_reason rea
     if (!take(count)) acquire_slow(g, count, first, reason);
 }
 
+bool sema_try(uint32_t *count)
+{
+    return take(count);
+}
+
 /* ---- taking, or not ------------------------------------------------------------------------- *
  * Note [Two ways to wake].  The goroutine is queued at the count and at a channel, as in a select:
  * whoever takes one of its records off a queue must win select_done first (Note [Who decides a
@@ -201,6 +206,106 @@ bool sema_acquire_or(struct g *g, uint32_t *count, struct hchan *done, enum wait
     return true;
 }
 
+/* ---- taking, until it is ended -------------------------------------------------------------- *
+ * Note [Waits that are ended].  Besides who gives a unit, three may wake the goroutine: its timer,
+ * whoever ends its wait, and whoever ends all waits at the count.  The timer fires under a lock that
+ * comes after the bucket's, so it leaves the record where it is, and all of them must win
+ * select_done first, as in Note [Two ways to wake]; only who gives says so in the record.  A wait
+ * that is ended before it is queued is not queued: `ended` and the epoch are looked at under the
+ * lock, and who ends has changed them before it takes that.
+ *      who waits: 1. seen <- epoch                who ends all: 1. changes what is to be looked at
+ *                 2. looks whether to wait, and                 2. epoch += 1
+ *                    until when                                 3. lock; wakes who is queued
+ *                 3. lock; epoch is seen: queues
+ * Either who ends finds it queued, or its lock comes first and 3 finds another epoch; else 1 read
+ * the new epoch, and 2 sees the change. */
+
+/* The frame is there until the bucket's lock is released: leave_ended takes it. */
+static bool commit_until(struct g *g, void *arg)
+{
+    struct sema_wait *w = arg;
+    struct addr_bucket *b = w->b;
+    int64_t deadline = w->deadline;
+    bool earliest = deadline != 0 && timer_add(m_self()->p, &w->timer);
+    (void)g;
+    lock_release(&b->lock);
+    if (earliest) sched_timer_added(deadline);
+    return true;
+}
+
+static void deadline_passed(struct timer *t, struct ready_list *ready)
+{
+    struct g *g = t->arg;
+    if (select_win(g)) ready_list_append(ready, g);
+}
+
+/* The goroutine runs again.  Was it given a unit? */
+static bool leave_ended(struct g *g, struct sema_wait *w)
+{
+    struct sudog *s = w->s;
+    if (w->deadline != 0) (void)timer_remove(&w->timer);
+    lock_acquire(&w->b->lock);
+    if (addrq_remove(w->b, s)) waiters_add(w->b, -1u);
+    w->s = NULL;
+    lock_release(&w->b->lock);
+    bool given = s->success;
+    g->waiting = NULL;
+    sudog_release(s);
+    return given;
+}
+
+/* Bucket locked; released on return. */
+static bool park_until(struct g *g, uint32_t *count, bool first, struct sema_wait *w,
+                       enum wait_reason reason)
+{
+    w->s = record_for(g, count);
+    if (first)
+        addrq_push_front(w->b, w->s);
+    else
+        addrq_push(w->b, w->s);
+    g->waiting = w->s;
+    w->timer = (struct timer){ .when = w->deadline, .fn = deadline_passed, .arg = g };
+    atomic_store_relaxed(&g->select_done, 0u); /* the lock orders it */
+    g_park(commit_until, w, reason);
+    return leave_ended(g, w);
+}
+
+bool sema_acquire_until(struct g *g, uint32_t *count, bool first, struct sema_wait *w,
+                        enum wait_reason reason)
+{
+    if (take(count)) return true;
+    w->b = bucket_of(count);
+    p_pin();
+    lock_acquire(&w->b->lock);
+    waiters_add(w->b, 1);
+    bool got = take(count);
+    bool ends = w->ended || atomic_load_relaxed(w->epoch) != w->seen; /* ordered by the lock */
+    if (got || ends) {
+        waiters_add(w->b, -1u);
+        lock_release(&w->b->lock);
+    } else {
+        got = park_until(g, count, first, w, reason);
+    }
+    p_unpin();
+    return got;
+}
+
+void sema_end_wait(const uint32_t *count, struct sema_wait *w)
+{
+    struct addr_bucket *b = bucket_of(count);
+    struct g *g = NULL;
+    p_pin();
+    lock_acquire(&b->lock);
+    w->ended = true;
+    if (w->s != NULL && addrq_remove(b, w->s)) {
+        waiters_add(b, -1u);
+        if (select_win(w->s->g)) g = w->s->g;
+    }
+    lock_release(&b->lock);
+    if (g != NULL) g_ready(g);
+    p_unpin();
+}
+
 /* ---- giving --------------------------------------------------------------------------------- */
 
 /* The first that waits and is still to be had, off the queue and the count of waiters; NULL:
@@ -223,6 +328,7 @@ static never_inline void release_slow(struct addr_bucket *b, uint32_t *count, bo
     lock_acquire(&b->lock);
     bool taken = in_hand || (addrq_has(b, count) && take(count));
     if (taken) s = pop_waiter(b, count);
+    if (s != NULL) s->success = true; /* Note [Waits that are ended] */
     if (taken && s == NULL) give(count);
     lock_release(&b->lock);
     if (s != NULL) g_ready(s->g);
@@ -238,6 +344,21 @@ void sema_release(uint32_t *count)
     }
     give(count);
     if (unlikely(atomic_load_seq(&b->waiters) != 0)) release_slow(b, count, false);
+}
+
+/* In one section: with a queue of waiters as long as it gets, who ends them all is rare. */
+void sema_end_waits(const uint32_t *count)
+{
+    struct addr_bucket *b = bucket_of(count);
+    struct ready_list ready = { NULL, NULL, 0 };
+    struct sudog *s;
+    p_pin();
+    lock_acquire(&b->lock);
+    while ((s = pop_waiter(b, count)) != NULL)
+        ready_list_append(&ready, s->g);
+    lock_release(&b->lock);
+    g_ready_list(ready.first);
+    p_unpin();
 }
 
 /* ---- the public semaphore ------------------------------------------------------------------- */

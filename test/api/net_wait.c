@@ -137,6 +137,31 @@ TEST(a_context_ends_the_wait)
     close_both();
 }
 
+static void read_one(void *arg)
+{
+    char byte;
+    CHECK_FAILS(gort_read(*(int *)arg, &byte, 1), ECANCELED);
+    ADD(&written, 1);
+}
+
+// Another goroutine reads, and goes on to: the wait ends by itself.
+TEST(behind_another_reader)
+{
+    make_sockets();
+    STORE(&written, 0);
+    gort_go(read_one, &fds[0]);
+    WAIT_FOR(count_waiting("IO wait") == 1);
+    int64_t at = gort_now() + 2 * GORT_MS;
+    CHECK_FAILS(gort_wait_fd(fds[0], false, at), ETIMEDOUT);
+    CHECK_GE(gort_now(), at);
+    gort_context *c = gort_context_until(NULL, gort_now() + 2 * GORT_MS);
+    CHECK_EQ(gort_context_run(c, wait_forever, &fds[0]), ETIMEDOUT);
+    CHECK_EQ(LOAD(&written), 0); // he reads on
+    CHECK_EQ(gort_close_fd(fds[0]), 0);
+    WAIT_FOR(LOAD(&written) == 1);
+    CHECK_EQ(gort_close_fd(fds[1]), 0);
+}
+
 TEST(what_can_not_be_waited_for)
 {
     CHECK_EQ(gort_wait_fd(-1, false, 0), -1);
@@ -158,6 +183,7 @@ static int run(int argc, char **argv)
     RUN_ON_ALL(the_end_and_a_close_wake);
     RUN_ON_ALL(duplicates);
     RUN_ON_ALL(a_context_ends_the_wait);
+    RUN_ON_ALL(behind_another_reader);
     RUN(what_can_not_be_waited_for);
     return 0;
 }

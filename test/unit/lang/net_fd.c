@@ -30,7 +30,7 @@ static int open_pair(void)
 // Has the turn, and has found nothing.
 static void attempt(struct net_op *op, int fd)
 {
-    CHECK_EQ(net_op_begin(op, g_self(), fd, POLL_READ), 0);
+    CHECK_EQ(net_op_begin(op, g_self(), fd, POLL_READ, 0), 0);
     netpoll_arm(fd, POLL_READ);
 }
 
