@@ -175,7 +175,9 @@ int net_fd_open(int fd, enum net_kind kind)
 static bool is_current(const struct net_op *op)
 {
     /* Pairs with net_fd_close; who read an older one has the race described above. */
-    return atomic_load_acquire(&op->fd_info->generation) == op->generation;
+    bool current = atomic_load_acquire(&op->fd_info->generation) == op->generation;
+    if (unlikely(!current)) race_acquire(op->fd_info); /* the close comes before its ECANCELED */
+    return current;
 }
 
 /* Fills all of op but mode. */
@@ -320,6 +322,7 @@ int net_fd_close(struct g *g, int fd)
     if (error != 0) return error;
     mutex_lock(g, &info->gate, WAIT_IO);
     atomic_store_relaxed(&info->kind, (uint8_t)NET_UNKNOWN);
+    race_release(info);
     (void)atomic_fetch_add_acqrel(&info->generation, 1u); /* pairs with is_current */
     set_deadlines(info, 0, 0);
     netpoll_close(fd);

@@ -98,7 +98,7 @@ static void call_fire(struct timer *t, struct ready_list *ready)
     void *arg = t->arg;
     bool is_system = c->is_system;
     specials_shade((uintptr_t)arg);
-    race_acquire(c); /* who set it comes before what it calls */
+    race_acquire(c); /* who set it, the last time too, comes before what it calls */
     call_free(c);
     go_start_listed(ready, fn, arg, is_system, (uintptr_t)gort_timer_func + 1);
 }
@@ -188,6 +188,7 @@ static bool func_reset(gort_timer *t, int64_t when)
     bool earliest;
     if (c != NULL) {
         c->timer.when = when;
+        race_release(c);
         earliest = timer_add(m_self()->p, &c->timer);
         lock_release(&c->lock);
     } else {

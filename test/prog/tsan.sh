@@ -301,6 +301,41 @@ static void timers(void)
         gort_recv(gort_after(GORT_MS), NULL);
     }
 }
+// Set anew while it waits: what came before that comes before what it calls.
+static void resets(void)
+{
+    for (int i = 0; i < 20; i++) {
+        gort_timer *t = gort_timer_func(3600 * GORT_S, rang, &shared);
+        gort_sleep(GORT_MS);
+        TOUCH(shared);
+        if (!gort_timer_reset(t, GORT_MS)) abort();
+        gort_sema_acquire(&sema);
+    }
+}
+// A close comes before the failure of who waits, for the descriptor or for its turn.
+static int ends[2];
+static void is_closed(void *arg)
+{
+    char byte;
+    if (gort_read(ends[0], &byte, 1) != -1) abort();
+    if (errno == ECANCELED) (void)*(volatile long *)&shared; // else it came too late to wait
+    gort_waitgroup_done(&wg);
+    (void)arg;
+}
+static void closing(void)
+{
+    for (int i = 0; i < 10; i++) {
+        if (pipe(ends) != 0) abort();
+        gort_waitgroup_add(&wg, 2);
+        gort_go(is_closed, NULL);
+        gort_go(is_closed, NULL);
+        gort_sleep(GORT_MS); // both wait by now, mostly
+        TOUCH(shared);
+        gort_close_fd(ends[0]);
+        gort_waitgroup_wait(&wg);
+        gort_close_fd(ends[1]);
+    }
+}
 static void fails(void *arg) { if (arg == NULL) gort_panic("no"); fails(NULL); }
 static void panics(void)
 {
@@ -436,7 +471,7 @@ static const struct { const char *name; void (*fn)(void); } cases[] = {
     CASE(into_a_shared_variable), CASE(two_stores), CASE(a_shared_object), CASE(channels), CASE(slots),
     CASE(locks), CASE(others), CASE(selects), CASE(pointers), CASE(memory), CASE(threads), CASE(panics),
     CASE(timers), CASE(scopes), CASE(maps), CASE(sweeping), CASE(outside),
-    CASE(stops),
+    CASE(stops), CASE(resets), CASE(closing),
 };
 static int run(int argc, char **argv)
 {
@@ -457,8 +492,8 @@ fail()
 
 racy="nothing one_after_the_other buffer_backwards two_readers into_a_shared_variable two_stores
     a_shared_object"
-clean="channels slots locks others selects pointers memory threads panics timers scopes maps sweeping
-    outside"
+clean="channels slots locks others selects pointers memory threads panics timers resets closing scopes maps
+    sweeping outside"
 # Where the sanitizer is a library: Note [Inside the sanitizer] in src/base/race.h.
 clean_apart="stops"
 found=0
