@@ -59,7 +59,11 @@ void gort_waitgroup_done(gort_waitgroup *wg)
 }
 
 /* The context ended while g waited: takes it off the count of waiters.  false: the count of things
- * has become 0, and g's wake-up has been granted, or is about to be: it is waited for. */
+ * has become 0, and g's wake-up has been granted, or is about to be: it is waited for.
+ *
+ * If the group was used anew since, against the rules, what is taken off stands for a goroutine of
+ * the new use; g's wake-up is still in sema, and goes to that one, which reports the misuse as any
+ * other does, unless its own use has come to its end by then, and it returns as it should. */
 static bool give_up(gort_waitgroup *wg)
 {
     uint64_t state = atomic_load_seq(&wg->state);
