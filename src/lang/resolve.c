@@ -18,6 +18,10 @@
  * the number of the pipe before it exchanges.  It closes a number that is its own until then, so
  * that nothing is written to a number that means something else by now.
  *
+ * Note [Somebody answers].  Nothing is queued before a thread runs: the first one is made under the
+ * gate, and each lookup that comes before it runs waits for that, and tries itself if it failed.
+ * Afterwards a thread that can not be made is only one less.
+ *
  * Answers to: net/cgo_unix.go, net/lookup.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -47,12 +51,11 @@ struct lookup {
 };
 
 static struct {
-    gort_mutex gate;  /* held while the queue is made */
-    int queue[2];     /* pipe of struct lookup *; written under gate before ready */
-    uint32_t ready;   /* atomic; there is a queue */
-    uint32_t made;    /* atomic; threads that run or are being made */
-    uint32_t running; /* atomic; threads that run */
-    uint32_t asked;   /* atomic; lookups in the queue or with a thread */
+    gort_mutex gate; /* held while the queue is made, and the first thread */
+    int queue[2];    /* pipe of struct lookup *; written under gate before ready */
+    uint32_t ready;  /* atomic; there is a queue */
+    uint32_t made;   /* atomic; threads that run or are being made; 1: the first one runs */
+    uint32_t asked;  /* atomic; lookups in the queue or with a thread */
 } resolver;
 
 /* ---- the threads' side ----------------------------------------------------------------------- */
@@ -146,27 +149,39 @@ static void make_thread(void *error)
     *(int *)error = os_thread_create(resolver_main, NULL, 0);
 }
 
-/* A lookup that finds all threads busy gets one of its own, up to the limit.  In a blocking region,
- * because pthread_create takes locks of the C library that a goroutine which was stopped may hold.
- * 0, or errno when there is no thread at all. */
-static int need_thread(void)
+/* Note [Somebody answers].  0 or errno.  In a blocking region, as the others, because
+ * pthread_create takes locks of the C library that a goroutine which was stopped may hold. */
+static int need_first_thread(struct g *g)
 {
-    uint32_t asked = atomic_fetch_add_relaxed(&resolver.asked, 1u) + 1;
+    if (atomic_load_acquire(&resolver.made) != 0) return 0; /* pairs with the release below */
+    int error = 0;
+    mutex_lock(g, &resolver.gate, WAIT_IO);
+    if (atomic_load_relaxed(&resolver.made) == 0) { /* from 0 under the gate only */
+        blocking_call(make_thread, &error, (uintptr_t)make_thread);
+        if (error == 0) atomic_store_release(&resolver.made, 1u);
+    }
+    mutex_unlock(&resolver.gate);
+    return error;
+}
+
+/* A lookup that finds all threads busy gets one of its own, up to the limit. */
+static void need_thread(uint32_t asked)
+{
     uint32_t made = atomic_load_relaxed(&resolver.made);
     while (made < asked && made < RESOLVERS) {
         if (!atomic_cas_relaxed(&resolver.made, &made, made + 1)) continue;
         int error = 0;
         blocking_call(make_thread, &error, (uintptr_t)make_thread);
-        if (error == 0) return atomic_fetch_add_acqrel(&resolver.running, 1u), 0;
-        (void)atomic_fetch_sub_acqrel(&resolver.made, 1u);
-        return atomic_load_acquire(&resolver.running) == 0 ? error : 0;
+        if (error != 0) (void)atomic_fetch_sub_relaxed(&resolver.made, 1u);
+        return;
     }
-    return 0;
 }
 
-static never_inline int enqueue(struct lookup *l)
+static never_inline int enqueue(struct g *g, struct lookup *l)
 {
-    int error = need_thread();
+    uint32_t asked = atomic_fetch_add_relaxed(&resolver.asked, 1u) + 1;
+    int error = need_first_thread(g);
+    if (error == 0) need_thread(asked);
     race_hide(); /* the descriptor is not the program's */
     if (error == 0 && write(resolver.queue[1], &l, sizeof l) != (ssize_t)sizeof l) error = errno;
     race_show();
@@ -198,7 +213,7 @@ static int ask(struct g *g, struct lookup *l, int fd, int64_t deadline, struct n
 {
     int told = l->told, n, error = net_fd_open(fd, NET_POLLED);
     bool known = error == 0;
-    if (known) error = enqueue(l);
+    if (known) error = enqueue(g, l);
     if (error != 0) {
         (void)(known ? net_fd_close(g, fd) : net_sys_close(fd));
         (void)net_sys_close(told);
