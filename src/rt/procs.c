@@ -5,6 +5,8 @@
  * few leave CPUs unused.  So once a second the monitor looks, and when the number differs it wakes
  * a goroutine of the runtime's, since only a goroutine changes the number (it stops the world).
  *
+ * Locks are told too, whether or not the number follows: with one CPU their waiters do not spin.
+ *
  * Who sets the number, by GORTMAXPROCS or gort_max_procs, has decided: nothing follows from then
  * on.  The call sets sched.procs_fixed and then the number; the goroutine asks for it in the stop,
  * so that a number which the program set is never replaced: whichever of the two stops comes later,
@@ -22,6 +24,7 @@
 #include "gc/sleeper.h"
 #include "os/os.h"
 #include "sched/sched.h"
+#include "sync/lock.h"
 
 #define LOOK_EVERY_NS ((int64_t)1000000000)
 
@@ -54,8 +57,9 @@ void procs_follow(void)
 
 void procs_tick(int64_t now)
 {
-    if (atomic_load_relaxed(&following) == 0 || p_count_is_fixed()) return;
     if (now - last_look < LOOK_EVERY_NS) return;
     last_look = now;
+    lock_note_cpus(os_cpu_count());
+    if (atomic_load_relaxed(&following) == 0 || p_count_is_fixed()) return;
     if (procs_by_default() != p_count()) sleeper_wake(&updater);
 }

@@ -179,21 +179,25 @@ static bool try_take(struct lock *l)
     return atomic_cas_acquire(&l->word, &free, LOCK_HELD); /* pairs with lock_release */
 }
 
-/* Rounds worth spinning: none with one CPU, where the holder can not run meanwhile. */
-static int spin_rounds(void)
+/* Rounds + 1, 0: not known yet; atomic, a hint: whoever stores says what he has seen, and the
+ * monitor again after a second. */
+static int known_rounds;
+
+void lock_note_cpus(int cpus)
 {
-    static int cached; /* rounds + 1, 0: not known yet; every thread would store the same */
-    int rounds = atomic_load_relaxed(&cached);
-    if (unlikely(rounds == 0)) {
-        rounds = (os_cpu_count() > 1 ? SPIN_ROUNDS : 0) + 1;
-        atomic_store_relaxed(&cached, rounds);
-    }
-    return rounds - 1;
+    atomic_store_relaxed(&known_rounds, (cpus > 1 ? SPIN_ROUNDS : 0) + 1);
+}
+
+/* Rounds worth spinning: none with one CPU, where the holder can not run meanwhile. */
+int lock_spin_rounds(void)
+{
+    if (unlikely(atomic_load_relaxed(&known_rounds) == 0)) lock_note_cpus(os_cpu_count());
+    return atomic_load_relaxed(&known_rounds) - 1;
 }
 
 static bool spin(struct lock *l)
 {
-    for (int rounds = spin_rounds(); rounds > 0; rounds--) {
+    for (int rounds = lock_spin_rounds(); rounds > 0; rounds--) {
         /* Relaxed: only a hint whether the compare-and-swap is worth its cache line. */
         if (atomic_load_relaxed(&l->word) == LOCK_FREE && try_take(l)) return true;
         os_cpu_relax_thread(SPIN_PAUSES);

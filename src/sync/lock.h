@@ -29,6 +29,10 @@ void lock_init(struct lock *l, enum lock_rank rank);
 void lock_acquire(struct lock *l);
 bool lock_try_acquire(struct lock *l);
 void lock_release(struct lock *l);
+/* So many CPUs may run the program's threads; until it is said, as many as there were at first. */
+void lock_note_cpus(int cpus);
+/* How often a waiter looks before it sleeps: for tests. */
+int lock_spin_rounds(void);
 /* Is it held by anybody: for assertions. */
 bool lock_is_held(const struct lock *l);
 /* Checker: the calling thread holds no lock at all (always true without checking). */
