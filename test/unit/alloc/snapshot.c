@@ -3,6 +3,7 @@
 // test/removals.txt each of these mechanisms is taken out, and a case here fails.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "marking.h"
+#include "sched/sched_internal.h"
 
 static const struct gc_test_options clobbered = { .percent = 100,
                                                   .gccheck = true,
@@ -64,10 +65,77 @@ static void what_is_overwritten_otherwise_is_kept(void)
     secrets_live();
 }
 
+// By a thread whose P was taken from it while it computes, and which has none when marking ends:
+// its stores are in its own buffer.
+static struct m *computer; // atomic
+static uint32_t stage;     // atomic
+
+static void until(uint32_t s)
+{
+    while (atomic_load_acquire(&stage) != s)
+        os_thread_yield();
+}
+
+static void overwrite_without_a_p(void *w)
+{
+    struct m *m = m_self();
+    atomic_store_release(&computer, m);
+    while (atomic_load_relaxed(&m->p) != NULL)
+        arch_pause();
+    for (int i = 0; i < SEVERAL; i++)
+        gort_set(&slots[i], NULL);
+    CHECK_EQ(m->barrier.n, 2 * SEVERAL);
+    atomic_store_release(&stage, 1);
+    while (heap_marking())
+        arch_pause();
+    CHECK_PTR_EQ(m->p, NULL);
+    group_done(w);
+}
+
+// What the monitor does: it takes the P, and finds it a thread later.
+static void take_p(struct m *m)
+{
+    atomic_store_relaxed(&m->retake_run, m->p->gs_run);
+    os_thread_kill(m->tid, preempt_signal());
+}
+
+static void give_p(void)
+{
+    crit_enter();
+    struct p *p = orphans_take();
+    CHECK(p != NULL && p->idle_next == NULL);
+    p_handoff_blocking(p);
+    crit_exit();
+}
+
+static void what_is_overwritten_without_a_p_is_kept(void)
+{
+    static struct group w;
+    for (int round = 0; round < ROUNDS; round++) {
+        prepare_marking();
+        fill_slots();
+        scrub_stack();
+        atomic_store_relaxed(&computer, (struct m *)NULL);
+        atomic_store_relaxed(&stage, 0);
+        w.left = 1;
+        go(overwrite_without_a_p, &w);
+        while (atomic_load_acquire(&computer) == NULL)
+            os_thread_yield();
+        begin_marking();
+        for (int i = 0; i < SEVERAL; i++)
+            CHECK(!is_marked(secret[i]));
+        take_p(computer);
+        until(1);
+        end_marking();
+        give_p();
+        group_wait(&w);
+        secrets_live();
+    }
+}
+
 // ---- a stack ------------------------------------------------------------------------------------
 
 static struct g *sleeper; // atomic
-static uint32_t stage;    // atomic
 
 static void sleep_here(void)
 {
@@ -141,12 +209,6 @@ static void hold_running(void *w)
     while (heap_marking())
         arch_pause();
     group_done(w);
-}
-
-static void until(uint32_t s)
-{
-    while (atomic_load_acquire(&stage) != s)
-        os_thread_yield();
 }
 
 static void what_a_running_stack_held_is_kept(void)
@@ -360,6 +422,7 @@ int main(void)
 {
     gc_test_child("overwritten", what_is_overwritten_is_kept, 1, &clobbered);
     gc_test_child("otherwise", what_is_overwritten_otherwise_is_kept, 1, &clobbered);
+    gc_test_child("without a P", what_is_overwritten_without_a_p_is_kept, 2, &clobbered);
     gc_test_child("parked", what_a_parked_stack_held_is_kept, 1, &clobbered);
     gc_test_child("running", what_a_running_stack_held_is_kept, 2, &clobbered);
     gc_test_child("blocking", what_a_blocking_frame_held_is_kept, 2, &clobbered);
