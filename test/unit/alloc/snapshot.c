@@ -276,6 +276,75 @@ static void what_a_blocking_frame_held_is_kept(void)
     }
 }
 
+// ---- a goroutine's record -----------------------------------------------------------------------
+
+enum { WAITERS = 5 };
+static struct sudog *waiter[WAITERS];
+
+// Queued with several records, which are empty yet.
+static void wait_with_records(void *w)
+{
+    p_pin();
+    struct g *g = m_self()->curg;
+    void *arg = g->arg;
+    for (int i = 0; i < WAITERS; i++) {
+        waiter[i] = sudog_acquire(g);
+        waiter[i]->g = g;
+        waiter[i]->wait_link = g->waiting;
+        g->waiting = waiter[i];
+    }
+    p_unpin();
+    sleep_here();
+    p_pin();
+    g->waiting = NULL;
+    g->arg = arg;
+    g->defers = g->context = g->locals = g->caught = NULL;
+    for (int i = 0; i < WAITERS; i++) {
+        waiter[i]->elem = NULL;
+        sudog_release(waiter[i]);
+    }
+    p_unpin();
+    group_done(w);
+}
+
+// Each object is named by one word, and no frame has it.
+__attribute__((noinline)) static void fill_record(struct g *g)
+{
+    void **words[SEVERAL] = { &g->arg,     &g->wake_param, &g->defers,
+                              &g->context, &g->locals,     &g->caught };
+    for (int i = 0; i < WAITERS; i++) {
+        words[6 + 2 * i] = &waiter[i]->elem;
+        words[7 + 2 * i] = &waiter[i]->object;
+    }
+    for (int i = 0; i < SEVERAL; i++) {
+        *words[i] = tree(0, VALUE);
+        secret[i] = hide(*words[i]);
+    }
+}
+
+static void what_a_record_names_is_kept(void)
+{
+    static struct group w;
+    _Static_assert(SEVERAL == 6 + 2 * WAITERS, "each word of a record names one");
+    for (int round = 0; round < ROUNDS; round++) {
+        prepare_marking();
+        atomic_store_relaxed(&sleeper, (struct g *)NULL);
+        w.left = 1;
+        go(wait_with_records, &w);
+        while (atomic_load_acquire(&sleeper) == NULL || sleeper->status != G_WAITING)
+            g_yield();
+        fill_record(sleeper);
+        scrub_stack();
+        begin_marking();
+        end_marking();
+        secrets_live();
+        crit_enter();
+        g_ready(sleeper);
+        crit_exit();
+        group_wait(&w);
+    }
+}
+
 // ---- goroutines that have not run yet -----------------------------------------------------------
 
 static uint32_t begun, ended; // atomic
@@ -426,6 +495,7 @@ int main(void)
     gc_test_child("parked", what_a_parked_stack_held_is_kept, 1, &clobbered);
     gc_test_child("running", what_a_running_stack_held_is_kept, 2, &clobbered);
     gc_test_child("blocking", what_a_blocking_frame_held_is_kept, 2, &clobbered);
+    gc_test_child("record", what_a_record_names_is_kept, 1, &clobbered);
     gc_test_child("newborns run", what_newborns_take_along_is_kept, 1, &clobbered);
     gc_test_child("newborns wait", what_newborns_wait_with_is_kept, 1, &clobbered);
     gc_test_child("newborns are done", what_newborns_held_is_freed, 1, &clobbered);
