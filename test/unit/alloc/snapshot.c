@@ -228,6 +228,81 @@ static void what_a_running_stack_held_is_kept(void)
     }
 }
 
+#if defined(__x86_64__)
+
+// void hold_below(struct hidden *h, uint32_t *stage): a function that calls nobody keeps SEVERAL
+// pointers in the 128 bytes below its stack pointer, and nowhere else, until marking has begun.
+void hold_below(struct hidden *h, uint32_t *stage);
+__asm__(".pushsection .text\n"
+        ".balign 16\n"
+        ".type hold_below, @function\n"
+        "hold_below:\n\t"
+        "leaq -128(%rsp), %r8\n\t"
+        "movl $16, %ecx\n"
+        "1:\n\t"
+        "movq -8(%rdi,%rcx,8), %rax\n\t"
+        "notq %rax\n\t"
+        "movq %rax, -8(%r8,%rcx,8)\n\t"
+        "xorl %eax, %eax\n\t"
+        "decl %ecx\n\t"
+        "jnz 1b\n\t"
+        "movl $1, (%rsi)\n"
+        "2:\n\t"
+        "pause\n\t"
+        "cmpb $0, gort_barrier_flag(%rip)\n\t"
+        "je 2b\n\t"
+        "movl $16, %ecx\n"
+        "3:\n\t"
+        "movq $0, -8(%r8,%rcx,8)\n\t"
+        "decl %ecx\n\t"
+        "jnz 3b\n\t"
+        "movl $2, (%rsi)\n\t"
+        "ret\n\t"
+        ".size hold_below, . - hold_below\n\t"
+        ".popsection");
+_Static_assert(SEVERAL == 16, "as many words are below the stack pointer");
+
+static void hold_in_the_red_zone(void *w)
+{
+    hold_below(secret, &stage);
+    while (heap_marking())
+        arch_pause();
+    group_done(w);
+}
+
+__attribute__((noinline)) static void make_for_the_red_zone(void)
+{
+    for (int i = 0; i < SEVERAL; i++)
+        secret[i] = hide(tree(0, VALUE));
+}
+
+// The objects are referenced from nowhere until they are there: nobody collects meanwhile.
+static void what_a_red_zone_held_is_kept(void)
+{
+    static struct group w;
+    for (int round = 0; round < ROUNDS; round++) {
+        prepare_marking();
+        make_for_the_red_zone();
+        scrub_stack();
+        atomic_store_relaxed(&stage, 0);
+        w.left = 1;
+        go(hold_in_the_red_zone, &w);
+        until(1);
+        begin_marking();
+        until(2);
+        end_marking();
+        group_wait(&w);
+        secrets_live();
+    }
+}
+
+#else
+static void what_a_red_zone_held_is_kept(void)
+{
+    CHECK_EQ(ARCH_RED_ZONE, 0);
+}
+#endif
+
 __attribute__((noinline)) static void in_region(struct frame *f, void *frame, bool leave_early)
 {
     blocking_enter(frame, __builtin_frame_address(0), ARCH_OWN_FRAME_END());
@@ -494,6 +569,7 @@ int main(void)
     gc_test_child("without a P", what_is_overwritten_without_a_p_is_kept, 2, &clobbered);
     gc_test_child("parked", what_a_parked_stack_held_is_kept, 1, &clobbered);
     gc_test_child("running", what_a_running_stack_held_is_kept, 2, &clobbered);
+    gc_test_child("red zone", what_a_red_zone_held_is_kept, 2, &clobbered);
     gc_test_child("blocking", what_a_blocking_frame_held_is_kept, 2, &clobbered);
     gc_test_child("record", what_a_record_names_is_kept, 1, &clobbered);
     gc_test_child("newborns run", what_newborns_take_along_is_kept, 1, &clobbered);
