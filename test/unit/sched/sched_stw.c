@@ -2,6 +2,7 @@
 //
 // SPDX-License-Identifier: BSD-3-Clause
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -327,6 +328,59 @@ static void ignored_signals(void)
     group_wait(&group);
 }
 
+// A thread that does not stop is reported, once for each stop, with the place where it was seen
+// last.
+static uint32_t reports; // atomic
+static struct m *deaf;   // atomic; the thread
+static uint32_t is_deaf; // atomic
+static struct m *reported;
+static uintptr_t reported_at;
+
+static void note_slow(struct m *m, uintptr_t pc)
+{
+    reported = m;
+    reported_at = pc;
+    atomic_fetch_add_acqrel(&reports, 1u);
+}
+
+static void stop_late(void *unused)
+{
+    (void)unused;
+    sigset_t signal;
+    sigemptyset(&signal);
+    sigaddset(&signal, preempt_signal());
+    atomic_store_release(&deaf, m_self());
+    while (atomic_load_acquire(&stops) == 0)
+        arch_pause(); // this one stops it
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &signal, NULL), 0);
+    atomic_store_release(&is_deaf, 1u);
+    while (atomic_load_acquire(&reports) == 0)
+        arch_pause();
+    CHECK_EQ(atomic_load_relaxed(&stops), 1);
+    CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &signal, NULL), 0); // it stops here
+    CHECK_EQ(atomic_load_relaxed(&stops), 2);
+    group_done(&group);
+}
+
+static void slow_threads_are_reported(void)
+{
+    if (p_count() != 2) return; // it takes a second
+    group.left = 1;
+    g_start(stop_late, NULL, NULL, 0);
+    while (atomic_load_acquire(&deaf) == NULL)
+        sched_yield();
+    call_on_system_stack(stop_once, NULL);
+    while (atomic_load_acquire(&is_deaf) == 0)
+        sched_yield();
+    sched_hooks.stop_slow = note_slow;
+    call_on_system_stack(stop_once, NULL);
+    CHECK_EQ(reports, 1);
+    // The kernel may have kept another one from running, too.
+    CHECK(reported != NULL && reported != m_self());
+    if (reported == deaf) CHECK(reported_at != 0);
+    group_wait(&group);
+}
+
 // What became ready during a stop is noticed when the world starts, though nobody is in the poller;
 // and so does the monitor wake.
 static void reader(void *arg)
@@ -419,6 +473,7 @@ int main(void)
 {
     bad_stops();
     RUN_ALL(ignored_signals);
+    RUN_ALL(slow_threads_are_reported);
     RUN_ALL(starting_looks_outside);
     RUN_ALL(nothing_moves);
     RUN_ALL(racing_stoppers);
