@@ -28,7 +28,7 @@ extern const struct gort_type alloc_conservative;
 
 /* ---- guards (guard.c) ------------------------------------------------------------------------ */
 
-/* Throws unless this is a registered extra stack: Note [Guards]. */
+/* Throws, saying where the caller is: Note [Guards]. */
 void alloc_guard_slow(const char *call);
 /* The first thing of every allocation; ends in a critical section with a P. */
 static force_inline struct p *alloc_enter(const char *call)

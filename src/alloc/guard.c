@@ -7,7 +7,7 @@
  *   - inside a critical section: the allocator may be half-done on this very thread.  That is
  *     an allocation nested in another, or one in a signal handler that interrupted one;
  *   - off the goroutine's stack: in a signal handler on its own stack, or on a stack of some
- *     coroutine library that was not registered and would not be scanned.
+ *     coroutine library: that is not a goroutine's, and is not scanned (doc/decisions/0027).
  * Two loads and two comparisons find all four, where the call is made: what is inlined
  * (gort/inline.h) has only the first two, by the empty cache, and meets the others when its window
  * of at most 64 slots is used up.  A signal handler that runs on the goroutine's stack and
@@ -25,11 +25,6 @@
 #include "os/os.h"
 #include "sched/stw.h"
 
-static bool on_extra_stack(const struct g *g, uintptr_t sp)
-{
-    return g->extra_lo != 0 && sp - g->extra_lo <= g->extra_hi - g->extra_lo;
-}
-
 static bool on_own_stack(const struct g *g, uintptr_t sp)
 {
     return sp - g->stack_lo <= g->stack_hi - g->stack_lo;
@@ -45,7 +40,7 @@ cold_path void alloc_guard_slow(const char *call)
     if (crit_depth() != 0)
         throw_fmt("%s: allocation inside the runtime, nested in another or in a signal handler",
                   call);
-    if (!on_own_stack(g, sp) && !on_extra_stack(g, sp))
+    if (!on_own_stack(g, sp))
         throw_fmt("%s: allocation in a signal handler, or on a stack that gort does not know",
                   call);
 }

@@ -7,7 +7,7 @@
  * for that:
  *   - A stack is scanned in pieces of STACK_PIECE_BYTES, youngest first, each under a claim and in
  *     a section of its own.  The first one includes everything else that the goroutine holds:
- *     registers, record, signal stacks, the copy of a blocking caller's frame, a coroutine's stack.
+ *     registers, record, signal stacks, the copy of a blocking caller's frame.
  *     scan_at says where the rest begins.  As the stack does not change before it is black, it does
  *     not matter who scans which piece, or when: the words are those of the first stop.
  *   - Whoever leaves a rest puts the goroutine on the list `rests`, so a piece is a step of

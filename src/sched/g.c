@@ -203,7 +203,6 @@ void g_init_common(struct g *g)
     g->caught_pc = 0;
     g->locked = 0;
     g->locked_m = NULL;
-    g->extra_lo = g->extra_hi = 0;
     g->asan_fake_stack = NULL;
     /* Nothing of it is to be scanned: what it will hold, its maker holds.  The fence: who sees the
      * status that follows sees this. */

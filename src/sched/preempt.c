@@ -72,7 +72,6 @@ static uintptr_t stack_end(const struct m *m, const void *frame, uintptr_t sp)
     uintptr_t lo, hi;
     const struct g *g = m->curg;
     if (on_goroutine_stack(g, sp)) return g->stack_hi;
-    if (g != NULL && sp >= g->extra_lo && sp < g->extra_hi) return g->extra_hi;
     arch_frame_sigstack(frame, &lo, &hi);
     if (sp >= lo && sp < hi) return hi;
     lo = (uintptr_t)m->sigstack;

@@ -136,10 +136,10 @@ struct g {
     uint32_t slot_class;  /* stack size class; constant */
 
     /* The fourth. */
-    uintptr_t extra_lo, extra_hi; /* a registered coroutine stack inside this goroutine, 0: none */
     void *asan_fake_stack;
-    uintptr_t stack_lo; /* lowest usable byte, above the guard; constant */
-    char name[32];      /* empty: none */
+    uintptr_t stack_lo;       /* lowest usable byte, above the guard; constant */
+    uintptr_t cxa_globals[2]; /* C++: its __cxa_get_globals, while not running */
+    char name[32];            /* empty: none */
 
     struct sudog sudog0; /* its first waiter record */
     bool sudog0_used;
@@ -151,8 +151,6 @@ struct g {
     uintptr_t scan_at;
     struct lfnode scan_link; /* among the stacks that have a rest: gc/stackroots.c */
     uint32_t scan_listed; /* atomic; 1: it is there, or about to be; 0 again by who took it off */
-
-    uintptr_t cxa_globals[2]; /* C++: __cxa_get_globals of this goroutine, while not running */
 
     /* Blocking region: what the collector scans instead of the live registers and frame. */
     uintptr_t blocking_sp;    /* stack above it is frozen ... */
@@ -170,7 +168,7 @@ struct g {
 };
 _Static_assert(offsetof(struct g, sched_link) == CACHE_LINE &&
                    offsetof(struct g, tries) == 2 * CACHE_LINE &&
-                   offsetof(struct g, extra_lo) == 3 * CACHE_LINE &&
+                   offsetof(struct g, asan_fake_stack) == 3 * CACHE_LINE &&
                    offsetof(struct g, sudog0) == 4 * CACHE_LINE,
                "the lines that the comment names");
 

@@ -669,8 +669,7 @@ static uintptr_t lowest_resident(uintptr_t lo, uintptr_t hi)
 size_t stack_trim_claimed(struct g *g, size_t most)
 {
     uintptr_t sp = g->ctx.sp, page = os_page_size();
-    if (g->status != G_WAITING || g->extra_lo != 0 || sp < g->stack_lo + TRIM_KEPT + page ||
-        sp >= g->stack_hi)
+    if (g->status != G_WAITING || sp < g->stack_lo + TRIM_KEPT + page || sp >= g->stack_hi)
         return 0;
     uintptr_t hi = align_down(sp - TRIM_KEPT, page), lo = g->stack_lo;
     if (hi <= lo || !os_mem_is_resident((void *)(hi - page))) return 0;

@@ -487,7 +487,6 @@ int g_scan_ranges_stw(struct g *g, struct scan_range out[G_RANGES])
     default:
         throw_fmt("goroutine %lu has status %u", (unsigned long)g->goid, g->status);
     }
-    if (g->extra_lo != 0) n = add_range(out, n, g->extra_lo, g->extra_hi);
     return n;
 }
 

@@ -41,12 +41,12 @@ uint64_t world_stop_count(enum stop_reason r);
 uint64_t world_stop_repeats(void); /* stop signals that were sent once more */
 const char *stop_reason_name(enum stop_reason r);
 
-/* World stopped: the memory in which goroutine g's live words lie: stack, saved registers, frame
- * copy, argument copy.  At most G_RANGES; returns how many.  Dead goroutines: 0. */
+/* World stopped: the memory in which goroutine g's live words lie: stack, saved registers,
+ * signal stack, frame copy.  At most G_RANGES; returns how many.  Dead goroutines: 0. */
 struct scan_range {
     uintptr_t lo, hi; /* word-aligned */
 };
-#define G_RANGES 6
+#define G_RANGES 4
 int g_scan_ranges_stw(struct g *g, struct scan_range out[G_RANGES]);
 /* World stopped: where goroutine g would continue: program counter, stack and frame pointer, for
  * tracebacks.  false: dead. */

@@ -45,15 +45,7 @@ static void on_a_foreign_stack(void)
 {
     uintptr_t sp;
     char *stack = os_mem_map(NULL, 1 << 20);
-    struct g *g = g_self();
-    // Registered it is welcome,
-    g->extra_lo = (uintptr_t)stack;
-    g->extra_hi = (uintptr_t)stack + (1 << 20);
-    arch_call_on_stack(allocate, NULL, g->extra_hi, &sp);
-    // and otherwise not.
-    uintptr_t top = g->extra_hi;
-    g->extra_lo = g->extra_hi = 0;
-    arch_call_on_stack(allocate, NULL, top, &sp);
+    arch_call_on_stack(allocate, NULL, (uintptr_t)stack + (1 << 20), &sp);
 }
 
 static void freed_allocates(struct span *s, uintptr_t base, size_t size)
