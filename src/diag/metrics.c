@@ -263,6 +263,8 @@ struct source {
       "Address space of a new goroutine's stack.")                                                 \
     X("/gort/cpu/process", "cpu-seconds", COUNTER, AS_SECONDS, false, process_cpu,                 \
       "CPU time of the whole process.")                                                            \
+    X("/gort/gc/assist/credit", "bytes", COUNTER, AS_COUNT, false, gc.assist_credit,               \
+      "What workers marked and goroutines that allocate paid with, instead of marking.")           \
     X("/gort/gc/barrier/flushes", "events", COUNTER, AS_COUNT, false, gc.barrier_flushes,          \
       "Write-barrier buffers handed to the collector.")                                            \
     X("/gort/gc/barrier/logged", "pointers", COUNTER, AS_COUNT, false, gc.barrier_logged,          \

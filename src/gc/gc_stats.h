@@ -91,6 +91,7 @@ struct gc_totals {
     uint64_t assist_ns, worker_ns, idle_ns, waiting_ns, restarts; /* likewise */
     uint64_t goal, trigger;
     uint64_t exempt_bytes;   /* allocated while marking by goroutines that do not assist */
+    uint64_t assist_credit;  /* bytes of marking by workers that those who allocate paid with */
     uint64_t marked;         /* by the last cycle */
     uint64_t objects_marked; /* by all */
     uint64_t refused;        /* cycles that were not begun where none may */

@@ -60,7 +60,8 @@ static struct {
         lines[2 * PACER_LINE]; /* gcpacertrace: of the last cycle; the holder of the cycle's lock */
     size_t length;
     uint64_t forgiven; /* atomic; bytes that goroutines allocated which are exempt, while marking */
-    uint32_t cycle;    /* number of the present one, for credit; low bits */
+    uint64_t credit_taken; /* atomic; bytes of the background's marking that allocation paid with */
+    uint32_t cycle;        /* number of the present one, for credit; low bits */
 } pace = { .limit_goal = PACER_OFF, .scan_share = 1 };
 
 /* ---- goals ----------------------------------------------------------------------------------- */
@@ -222,11 +223,18 @@ static int64_t forgive(struct p *p)
     return 0;
 }
 
+static uint64_t take_credit(uint64_t want)
+{
+    uint64_t work = pacer_credit_take(&pace_shared, want);
+    if (work != 0) atomic_fetch_add_relaxed(&pace.credit_taken, work);
+    return work;
+}
+
 static bool pay(struct p *p, struct g *g, uint64_t bytes)
 {
     struct pacer_assist a = revise();
     struct pacer_debt d = pacer_assist_for(a, bytes);
-    uint64_t work = pacer_credit_take(&pace_shared, d.work);
+    uint64_t work = take_credit(d.work);
     bool left = true;
     if (work < d.work) work += mark_for(p, d.work - work, &left);
     g->assist_credit += work >= d.work ? (int64_t)d.bytes : (int64_t)pacer_paid(a, work);
@@ -265,6 +273,11 @@ bool pace_is_beyond(void)
 uint64_t pace_forgiven(void)
 {
     return atomic_load_relaxed(&pace.forgiven); /* a statistic */
+}
+
+uint64_t pace_credit_taken(void)
+{
+    return atomic_load_relaxed(&pace.credit_taken); /* likewise */
 }
 
 uint64_t pace_help(struct p *p, uint64_t bytes)

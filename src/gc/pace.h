@@ -41,6 +41,8 @@ bool pace_fractional_due(int64_t spent, int64_t elapsed);
 bool pace_fractional_over(int64_t spent, int64_t elapsed);
 /* Bytes that nobody paid for, since who allocated them is exempt. */
 uint64_t pace_forgiven(void);
+/* Bytes that workers marked and allocation paid with, of all cycles. */
+uint64_t pace_credit_taken(void);
 /* Is the heap so far beyond its goal that who allocates, the caller, waits for the end of the
  * cycle?  A hint. */
 bool pace_is_beyond(void);

@@ -101,6 +101,7 @@ static void read_counters(struct gc_totals *t)
     t->stack_pieces = stackroots_pieces();
     t->work_buffers = atomic_load_relaxed(&work_pool.bytes); /* a statistic */
     t->exempt_bytes = pace_forgiven();
+    t->assist_credit = pace_credit_taken();
     t->refused = gc_refused();
     t->work_returned = atomic_load_relaxed(&work_pool.returned);
     t->trigger = atomic_load_relaxed(&gc_trigger);

@@ -7,6 +7,7 @@
 #include "../gc/gc_test.h"
 #include "gc/barrier.h"
 #include "gc/mark.h"
+#include "gc/pace.h"
 #include "gc/stackroots.h"
 #include "gc/work.h"
 #include "marking.h"
@@ -228,6 +229,27 @@ static void free_slots_are_not_looked_at(void)
     gort_keep_alive(opens_a_window);
 }
 
+// ---- credit -------------------------------------------------------------------------------------
+
+enum { CREDIT = 64 * MB };
+
+// What a worker has marked is paid with before anybody marks himself, and is paid with once.
+static void credit_is_taken_first(void)
+{
+    prepare_marking();
+    begin_marking();
+    uint64_t before = pace_credit_taken(), left = atomic_load_relaxed(&pace_shared.credit);
+    uint64_t marked = pacer_work(&pace_shared).heap;
+    pacer_credit_add(&pace_shared, CREDIT); // as workers do
+    while (heap_marking() && pace_credit_taken() == before)
+        gort_new(node);
+    CHECK(heap_marking());
+    uint64_t taken = pace_credit_taken() - before;
+    CHECK_EQ(left + CREDIT - atomic_load_relaxed(&pace_shared.credit), taken);
+    CHECK_EQ(pacer_work(&pace_shared).heap, marked);
+    end_marking();
+}
+
 // ---- a stop waits for a step --------------------------------------------------------------------
 
 enum { ARRAYS = 64, ARRAY_BYTES = 100 * KB };
@@ -261,6 +283,7 @@ int main(void)
     gc_test_child("comes", a_p_that_comes_marks, 2, &checked);
     gc_test_child("goes", what_a_p_logged_is_kept_when_it_goes, 2, &checked);
     gc_test_child("goes", what_a_p_logged_is_kept_when_it_goes, 4, &checked);
+    gc_test_child("credit", credit_is_taken_first, 1, &gc_test_plain);
     gc_test_child("step", a_step_is_short, 1, &gc_test_plain);
     RUN_WITH(free_slots_are_not_looked_at, &checked);
     return 0;
