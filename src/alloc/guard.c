@@ -7,7 +7,7 @@
  *   - inside a critical section: the allocator may be half-done on this very thread.  That is
  *     an allocation nested in another, or one in a signal handler that interrupted one;
  *   - off the goroutine's stack: in a signal handler on its own stack, or on a stack of some
- *     coroutine library: that is not a goroutine's, and is not scanned (doc/decisions/0027).
+ *     coroutine library: that is not a goroutine's, and is not scanned (doc/decisions/0028).
  * Two loads and two comparisons find all four, where the call is made: what is inlined
  * (gort/inline.h) has only the first two, by the empty cache, and meets the others when its window
  * of at most 64 slots is used up.  A signal handler that runs on the goroutine's stack and
