@@ -1,4 +1,5 @@
-/* What src/diag remembers of collections: filled by its listener after each cycle, read by metrics.
+/* What src/diag remembers of collections and stops: filled by its listeners after each, read by
+ * metrics.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -7,12 +8,13 @@
 
 #include "diag/histogram.h"
 #include "gc/gc_stats.h"
+#include "sched/stw.h"
 
 /* All fields are atomic, relaxed: statistics; cycles may end on several threads at once. */
 struct events {
-    struct histogram pauses;   /* stop asked for, to the world going on */
-    struct histogram stopping; /* stop asked for, to all threads having stopped */
-    struct histogram marking;  /* everything marked while the world was stopped */
+    struct histogram pauses[STOP_REASONS];   /* stop asked for, to the world going on */
+    struct histogram stopping[STOP_REASONS]; /* stop asked for, to all threads having stopped */
+    struct histogram marking;                /* marking alone: mark_begin to mark_end */
     uint64_t scan_stacks, scan_globals, scan_heap; /* bytes, last cycle */
     uint64_t cpu;                                  /* ns, all cycles */
 };

@@ -1,5 +1,5 @@
 /* One line for each collection (GORTDEBUG=gctrace=1), in the format of Go's gctrace, and the
- * records that metrics keep of collections.
+ * records that metrics keep of collections and of stops.
  *
  *     gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu,
  *         #->#-># MB, # MB goal, # MB stacks, # MB globals, # P
@@ -26,6 +26,7 @@
 #include "gc/pace.h"
 #include "os/os.h"
 #include "rt/env.h"
+#include "sched/hooks.h"
 
 struct events events;
 UNSCANNED(events);
@@ -112,10 +113,10 @@ static double share_of_cpu(uint64_t cpu, const struct gc_cycle_record *r)
     return available > 0 ? (double)cpu / available : 0;
 }
 
-static void on_stop(uint64_t pause, uint64_t stopping)
+static void on_stop(enum stop_reason why, uint64_t pause, uint64_t stopping)
 {
-    histogram_add(&events.pauses, (int64_t)pause);
-    histogram_add(&events.stopping, (int64_t)stopping);
+    histogram_add(&events.pauses[why], (int64_t)pause);
+    histogram_add(&events.stopping[why], (int64_t)stopping);
 }
 
 static void on_cycle(const struct gc_cycle_record *r)
@@ -134,7 +135,8 @@ static void on_cycle(const struct gc_cycle_record *r)
 
 __attribute__((__constructor__)) static void listener_install(void)
 {
+    static const struct sched_hooks hooks = { .stop_over = on_stop };
     start = os_now();
     gc_cycle_listener = on_cycle;
-    gc_stop_listener = on_stop;
+    sched_hooks_install(&hooks);
 }

@@ -2,7 +2,10 @@
  *
  * Reading takes a snapshot of all floors' counters; the table says which field of it a metric is.
  * Figures of the heap are taken with the world stopped, so that they agree among themselves
- * (allocated - freed = present); a metric that needs none of them stops nobody.
+ * (allocated - freed = present); a metric that needs none of them stops nobody.  That stop is
+ * counted like any other, before the world goes on, and everything else is read after it: so the
+ * table as a whole has it in the counts, times and histograms of stops for statistics, and one
+ * metric or histogram of stops is read without a stop of its own.
  *
  * Names are those of Go's runtime/metrics where the thing is the same; what only gort has is under
  * /gort/.  The table is sorted by name.
@@ -16,6 +19,7 @@
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/bits.h"
 #include "base/ranges.h"
 #include "base/throw.h"
 #include "base/unscanned.h"
@@ -58,7 +62,8 @@ struct snapshot {
     uint64_t outer_searched, retakes, retakes_refused, overflows, dozes, dozes_ended;
     uint64_t lends, lends_lost;
     uint64_t waiters_bytes, waiters_trimmed;
-    uint64_t stops[STOP_REASONS], stops_repeated, threads_limit;
+    struct stop_counts stops[STOP_REASONS];
+    uint64_t stops_repeated, threads_limit;
     uint64_t yields, migrations, map_failures, thread_failures;
     struct heap_debug_counts heap_debug;
     struct object_counts records;
@@ -129,7 +134,7 @@ static void read_sched(struct snapshot *s)
         s->outer_searched += atomic_load_relaxed(&m->outer_searched);
     }
     for (int r = 0; r < STOP_REASONS; r++)
-        s->stops[r] = world_stop_count((enum stop_reason)r);
+        world_read_stops((enum stop_reason)r, &s->stops[r]);
     s->stops_repeated = world_stop_repeats();
     s->threads_limit = m_limit();
     s->retakes = sched_retakes();
@@ -187,7 +192,7 @@ enum reading {
     AS_SECONDS, /* uint64_t of nanoseconds */
     AS_LIMIT,   /* uint64_t, UINT64_MAX is infinity */
     AS_DOUBLE,
-    AS_DURATIONS, /* struct histogram at `histogram` */
+    AS_DURATIONS, /* struct histogram at `histogram`, or of several there those of `which` */
     AS_ALLOCS,    /* heap.classes, by size */
     AS_FREES,
 };
@@ -197,7 +202,13 @@ struct source {
     bool heap;     /* needs the snapshot's heap */
     size_t offset; /* in the snapshot */
     const struct histogram *histogram;
+    uint32_t which; /* bits: the histograms that are added up */
 };
+
+/* Stops that Go's names call "gc", and the others. */
+#define GC_STOPS (1u << STOP_GC_MARK | 1u << STOP_GC_TERM)
+#define OTHER_STOPS (ALL_STOPS & ~GC_STOPS)
+#define ALL_STOPS ((1u << STOP_REASONS) - 1)
 
 #define METRICS(X)                                                                                 \
     X("/cpu/classes/gc/mark/assist", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.assist_ns,      \
@@ -231,13 +242,13 @@ struct source {
       "GORTGC or gort_set_gc_percent; negative: off.")                                             \
     X("/gc/gomemlimit", "bytes", GAUGE, AS_LIMIT, false, memory_limit,                             \
       "GORTMEMLIMIT or gort_set_memory_limit; infinite: none.")                                    \
-    H("/gc/heap/allocs-by-size", "bytes", AS_ALLOCS, true, NULL,                                   \
+    H("/gc/heap/allocs-by-size", "bytes", AS_ALLOCS, true, NULL, 0,                                \
       "Objects allocated, by size; of tiny ones the blocks.")                                      \
     X("/gc/heap/allocs", "bytes", COUNTER, AS_COUNT, true, heap.total_alloc,                       \
       "Memory allocated ever.")                                                                    \
     X("/gc/heap/allocs", "objects", COUNTER, AS_COUNT, true, allocs_objects,                       \
       "Objects allocated ever; of tiny ones the blocks.")                                          \
-    H("/gc/heap/frees-by-size", "bytes", AS_FREES, true, NULL, "Objects freed, by size.")          \
+    H("/gc/heap/frees-by-size", "bytes", AS_FREES, true, NULL, 0, "Objects freed, by size.")       \
     X("/gc/heap/frees", "bytes", COUNTER, AS_COUNT, true, heap.total_free,                         \
       "Memory of objects freed ever.")                                                             \
     X("/gc/heap/frees", "objects", COUNTER, AS_COUNT, true, frees_objects,                         \
@@ -306,8 +317,8 @@ struct source {
       "CPU time of collections beyond what the CPU limiter allows.")                               \
     X("/gort/gc/mark-waiting", "cpu-seconds", COUNTER, AS_SECONDS, false, gc.waiting_ns,           \
       "Time that callers of gort_gc marked while they waited for the collection's end.")           \
-    H("/gort/gc/mark", "seconds", AS_DURATIONS, false, &events.marking,                            \
-      "Marking, from all threads having stopped to nothing left to mark.")                         \
+    H("/gort/gc/mark", "seconds", AS_DURATIONS, false, &events.marking, 1,                         \
+      "Marking alone: from the program going on, if it does, to nothing left to mark.")            \
     X("/gort/gc/objects-marked", "objects", COUNTER, AS_COUNT, false, gc.objects_marked,           \
       "Objects marked by all collections.")                                                        \
     X("/gort/gc/pause/last", "seconds", GAUGE, AS_SECONDS, false, gc.pause_last,                   \
@@ -461,6 +472,33 @@ struct source {
       "Lent Ps that were given to others because the region lasted.")                              \
     X("/gort/sched/lends", "events", COUNTER, AS_COUNT, false, lends,                              \
       "Blocking regions that kept their P at first, being expected to be short.")                  \
+    H("/gort/sched/pauses/stopping/free-memory", "seconds", AS_DURATIONS, false, events.stopping,  \
+      1u << STOP_FREE_MEMORY,                                                                      \
+      "Stops of the world to give free memory back: until all have stopped.")                      \
+    H("/gort/sched/pauses/stopping/gc-mark", "seconds", AS_DURATIONS, false, events.stopping,      \
+      1u << STOP_GC_MARK, "Stops of the world to mark: until all have stopped.")                   \
+    H("/gort/sched/pauses/stopping/gc-term", "seconds", AS_DURATIONS, false, events.stopping,      \
+      1u << STOP_GC_TERM, "Stops of the world to end marking: until all have stopped.")            \
+    H("/gort/sched/pauses/stopping/procs", "seconds", AS_DURATIONS, false, events.stopping,        \
+      1u << STOP_PROCS, "Stops of the world to change the number of Ps: until all have stopped.")  \
+    H("/gort/sched/pauses/stopping/settings", "seconds", AS_DURATIONS, false, events.stopping,     \
+      1u << STOP_SETTINGS,                                                                         \
+      "Stops of the world to change the percentage or the memory limit: until all have stopped.")  \
+    H("/gort/sched/pauses/stopping/stats", "seconds", AS_DURATIONS, false, events.stopping,        \
+      1u << STOP_STATS, "Stops of the world to read statistics: until all have stopped.")          \
+    H("/gort/sched/pauses/total/free-memory", "seconds", AS_DURATIONS, false, events.pauses,       \
+      1u << STOP_FREE_MEMORY, "Stops of the world to give free memory back: until it goes on.")    \
+    H("/gort/sched/pauses/total/gc-mark", "seconds", AS_DURATIONS, false, events.pauses,           \
+      1u << STOP_GC_MARK, "Stops of the world to mark: until it goes on.")                         \
+    H("/gort/sched/pauses/total/gc-term", "seconds", AS_DURATIONS, false, events.pauses,           \
+      1u << STOP_GC_TERM, "Stops of the world to end marking: until it goes on.")                  \
+    H("/gort/sched/pauses/total/procs", "seconds", AS_DURATIONS, false, events.pauses,             \
+      1u << STOP_PROCS, "Stops of the world to change the number of Ps: until it goes on.")        \
+    H("/gort/sched/pauses/total/settings", "seconds", AS_DURATIONS, false, events.pauses,          \
+      1u << STOP_SETTINGS,                                                                         \
+      "Stops of the world to change the percentage or the memory limit: until it goes on.")        \
+    H("/gort/sched/pauses/total/stats", "seconds", AS_DURATIONS, false, events.pauses,             \
+      1u << STOP_STATS, "Stops of the world to read statistics: until it goes on.")                \
     X("/gort/sched/restartable-ranges", "ranges", GAUGE, AS_COUNT, false, ranges,                  \
       "Restartable ranges registered by programs and libraries.")                                  \
     X("/gort/sched/retakes/refused", "events", COUNTER, AS_COUNT, false, retakes_refused,          \
@@ -476,12 +514,22 @@ struct source {
       "Looks at the run queues of other Ps that found work.")                                      \
     X("/gort/sched/stops/deferred", "events", COUNTER, AS_COUNT, false, stops_deferred,            \
       "Stop signals that met a critical section.")                                                 \
-    X("/gort/sched/stops/gc-mark", "events", COUNTER, AS_COUNT, false, stops[STOP_GC_MARK],        \
+    X("/gort/sched/stops/free-memory", "events", COUNTER, AS_COUNT, false,                         \
+      stops[STOP_FREE_MEMORY].stops, "Stops of the world to give free memory back.")               \
+    X("/gort/sched/stops/free-memory", "seconds", COUNTER, AS_SECONDS, false,                      \
+      stops[STOP_FREE_MEMORY].ns, "How long the world stood to give free memory back.")            \
+    X("/gort/sched/stops/gc-mark", "events", COUNTER, AS_COUNT, false, stops[STOP_GC_MARK].stops,  \
       "Stops of the world to mark.")                                                               \
-    X("/gort/sched/stops/gc-term", "events", COUNTER, AS_COUNT, false, stops[STOP_GC_TERM],        \
+    X("/gort/sched/stops/gc-mark", "seconds", COUNTER, AS_SECONDS, false, stops[STOP_GC_MARK].ns,  \
+      "How long the world stood to mark.")                                                         \
+    X("/gort/sched/stops/gc-term", "events", COUNTER, AS_COUNT, false, stops[STOP_GC_TERM].stops,  \
       "Stops of the world to end marking.")                                                        \
-    X("/gort/sched/stops/procs", "events", COUNTER, AS_COUNT, false, stops[STOP_PROCS],            \
+    X("/gort/sched/stops/gc-term", "seconds", COUNTER, AS_SECONDS, false, stops[STOP_GC_TERM].ns,  \
+      "How long the world stood to end marking.")                                                  \
+    X("/gort/sched/stops/procs", "events", COUNTER, AS_COUNT, false, stops[STOP_PROCS].stops,      \
       "Stops of the world to change the number of Ps.")                                            \
+    X("/gort/sched/stops/procs", "seconds", COUNTER, AS_SECONDS, false, stops[STOP_PROCS].ns,      \
+      "How long the world stood to change the number of Ps.")                                      \
     X("/gort/sched/stops/repeated", "events", COUNTER, AS_COUNT, false, stops_repeated,            \
       "Stop signals sent again, to threads that had not stopped within 100 us.")                   \
     X("/gort/sched/stops/rolled-back-outer", "events", COUNTER, AS_COUNT, false, outer_rolled,     \
@@ -490,10 +538,16 @@ struct source {
       "Stop signals that met a restartable range.")                                                \
     X("/gort/sched/stops/searched", "bytes", COUNTER, AS_COUNT, false, outer_searched,             \
       "Stacks searched after stops for handlers of the program.")                                  \
-    X("/gort/sched/stops/settings", "events", COUNTER, AS_COUNT, false, stops[STOP_SETTINGS],      \
+    X("/gort/sched/stops/settings", "events", COUNTER, AS_COUNT, false,                            \
+      stops[STOP_SETTINGS].stops,                                                                  \
       "Stops of the world to change the percentage or the memory limit.")                          \
-    X("/gort/sched/stops/stats", "events", COUNTER, AS_COUNT, false, stops[STOP_STATS],            \
+    X("/gort/sched/stops/settings", "seconds", COUNTER, AS_SECONDS, false,                         \
+      stops[STOP_SETTINGS].ns,                                                                     \
+      "How long the world stood to change the percentage or the memory limit.")                    \
+    X("/gort/sched/stops/stats", "events", COUNTER, AS_COUNT, false, stops[STOP_STATS].stops,      \
       "Stops of the world to read statistics.")                                                    \
+    X("/gort/sched/stops/stats", "seconds", COUNTER, AS_SECONDS, false, stops[STOP_STATS].ns,      \
+      "How long the world stood to read statistics.")                                              \
     X("/gort/sched/threads/idle", "threads", GAUGE, AS_COUNT, false, threads_idle,                 \
       "Threads that wait for work.")                                                               \
     X("/gort/sched/threads/limit", "threads", GAUGE, AS_COUNT, false, threads_limit,               \
@@ -547,17 +601,22 @@ struct source {
       "GORTMAXPROCS or gort_max_procs: goroutines that may run at the same moment.")               \
     X("/sched/goroutines", "goroutines", GAUGE, AS_COUNT, false, goroutines,                       \
       "Goroutines of the program.")                                                                \
-    H("/sched/pauses/stopping/gc", "seconds", AS_DURATIONS, false, &events.stopping,               \
+    H("/sched/pauses/stopping/gc", "seconds", AS_DURATIONS, false, events.stopping, GC_STOPS,      \
       "Collections: from asking all threads to stop to all having stopped.")                       \
-    H("/sched/pauses/total/gc", "seconds", AS_DURATIONS, false, &events.pauses,                    \
+    H("/sched/pauses/stopping/other", "seconds", AS_DURATIONS, false, events.stopping,             \
+      OTHER_STOPS,                                                                                 \
+      "Stops for other reasons: from asking all threads to stop to all having stopped.")           \
+    H("/sched/pauses/total/gc", "seconds", AS_DURATIONS, false, events.pauses, GC_STOPS,           \
       "Collections: from asking all threads to stop to letting them go on.")                       \
+    H("/sched/pauses/total/other", "seconds", AS_DURATIONS, false, events.pauses, OTHER_STOPS,     \
+      "Stops for other reasons: from asking all threads to stop to letting them go on.")           \
     X("/sched/threads/total", "threads", GAUGE, AS_COUNT, false, threads,                          \
       "Threads of the runtime, attached ones included.")
 
 static gort_metric table[] = {
 #define X(path, unit, kind, reading, heap, field, text)                                            \
     { path ":" unit, unit, text, GORT_METRIC_##kind, 0 },
-#define H(path, unit, reading, heap, histogram, text)                                              \
+#define H(path, unit, reading, heap, histogram, which, text)                                       \
     { path ":" unit, unit, text, GORT_METRIC_HISTOGRAM, 0 },
     METRICS(X)
 #undef X
@@ -567,8 +626,8 @@ UNSCANNED(table);
 
 static const struct source sources[] = {
 #define X(path, unit, kind, reading, heap, field, text)                                            \
-    { reading, heap, offsetof(struct snapshot, field), NULL },
-#define H(path, unit, reading, heap, histogram, text) { reading, heap, 0, histogram },
+    { reading, heap, offsetof(struct snapshot, field), NULL, 0 },
+#define H(path, unit, reading, heap, histogram, which, text) { reading, heap, 0, histogram, which },
     METRICS(X)
 #undef X
 #undef H
@@ -591,6 +650,22 @@ static uint64_t class_total(const struct heap_stats *h, bool frees)
     return sum;
 }
 
+static uint64_t durations_in(const struct source *from, unsigned bucket)
+{
+    uint64_t sum = 0;
+    for (uint32_t left = from->which; left != 0; left &= left - 1)
+        sum += atomic_load_relaxed(&from->histogram[bits_ctz64(left)].count[bucket]);
+    return sum;
+}
+
+static uint64_t durations_total(const struct source *from)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        sum += durations_in(from, i);
+    return sum;
+}
+
 static double value_of(const struct source *from, const struct snapshot *s)
 {
     const void *at = (const char *)s + from->offset;
@@ -610,7 +685,7 @@ static double value_of(const struct source *from, const struct snapshot *s)
         memcpy(&d, at, sizeof d);
         return d;
     case AS_DURATIONS:
-        return (double)histogram_total(from->histogram);
+        return (double)durations_total(from);
     case AS_ALLOCS:
         return (double)class_total(&s->heap, false);
     case AS_FREES:
@@ -680,10 +755,10 @@ static size_t copy_sizes(uint64_t *counts, bool frees)
     return SIZE_CLASSES;
 }
 
-static size_t copy_durations(uint64_t *counts, const struct histogram *h)
+static size_t copy_durations(uint64_t *counts, const struct source *from)
 {
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-        counts[i] = atomic_load_relaxed(&h->count[i]);
+        counts[i] = durations_in(from, i);
     return HISTOGRAM_BUCKETS;
 }
 
@@ -697,8 +772,7 @@ int gort_metric_histogram(const char *name, const double **bounds, const uint64_
     bool durations = from->reading == AS_DURATIONS;
     uint64_t *copy =
         gort_alloc_noscan((durations ? HISTOGRAM_BUCKETS : SIZE_CLASSES) * sizeof *copy);
-    *n = durations ? copy_durations(copy, from->histogram)
-                   : copy_sizes(copy, from->reading == AS_FREES);
+    *n = durations ? copy_durations(copy, from) : copy_sizes(copy, from->reading == AS_FREES);
     *bounds = durations ? histogram_bounds() : size_bounds;
     *counts = copy;
     return 0;

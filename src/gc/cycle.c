@@ -153,7 +153,6 @@ int64_t gc_period_ns = GC_PERIOD_NS;
 struct gc_debug gc_debug;
 struct gc_debug_counts gc_debug_counts;
 void (*gc_cycle_listener)(const struct gc_cycle_record *r);
-void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 
 static struct {
     uint32_t busy;     /* futex: 0 free, 1 taken, 2 taken and waited for; atomic */
@@ -364,10 +363,8 @@ static void term_stw(struct gc_cycle_record *r)
 static void note_stop(struct gc_cycle_record *r, const struct stop_result *stop)
 {
     r->started = os_now();
-    uint64_t pause = (uint64_t)(r->started - stop->begin);
-    r->pause += pause;
+    r->pause += (uint64_t)(r->started - stop->begin);
     r->stops++;
-    if (gc_stop_listener != NULL) gc_stop_listener(pause, (uint64_t)(stop->stopped - stop->begin));
     bool marking = heap_marking();
     cpulimit_stop_stw(stop->begin, r->started, marking, marking ? r->number : r->number + 1);
 }

@@ -75,9 +75,6 @@ struct gc_cycle_record {
  * itself, which is fatal; others that want a cycle wait meanwhile.  Set at boot; NULL: nobody
  * listens. */
 extern void (*gc_cycle_listener)(const struct gc_cycle_record *r);
-/* Called in each stop of a cycle, at its end: ns since it was asked for, and until all threads had
- * stopped.  Raw system calls only.  Set at boot; NULL: nobody listens. */
-extern void (*gc_stop_listener)(uint64_t pause, uint64_t stopping);
 
 #define GC_PAUSES_KEPT 256
 

@@ -9,6 +9,7 @@
 #define GORT_SCHED_HOOKS_H
 
 #include "sched/sched_data.h"
+#include "sched/stw.h"
 
 struct sched_hooks {
     /* A P comes to life or goes (world stopped): allocate or hand over its cache and buffers. */
@@ -45,6 +46,9 @@ struct sched_hooks {
     /* The world is stopped / is about to go on. */
     void (*world_stopped)(void);
     void (*world_starting)(void);
+    /* After world_starting: what the stop was for, ns since it was asked for, and of these until
+     * all threads had stopped.  Raw system calls only. */
+    void (*stop_over)(enum stop_reason why, uint64_t pause, uint64_t stopping);
     /* Nothing can ever run again: prints its report and does not return. */
     void (*deadlock)(void);
     /* A thread did not stop within a second. */

@@ -54,6 +54,12 @@ static bool all_of_g(struct g *g)
     (void)g;
     return true;
 }
+static void no_stop_over(enum stop_reason why, uint64_t pause, uint64_t stopping)
+{
+    (void)why;
+    (void)pause;
+    (void)stopping;
+}
 static void default_deadlock(void)
 {
     throw_msg("all goroutines are asleep - deadlock!");
@@ -81,6 +87,7 @@ struct sched_hooks sched_hooks = {
     .thread_start = no_m,
     .world_stopped = no_op,
     .world_starting = no_op,
+    .stop_over = no_stop_over,
     .deadlock = default_deadlock,
     .stop_slow = default_stop_slow,
 };
@@ -107,6 +114,7 @@ void sched_hooks_install(const struct sched_hooks *h)
     TAKE(thread_start);
     TAKE(world_stopped);
     TAKE(world_starting);
+    TAKE(stop_over);
     TAKE(deadlock);
     TAKE(stop_slow);
     TAKE(print_function);

@@ -82,6 +82,7 @@
  * Answers to: stopTheWorldWithSema, startTheWorldWithSema in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
+#include "base/unscanned.h"
 #include "os/os.h"
 #include "sched/sched_internal.h"
 
@@ -109,9 +110,13 @@ static struct {
     uint32_t asleep;   /* threads that sleep on world_stopping, or are about to; atomic */
     struct m *stopper; /* the holder of sema, while the world is stopped */
     bool barrier;      /* none enters USER unseen, by this stop's membarrier; the holder of sema */
+    enum stop_reason reason; /* of the present stop, */
+    int64_t begin, stopped;  /* its times; the holder of sema */
     uint64_t counts[STOP_REASONS];
-    uint64_t repeats; /* signals sent again; the holder of sema, read as a statistic */
+    uint64_t ns[STOP_REASONS]; /* like counts: the holder of sema, read as statistics */
+    uint64_t repeats;          /* signals sent again; likewise */
 } world;
+UNSCANNED(world); /* times look like addresses */
 _Static_assert(IS_LOWER_HALF(__typeof__(world), epoch), "it looks like no address");
 
 const char *stop_reason_name(enum stop_reason r)
@@ -132,6 +137,12 @@ bool world_is_stopped(void)
 uint64_t world_stop_count(enum stop_reason r)
 {
     return atomic_load_relaxed(&world.counts[r]); /* a statistic */
+}
+
+void world_read_stops(enum stop_reason r, struct stop_counts *out)
+{
+    out->stops = world_stop_count(r);
+    out->ns = atomic_load_relaxed(&world.ns[r]);
 }
 
 uint64_t world_stop_repeats(void)
@@ -401,16 +412,29 @@ void world_stop(enum stop_reason r, struct stop_result *out)
     world_ask(self, out);
     (void)wait_for_all(self, 0);
     atomic_store_relaxed(&world.stopper, self);
-    world.counts[r]++;
+    atomic_store_relaxed(&world.counts[r], world.counts[r] + 1);
     out->stopped = os_now();
+    world.reason = r;
+    world.begin = out->begin;
+    world.stopped = out->stopped;
     world_check_stw();
     sched_hooks.world_stopped();
+}
+
+/* Before anybody goes on: who reads statistics finds each stop that is over in all of them. */
+static void count_stop(void)
+{
+    enum stop_reason r = world.reason;
+    uint64_t ns = (uint64_t)(os_now() - world.begin);
+    atomic_store_relaxed(&world.ns[r], world.ns[r] + ns);
+    sched_hooks.stop_over(r, ns, (uint64_t)(world.stopped - world.begin));
 }
 
 void world_start(void)
 {
     assert_that(world_is_stopped());
     sched_hooks.world_starting();
+    count_stop();
     atomic_store_relaxed(&world.stopper, NULL);
     atomic_store_seq(&world_stopping, 0u); /* releases: pairs with m_stop_wait */
     if (atomic_load_seq(&world.asleep) != 0) os_futex_wake(&world_stopping, INT32_MAX);

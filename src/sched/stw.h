@@ -19,6 +19,12 @@ enum stop_reason {
     STOP_REASONS
 };
 
+/* All stops for one reason: statistics. */
+struct stop_counts {
+    uint64_t stops;
+    uint64_t ns; /* the world stood, each from when it was asked for; those that are over */
+};
+
 struct stop_result {
     int64_t begin, stopped; /* os_now when asked, and when all had stopped */
     uint32_t signals;       /* threads that were signalled */
@@ -38,6 +44,7 @@ bool world_is_stopped(void);
  * stop's own check. */
 void world_check_stw(void);
 uint64_t world_stop_count(enum stop_reason r);
+void world_read_stops(enum stop_reason r, struct stop_counts *out);
 uint64_t world_stop_repeats(void); /* stop signals that were sent once more */
 const char *stop_reason_name(enum stop_reason r);
 

@@ -22,10 +22,10 @@ static void note_cycle(const struct gc_cycle_record *r)
     ended = *r;
 }
 
-static void note_stop(uint64_t pause, uint64_t stopping)
+static void note_stop(enum stop_reason why, uint64_t pause, uint64_t stopping)
 {
     CHECK_GE(pause, stopping);
-    stops++;
+    stops += why == STOP_GC_MARK || why == STOP_GC_TERM;
 }
 
 __attribute__((noinline)) static void build_lists(void)
@@ -60,10 +60,11 @@ static void mark_all(void)
 
 static void begin(void)
 {
+    static const struct sched_hooks hooks = { .stop_over = note_stop };
     scrub_stack();
     begin_marking();
     gc_cycle_listener = note_cycle;
-    gc_stop_listener = note_stop;
+    sched_hooks_install(&hooks);
     stops = 0;
     ended.number = 0;
 }
