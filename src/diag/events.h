@@ -6,6 +6,7 @@
 #ifndef GORT_DIAG_EVENTS_H
 #define GORT_DIAG_EVENTS_H
 
+#include "base/print.h"
 #include "diag/histogram.h"
 #include "gc/gc_stats.h"
 #include "sched/stw.h"
@@ -23,8 +24,10 @@ extern struct events events;
 /* os_now when the library was loaded. */
 int64_t events_start(void);
 
-/* Prints Go's gctrace line for the cycle; share: of all CPU time so far, what collections took. */
-void gctrace_print(const struct gc_cycle_record *r, double share);
+/* Go's gctrace line for the cycle; share: of all CPU time so far, what collections took. */
+void gctrace_line(struct print *p, const struct gc_cycle_record *r, double share);
+/* A duration in milliseconds, as that line has it. */
+void gctrace_ms(struct print *p, int64_t ns);
 /* Prints how the heap was swept after the cycle before r. */
 void sweeptrace_print(const struct gc_cycle_record *r);
 

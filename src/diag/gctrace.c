@@ -2,7 +2,10 @@
  * records that metrics keep of collections and of stops.
  *
  *     gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu,
- *         #->#-># MB, # MB goal, # MB stacks, # MB globals, # P
+ *         #->#-># MB, # MB goal, # MB stacks, # MB globals, # P (forced)
+ *
+ * To the letter, for programs that read such lines.  So where there is no goal a number stands for
+ * it, of all ones; Go's comes from its memory limit, and is of that size.
  *
  * clock: the first stop, marking, and the last stop; while marking stops the world, getting all
  * threads to stop, marking, and the rest of the pause.  cpu: the same; marking is given as assists
@@ -40,12 +43,27 @@ int64_t events_start(void)
 
 /* ---- the line -------------------------------------------------------------------------------- */
 
-/* As Go does: two digits that count, or whole milliseconds. */
+/* Go cuts and does not round: whole milliseconds from 10 on, below two digits that count, or what
+ * three places after the point have of them; nothing of a microsecond is a bare 0. */
+void gctrace_ms(struct print *p, int64_t ns)
+{
+    unsigned long us = ns > 0 ? (unsigned long)ns / 1000 : 0;
+    if (us >= 10000)
+        print_fmt(p, "%lu", us / 1000);
+    else if (us >= 1000)
+        print_fmt(p, "%lu.%lu", us / 1000, us / 100 % 10);
+    else if (us >= 100)
+        print_fmt(p, "0.%02lu", us / 10);
+    else if (us > 0)
+        print_fmt(p, "0.%03lu", us);
+    else
+        print_fmt(p, "0");
+}
+
 static void print_ms(struct print *p, const char *before, int64_t ns)
 {
-    double ms = (double)(ns > 0 ? ns : 0) / 1e6;
-    int digits = ms >= 10 ? 0 : ms >= 1 ? 1 : ms >= 0.1 ? 2 : 3;
-    print_fmt(p, "%s%.*f", before, digits, ms);
+    print_fmt(p, "%s", before);
+    gctrace_ms(p, ns);
 }
 
 static unsigned long megabytes(uint64_t bytes)
@@ -53,32 +71,40 @@ static unsigned long megabytes(uint64_t bytes)
     return (unsigned long)(bytes >> 20);
 }
 
-void gctrace_print(const struct gc_cycle_record *r, double share)
+static void print_times(struct print *p, const struct gc_cycle_record *r)
 {
-    struct print p;
     int64_t stop = r->mark_begin - r->stop_begin, mark = r->mark_end - r->mark_begin;
     int64_t rest = r->started - r->mark_end;
     int64_t worker = (int64_t)r->worker_ns;
     if (r->stops == 1) worker = r->in_one_stop ? mark : (int64_t)r->cpu - rest;
-    print_init(&p, STDERR_FILENO);
-    print_fmt(&p, "gc %lu @%.3fs %d%%:", (unsigned long)r->number,
-              (double)(r->stop_begin - start) / 1e9, (int)(share * 100));
-    print_ms(&p, " ", stop);
-    print_ms(&p, "+", mark);
-    print_ms(&p, "+", rest);
-    print_ms(&p, " ms clock, ", stop * r->procs);
-    print_ms(&p, "+", (int64_t)(r->assist_ns + r->waiting_ns));
-    print_ms(&p, "/", worker);
-    print_ms(&p, "/", (int64_t)r->idle_ns);
-    print_ms(&p, "+", rest * r->procs);
-    print_fmt(&p, " ms cpu, %lu->%lu->%lu MB, ", megabytes(r->heap_before), megabytes(r->heap_end),
-              megabytes(r->heap_marked));
-    if (r->goal_before == UINT64_MAX)
-        print_fmt(&p, "no goal, ");
-    else
-        print_fmt(&p, "%lu MB goal, ", megabytes(r->goal_before));
-    print_fmt(&p, "%lu MB stacks, %lu MB globals, %d P%s\n", megabytes(r->stacks),
+    print_ms(p, " ", stop);
+    print_ms(p, "+", mark);
+    print_ms(p, "+", rest);
+    print_ms(p, " ms clock, ", stop * r->procs);
+    print_ms(p, "+", (int64_t)(r->assist_ns + r->waiting_ns));
+    print_ms(p, "/", worker);
+    print_ms(p, "/", (int64_t)r->idle_ns);
+    print_ms(p, "+", rest * r->procs);
+    print_fmt(p, " ms cpu, ");
+}
+
+void gctrace_line(struct print *p, const struct gc_cycle_record *r, double share)
+{
+    unsigned long ms = (unsigned long)(r->stop_begin - start) / 1000000;
+    print_fmt(p, "gc %lu @%lu.%03lus %d%%:", (unsigned long)r->number, ms / 1000, ms % 1000,
+              (int)(share * 100));
+    print_times(p, r);
+    print_fmt(p, "%lu->%lu->%lu MB, %lu MB goal, ", megabytes(r->heap_before),
+              megabytes(r->heap_end), megabytes(r->heap_marked), megabytes(r->goal_before));
+    print_fmt(p, "%lu MB stacks, %lu MB globals, %d P%s\n", megabytes(r->stacks),
               megabytes(r->globals), r->procs, r->cause == GC_CAUSE_FORCED ? " (forced)" : "");
+}
+
+static void gctrace_print(const struct gc_cycle_record *r, double share)
+{
+    struct print p;
+    print_init(&p, STDERR_FILENO);
+    gctrace_line(&p, r, share);
     print_flush(&p);
 }
 
