@@ -337,6 +337,20 @@ struct source {
       "Collections that were not begun, since the thread that asked must not.")                    \
     X("/gort/gc/restarts", "stops", COUNTER, AS_COUNT, false, gc.restarts,                         \
       "Stops that were to end marking, found too much left, and let the program go on.")           \
+    X("/gort/gc/roots/data", "jobs", COUNTER, AS_COUNT, false, gc.root_jobs[ROOT_DATA],            \
+      "Pieces of the program's data that collections scanned.")                                    \
+    X("/gort/gc/roots/libraries", "jobs", COUNTER, AS_COUNT, false, gc.root_jobs[ROOT_LIBRARIES],  \
+      "Pieces of libraries' data that collections scanned.")                                       \
+    X("/gort/gc/roots/ranges", "jobs", COUNTER, AS_COUNT, false, gc.root_jobs[ROOT_RANGES],        \
+      "Pieces of registered ranges that collections scanned.")                                     \
+    X("/gort/gc/roots/records", "jobs", COUNTER, AS_COUNT, false, gc.root_jobs[ROOT_RECORDS],      \
+      "Lists of the runtime's own records that collections scanned.")                              \
+    X("/gort/gc/roots/specials", "jobs", COUNTER, AS_COUNT, false, gc.root_jobs[ROOT_SPECIALS],    \
+      "Pieces of the tables of finalizers, cleanups and weak references that were scanned.")       \
+    X("/gort/gc/roots/stacks", "jobs", COUNTER, AS_COUNT, false, gc.root_jobs[ROOT_STACKS],        \
+      "Groups of goroutines, of 8 or of 256 newborn ones, that collections looked at.")            \
+    X("/gort/gc/roots/thread-locals", "jobs", COUNTER, AS_COUNT, false, gc.root_jobs[ROOT_TLS],    \
+      "Pieces of thread-local storage that collections scanned.")                                  \
     X("/gort/gc/stack-pieces", "events", COUNTER, AS_COUNT, false, gc.stack_pieces,                \
       "Pieces scanned of stacks that are too deep to be scanned in one: stops come in between.")   \
     X("/gort/gc/swept/alloc", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_ALLOC],      \

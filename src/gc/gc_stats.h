@@ -91,9 +91,10 @@ struct gc_totals {
     uint64_t assist_credit;  /* bytes of marking by workers that those who allocate paid with */
     uint64_t marked;         /* by the last cycle */
     uint64_t objects_marked; /* by all */
-    uint64_t refused;        /* cycles that were not begun where none may */
-    uint64_t work_buffers;   /* bytes of mark queue */
-    uint64_t work_returned;  /* bytes of it that went back to the page heap */
+    uint64_t root_jobs[ROOT_KINDS];
+    uint64_t refused;       /* cycles that were not begun where none may */
+    uint64_t work_buffers;  /* bytes of mark queue */
+    uint64_t work_returned; /* bytes of it that went back to the page heap */
     uint64_t finalizers_set, finalizers_queued, finalizers_run;
     uint64_t cleanups_added, cleanups_stopped, cleanups_queued, cleanups_run, cleanup_goroutines;
     uint64_t weak_made, weak_cleared, weak_shaded;

@@ -64,6 +64,8 @@ void totals_add(const struct gc_cycle_record *r, int percent)
     t->goal = r->goal_after;
     t->marked = r->heap_marked;
     t->objects_marked += r->objects;
+    for (int k = 0; k < ROOT_KINDS; k++)
+        t->root_jobs[k] += r->root_jobs[k];
     int64_t available = (r->started - stats.boot) * r->procs;
     t->cpu_fraction = available > 0 ? (double)t->cpu / (double)available : 0;
     t->percent = percent;
