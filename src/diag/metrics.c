@@ -369,6 +369,8 @@ struct source {
       "Spans swept because allocation got ahead of the sweep.")                                    \
     X("/gort/gc/swept/reclaim", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_RECLAIM],  \
       "Spans swept because free pages were wanted.")                                               \
+    X("/gort/gc/swept/stopped", "spans", COUNTER, AS_COUNT, false, gc.swept.spans[SWEPT_STOPPED],  \
+      "Spans swept while the world was stopped: by GORTDEBUG=gcstoptheworld=2 alone.")             \
     X("/gort/gc/trigger", "bytes", GAUGE, AS_LIMIT, false, gc.trigger,                             \
       "Heap size at which the next collection begins; infinite: off.")                             \
     X("/gort/gc/weak/cleared", "handles", COUNTER, AS_COUNT, false, gc.weak_cleared,               \

@@ -1,7 +1,7 @@
 /* One line for each sweep (GORTDEBUG=sweeptrace=1), when the next collection begins.
  *
  *     sweep # before gc #: # spans, # pages; alloc #, background #, paid #, reclaim #, demand #,
- *         flush #, finish #; # pages reclaimed, # taken from credit
+ *         flush #, finish #, stopped #; # pages reclaimed, # taken from credit
  *
  * The numbers after the semicolon are spans by what they were swept for (enum sweep_reason).  What
  * `finish` counts kept the collection waiting: allocation should have paid for it (Note [Sweep
@@ -19,7 +19,7 @@
 static const char *const reasons[SWEEP_REASONS] = {
     [SWEPT_ALLOC] = "alloc",     [SWEPT_BACKGROUND] = "background", [SWEPT_PAID] = "paid",
     [SWEPT_RECLAIM] = "reclaim", [SWEPT_DEMAND] = "demand",         [SWEPT_FLUSH] = "flush",
-    [SWEPT_FINISH] = "finish",
+    [SWEPT_FINISH] = "finish",   [SWEPT_STOPPED] = "stopped",
 };
 
 void sweeptrace_print(const struct gc_cycle_record *r)

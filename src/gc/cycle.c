@@ -25,8 +25,8 @@
  *              caches are flushed.
  *   Where nearly nothing is to be marked, STOPPED 1 goes on as STOPPED 2 (Note [Small heaps]).
  *   GORTDEBUG=gcstoptheworld=1 marks in STOPPED 1, with helper threads, and goes on to GC_MARKTERM
- *   there.  From before STOPPED 1 until the world runs the loader's lock is held: dataroots.c, Note
- *   [The loader's lock].
+ *   there; =2 sweeps there, too.  From before STOPPED 1 until the world runs the loader's lock is
+ *   held: dataroots.c, Note [The loader's lock].
  *
  * Note [Snapshot].  An object that is reachable at STOPPED 1, or allocated since, is not freed by
  * this cycle.  Allocated since: Note [Black slots] in heap/mcache.c, and large ones likewise.
@@ -354,7 +354,7 @@ static void term_stw(struct gc_cycle_record *r)
     }
     if (gc_debug.gccheck) validate_stw("after", false);
     if (gc_debug.stoptheworld == 2)
-        while (heap_sweep_some(SPANSET_MANY, SWEPT_FINISH) != 0)
+        while (heap_sweep_some(SPANSET_MANY, SWEPT_STOPPED) != 0)
             ;
     set_phase_stw(GC_OFF);
     pace();

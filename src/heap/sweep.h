@@ -30,9 +30,10 @@ enum sweep_reason {
     SWEPT_ALLOC,      /* free slots were wanted */
     SWEPT_PAID,       /* allocation got ahead of the sweep: Note [Sweep pace] */
     SWEPT_RECLAIM,    /* pages were wanted */
-    SWEPT_DEMAND, /* this very span was: a record is to be put on it, it was weakly referenced */
-    SWEPT_FLUSH,  /* a cache kept it beyond the end of the cycle */
-    SWEPT_FINISH, /* the next cycle, or a caller, waited for the end of the sweep */
+    SWEPT_DEMAND,  /* this very span was: a record is to be put on it, it was weakly referenced */
+    SWEPT_FLUSH,   /* a cache kept it beyond the end of the cycle */
+    SWEPT_FINISH,  /* the next cycle, or a caller, waited for the end of the sweep */
+    SWEPT_STOPPED, /* in the stop that ended marking: GORTDEBUG=gcstoptheworld=2 */
     SWEEP_REASONS
 };
 

@@ -21,7 +21,7 @@ struct gc_test_options {
     int percent;
     uint32_t gcstress;
     bool gccheck, gccheckmark, clobber;
-    uint32_t small;
+    uint32_t small, stoptheworld;
     bool no_background; // gc_start_background is the test's to call
 };
 static const struct gc_test_options gc_test_plain = { .percent = 100, .gccheck = true };
@@ -49,7 +49,8 @@ __attribute__((noreturn)) static inline void gc_test_run(void (*fn)(void), int p
                                   .debug = { .gcstress = o->gcstress,
                                              .gccheck = o->gccheck,
                                              .gccheckmark = o->gccheckmark,
-                                             .small = o->small } };
+                                             .small = o->small,
+                                             .stoptheworld = o->stoptheworld } };
     struct sched_hooks hooks = { 0 };
     random_set_process_seed(test_seed());
     CHECK(heap_init(&params));

@@ -181,6 +181,8 @@ TEST(late_flush)
 {
     fill(30);
     size_t n = mark_some(30);
+    struct sweep_counts before, after;
+    heap_read_sweep_counts(&before);
     uintptr_t cached = objects[OBJECTS - 1].p; // the last of its class: in a cached span,
     n += !objects[OBJECTS - 1].marked;
     objects[OBJECTS - 1].marked = true; // which is not freed
@@ -191,6 +193,8 @@ TEST(late_flush)
     CHECK(!span_ensure_swept(span_of(cached)));
     mcache_prepare_for_sweep(caches[0]);
     CHECK(span_ensure_swept(span_of(cached)));
+    heap_read_sweep_counts(&after);
+    CHECK_GT(after.spans[SWEPT_FLUSH], before.spans[SWEPT_FLUSH]);
     CHECK_EQ(caches[0]->flush_gen, heap_sweepgen());
     finish_sweep();
     CHECK_EQ(objects_now(), n);
