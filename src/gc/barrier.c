@@ -10,10 +10,14 @@
  * between, and the flag be off again.  For the same reason storing after the section, or before it,
  * would be wrong: a prototype that did so lost a store.
  *
- * Logged are both the overwritten and the stored word (a hybrid barrier): with scanned stacks the
- * overwritten one alone would do, but stores by others into stacks that are not scanned yet need
- * the stored one.  The overwritten word may be read before the store, plainly: if another goroutine
- * stores into the same slot in between, that one logs what it overwrites, and so on.
+ * Logged are both the overwritten and the stored word (a hybrid barrier).  The overwritten one is
+ * needed, and enough: each stack is scanned before its goroutine's next instruction (Note
+ * [Snapshot] in cycle.c), and stores by others into a stack that is not scanned yet log what they
+ * overwrite there; test/model/barrier.pml searches it all, deletion-alone and
+ * deletion-alone-shared.  The stored one is for programs whose own roots have no barrier, and costs
+ * nothing while nobody marks.  The overwritten word may be read before the store, plainly: if
+ * another goroutine stores into the same slot in between, that one logs what it overwrites, and so
+ * on.
  *
  * The buffer belongs to the P, or to the M when it has none (a thread that computes without a P may
  * store).  A full one is shaded in one batch; not marking, there is nothing to shade.
