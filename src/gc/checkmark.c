@@ -18,7 +18,13 @@
  *   2. From stacks and registers.  A goroutine runs on after its stack was scanned, and a word of
  *      it may be garbage that a dead frame left; such an object was unreachable when marking began,
  *      and the program can not get at it (DESIGN 4, rules 2 and 15).  So these are counted.  Where
- *      marking runs with the world stopped there are none.
+ *      nobody ran between the scan and this, for all was marked in one stop, there is no such
+ *      excuse, and they are as fatal as the others; but for what the stacks of goroutines in
+ *      BLOCKING alone lead to: their threads go on in a stop (a read(2) fills a buffer on the
+ *      stack), so the words may be others than those that were scanned.
+ *
+ * Every missed object is reported: SHOWN_WHOLE of them with the chain up to a root and their span,
+ * the others, which as a rule hang on these, with the word through which each was reached.
  *
  * Invariants: (1) an object is in the queue once, and then has `from`; (2) the queue has room for
  * every slot there is, so it never grows.
@@ -49,7 +55,7 @@
 
 #define FROM_BYTES (ARENA_BYTES / WORD_SIZE * sizeof(uintptr_t))
 #define FROM_KIND ((uintptr_t)7) /* bits of `from` that hold the kind of place */
-#define MISSES_SHOWN 4
+#define SHOWN_WHOLE 4            /* missed objects */
 #define CHAIN_SHOWN 24
 
 _Static_assert(ROOT_KINDS < FROM_KIND + 1, "a kind of root plus 1 fits beside an address");
@@ -63,9 +69,8 @@ static const struct place in_object = { 0 };
 static struct {
     uintptr_t *queue; /* objects reached, in order */
     size_t head, tail, room;
-    uint64_t missed;               /* in the present pass */
+    uint64_t missed;               /* of these, not marked */
     void (*other)(uintptr_t word); /* hears of words that are in no object; NULL: nobody */
-    uintptr_t shown[MISSES_SHOWN]; /* complements: this memory is a root itself */
 } recheck;                         /* the stopper's */
 
 void (*checkmark_observer)(bool before);
@@ -81,12 +86,6 @@ static uintptr_t *from_of(uintptr_t obj)
     return &a->check_from[(obj - a->base) / WORD_SIZE];
 }
 
-static void reached_unmarked(uintptr_t obj)
-{
-    if (recheck.missed < MISSES_SHOWN) recheck.shown[recheck.missed] = ~obj;
-    recheck.missed++;
-}
-
 /* word was found at address `at`. */
 static void see(uintptr_t word, uintptr_t at, struct place where)
 {
@@ -100,7 +99,7 @@ static void see(uintptr_t word, uintptr_t at, struct place where)
     uintptr_t *from = from_of(obj);
     if (*from != 0) return;
     *from = at | where.kind;
-    if (!span_is_marked(s, i)) reached_unmarked(obj);
+    recheck.missed += !span_is_marked(s, i);
     check(recheck.tail < recheck.room);
     recheck.queue[recheck.tail++] = obj;
 }
@@ -363,52 +362,71 @@ static void print_root(struct print *out, uintptr_t at, unsigned kind)
     print_fmt(out, "\n");
 }
 
+/* Prints the place from which *obj was reached, if it is `shown` or a root.  true: *obj is now the
+ * object that it lies in. */
+static bool print_step(struct print *out, uintptr_t *obj, bool shown)
+{
+    uintptr_t from = *from_of(*obj), at = from & ~FROM_KIND;
+    unsigned kind = (unsigned)(from & FROM_KIND);
+    struct span *s = span_of(at);
+    if (s == NULL) {
+        print_fmt(out, "\tfrom ");
+        print_root(out, at, kind);
+        return false;
+    }
+    *obj = span_slot(s, span_index_of(s, at));
+    if (shown || kind != 0) {
+        print_word(out, at, *obj);
+        print_fmt(out, "%s\n", kind != 0 ? ", which has a finalizer: a root" : "");
+    }
+    return kind == 0;
+}
+
 /* From a missed object up to a root. */
 static void print_chain(struct print *out, uintptr_t obj)
 {
-    for (uint32_t shown = 0;; shown++) {
-        uintptr_t from = *from_of(obj), at = from & ~FROM_KIND;
-        unsigned kind = (unsigned)(from & FROM_KIND);
-        if (span_of(at) == NULL) {
-            print_fmt(out, "\tfrom ");
-            print_root(out, at, kind);
-            return;
-        }
-        struct span *s = span_of(at);
-        uintptr_t parent = span_slot(s, span_index_of(s, at));
-        if (shown < CHAIN_SHOWN || kind != 0) {
-            print_word(out, at, parent);
-            print_fmt(out, "%s\n", kind != 0 ? ", which has a finalizer: a root" : "");
-        } else if (shown == CHAIN_SHOWN) {
-            print_fmt(out, "\t...\n");
-        }
-        if (kind != 0) return;
-        obj = parent;
-    }
+    for (uint32_t n = 0; print_step(out, &obj, n < CHAIN_SHOWN); n++)
+        if (n == CHAIN_SHOWN) print_fmt(out, "\t...\n");
 }
 
-static void print_miss(struct print *out, uintptr_t obj)
+static void print_miss(struct print *out, uintptr_t obj, bool whole)
 {
     print_fmt(out, "missed: ");
     print_object(out, obj);
     print_fmt(out, "\n");
+    if (!whole) {
+        (void)print_step(out, &obj, true);
+        return;
+    }
     print_chain(out, obj);
     if (heap_witness.describe != NULL) heap_witness.describe(out, obj);
+}
+
+/* The next object in the queue from i on that is not marked; 0: there is none. */
+static uintptr_t next_missed(size_t *i)
+{
+    while (*i < recheck.tail) {
+        uintptr_t obj = recheck.queue[(*i)++];
+        struct span *s = span_of(obj);
+        if (!span_is_marked(s, span_index_of(s, obj))) return obj;
+    }
+    return 0;
 }
 
 _Noreturn static cold_path void report_misses(uint64_t cycle)
 {
     struct print out;
+    uintptr_t obj;
+    size_t i = 0, n = 0;
     throw_begin();
     print_init(&out, 2);
     print_fmt(&out, "fatal error: collection %lu did not mark %lu reachable object%s\n",
               (unsigned long)cycle, (unsigned long)recheck.missed, recheck.missed == 1 ? "" : "s");
-    for (uint64_t i = 0; i < recheck.missed && i < MISSES_SHOWN; i++)
-        print_miss(&out, ~recheck.shown[i]);
-    if (recheck.missed > MISSES_SHOWN) print_fmt(&out, "...\n");
+    while ((obj = next_missed(&i)) != 0)
+        print_miss(&out, obj, n++ < SHOWN_WHOLE);
     print_flush(&out);
-    for (uint64_t i = 0; i < recheck.missed && i < MISSES_SHOWN; i++)
-        span_print(span_of(~recheck.shown[i]));
+    for (i = n = 0; n < SHOWN_WHOLE && (obj = next_missed(&i)) != 0; n++)
+        span_print(span_of(obj));
     throw_finish();
 }
 
@@ -445,7 +463,17 @@ static void end(void)
     }
 }
 
-void checkmark_run_stw(uint64_t cycle)
+static void see_frozen(struct g *g)
+{
+    if (g->status != G_BLOCKING) see_stack(g);
+}
+
+static void see_blocking(struct g *g)
+{
+    if (g->status == G_BLOCKING) see_stack(g);
+}
+
+void checkmark_run_stw(uint64_t cycle, bool in_one_stop)
 {
     assert_that(world_is_stopped());
     if (checkmark_observer != NULL) checkmark_observer(true);
@@ -457,8 +485,11 @@ void checkmark_run_stw(uint64_t cycle)
     each_g(see_g_record);
     drain();
     if (recheck.missed != 0) report_misses(cycle);
-    each_g(see_stack);
+    each_g(see_frozen);
     see_newborns();
+    drain();
+    if (in_one_stop && recheck.missed != 0) report_misses(cycle);
+    each_g(see_blocking);
     drain();
     atomic_fetch_add_relaxed(&gc_debug_counts.gccheckmark, 1);
     atomic_fetch_add_relaxed(&gc_debug_counts.stack_only, recheck.missed);

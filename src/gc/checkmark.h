@@ -9,8 +9,9 @@
 
 /* Finds everything reachable once more and compares with the marks of the cycle (its number).  A
  * reachable object without a mark is fatal, with a report; those reached from stacks alone are
- * counted.  World stopped, inside roots_hold_loader, marking complete, nothing swept; raw. */
-void checkmark_run_stw(uint64_t cycle);
+ * counted, unless the present stop is the one in which all was marked.  World stopped, inside
+ * roots_hold_loader, marking complete, nothing swept; raw. */
+void checkmark_run_stw(uint64_t cycle, bool in_one_stop);
 
 /* The same search for another purpose (stuck.c): what can be reached from roots other than
  * goroutines, and from what the caller adds.  Everything from begin to end in one stop, inside

@@ -339,7 +339,8 @@ static void read_result(struct gc_cycle_record *r)
 static void term_stw(struct gc_cycle_record *r)
 {
     set_phase_stw(GC_MARKTERM);
-    if (gc_debug.gccheckmark) checkmark_run_stw(r->number);
+    if (gc_debug.gccheckmark)
+        checkmark_run_stw(r->number, r->in_one_stop || gc_debug.stoptheworld != 0);
     read_result(r);
     each_cache(mcache_flush); /* before the generation rises: nothing is swept in this stop */
     r->heap_end = heap_live();

@@ -31,7 +31,8 @@ extern struct gc_debug gc_debug;
 /* How often each fired; atomic. */
 struct gc_debug_counts {
     uint64_t gcstress, gccheck, gccheckmark;
-    uint64_t stack_only; /* objects that gccheckmark found unmarked, reached from stacks alone */
+    uint64_t stack_only; /* objects that gccheckmark found unmarked, reached from stacks alone, and
+                          * not reported */
 };
 extern struct gc_debug_counts gc_debug_counts;
 

@@ -1,6 +1,7 @@
 // Verification of marks (GORTDEBUG=gccheckmark): marks taken away on purpose are missed, with the
-// chain that leads there, by the names of fields where the heap knows them; nothing else is. Marks
-// on free slots are fatal at the sweep. Names of smaller objects' fields: unit/diag/field_names.
+// chain that leads there, by the names of fields where the heap knows them; nothing else is. What
+// stacks alone lead to is counted, or missed too where all was marked in one stop. Marks on free
+// slots are fatal at the sweep. Names of smaller objects' fields: unit/diag/field_names.
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc/checkmark.h"
 
@@ -289,6 +290,128 @@ TEST(misses_are_fatal_and_explained)
             expect_fatal(run_case, (void *)&cases[i], *part);
 }
 
+// ---- each of many is named ----------------------------------------------------------------------
+
+enum { MANY = 7 };
+static void **many; // of 64, 128, .. bytes
+static uintptr_t hidden_many[MANY];
+
+static void take_marks(bool before)
+{
+    for (int i = 0; before && i < MANY; i++) {
+        struct span *s = span_of(~hidden_many[i]);
+        s->marks[span_index_of(s, ~hidden_many[i])] = SLOT_WHITE;
+    }
+}
+
+static void miss_many(void)
+{
+    gort_set(&many, (void **)gort_alloc(MANY * sizeof(void *)));
+    for (int i = 0; i < MANY; i++) {
+        gort_set(&many[i], gort_alloc_noscan((size_t)64 << i));
+        hidden_many[i] = HIDE(many[i]);
+    }
+    checkmark_observer = take_marks;
+    gort_gc();
+}
+
+TEST(each_of_many_is_named)
+{
+    static const struct case_of all = {
+        miss_many, { " did not mark 7 reachable objects\nmissed: object 0x" }
+    };
+    expect_fatal(run_case, (void *)&all, all.parts[0]);
+    for (int i = 0; i < MANY; i++) {
+        char part[64];
+        snprintf(part, sizeof part, " of %zu bytes (no pointers, class ", (size_t)64 << i);
+        expect_fatal(run_case, (void *)&all, part);
+        snprintf(part, sizeof part, ", byte %d of object 0x", 8 * i);
+        expect_fatal(run_case, (void *)&all, part); // the word that led to it
+    }
+}
+
+// ---- stacks alone, where nobody ran since they were scanned ------------------------------------
+
+static const struct gc_test_options stopped = { .percent = 100,
+                                                .gccheckmark = true,
+                                                .stoptheworld = 1 };
+
+static void miss_on_a_stack(void)
+{
+    node *x = gort_new(node);
+    collect_without(x);
+    gort_keep_alive(x);
+}
+
+static uint32_t ready, end; // atomic
+
+static void hold(void *unused)
+{
+    (void)unused;
+    node *x = gort_new(node);
+    hidden = HIDE(x);
+    atomic_store_release(&ready, 1);
+    while (!atomic_load_relaxed(&end))
+        g_yield();
+    gort_keep_alive(x);
+}
+
+static void collect_without_hidden(void (*holder)(void *))
+{
+    go(holder, NULL);
+    while (!atomic_load_acquire(&ready))
+        g_yield();
+    checkmark_observer = take_mark;
+    gort_gc();
+    checkmark_observer = NULL;
+    CHECK(was_marked);
+    atomic_store_relaxed(&end, 1);
+}
+
+static void miss_on_a_waiting_stack(void)
+{
+    collect_without_hidden(hold);
+}
+
+static void run_stopped(void *fn)
+{
+    gc_test_run(*(void (**)(void))fn, 1, &stopped);
+}
+
+TEST(stacks_are_no_excuse_in_one_stop)
+{
+    void (*own)(void) = miss_on_a_stack, (*waiting)(void) = miss_on_a_waiting_stack;
+    expect_fatal(run_stopped, &own, FATAL_ONE);
+    expect_fatal(run_stopped, &own, "\n\tfrom root of kind stacks at 0x");
+    expect_fatal(run_stopped, &waiting, FATAL_ONE);
+    expect_fatal(run_stopped, &waiting, ", goroutine ");
+}
+
+static void sleep_until_end(void *unused)
+{
+    (void)unused;
+    atomic_store_release(&ready, 1);
+    while (!atomic_load_relaxed(&end))
+        os_thread_yield();
+}
+
+// Its thread may change its words during the stop.
+static void hold_in_blocking(void *unused)
+{
+    (void)unused;
+    node *x = gort_new(node);
+    hidden = HIDE(x);
+    blocking_call(sleep_until_end, NULL);
+    gort_keep_alive(x);
+}
+
+static void blocking_stacks_are_counted(void)
+{
+    collect_without_hidden(hold_in_blocking);
+    CHECK_EQ(gc_debug_counts.stack_only, 1);
+    CHECK_EQ(gc_debug_counts.gccheckmark, 1);
+}
+
 // ---- zombies: marks on what is free -------------------------------------------------------------
 
 static uintptr_t free_slot;
@@ -400,6 +523,9 @@ static void results_are_left_alone(void)
 static int run(void)
 {
     RUN(misses_are_fatal_and_explained);
+    RUN(each_of_many_is_named);
+    RUN(stacks_are_no_excuse_in_one_stop);
+    gc_test_child("blocking_stacks_are_counted", blocking_stacks_are_counted, 2, &stopped);
     RUN(zombies_are_fatal_and_dumped);
     gc_test_child("from_stacks_alone_is_counted", from_stacks_alone_is_counted, 1, &verified);
     gc_test_child("the_end_is_known", the_end_is_known, 1, &verified);

@@ -5,6 +5,8 @@
 // Sanitizers have more data of their own than a small heap has roots.
 // TEST skip=asan,ubsan,tsan
 // SPDX-License-Identifier: BSD-3-Clause
+#include "../../expect_fatal.h"
+#include "gc/checkmark.h"
 #include "gc/cycle.h"
 #include "gc/mark.h"
 #include "marking.h"
@@ -58,6 +60,39 @@ static void one_stop_is_enough(void)
         CHECK_EQ(x->left->right->value, 5);
     }
     CHECK_EQ(in_one_stop() - before, 20);
+}
+
+// ---- verification -------------------------------------------------------------------------------
+
+static struct hidden victim;
+
+static void take_mark(bool before)
+{
+    struct span *s = span_of((uintptr_t)shown(victim));
+    if (before) s->marks[span_index_of(s, (uintptr_t)shown(victim))] = SLOT_WHITE;
+}
+
+// Nobody has run since the stack was scanned, so this is no word of a dead frame.
+static void misses_on_the_stack(void)
+{
+    begin();
+    node *x = tree(0, 1);
+    victim = hide(x);
+    checkmark_observer = take_mark;
+    gort_gc();
+    gort_keep_alive(x);
+}
+
+static void run_misses(void *unused)
+{
+    (void)unused;
+    gc_test_run(misses_on_the_stack, 1, &small);
+}
+
+TEST(what_a_stack_holds_is_missed)
+{
+    expect_fatal(run_misses, NULL, " did not mark 1 reachable object\nmissed: object ");
+    expect_fatal(run_misses, NULL, "\n\tfrom root of kind stacks at 0x");
 }
 
 // ---- too much for a stop ------------------------------------------------------------------------
@@ -331,6 +366,7 @@ static void deep_stacks_are_finished_later(void)
 
 int main(void)
 {
+    RUN(what_a_stack_holds_is_missed);
     gc_test_all("one", one_stop_is_enough, &small);
     gc_test_all("more", more_is_left_to_markers, &small);
     gc_test_all("roots", many_roots_are_no_small_heap, &small);
