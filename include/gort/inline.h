@@ -187,8 +187,9 @@ extern void __tsan_write8(void *p);
 #define GORT_TELL_STORE_(slot) ((void)0)
 #endif
 
-/* *slot = value with the barrier: one restartable range. */
-__attribute__((__always_inline__)) static inline void gort_store_pointer(void **slot, void *value)
+/* *slot = value, one restartable range; false: the flag is set, and nothing is stored. */
+__attribute__((__always_inline__)) static inline bool gort_store_pointer_plain_(void **slot,
+                                                                                void *value)
 {
     GORT_TELL_STORE_(slot);
 #if defined(__x86_64__)
@@ -222,9 +223,16 @@ __attribute__((__always_inline__)) static inline void gort_store_pointer(void **
                  : slow);
 #endif
 #undef GORT_BARRIER_TEST_
-    return;
+    return true;
 slow:
-    gort_store_pointer_slow(slot, value);
+    return false;
+}
+
+/* *slot = value with the barrier. */
+__attribute__((__always_inline__)) static inline void gort_store_pointer(void **slot, void *value)
+{
+    if (__builtin_expect(!gort_store_pointer_plain_(slot, value), 0))
+        gort_store_pointer_slow(slot, value);
 }
 
 /* Note [Inline allocation].  An object of constant size, at most GORT_SLOT_MAX, is taken from the

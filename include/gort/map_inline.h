@@ -44,25 +44,27 @@ struct gort_map_type {
     int reserved_too;
 };
 
-/* One table.  Of a table to which several places of the directory lead, left and used are kept at
- * the first of them. */
+/* One table.  Of a table to which several places of the directory lead, left is kept at the first of
+ * them. */
 struct gort_map_table {
     unsigned char *control; /* slots lie before it */
     uint32_t mask;          /* groups - 1 */
     uint32_t depth;         /* how many bits of the hash all of its keys have in common */
     uint32_t left;          /* room: entries that groups with all their marks may still take;
                              * invariant (1) in lang/map.h */
-    uint32_t used;          /* entries */
+    uint32_t first;         /* the bits of the place that are those of the first one */
 };
 
 struct gort_map {
     struct gort_map_table *tables; /* the directory: 2^(32 - shift) places */
     uint64_t seed;
     size_t count;
-    uint32_t state;  /* enum gort_map_kind; GORT_MAP_WRITING while somebody changes the map */
-    uint32_t shift;  /* from the upper half of a hash to its place in the directory */
-    uint64_t change; /* counts tables replaced */
-    uint32_t slot_size, value_at; /* of the layout */
+    uint32_t state;     /* enum gort_map_kind; GORT_MAP_WRITING while somebody changes the map */
+    uint32_t shift;     /* from the upper half of a hash to its place in the directory */
+    uint64_t change;    /* counts tables replaced */
+    uint32_t slot_size; /* of the layout; so are the next two */
+    uint16_t value_at;
+    bool only_key_holds;
     const void *layout;
     gort_map_hash_fn hash; /* of GORT_MAP_OWN */
     gort_map_equal_fn equal;

@@ -44,8 +44,8 @@
  *  (2) in the groups that the search for a key meets before that of its slot the key's mark is off.
  *      It stays off until the table is rebuilt, or cleared;
  *  (3) places of the directory that lead to one table are neighbours, 2^(depth of the directory -
- *      depth of the table) in number, the first at a multiple of that; left and used of the first
- *      one count;
+ *      depth of the table) in number, the first at a multiple of that; left of the first one
+ *      counts;
  *  (4) of a slot that is not in use the words that may hold pointers are zero;
  *  (5) a table that was replaced is not changed any more.
  *
@@ -210,7 +210,7 @@ static force_inline size_t map_place(const struct gort_map *m, uint64_t hash)
 /* Invariant (3). */
 static force_inline size_t map_first_place(const struct gort_map *m, size_t place)
 {
-    return place & ~(((size_t)1 << (map_depth(m) - m->tables[place].depth)) - 1);
+    return place & m->tables[place].first;
 }
 
 /* Slot i of a table. */

@@ -24,7 +24,8 @@ static const uint64_t no_group = MAP_NO_CONTROL;
 
 struct gort_map_table map_table_none(void)
 {
-    return (struct gort_map_table){ .control = (unsigned char *)(uintptr_t)&no_group };
+    return (struct gort_map_table){ .control = (unsigned char *)(uintptr_t)&no_group,
+                                    .first = UINT32_MAX };
 }
 
 /* Slots, then control words.  The slots' type, repeated, describes the whole: what it says of the
@@ -146,7 +147,7 @@ static void set_places(struct gort_map *m, size_t first, size_t n, const struct 
         t->mask = (uint32_t)b->mask;
         t->depth = depth;
         t->left = map_room(b->mask + 1) - b->used; /* nothing was deleted: invariant (1) */
-        t->used = b->used;
+        t->first = ~(uint32_t)(n - 1);
     }
 }
 
@@ -156,6 +157,8 @@ static void double_directory(struct gort_map *m)
     struct gort_map_table *wide = gort_new_array_raw(&map_table_type, 2 * n);
     for (size_t i = 0; i < n; i++)
         wide[2 * i] = wide[2 * i + 1] = m->tables[i]; /* new memory: Note [Moving entries] */
+    for (size_t i = 0; i < 2 * n; i++)
+        wide[i].first <<= 1;
     gort_store_pointer((void **)(void *)&m->tables, wide);
     gort_store_pointer((void **)(void *)&m->first.control, NULL); /* would keep what it named */
     m->shift--;
@@ -186,12 +189,21 @@ static bool may_split(const struct gort_map *m, const struct gort_map_table *t)
     return t->depth < MAP_DEPTH_MAX && t->depth < bits_len64(m->count / (MAP_TABLE_SLOTS / 2)) + 3;
 }
 
+/* They are not counted when one is added or removed: that would be one more store each. */
+static size_t entries_of(const struct gort_map_table *t)
+{
+    size_t n = 0;
+    for (size_t group = 0; group <= t->mask; group++)
+        n += bits_popcount64(gort_map_full_(gort_map_control_(t->control + MAP_SLOTS * group)));
+    return n;
+}
+
 /* How many groups the table is rebuilt with; 0: it is split. */
 static size_t groups_after(const struct gort_map *m, const struct gort_map_table *t)
 {
     size_t groups = (size_t)t->mask + 1, slots = groups * MAP_SLOTS;
     if (t->control == (const unsigned char *)&no_group) return 1;
-    if (t->used <= slots / 32 * 25) return groups; /* the rest were deleted */
+    if (entries_of(t) <= slots / 32 * 25) return groups; /* the rest were deleted */
     if (groups < MAP_TABLE_GROUPS || !may_split(m, t)) return 2 * groups;
     return 0;
 }

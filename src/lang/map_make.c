@@ -112,6 +112,7 @@ static void fill_directory(struct gort_map *m, size_t groups, uint32_t depth)
         t->mask = (uint32_t)(groups - 1);
         t->depth = depth;
         t->left = map_room(groups);
+        t->first = UINT32_MAX;
     }
 }
 
@@ -137,7 +138,7 @@ static void set_one_table(struct gort_map *m)
     m->first.mask = none.mask;
     m->first.depth = none.depth;
     m->first.left = none.left;
-    m->first.used = none.used;
+    m->first.first = none.first;
     gort_store_pointer((void **)(void *)&m->tables, &m->first);
     m->shift = 32;
 }
@@ -150,7 +151,8 @@ void *gort_map_make_raw(struct gort_map_type *type, const struct gort_type *key,
     struct gort_map *m = gort_new_raw(gort_type_map_header);
     m->layout = layout_of(type, key, value);
     m->slot_size = (uint32_t)map_layout(m)->shape.slot_size;
-    m->value_at = (uint32_t)map_layout(m)->shape.value_at;
+    m->value_at = (uint16_t)map_layout(m)->shape.value_at;
+    m->only_key_holds = map_layout(m)->only_key_holds;
     m->state = (uint32_t)type->kind;
     m->seed = map_seed();
     m->change = 1; /* iterations know 0 as none */
@@ -174,7 +176,6 @@ static void clear_table(struct gort_map *m, struct gort_map_table *t)
         gort_clear_raw(&l->slot, map_slot(l, t->control, n * MAP_SLOTS - 1), n * MAP_SLOTS);
     map_set_empty(t->control, n);
     t->left = map_room(n);
-    t->used = 0;
 }
 
 static void clear_tables(struct gort_map *m)
