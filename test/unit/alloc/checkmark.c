@@ -401,7 +401,7 @@ static void hold_in_blocking(void *unused)
     (void)unused;
     node *x = gort_new(node);
     hidden = HIDE(x);
-    blocking_call(sleep_until_end, NULL);
+    blocking_call(sleep_until_end, NULL, 0);
     gort_keep_alive(x);
 }
 
