@@ -67,7 +67,7 @@ struct gc_cycle_record {
     struct sweep_counts swept; /* after the cycle before this one */
     uint32_t markers;          /* threads that marked in the stop; 0: beside the program */
     uint32_t overflows;        /* times the mark queue found no memory */
-    int procs;                 /* Ps */
+    int procs;                 /* Ps, when it began */
 };
 
 /* Called after each cycle, on the thread that ran it, outside critical sections, the world running.

@@ -9,6 +9,7 @@
 #include "gc/cpulimit.h"
 #include "gc/gc.h"
 #include "gc/mark.h"
+#include "gc/pace.h"
 #include "gc/specials.h"
 #include "gc/stackroots.h"
 #include "gc/threadlocals.h"
@@ -39,10 +40,19 @@ static void p_loses_cache(struct p *p, struct p *heir)
     barrier_flush_stw(p); /* it is not among those of p_count any more */
 }
 
+/* Note [Another number of Ps] in worker.c. */
+static void share_anew(int procs)
+{
+    if (!heap_marking()) return; /* the next cycle asks how many there are */
+    pace_procs_stw(procs);
+    workers_share_stw();
+}
+
 void gc_hooks_fill(struct sched_hooks *h)
 {
     h->p_init = p_gets_cache;
     h->p_destroy = p_loses_cache;
+    h->procs_changed = share_anew;
     h->g_dead = specials_goroutine_ended;
     h->thread_start = thread_locals_read;
     h->words_leave = barrier_log_words;

@@ -62,6 +62,10 @@ static struct {
     uint64_t forgiven; /* atomic; bytes that goroutines allocated which are exempt, while marking */
     uint64_t credit_taken; /* atomic; bytes of the background's marking that allocation paid with */
     uint32_t cycle;        /* number of the present one, for credit; low bits */
+    int64_t begin;     /* of this cycle; written in stops, as what follows */
+    int procs;         /* as many Ps, */
+    int64_t since;     /* since then; */
+    int64_t p_ns;      /* time of all Ps from the beginning until then */
 } pace = { .limit_goal = PACER_OFF, .scan_share = 1 };
 
 /* ---- goals ----------------------------------------------------------------------------------- */
@@ -118,11 +122,31 @@ void pace_begin_stw(const struct gc_cycle_record *r)
     pace.limit_goal = scavenger_limit_goal(pace.pacer.marked); /* spans' records are more by now */
     pace.now = read_now();
     pace.cycle++;
+    pace.begin = pace.since = os_now();
+    pace.procs = r->procs;
+    pace.p_ns = 0;
     struct pacer_assist a = pacer_start_cycle(&pace.pacer, &pace.now, r->procs, kind);
     set_hard_goal();
     pacer_shared_start(&pace_shared, &pace.pacer, a);
     if (unlikely(gc_debug.gcpacertrace))
         pace.length = pacer_format_start(pace.lines, PACER_LINE, &pace.pacer, &pace.now, a);
+}
+
+void pace_procs_stw(int procs)
+{
+    int64_t now = os_now();
+    pace.p_ns += pace.procs * (now - pace.since);
+    pace.procs = procs;
+    pace.since = now;
+    pacer_set_procs(&pace.pacer, procs);
+    pacer_shared_places(&pace_shared, &pace.pacer);
+}
+
+static double procs_on_average(int64_t end)
+{
+    if (end <= pace.begin) return pace.procs;
+    int64_t p_ns = pace.p_ns + pace.procs * (end - pace.since);
+    return (double)p_ns / (double)(end - pace.begin);
 }
 
 void pace_end_stw(struct gc_cycle_record *r)
@@ -133,7 +157,7 @@ void pace_end_stw(struct gc_cycle_record *r)
     r->idle_ns = (uint64_t)pacer_time_of(&pace_shared, PACER_TIME_IDLE);
     r->waiting_ns = (uint64_t)pacer_time_of(&pace_shared, PACER_TIME_WAITING);
     struct pacer_cycle c = {
-        .procs = r->procs,
+        .procs = procs_on_average(r->mark_end),
         .in_one_stop = r->in_one_stop,
         .duration = r->mark_end - r->mark_begin,
         .assist = pacer_time_of(&pace_shared, PACER_TIME_ASSIST),

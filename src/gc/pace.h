@@ -25,6 +25,8 @@ int pace_set_percent(int percent);
 struct pace_goals pace_goals(bool stopped);
 /* World stopped, after pace_goals: what assists go by follows, if marking goes on. */
 void pace_changed_stw(void);
+/* World stopped, while marking: the number of Ps has changed. */
+void pace_procs_stw(int procs);
 /* World stopped: marking begins, at heap_live.  It has ended: r says what came of it, heap_end
  * included; who marked for how long is filled in. */
 void pace_begin_stw(const struct gc_cycle_record *r);

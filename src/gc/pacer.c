@@ -218,24 +218,31 @@ static void share_workers(struct pacer *p, int procs)
 
 /* Fractional workers alone do not get a cycle done when nothing runs: they wait for their Ps to be
  * behind.  So one idle worker is always allowed when there are no dedicated ones. */
-static int idle_workers(const struct pacer *p, int procs, enum pacer_kind kind)
+static int idle_workers(const struct pacer *p, int procs)
 {
-    if (kind == PACER_PERIODIC) return p->dedicated > 0 ? 0 : 1;
+    if (p->kind == PACER_PERIODIC) return p->dedicated > 0 ? 0 : 1;
     return procs - p->dedicated;
+}
+
+void pacer_set_procs(struct pacer *p, int procs)
+{
+    assert_that(procs > 0 && p->triggered != PACER_OFF);
+    share_workers(p, procs);
+    if (p->kind == PACER_ALL_MARK) {
+        p->dedicated = procs;
+        p->fractional = 0;
+    }
+    p->idle_max = idle_workers(p, procs);
 }
 
 struct pacer_assist pacer_start_cycle(struct pacer *p, const struct pacer_now *now, int procs,
                                       enum pacer_kind kind)
 {
     static const struct scan_work nothing;
-    assert_that(procs > 0 && p->triggered == PACER_OFF);
+    assert_that(p->triggered == PACER_OFF);
     p->triggered = now->live;
-    share_workers(p, procs);
-    if (kind == PACER_ALL_MARK) {
-        p->dedicated = procs;
-        p->fractional = 0;
-    }
-    p->idle_max = idle_workers(p, procs, kind);
+    p->kind = kind;
+    pacer_set_procs(p, procs);
     return pacer_revise(p, now, &nothing);
 }
 

@@ -6,6 +6,7 @@
  *   pacer_init           boot
  *   pacer_trigger        the threshold that allocation compares heap_live with
  *   pacer_start_cycle    STW 1: workers, the first assist ratio
+ *   pacer_set_procs      while marking, when the number of Ps changes, world stopped: workers
  *   pacer_revise         while marking, as heap_live moves: the assist ratio, to be published
  *   pacer_end_cycle      STW 2: learns from the cycle, sets what is live
  *   pacer_commit         after pacer_end_cycle, when the sweep is done, and after
@@ -82,6 +83,12 @@ struct pacer_assist {
     double bytes_per_work;
 };
 
+enum pacer_kind {
+    PACER_CYCLE,
+    PACER_PERIODIC, /* the program is idle: no idle Ps are taken */
+    PACER_ALL_MARK, /* stop-the-world mode: every P marks */
+};
+
 /* Everything is moved by the calls below only. */
 struct pacer {
     int percent;           /* negative: off */
@@ -96,7 +103,8 @@ struct pacer {
     double cons_marks[PACER_HISTORY]; /* as measured, oldest first */
     int dedicated;                    /* workers of the cycle that hold a P */
     int idle_max;                     /* workers that may use idle Ps */
-    double fractional; /* share of its time that each other P is to mark for; 0: none */
+    double fractional;    /* share of its time that each other P is to mark for; 0: none */
+    enum pacer_kind kind; /* of the cycle */
 };
 
 void pacer_init(struct pacer *p, int percent, const struct pacer_now *now);
@@ -110,14 +118,12 @@ uint64_t pacer_goal(const struct pacer *p, uint64_t limit_goal);
 /* A cycle is due from here on; at most the goal. */
 uint64_t pacer_trigger(const struct pacer *p, uint64_t limit_goal);
 
-enum pacer_kind {
-    PACER_CYCLE,
-    PACER_PERIODIC, /* the program is idle: no idle Ps are taken */
-    PACER_ALL_MARK, /* stop-the-world mode: every P marks */
-};
 /* World stopped.  Sets dedicated, fractional, idle_max. */
 struct pacer_assist pacer_start_cycle(struct pacer *p, const struct pacer_now *now, int procs,
                                       enum pacer_kind kind);
+
+/* World stopped, while marking: the same for another number of Ps. */
+void pacer_set_procs(struct pacer *p, int procs);
 
 /* done: since the cycle started. */
 struct pacer_assist pacer_revise(const struct pacer *p, const struct pacer_now *now,
@@ -139,7 +145,7 @@ bool pacer_fractional_over(const struct pacer *p, int64_t spent, int64_t elapsed
 
 /* What a cycle came to.  Times are ns; CPU times over all Ps. */
 struct pacer_cycle {
-    int procs;
+    double procs;     /* on average */
     bool in_one_stop; /* nobody could allocate meanwhile: Note [Small heaps] in cycle.c */
     int64_t duration; /* from the end of STW 1 to the beginning of STW 2; in one stop: of marking
                        * inside it */

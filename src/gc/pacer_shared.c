@@ -48,6 +48,13 @@ void pacer_shared_start(struct pacer_shared *s, const struct pacer *p, struct pa
     pacer_publish(s, a);
 }
 
+void pacer_shared_places(struct pacer_shared *s, const struct pacer *p)
+{
+    atomic_fetch_add_relaxed(&s->dedicated, p->dedicated - s->dedicated_most);
+    s->dedicated_most = p->dedicated;
+    pacer_idle_limit(s, p->idle_max);
+}
+
 /* ---- sums ------------------------------------------------------------------------------------ */
 
 void pacer_scanned(struct pacer_shared *s, enum pacer_scan kind, uint64_t bytes)
@@ -93,8 +100,7 @@ bool pacer_dedicated_take(struct pacer_shared *s)
 {
     int32_t places = atomic_load_relaxed(&s->dedicated);
     do {
-        assert_that(places >= 0);
-        if (places == 0) return false;
+        if (places <= 0) return false;
     } while (!atomic_cas_relaxed(&s->dedicated, &places, places - 1));
     return true;
 }
@@ -103,6 +109,11 @@ void pacer_dedicated_give(struct pacer_shared *s)
 {
     int32_t there = atomic_fetch_add_relaxed(&s->dedicated, 1);
     check(there < s->dedicated_most); /* invariant 2 */
+}
+
+bool pacer_dedicated_over(const struct pacer_shared *s)
+{
+    return atomic_load_relaxed(&s->dedicated) < 0;
 }
 
 static uint32_t at_work(uint64_t idle)

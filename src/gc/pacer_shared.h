@@ -8,11 +8,12 @@
  * taken by compare-and-swap and so never below zero: what is given out was there.
  *
  * Workers: `dedicated` counts the dedicated workers that are still to be started; a P takes a place
- * before it starts one and gives it back when the worker stops.  `idle` packs the idle workers at
- * work and how many there may be.
+ * before it starts one and gives it back when the worker stops.  Below 0: so many are too many,
+ * since the number of places fell.  `idle` packs the idle workers at work and how many there may
+ * be.
  *
- * Invariants: (1) credit >= 0 and is at most what was added; (2) dedicated >= 0, and never more are
- * out than were set; (3) no idle worker starts above the maximum; it may be lowered below their
+ * Invariants: (1) credit >= 0 and is at most what was added; (2) dedicated + workers out =
+ * dedicated_most, and none is taken above that; (3) no idle worker starts above the maximum; it may be lowered below their
  * number.
  *
  * Answers to: gcControllerState's atomics in mgcpacer.go.
@@ -45,13 +46,16 @@ struct pacer_shared {
     uint64_t credit cache_aligned;        /* bytes of scan work; markers add, allocation takes */
     uint64_t work_per_byte cache_aligned; /* bits of the assist ratio's doubles: written by */
     uint64_t bytes_per_work;              /* pacer_publish, read by allocation */
-    int32_t dedicated cache_aligned;      /* places for dedicated workers */
-    int32_t dedicated_most;               /* of this cycle; written in stops */
+    int32_t dedicated cache_aligned;      /* places for dedicated workers that are free */
+    int32_t dedicated_most;               /* and in all; written in stops */
     uint64_t idle;                        /* at work | maximum << 32 */
 };
 
 /* World stopped, after pacer_start_cycle: sums are 0, places as p says. */
 void pacer_shared_start(struct pacer_shared *s, const struct pacer *p, struct pacer_assist a);
+
+/* World stopped, after pacer_set_procs: places as p says, less those that are taken. */
+void pacer_shared_places(struct pacer_shared *s, const struct pacer *p);
 
 /* The ratio may be torn between two revisions: each half is right for one of them. */
 void pacer_publish(struct pacer_shared *s, struct pacer_assist a);
@@ -70,6 +74,8 @@ uint64_t pacer_credit_take(struct pacer_shared *s, uint64_t want);
  * is in the same cycle: in a section that has looked. */
 bool pacer_dedicated_take(struct pacer_shared *s);
 void pacer_dedicated_give(struct pacer_shared *s);
+/* More are out than there are places. */
+bool pacer_dedicated_over(const struct pacer_shared *s);
 
 /* A hint; then true: the caller starts an idle worker, and calls pacer_idle_leave when it stops. */
 bool pacer_idle_wanted(const struct pacer_shared *s);

@@ -10,7 +10,8 @@
  *   in the pool                                                                        in the pool
  *
  *   dedicated:   until nothing is left to take.  When a section ends because somebody wants the P,
- *                or others wait in its queue, it first gives the queue away, and stays.
+ *                or others wait in its queue, it first gives the queue away, and stays.  It leaves
+ *                when there are too many: Note [Another number of Ps].
  *   fractional:  until this P has marked for its share of the time since marking began.
  *   idle:        until there is something else to run.
  *
@@ -24,6 +25,22 @@
  * one, when it left off, would give back one that it never took.  So a worker is of the cycle in
  * which it was found (workers.cycle, which stops change and sections compare), and leaves off in
  * another.  What it gives back is checked against what was given out (pacer_dedicated_give).
+ *
+ * Note [Another number of Ps].  The number may change while the cycle marks (sched_hooks
+ * .procs_changed).  Go waits for the end of the cycle first; here the number follows the machine,
+ * and who sets it would wait as long as a large heap takes.  With the places of eight Ps, two, a
+ * program that is left with one would not run before marking ends.  So in that stop the quarter is
+ * taken of the new number:
+ *   - There are as many places for dedicated workers as the new number has.  With fewer than
+ *     workers are out, the count of free ones is below 0.  Such workers are too many: one that sees
+ *     that leaves at the end of its section, and gives its place back, which brings the count up.
+ *     Two that see the same -1 both leave, and the place of one is taken again: no harm.
+ *   - Fractional shares are counted from this stop on.  Else a P that had no share until now would
+ *     mark for a share of all the time since marking began, at one go.
+ *   - Idle workers above the new limit leave when there is something else to run, as they do.
+ *   - A larger number needs more workers, and who stops the world can not make them.  A worker
+ *     does, before a section: there is one at least in any cycle.
+ * The cycle is the same: what is given back was taken in it.
  *
  * A section is left early when a stop is on (mark_some), and holds no work afterwards.
  *
@@ -61,9 +78,9 @@ static struct {
     struct lfstack pool cache_aligned;
     uint32_t making;          /* atomic; somebody makes workers */
     int n;                    /* atomic; workers ever made; whoever has `making` */
-    int64_t begin;            /* marking began; written in stops */
+    int64_t begin;            /* marking, or this number of Ps, began; written in stops */
     uint32_t cycle;           /* number of the present cycle; written in stops */
-    int64_t spent[MAX_PROCS]; /* ns of fractional marking on each P in this cycle; its owner */
+    int64_t spent[MAX_PROCS]; /* ns of fractional marking on each P since; its owner */
 } workers;
 UNSCANNED(workers);
 
@@ -73,6 +90,7 @@ static bool stays(const struct worker *w, struct p *p, int64_t now)
 {
     switch (w->kind) {
     case PACER_TIME_DEDICATED:
+        if (pacer_dedicated_over(&pace_shared)) return false; /* Note [Another number of Ps] */
         if (sched_others_wait(p)) sched_give_queue_away(p);
         return true;
     case PACER_TIME_FRACTIONAL:
@@ -107,8 +125,9 @@ static bool worker_section(struct worker *w, bool *left)
 static void worker_run(struct worker *w)
 {
     bool left;
-    while (worker_section(w, &left))
-        ;
+    do
+        workers_prepare(p_count()); /* there may be more Ps than when the cycle began */
+    while (worker_section(w, &left));
     crit_enter();
     if (w->kind == PACER_TIME_DEDICATED && w->cycle == workers.cycle)
         pacer_dedicated_give(&pace_shared);
@@ -162,12 +181,17 @@ void workers_prepare(int nprocs)
 
 /* ---- finding one ----------------------------------------------------------------------------- */
 
-void workers_begin_stw(void)
+void workers_share_stw(void)
 {
     workers.begin = os_now();
-    workers.cycle++;
     for (int i = 0; i < MAX_PROCS; i++)
         workers.spent[i] = 0;
+}
+
+void workers_begin_stw(void)
+{
+    workers.cycle++;
+    workers_share_stw();
 }
 
 static struct g *take(enum pacer_time kind)

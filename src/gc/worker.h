@@ -12,6 +12,8 @@
 void workers_prepare(int nprocs);
 /* World stopped: a cycle begins to mark beside the program.  Before the barrier is on. */
 void workers_begin_stw(void);
+/* World stopped, while it marks: from here on anew, fractional workers count their share. */
+void workers_share_stw(void);
 /* The scheduler's hooks: a worker for P p, which the calling M has, or NULL. */
 struct g *workers_find(struct p *p);      /* though others could run */
 struct g *workers_find_idle(struct p *p); /* for a P that has nothing else */

@@ -15,6 +15,8 @@ struct sched_hooks {
     /* A P comes to life or goes (world stopped): allocate or hand over its cache and buffers. */
     void (*p_init)(struct p *p);
     void (*p_destroy)(struct p *p, struct p *heir);
+    /* There are n Ps now (world stopped); those that went are destroyed. */
+    void (*procs_changed)(int n);
     /* A goroutine that marks, waiting until now, to be run before others, or since there are no
      * others; NULL: none is wanted. */
     struct g *(*find_mark_work)(struct p *p);

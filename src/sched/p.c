@@ -228,6 +228,7 @@ void p_resize_stw(int n)
         p_retire_locked(sched.all_p[i]);
     idle_list_rebuild_locked();
     lock_release(&sched.lock);
+    sched_hooks.procs_changed(n);
 }
 
 struct set_call {

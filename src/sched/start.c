@@ -45,6 +45,10 @@ static void no_m(struct m *m)
 static void no_op(void)
 {
 }
+static void no_procs(int n)
+{
+    (void)n;
+}
 static bool no_mark_work(void)
 {
     return false;
@@ -73,6 +77,7 @@ static void default_stop_slow(struct m *m, uintptr_t pc)
 struct sched_hooks sched_hooks = {
     .p_init = no_p,
     .p_destroy = no_p_destroy,
+    .procs_changed = no_procs,
     .find_mark_work = no_work,
     .find_idle_mark_work = no_work,
     .mark_work = no_mark_work,
@@ -100,6 +105,7 @@ void sched_hooks_install(const struct sched_hooks *h)
 {
     TAKE(p_init);
     TAKE(p_destroy);
+    TAKE(procs_changed);
     TAKE(find_mark_work);
     TAKE(find_idle_mark_work);
     TAKE(mark_work);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "gc/gc.h"
+#include "gc/pace.h"
 #include "gc/stackroots.h"
 #include "goroutines.h"
 #include "heap/heap.h"
@@ -187,6 +188,159 @@ TEST(callers_of_gort_gc_mark)
     sched_hooks = former;
 }
 
+// ---- another number of Ps while marking -----------------------------------------------------------
+
+static struct sched_hooks scheduler; // its hooks, while no_worker stands for them
+
+static void find_no_workers(void)
+{
+    scheduler = sched_hooks;
+    sched_hooks.find_mark_work = sched_hooks.find_idle_mark_work = no_worker;
+}
+
+static void find_workers(void)
+{
+    sched_hooks.find_mark_work = scheduler.find_mark_work;
+    sched_hooks.find_idle_mark_work = scheduler.find_idle_mark_work;
+}
+
+// Marking has begun, and is left to the workers that the test takes; the caller pays for nothing.
+static void begin_marking_alone(int procs)
+{
+    gort_set_gc_percent(-1);
+    gort_set(&kept, tree(17)); // 8 MB, many sections
+    gort_gc();
+    find_no_workers();
+    gort_max_procs(procs);
+    gort_set_assist_exempt(true);
+    begin_marking();
+}
+
+static void end_marking(void)
+{
+    find_workers();
+    gort_gc();
+    gort_set_assist_exempt(false);
+    gort_set(&kept, NULL);
+}
+
+// A worker that the scheduler would find now, not yet run.  NULL: none is wanted.
+static struct g *take_worker(void)
+{
+    struct g *g = scheduler.find_mark_work(p_pin());
+    p_unpin();
+    return g;
+}
+
+static struct g *dedicated_worker(void)
+{
+    int32_t places = LOAD(&pace_shared.dedicated);
+    struct g *g;
+    CHECK_GT(places, 0);
+    while ((g = take_worker()) == NULL) // it is about to park
+        gort_yield();
+    CHECK_EQ(LOAD(&pace_shared.dedicated), places - 1);
+    return g;
+}
+
+static void run_worker(struct g *g)
+{
+    p_pin(); // it may have lost its P
+    g_ready(g);
+    p_unpin();
+}
+
+enum { TURNS = 1000 };
+
+// Two workers that each had a P to itself share the only one with the program.  They mark a section
+// and leave; then nobody marks, whom the test does not let.  A worker that stayed would go on to
+// the end of marking in the first of these turns.
+TEST(dedicated_workers_leave_the_last_p)
+{
+    begin_marking_alone(8);
+    struct g *first = dedicated_worker(), *second = dedicated_worker();
+    CHECK_EQ(LOAD(&pace_shared.dedicated), 0);
+    gort_max_procs(1);
+    CHECK_EQ(LOAD(&pace_shared.dedicated), -2);
+    run_worker(first);
+    run_worker(second);
+    for (int i = 0; i < TURNS; i++) {
+        gort_yield();
+        CHECK(heap_marking());
+    }
+    CHECK_EQ(LOAD(&pace_shared.dedicated), 0); // given back: none is out, and there are none
+    end_marking();
+}
+
+// And not those whose places are left.
+TEST(as_many_stay_as_there_are_places)
+{
+    begin_marking_alone(8);
+    struct g *first = dedicated_worker();
+    struct g *second = dedicated_worker();
+    gort_max_procs(4); // one place
+    CHECK_EQ(LOAD(&pace_shared.dedicated), -1);
+    run_worker(first);
+    run_worker(second);
+    WAIT_FOR(!heap_marking());
+    end_marking();
+}
+
+TEST(more_ps_have_more_dedicated_workers)
+{
+    begin_marking_alone(1);
+    CHECK_EQ(LOAD(&pace_shared.dedicated), 0);
+    gort_max_procs(8);
+    struct g *first = dedicated_worker(), *second = dedicated_worker();
+    CHECK(take_worker() == NULL); // no share of the others' time
+    run_worker(first);
+    run_worker(second);
+    WAIT_FOR(!heap_marking());
+    end_marking();
+}
+
+// What marking took before with other Ps is not made up for at one go.  The clock stands still, so
+// all of a share that counted from the beginning of marking would be open.  Last, for that reason.
+TEST(shares_count_from_the_new_number)
+{
+    os_clock_hold();
+    begin_marking_alone(8);
+    os_clock_advance(GORT_S);
+    gort_max_procs(1);
+    struct g *g;
+    while ((g = take_worker()) == NULL)
+        gort_yield();
+    run_worker(g);
+    for (int i = 0; i < TURNS; i++) {
+        gort_yield();
+        CHECK(heap_marking());
+    }
+    CHECK_GT(pacer_work(&pace_shared).heap, 0); // he was there
+    end_marking();
+}
+
+static int count_workers(void)
+{
+    int n = 0;
+    for (uint32_t i = 0; i < g_table_size(); i++) {
+        const struct g *g = g_at(i);
+        n += g != NULL && g->status != G_DEAD && strcmp(g->name, "gc worker") == 0;
+    }
+    return n;
+}
+
+// One for each P, as at the beginning of a cycle.  First, while there are few.
+TEST(a_larger_number_makes_workers)
+{
+    begin_marking_alone(1);
+    int procs = count_workers() + 7;
+    gort_max_procs(procs);
+    find_workers();
+    WAIT_FOR(!heap_marking());
+    WAIT_FOR(count_workers() >= procs);
+    end_marking();
+}
+
 static void collect_often(void *unused)
 {
     (void)unused;
@@ -209,11 +363,16 @@ static int main_goroutine(int argc, char **argv)
 {
     (void)argc, (void)argv;
     gc_debug.small = 0; // marking is seen
+    RUN_ON(1, a_larger_number_makes_workers);
     RUN_ON(1, the_last_own_stack_wakes_the_monitor);
     RUN_ON(2, the_monitor_gets_the_p_of_who_scans_its_own);
     RUN_ON(4, workers_keep_their_ps);
     RUN_ON(1, callers_of_gort_gc_mark);
+    RUN_ON(8, dedicated_workers_leave_the_last_p);
+    RUN_ON(8, as_many_stay_as_there_are_places);
+    RUN_ON(1, more_ps_have_more_dedicated_workers);
     RUN_ON(8, places_are_of_one_cycle);
+    RUN_ON(8, shares_count_from_the_new_number);
     return 0;
 }
 

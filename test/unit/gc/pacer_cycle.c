@@ -222,6 +222,23 @@ TEST(periodic_cycles_leave_idle_ps_alone)
     CHECK(p.fractional == 0);
 }
 
+// In the middle of a cycle: as if it had begun with that number.
+TEST(another_number_of_ps_shares_anew)
+{
+    for (int kind = PACER_CYCLE; kind <= PACER_ALL_MARK; kind++) {
+        struct pacer p = started(8, (enum pacer_kind)kind);
+        for (int procs = 1; procs <= 64; procs++) {
+            struct pacer other = started(procs, (enum pacer_kind)kind);
+            pacer_set_procs(&p, procs);
+            CHECK(pacer_fault(&p) == NULL);
+            CHECK_EQ(p.dedicated, other.dedicated);
+            CHECK_EQ(p.idle_max, other.idle_max);
+            CHECK(p.fractional == other.fractional);
+            CHECK_EQ(p.triggered, other.triggered);
+        }
+    }
+}
+
 TEST(fractional_workers_keep_to_their_share)
 {
     struct pacer p = started(2, PACER_CYCLE);
@@ -547,6 +564,7 @@ int main(void)
     RUN(a_limit_with_little_in_it);
     RUN(a_quarter_of_the_ps_marks);
     RUN(periodic_cycles_leave_idle_ps_alone);
+    RUN(another_number_of_ps_shares_anew);
     RUN(fractional_workers_keep_to_their_share);
     RUN(the_ratio_is_work_left_over_heap_left);
     RUN(a_grown_heap_moves_the_goal);

@@ -131,6 +131,45 @@ TEST(no_more_dedicated_workers_than_places)
     CHECK(!pacer_dedicated_take(&shared));
 }
 
+static void set_places(int dedicated, int idle_max)
+{
+    struct pacer p = { .dedicated = dedicated, .idle_max = idle_max };
+    pacer_shared_places(&shared, &p);
+}
+
+// The number of Ps changes in the middle of a cycle.
+TEST(places_become_fewer_and_more)
+{
+    start(4, 12);
+    for (int i = 0; i < 3; i++)
+        CHECK(pacer_dedicated_take(&shared));
+    set_places(3, 9); // as many as are out
+    CHECK(!pacer_dedicated_over(&shared) && !pacer_dedicated_take(&shared));
+    set_places(1, 3);
+    CHECK(pacer_dedicated_over(&shared) && !pacer_dedicated_take(&shared));
+    pacer_dedicated_give(&shared);
+    CHECK(pacer_dedicated_over(&shared) && !pacer_dedicated_take(&shared));
+    pacer_dedicated_give(&shared); // one is left, who has the place
+    CHECK(!pacer_dedicated_over(&shared) && !pacer_dedicated_take(&shared));
+    pacer_dedicated_give(&shared);
+    CHECK(pacer_dedicated_take(&shared));
+    set_places(0, 1);
+    CHECK(pacer_dedicated_over(&shared));
+    set_places(3, 9); // he stays after all
+    CHECK(!pacer_dedicated_over(&shared));
+    CHECK(pacer_dedicated_take(&shared) && pacer_dedicated_take(&shared));
+    CHECK(!pacer_dedicated_take(&shared));
+    for (int i = 0; i < 9; i++)
+        CHECK(pacer_idle_join(&shared));
+    CHECK(!pacer_idle_join(&shared));
+    set_places(0, 1);
+    start(2, 6); // two of another cycle give nothing back
+    CHECK(!pacer_dedicated_over(&shared));
+    CHECK(pacer_dedicated_take(&shared) && pacer_dedicated_take(&shared));
+    for (int i = 0; i < 9; i++)
+        pacer_idle_leave(&shared);
+}
+
 static void *joins(void *unused)
 {
     (void)unused;
@@ -188,6 +227,7 @@ int main(void)
     RUN(credit_is_given_once);
     RUN(credit_is_neither_lost_nor_invented);
     RUN(no_more_dedicated_workers_than_places);
+    RUN(places_become_fewer_and_more);
     RUN(no_more_idle_workers_than_allowed);
     RUN(the_maximum_moves_under_workers);
     return 0;
