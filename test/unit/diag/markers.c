@@ -319,6 +319,23 @@ TEST(shares_count_from_the_new_number)
     end_marking();
 }
 
+// ---- what each kind is for ----------------------------------------------------------------------
+
+// On one P there is no other kind, where it is never idle and nobody assists.
+TEST(fractional_workers_get_a_cycle_done)
+{
+    begin_marking_alone(1);
+    sched_hooks.find_mark_work = scheduler.find_mark_work;
+    for (int i = 0; i < TURNS; i++) // the first share is open at once
+        gort_yield();
+    CHECK_GT(pacer_work(&pace_shared).heap, 0);
+    WAIT_FOR(!heap_marking());
+    CHECK_GT(pacer_time_of(&pace_shared, PACER_TIME_FRACTIONAL), 0);
+    for (int kind = 0; kind < PACER_TIMES; kind++)
+        if (kind != PACER_TIME_FRACTIONAL) CHECK_EQ(pacer_time_of(&pace_shared, kind), 0);
+    end_marking();
+}
+
 static int count_workers(void)
 {
     int n = 0;
@@ -368,6 +385,7 @@ static int main_goroutine(int argc, char **argv)
     RUN_ON(2, the_monitor_gets_the_p_of_who_scans_its_own);
     RUN_ON(4, workers_keep_their_ps);
     RUN_ON(1, callers_of_gort_gc_mark);
+    RUN_ON(1, fractional_workers_get_a_cycle_done);
     RUN_ON(8, dedicated_workers_leave_the_last_p);
     RUN_ON(8, as_many_stay_as_there_are_places);
     RUN_ON(1, more_ps_have_more_dedicated_workers);
