@@ -535,13 +535,13 @@ static void cycle_begin(enum gc_cause cause)
     call_on_system_stack(begin_on_system, r);   /* in no other section: Note [Who scans its own] */
 }
 
-/* Where a cycle can begin: not on a scheduler's stack, in a section or with a lock held, since a
- * stop would wait for this thread. */
+/* Where a cycle can begin: not on a scheduler's stack or in a section, since a stop would wait for
+ * this thread.  Locks are held in sections only (sync/lock.c): who holds one is refused with them,
+ * and who kept one beyond its section is a fault of the runtime, which world_stop throws for. */
 static bool may_stop_here(void)
 {
     const struct m *m = m_self();
-    return m != NULL && m->curg != NULL && m->on_system == 0 && crit_depth() == 0 &&
-           lock_none_held();
+    return m != NULL && m->curg != NULL && m->on_system == 0 && crit_depth() == 0;
 }
 
 /* Nor before its background goroutines run; nor while a fatal error prints, which looks at
