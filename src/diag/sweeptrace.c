@@ -1,9 +1,9 @@
 /* One line for each sweep (GORTDEBUG=sweeptrace=1), when the next collection begins.
  *
- *     sweep # before gc #: # spans, # pages; alloc #, background #, paid #, reclaim #, demand #,
- *         flush #, finish #, stopped #; # pages reclaimed, # taken from credit
+ *     sweep # before gc # (cause): # spans, # pages; alloc #, background #, paid #, reclaim #,
+ *         demand #, flush #, finish #, stopped #; # pages reclaimed, # taken from credit
  *
- * The numbers after the semicolon are spans by what they were swept for (enum sweep_reason).  What
+ * In brackets why that collection runs (enum gc_cause).  The numbers after the semicolon are spans by what they were swept for (enum sweep_reason).  What
  * `finish` counts kept the collection waiting: allocation should have paid for it (Note [Sweep
  * pace] in heap/sweep.c).
  *
@@ -29,8 +29,9 @@ void sweeptrace_print(const struct gc_cycle_record *r)
     for (int i = 0; i < SWEEP_REASONS; i++)
         spans += r->swept.spans[i];
     print_init(&p, STDERR_FILENO);
-    print_fmt(&p, "sweep %lu before gc %lu: %lu spans, %lu pages;", (unsigned long)r->number - 1,
-              (unsigned long)r->number, (unsigned long)spans, (unsigned long)r->swept.pages);
+    print_fmt(&p, "sweep %lu before gc %lu (%s): %lu spans, %lu pages;",
+              (unsigned long)r->number - 1, (unsigned long)r->number, gc_cause_name(r->cause),
+              (unsigned long)spans, (unsigned long)r->swept.pages);
     for (int i = 0; i < SWEEP_REASONS; i++)
         print_fmt(&p, " %s %lu%s", reasons[i], (unsigned long)r->swept.spans[i],
                   i + 1 < SWEEP_REASONS ? "," : ";");

@@ -24,7 +24,8 @@
 // EXPECT pacertrace exit=0 env:GORTDEBUG=gcpacertrace=1 stderr=^pacer: assist ratio=[-+]\d\.\d{6}e[-+]\d{3} \(scan \d+ MB in \d+->\d+ MB\) workers=\d+\+[-+]\d\.\d{6}e[-+]\d{3}$
 // EXPECT pacertrace stderr=^pacer: \d+% CPU \(25 exp\.\) for \d+\+\d+\+\d+ B work
 // EXPECT stoptheworld exit=0 env:GORTDEBUG=gcstoptheworld=2
-// EXPECT sweeptrace exit=0 env:GORTDEBUG=sweeptrace=1 stderr=^sweep \d+ before gc \d+: \d+ spans, \d+ pages; background \d+, alloc \d+, paid \d+, reclaim \d+, demand \d+, flush \d+, finish \d+, stopped \d+; \d+ pages reclaimed, \d+ taken from credit$
+// EXPECT sweeptrace exit=0 env:GORTDEBUG=sweeptrace=1 stderr=^sweep \d+ before gc \d+ \(forced\): \d+ spans, \d+ pages; background \d+, alloc \d+, paid \d+, reclaim \d+, demand \d+, flush \d+, finish \d+, stopped \d+; \d+ pages reclaimed, \d+ taken from credit$
+// EXPECT sweeptrace stderr=^sweep 0 before gc 1 \(heap\): 0 spans
 // EXPECT scavtrace-value env:GORTDEBUG=scavtrace=2 stderr=^gort: GORTDEBUG=scavtrace=2: expected scavtrace=N with N a whole number from 0 to 1$
 // EXPECT limit-huge env:GORTMEMLIMIT=9999999999TiB stderr=^gort: GORTMEMLIMIT=9999999999TiB: expected a number of bytes
 // EXPECT procs-zero env:GORTMAXPROCS=0 stderr=^gort: GORTMAXPROCS=0: expected a whole number from 1 to 256$
