@@ -6,8 +6,8 @@
  * ranges that are registered.  After a last collection each of these is told; objects are added up
  * by the stack that allocated them (objects.h), the most bytes first.
  *
- * Goroutines and finalizers are looked at while the world is stopped, so that what waits stays where
- * it is; there only system calls are made.
+ * Goroutines and finalizers are looked at while the world is stopped, so that what waits stays
+ * where it is; there only system calls are made.
  *
  * Answers to: nothing in the original, whose heap profile at exit tells the objects.
  * SPDX-License-Identifier: BSD-3-Clause
@@ -173,8 +173,8 @@ static void note_finalizer(struct span *s, struct special *sp, void *arg)
     all->n++;
 }
 
-/* System stack.  A sweeper has the records of its span off the list meanwhile (special_take_all), in
- * a section: in a stop all are on their lists or queued. */
+/* System stack.  A sweeper has the records of its span off the list meanwhile (special_take_all),
+ * in a section: in a stop all are on their lists or queued. */
 static void finalizers_stopped(void *all)
 {
     world_stop(STOP_STATS, NULL);

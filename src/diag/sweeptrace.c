@@ -3,7 +3,8 @@
  *     sweep # before gc # (cause): # spans, # pages; alloc #, background #, paid #, reclaim #,
  *         demand #, flush #, finish #, stopped #; # pages reclaimed, # taken from credit
  *
- * In brackets why that collection runs (enum gc_cause).  The numbers after the semicolon are spans by what they were swept for (enum sweep_reason).  What
+ * In brackets why that collection runs (enum gc_cause).
+ * The numbers after the semicolon are spans by what they were swept for (enum sweep_reason).  What
  * `finish` counts kept the collection waiting: allocation should have paid for it (Note [Sweep
  * pace] in heap/sweep.c).
  *

@@ -13,8 +13,8 @@
  * be.
  *
  * Invariants: (1) credit >= 0 and is at most what was added; (2) dedicated + workers out =
- * dedicated_most, and none is taken above that; (3) no idle worker starts above the maximum; it may be lowered below their
- * number.
+ * dedicated_most, and none is taken above that; (3) no idle worker starts above the maximum; it may
+ * be lowered below their number.
  *
  * Answers to: gcControllerState's atomics in mgcpacer.go.
  * SPDX-License-Identifier: BSD-3-Clause

@@ -188,7 +188,7 @@ TEST(callers_of_gort_gc_mark)
     sched_hooks = former;
 }
 
-// ---- another number of Ps while marking -----------------------------------------------------------
+// ---- another number of Ps while marking ---------------------------------------------------------
 
 static struct sched_hooks scheduler; // its hooks, while no_worker stands for them
 
