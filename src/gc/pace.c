@@ -62,10 +62,10 @@ static struct {
     uint64_t forgiven; /* atomic; bytes that goroutines allocated which are exempt, while marking */
     uint64_t credit_taken; /* atomic; bytes of the background's marking that allocation paid with */
     uint32_t cycle;        /* number of the present one, for credit; low bits */
-    int64_t begin;     /* of this cycle; written in stops, as what follows */
-    int procs;         /* as many Ps, */
-    int64_t since;     /* since then; */
-    int64_t p_ns;      /* time of all Ps from the beginning until then */
+    int64_t begin;         /* of this cycle; written in stops, as what follows */
+    int procs;             /* as many Ps, */
+    int64_t since;         /* since then; */
+    int64_t p_ns;          /* time of all Ps from the beginning until then */
 } pace = { .limit_goal = PACER_OFF, .scan_share = 1 };
 
 /* ---- goals ----------------------------------------------------------------------------------- */
