@@ -37,8 +37,9 @@
  * the call, or the descriptor.  Each has points: a region of at most SHORT_NS adds two, a longer one
  * takes one away, and not more, because who hands its P over is often pushed off its CPU by the
  * thread that gets it, and then seems to take long.  One that the monitor took the P from, because
- * it lasted, takes all and many more: it may be one that is short only where others can run
- * meanwhile, as it waits for them.  A lender looks at the clock at one region in TIMED only, where
+ * it lasted, while its thread slept, takes all and many more: it may be one that is short only
+ * where others can run meanwhile, as it waits for them.  A thread that was awake had only lost its
+ * CPU.  A lender looks at the clock at one region in TIMED only, where
  * the look would cost as much as the rest.  Two places may share an entry.
  *
  * A deterministic run lends nothing: what is learnt depends on the clock.  Nor do attached threads,
@@ -170,12 +171,12 @@ static void learn(struct m *m)
     if (m->region_began == 0) return;
     int8_t *at = points_of(m->region_site), n = atomic_load_relaxed(at);
     bool is_short = os_now() - m->region_began <= SHORT_NS;
-    if (is_short && n < MOST) atomic_store_relaxed(at, (int8_t)(n + 2));
+    if (is_short && n + 2 <= MOST) atomic_store_relaxed(at, (int8_t)(n + 2));
     if (!is_short && n > 0) atomic_store_relaxed(at, (int8_t)(n - 1));
     m->region_began = 0;
 }
 
-/* The monitor has taken the P that lender lent. */
+/* The monitor has taken the P that lender lent, and which sleeps. */
 void blocking_lasts(struct m *lender)
 {
     atomic_store_relaxed(points_of(atomic_load_relaxed(&lender->region_site)), (int8_t)LOST);

@@ -164,6 +164,7 @@ void sched_watch_forks(void);
 struct p *p_release(struct m *m);
 void p_lend(struct m *m); /* Note [Lent Ps] in blocking.c; then the state is to be BLOCKING */
 bool p_take_lent(struct p *p, struct m *lender); /* false: somebody else has */
+/* blocking.c: a region lasts; the monitor has taken the P that lender lent for it. */
 void blocking_lasts(struct m *lender);
 void p_idle_put_locked(struct p *p);
 struct p *p_idle_get_locked(void);

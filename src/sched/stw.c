@@ -62,9 +62,8 @@
  * collector flushes their caches.  So each stop counts them: a P is with the stopper, with a thread
  * that has stopped, on the idle list, lent by a thread that blocks, or handed over to a thread that
  * has not taken it yet.  A P with a thread that runs, or one that is nowhere, is a fault of the
- * runtime, and fatal.  A thread
- * that leaves BLOCKING looks as if it ran for the moment until it has seen the stop: it is waited
- * for.
+ * runtime, and fatal.  A thread that leaves BLOCKING looks as if it ran for the moment until it has
+ * seen the stop: it is waited for.
  *
  * A stopper must not wait for a thread that waits for it: stoppers are serialised by a futex word
  * that they wait for in state BLOCKING (m_wait_stoppable), and hold no runtime lock.

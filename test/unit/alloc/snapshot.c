@@ -211,20 +211,26 @@ static void hold_running(void *w)
     group_done(w);
 }
 
-static void what_a_running_stack_held_is_kept(void)
+// holder has the secrets alone when stage is 1, and gives them up while marking.
+static void mark_beside(void (*holder)(void *group))
 {
     static struct group w;
+    atomic_store_relaxed(&stage, 0);
+    w.left = 1;
+    go(holder, &w);
+    until(1);
+    begin_marking();
+    until(2);
+    end_marking();
+    group_wait(&w);
+    secrets_live();
+}
+
+static void what_a_running_stack_held_is_kept(void)
+{
     for (int round = 0; round < ROUNDS; round++) {
         prepare_marking();
-        atomic_store_relaxed(&stage, 0);
-        w.left = 1;
-        go(hold_running, &w);
-        until(1);
-        begin_marking();
-        until(2);
-        end_marking();
-        group_wait(&w);
-        secrets_live();
+        mark_beside(hold_running);
     }
 }
 
@@ -279,20 +285,11 @@ __attribute__((noinline)) static void make_for_the_red_zone(void)
 // The objects are referenced from nowhere until they are there: nobody collects meanwhile.
 static void what_a_red_zone_held_is_kept(void)
 {
-    static struct group w;
     for (int round = 0; round < ROUNDS; round++) {
         prepare_marking();
         make_for_the_red_zone();
         scrub_stack();
-        atomic_store_relaxed(&stage, 0);
-        w.left = 1;
-        go(hold_in_the_red_zone, &w);
-        until(1);
-        begin_marking();
-        until(2);
-        end_marking();
-        group_wait(&w);
-        secrets_live();
+        mark_beside(hold_in_the_red_zone);
     }
 }
 
