@@ -82,14 +82,29 @@ static int connect_until(pg_conn *c, int64_t deadline)
     return follow_socket(c) ? 0 : errno;
 }
 
+/* The context may end while it connects: nobody else knows of it yet. */
+struct connecting {
+    pg_conn *c;
+    bool over;
+};
+
+static void abandon_connecting(void *arg)
+{
+    struct connecting *x = arg;
+    if (!x->over) pg_close(x->c);
+}
+
 pg_conn *pg_connect(const char *conninfo, int64_t deadline, char *error, size_t n)
 {
     struct start s = { conninfo, NULL };
     gort_blocking(start, &s);
     pg_conn *c = gort_new(pg_conn);
+    struct connecting x = { .c = c };
     c->pq = s.pq;
     c->fd = -1;
+    gort_scoped_defer(abandon_connecting, &x);
     int e = s.pq == NULL ? ENOMEM : connect_until(c, deadline);
+    x.over = true;
     if (e == 0) {
         c->born = c->used = gort_now();
         return c;
@@ -180,9 +195,10 @@ static bool is_fine(const PGresult *r)
     return s == PGRES_COMMAND_OK || s == PGRES_TUPLES_OK || s == PGRES_EMPTY_QUERY;
 }
 
-/* A context that ends leaves through here: the statement is cancelled, whoever gave it up. */
+/* A context that ends leaves through here: the statement is stopped, whoever gave it up. */
 struct running {
     pg_conn *c;
+    void (*stop)(pg_conn *c); /* cancel_and_drain; or forget_socket: the connection is lost */
     PGresult *result;
     bool over;
 };
@@ -192,27 +208,29 @@ static void abandon(void *arg)
     struct running *r = arg;
     if (r->over) return;
     PQclear(r->result);
-    cancel_and_drain(r->c);
+    r->stop(r->c);
 }
 
 /* After an error of the connection, or 0 and a result that says why. */
-static PGresult *give_up(pg_conn *c, int error, PGresult *result)
+static PGresult *give_up(const struct running *r, int error)
 {
+    pg_conn *c = r->c;
     if (error == 0) {
         error = PQstatus(c->pq) == CONNECTION_OK ? EIO : ECONNRESET;
-        fail(c, error, PQresultErrorMessage(result));
+        fail(c, error, PQresultErrorMessage(r->result));
     } else if (error != ECONNRESET) {
-        cancel_and_drain(c);
+        r->stop(c);
         fail_wait(c, error);
     }
-    PQclear(result);
+    PQclear(r->result);
     errno = error;
     return NULL;
 }
 
-PGresult *pg_query(pg_conn *c, const char *sql, int n, const char *const *params, int64_t deadline)
+static PGresult *query(pg_conn *c, const char *sql, int n, const char *const *params,
+                       int64_t deadline, void (*stop)(pg_conn *c))
 {
-    struct running r = { .c = c };
+    struct running r = { .c = c, .stop = stop };
     if (!pg_is_usable(c)) return fail(c, ECONNRESET, "the connection is lost");
     if (!PQsendQueryParams(c->pq, sql, n, NULL, params, NULL, NULL, 0))
         return fail(c, ECONNRESET, PQerrorMessage(c->pq));
@@ -221,7 +239,12 @@ PGresult *pg_query(pg_conn *c, const char *sql, int n, const char *const *params
     if (error == 0) error = results_until(c, deadline, &r.result);
     r.over = true;
     if (error == 0 && is_fine(r.result)) return r.result;
-    return give_up(c, error, r.result);
+    return give_up(&r, error);
+}
+
+PGresult *pg_query(pg_conn *c, const char *sql, int n, const char *const *params, int64_t deadline)
+{
+    return query(c, sql, n, params, deadline, cancel_and_drain);
 }
 
 bool pg_is_usable(const pg_conn *c)
@@ -232,7 +255,7 @@ bool pg_is_usable(const pg_conn *c)
 
 bool pg_is_alive(pg_conn *c, int64_t deadline)
 {
-    PGresult *r = pg_query(c, "", 0, NULL, deadline);
+    PGresult *r = query(c, "", 0, NULL, deadline, forget_socket);
     PQclear(r);
     return r != NULL;
 }

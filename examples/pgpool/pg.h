@@ -32,7 +32,8 @@ PGresult *pg_query(pg_conn *c, const char *sql, int n, const char *const *params
 
 /* Does it stand, with no statement or transaction under way? */
 bool pg_is_usable(const pg_conn *c);
-/* Asks the server; false: it is to be closed. */
+/* Asks the server, and gives up at the deadline; false, or left because the context ended: it is to
+ * be closed. */
 bool pg_is_alive(pg_conn *c, int64_t deadline);
 
 #endif

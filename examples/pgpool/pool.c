@@ -10,7 +10,7 @@
  * them.
  *
  * Between receiving the permit and returning the connection anything may panic, or the context end:
- * the permit goes back by a scoped call.
+ * the permit goes back by a scoped call, and so is a connection closed that nobody has yet.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -64,16 +64,47 @@ static pg_conn *take_idle(pool *p)
     return c;
 }
 
-static bool is_trusted(pool *p, pg_conn *c)
+static bool has_passed(int64_t deadline)
+{
+    return deadline != 0 && gort_now() >= deadline;
+}
+
+static int64_t earlier(int64_t deadline, int64_t until)
+{
+    return deadline != 0 && deadline < until ? deadline : until;
+}
+
+static bool is_trusted(pool *p, pg_conn *c, int64_t deadline)
 {
     if (is_old(p, c)) return false;
-    return gort_now() - c->used < p->options.check || pg_is_alive(c, gort_now() + CHECKING);
+    if (gort_now() - c->used < p->options.check) return true;
+    return pg_is_alive(c, earlier(deadline, gort_now() + CHECKING));
+}
+
+struct checking {
+    pool *p;
+    pg_conn *c; /* nobody's yet */
+    bool trusted;
+};
+
+static void close_untrusted(void *arg)
+{
+    struct checking *x = arg;
+    if (!x->trusted) close_conn(x->p, x->c);
+}
+
+/* One that is idle, if it is trusted; else it is closed, also when the context ends meanwhile. */
+static bool check(pool *p, pg_conn *c, int64_t deadline)
+{
+    struct checking x = { .p = p, .c = c };
+    gort_scoped_defer(close_untrusted, &x);
+    x.trusted = is_trusted(p, c, deadline);
+    return x.trusted;
 }
 
 static pg_conn *make_conn(pool *p, int64_t deadline, char *error, size_t n)
 {
-    int64_t until = gort_now() + p->options.connecting;
-    if (deadline != 0 && deadline < until) until = deadline;
+    int64_t until = earlier(deadline, gort_now() + p->options.connecting);
     pg_conn *c = pg_connect(p->options.conninfo, until, error, n);
     if (c == NULL) return NULL;
     gort_mutex_lock(&p->mutex);
@@ -84,9 +115,12 @@ static pg_conn *make_conn(pool *p, int64_t deadline, char *error, size_t n)
 
 static pg_conn *take_or_make(pool *p, int64_t deadline, char *error, size_t n)
 {
-    for (pg_conn *c; (c = take_idle(p)) != NULL; close_conn(p, c))
-        if (is_trusted(p, c)) return c;
-    return make_conn(p, deadline, error, n);
+    for (pg_conn *c; !has_passed(deadline) && (c = take_idle(p)) != NULL;)
+        if (check(p, c, deadline)) return c;
+    if (!has_passed(deadline)) return make_conn(p, deadline, error, n);
+    snprintf(error, n, "the deadline passed");
+    errno = ETIMEDOUT;
+    return NULL;
 }
 
 /* ---- permits ---- */

@@ -8,6 +8,7 @@
  */
 #include "shows.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,6 +237,107 @@ static void show_idle(void)
     printf("idle: a connection that nobody used was closed\n");
 }
 
+/* ---- connections that are given up while they are made, or checked ---- */
+
+static int count_fds(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d != NULL && readdir(d) != NULL)
+        n++;
+    if (d != NULL) closedir(d);
+    return n;
+}
+
+static void serve_one(void *arg)
+{
+    static const char welcome[] = "R\0\0\0\10\0\0\0\0Z\0\0\0\5I"; /* come in; ready */
+    int fd = (int)(intptr_t)arg;
+    char request[1024];
+    if (gort_read(fd, request, sizeof request) > 0) gort_write(fd, welcome, sizeof welcome - 1);
+    while (gort_read(fd, request, sizeof request) > 0)
+        ; /* and never answers */
+    gort_close_fd(fd);
+}
+
+static void serve(void *arg)
+{
+    int fd;
+    while ((fd = gort_accept((int)(intptr_t)arg)) >= 0)
+        gort_go(serve_one, (void *)(intptr_t)fd);
+}
+
+static pool *make_pool_at(int listener, char conninfo[128])
+{
+    char address[64];
+    gort_local_addr(listener, address, sizeof address);
+    snprintf(conninfo, 128,
+             "host=127.0.0.1 port=%s user=x dbname=x sslmode=disable gssencmode=disable",
+             strrchr(address, ':') + 1);
+    return pool_make(
+        &(pool_options){ .conninfo = conninfo, .max = 2, .check = 1, .connecting = PATIENCE });
+}
+
+static void get_in_vain(void *arg)
+{
+    get("abandoned", arg);
+    wrong("abandoned", "there was a connection");
+}
+
+/* Gets whose contexts end in the middle. */
+static void abandon_gets(pool *p, int n)
+{
+    for (int i = 0; i < n; i++) {
+        gort_context *c = gort_context_until(NULL, gort_now() + 20 * GORT_MS);
+        expect("abandoned", gort_context_run(c, get_in_vain, p) == ETIMEDOUT, "it did not end");
+    }
+}
+
+static void make_one_idle(pool *p)
+{
+    use u = { p, get("abandoned", p) };
+    put(&u);
+    expect("abandoned", pool_count(p).idle == 1, "it was not kept");
+}
+
+static bool has_all(pool *p)
+{
+    pool_counts n = pool_count(p);
+    return n.made == n.closed + n.idle;
+}
+
+/* The idle one is checked until the deadline; then there is no time to make another. */
+static void get_too_late(pool *p)
+{
+    char error[256];
+    use u = { p, pool_get(p, gort_now() + 20 * GORT_MS, error, sizeof error) };
+    if (u.c == NULL && errno == ETIMEDOUT) return;
+    wrong("abandoned", "there was a connection after the deadline");
+    put(&u);
+}
+
+static void show_abandoned(void)
+{
+    char conninfo[128];
+    int listener = gort_listen("tcp", "127.0.0.1:0"), before = count_fds();
+    pool *p = make_pool_at(listener, conninfo);
+    abandon_gets(p, 5); /* nobody accepts */
+    expect("abandoned", count_fds() == before, "descriptors are left over");
+    gort_go(serve, (void *)(intptr_t)listener);
+    make_one_idle(p);
+    abandon_gets(p, 1); /* while it is checked */
+    expect("abandoned", has_all(p), "one is lost");
+    make_one_idle(p);
+    get_too_late(p);
+    expect("abandoned", has_all(p), "one is lost at the deadline");
+    close_pool("abandoned", p);
+    for (int64_t until = gort_now() + PATIENCE; count_fds() != before && gort_now() < until;)
+        gort_sleep(GORT_MS); /* the server's ends */
+    expect("abandoned", count_fds() == before, "descriptors are left over in the end");
+    gort_close_fd(listener);
+    printf("abandoned: connections given up while they were made or checked were closed\n");
+}
+
 bool shows_run(const shows *s)
 {
     char error[256];
@@ -253,5 +355,6 @@ bool shows_run(const shows *s)
     show_health();
     show_lifetime();
     show_idle();
+    show_abandoned();
     return all_well;
 }

@@ -69,6 +69,7 @@ says 'context: its end cancelled the statement, the connection goes on'
 says 'health: a connection that the server had ended was replaced'
 says 'lifetime: an old connection was replaced'
 says 'idle: a connection that nobody used was closed'
+says 'abandoned: connections given up while they were made or checked were closed'
 grep -q WRONG "$tmp/out" && fail "something was wrong"
 
 run 0 "$conninfo" 300 3000 20
