@@ -22,8 +22,9 @@
  * thread that holds one must not be stopped: another would wait for the lock in a section, and the
  * stop for that section.  The handler of the stop signal sees where the thread is, and lets it go on
  * where that is the sanitizer's code; stops ask again until they are answered.  That code is known
- * where it is a library of its own, as gcc has it.  clang links it into the program, and there the
- * danger stays; so it does for a thread that holds such a lock in libc, where the sanitizer reports.
+ * where it is a library of its own, as gcc has it.  clang links it into the program; and who reports
+ * holds such a lock in libc too.  For these a stop is given up after a while and tried again: Note
+ * [Stops beside the sanitizer] in sched/stw.c.
  *
  * The sanitizer is asked for by weak symbols, which exist when the program is linked with it.
  * Without it each of these is the test of a byte that is never written.  See doc/decisions/0017.

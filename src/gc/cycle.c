@@ -416,13 +416,13 @@ static void ended_stw(struct gc_cycle_record *r, const struct stop_result *stop)
 }
 
 /* Note [Stops that end marking]. */
-static void end_stopped(void *unused)
+static bool end_stopped(void *unused)
 {
     (void)unused;
     struct gc_cycle_record *r = &gc.record;
     struct stop_result stop;
     if (unlikely(gc_debug.late_work != NULL)) gc_debug.late_work();
-    world_stop(STOP_GC_TERM, &stop);
+    if (!world_try_stop(STOP_GC_TERM, &stop)) return false;
     barrier_flush_all_stw();
     if (mark_end_stw(&gc.result)) {
         r->mark_end = stop.begin;
@@ -432,6 +432,7 @@ static void end_stopped(void *unused)
         note_stop(r, &stop);
     }
     world_start();
+    return true;
 }
 
 /* Others may have begun the next cycle meanwhile: then that one looks. */
@@ -479,11 +480,11 @@ static void begin_beside_stw(struct gc_cycle_record *r, const struct stop_result
 }
 
 /* In roots_hold_loader. */
-static void begin_stopped(void *arg)
+static bool begin_stopped(void *arg)
 {
     struct gc_cycle_record *r = arg;
     struct stop_result stop;
-    world_stop(STOP_GC_MARK, &stop);
+    if (!world_try_stop(STOP_GC_MARK, &stop)) return false;
     int64_t cpu = gc_debug.stoptheworld != 0 ? os_thread_cpu() : 0; /* a system call */
     r->stop_begin = stop.begin;
     r->stopped = r->mark_begin = stop.stopped;
@@ -500,6 +501,7 @@ static void begin_stopped(void *arg)
         close_record_stw(r, (uint64_t)(os_thread_cpu() - cpu));
     }
     world_start();
+    return true;
 }
 
 /* ---- a cycle --------------------------------------------------------------------------------- */
@@ -602,7 +604,8 @@ static void end_on_system(void *unused)
     if (gc_debug.gccheckmark)
         roots_hold_loader(end_stopped, unused); /* it reads libraries' data again */
     else
-        end_stopped(unused);
+        while (!end_stopped(unused))
+            ;
 }
 
 bool gc_try_end(void)

@@ -27,8 +27,9 @@
  *   - Other stops do not take the lock, and end whoever has it.
  *   - A callback of the program's own dl_iterate_phdr has the lock and may not wait for another
  *     goroutine's collection: it must not call the runtime.
- *   - ThreadSanitizer asks the loader before it prints a report, also one about a critical section.
- *     Under it the lock is given back before the stop: libraries must stay where they are.
+ *   - ThreadSanitizer asks the loader before it prints a report, with a lock that critical sections
+ *     wait for.  Beside it a stop may be given up; then the loader's lock is given back, and all is
+ *     tried again: Note [Stops beside the sanitizer] in sched/stw.c.
  * The lock is recursive: the callback reads the list by an inner dl_iterate_phdr.  Rejected:
  * comparing the loader's counters after the stop, which needs the lock too.
  *
@@ -48,12 +49,6 @@
 #include "gc/roots.h"
 #include "gc/threadlocals.h"
 #include "sched/sched.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define LOCK_HELD_OVER_STOP false
-#else
-#define LOCK_HELD_OVER_STOP true
-#endif
 
 static struct {
     struct root_list program, libraries;
@@ -150,29 +145,35 @@ static void read_list(uint64_t adds, uint64_t subs)
 }
 
 struct held_call {
-    void (*fn)(void *);
+    bool (*fn)(void *);
     void *arg;
+    bool done;
 };
+
+static void call_held(void *arg)
+{
+    struct held_call *c = arg;
+    c->done = c->fn(c->arg);
+}
 
 static int hold(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)size;
-    const struct held_call *c = arg;
     read_list(info->dlpi_adds, info->dlpi_subs);
-    if (LOCK_HELD_OVER_STOP) m_wait_interrupted(c->fn, c->arg);
+    m_wait_interrupted(call_held, arg);
     return 1; /* called for the first object only */
 }
 
 static void hold_loader(void *arg)
 {
     const struct held_call *c = arg;
-    if (dl_iterate_phdr(hold, arg) != 1) throw_msg("the loader knows no program");
-    if (!LOCK_HELD_OVER_STOP) m_wait_interrupted(c->fn, c->arg);
+    while (!c->done)
+        if (dl_iterate_phdr(hold, arg) != 1) throw_msg("the loader knows no program");
 }
 
-void roots_hold_loader(void (*fn)(void *), void *arg)
+void roots_hold_loader(bool (*fn)(void *), void *arg)
 {
-    struct held_call c = { fn, arg };
+    struct held_call c = { .fn = fn, .arg = arg };
     m_wait_stoppable(hold_loader, &c);
 }
 

@@ -227,10 +227,10 @@ static bool has_strangers(void)
     return true;
 }
 
-static void search_stopped(void *arg)
+static bool search_stopped(void *arg)
 {
     struct search *s = arg;
-    world_stop(STOP_STATS, NULL);
+    if (!world_try_stop(STOP_STATS, NULL)) return false;
     assert_that(gc_phase == GC_OFF);
     s->n = g_table_size(); /* once: threads that attach add to it, though the world is stopped */
     size_t bytes = align_up(s->n + 1, os_page_size());
@@ -258,6 +258,7 @@ static void search_stopped(void *arg)
     }
     if (s->state != NULL) os_mem_unmap(s->state, bytes);
     world_start();
+    return true;
 }
 
 static void search_on_system(void *s)

@@ -71,6 +71,16 @@
  * While the world is stopped a stopped thread may hold any lock of libc: the stopper makes raw
  * system calls only (DESIGN 4, rule 8).
  *
+ * Note [Stops beside the sanitizer].  ThreadSanitizer has locks of its own, and the runtime's
+ * sections call it: they make fibers and name them.  A thread stopped while it holds such a lock
+ * keeps a section from its end, and the stop from its end.  Most are let go on: the handler sees
+ * that they are in the sanitizer's code (Note [Inside the sanitizer] in base/race.h).  A thread that
+ * prints a report is in libc; it may also wait for the loader's lock, which the stopper of a cycle
+ * holds; and with clang the sanitizer's code is not known.  So there a stop that is not complete
+ * after RACE_PATIENCE_NS is given up: all go on, the stopper lets go of the loader, and asks again.
+ * That ends, for the sanitizer's locks are held for a time and not for ever.  It has no place in
+ * programs without the sanitizer, where each thread is certain to stop: there is nothing to give up.
+ *
  * Memory order: world_start's release of world_stopping pairs with the acquire in m_stop_wait: a
  * thread that goes on sees all that was done meanwhile.  The release of m->state = STOPPED pairs
  * with the stopper's acquire: it sees all that the thread did before.
@@ -81,6 +91,7 @@
  * Answers to: stopTheWorldWithSema, startTheWorldWithSema in proc.go.
  * SPDX-License-Identifier: BSD-3-Clause
  */
+#include "base/race.h"
 #include "base/unscanned.h"
 #include "os/os.h"
 #include "sched/sched_internal.h"
@@ -88,6 +99,8 @@
 #define SPIN_ROUNDS 200                    /* pauses before sleeping for acknowledgements */
 #define SIGNALLED_IN_RUNTIME 1             /* threads in RUNTIME that a stop signals */
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
+#define RACE_PATIENCE_NS ((int64_t)20000000)
+#define RACE_PAUSE_NS ((int64_t)1000000) /* after a stop was given up */
 #define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
 /* After so long without progress all are asked again.  Before the kernel's next event: so it
  * sets the clock anew at both ends of the sleep, some 25 us on virtual processors (decision
@@ -398,7 +411,28 @@ void world_check_stw(void)
                   p_count(), idle, handed, sched.nidle_p, count_handed());
 }
 
-void world_stop(enum stop_reason r, struct stop_result *out)
+/* All go on, and the next may stop them. */
+static void let_go(void)
+{
+    atomic_store_relaxed(&world.stopper, NULL);
+    atomic_store_seq(&world_stopping, 0u); /* releases: pairs with m_stop_wait */
+    if (atomic_load_seq(&world.asleep) != 0) os_futex_wake(&world_stopping, INT32_MAX);
+    sema_give();
+    if (m_self() == NULL) return;
+    sched_look_outside();
+    /* Threads may have blocked with work left to look for. */
+    m_wake_for_work();
+}
+
+static cold_path bool give_up(void)
+{
+    uint32_t never = 0; /* a futex word that nobody wakes */
+    let_go();
+    os_futex_wait(&never, 0, RACE_PAUSE_NS);
+    return false;
+}
+
+bool world_try_stop(enum stop_reason r, struct stop_result *out)
 {
     struct m *self = m_self();
     if (!lock_none_held()) throw_msg("stop-the-world with a lock held");
@@ -409,7 +443,7 @@ void world_stop(enum stop_reason r, struct stop_result *out)
     sema_take();
     out->begin = os_now();
     world_ask(self, out);
-    (void)wait_for_all(self, 0);
+    if (!wait_for_all(self, race_on ? out->begin + RACE_PATIENCE_NS : 0)) return give_up();
     atomic_store_relaxed(&world.stopper, self);
     atomic_store_relaxed(&world.counts[r], world.counts[r] + 1);
     out->stopped = os_now();
@@ -418,6 +452,13 @@ void world_stop(enum stop_reason r, struct stop_result *out)
     world.stopped = out->stopped;
     world_check_stw();
     sched_hooks.world_stopped();
+    return true;
+}
+
+void world_stop(enum stop_reason r, struct stop_result *out)
+{
+    while (!world_try_stop(r, out))
+        ;
 }
 
 /* Before anybody goes on: who reads statistics finds each stop that is over in all of them. */
@@ -434,14 +475,7 @@ void world_start(void)
     assert_that(world_is_stopped());
     sched_hooks.world_starting();
     count_stop();
-    atomic_store_relaxed(&world.stopper, NULL);
-    atomic_store_seq(&world_stopping, 0u); /* releases: pairs with m_stop_wait */
-    if (atomic_load_seq(&world.asleep) != 0) os_futex_wake(&world_stopping, INT32_MAX);
-    sema_give();
-    if (m_self() == NULL) return;
-    sched_look_outside();
-    /* Threads may have blocked with work left to look for. */
-    m_wake_for_work();
+    let_go();
 }
 
 /* ---- what stopped goroutines hold ------------------------------------------------------------ */

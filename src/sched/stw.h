@@ -35,6 +35,9 @@ struct stop_result {
  * M_BLOCKING or M_STOPPED, all Ps are the caller's to use, and only raw system calls are
  * allowed. */
 void world_stop(enum stop_reason r, struct stop_result *out);
+/* For who holds a lock of libc meanwhile.  false: the world goes on, that lock is to be let go of,
+ * and it may be tried again; only beside ThreadSanitizer (Note [Stops beside the sanitizer]). */
+bool world_try_stop(enum stop_reason r, struct stop_result *out);
 void world_start(void);
 /* The same for a report after which the process ends: the world never starts again.  Waits for
  * threads no longer than that, and runs no hooks.  false: not all have stopped. */

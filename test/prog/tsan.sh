@@ -465,13 +465,37 @@ static void stops(void)
     while (__atomic_load_n(&makers, __ATOMIC_SEQ_CST) != 0) gort_yield();
 }
 
+// Each place is a report (suppress_equal_stacks=0), under the sanitizer's locks, while the world stops and
+// goroutines start and end.
+static int shared_places[500];
+static void races(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 500; i++) {
+        shared_places[i]++;
+        gort_yield();
+    }
+    __atomic_fetch_sub(&makers, 1, __ATOMIC_SEQ_CST);
+}
+static void reports(void)
+{
+    gort_max_procs(8);
+    makers = 20;
+    for (int i = 0; i < 20; i++) gort_go(races, NULL);
+    while (__atomic_load_n(&makers, __ATOMIC_SEQ_CST) != 0) {
+        gort_gc();
+        for (int i = 0; i < 20; i++) gort_go(ends_at_once, NULL);
+        gort_yield();
+    }
+}
+
 static const struct { const char *name; void (*fn)(void); } cases[] = {
 #define CASE(f) { #f, f }
     CASE(nothing), CASE(one_after_the_other), CASE(buffer_backwards), CASE(two_readers),
     CASE(into_a_shared_variable), CASE(two_stores), CASE(a_shared_object), CASE(channels), CASE(slots),
     CASE(locks), CASE(others), CASE(selects), CASE(pointers), CASE(memory), CASE(threads), CASE(panics),
     CASE(timers), CASE(scopes), CASE(maps), CASE(sweeping), CASE(outside),
-    CASE(stops), CASE(resets), CASE(closing),
+    CASE(stops), CASE(reports), CASE(resets), CASE(closing),
 };
 static int run(int argc, char **argv)
 {
@@ -493,9 +517,7 @@ fail()
 racy="nothing one_after_the_other buffer_backwards two_readers into_a_shared_variable two_stores
     a_shared_object"
 clean="channels slots locks others selects pointers memory threads panics timers resets closing scopes maps
-    sweeping outside"
-# Where the sanitizer is a library: Note [Inside the sanitizer] in src/base/race.h.
-clean_apart="stops"
+    sweeping outside stops"
 found=0
 for cc in ${CC:-cc} gcc clang; do
     [ "$(command -v "$cc")" ] && [ ! -e "$dir/$(basename "$cc")" ] || continue
@@ -513,9 +535,14 @@ for cc in ${CC:-cc} gcc clang; do
             lines=$(grep -n "RACE$\|// RACE" "$dir/p.c" | cut -d: -f1 | paste -sd'|')
             grep -qE "#[0-2] .*p\.c:($lines)\b" "$dir/out" || fail "$cc, $procs Ps, $c: another place"
         done
-        apart=
-        ldd "$prog" | grep -q libtsan && apart=$clean_apart
-        for c in $clean $apart; do
+        # Note [Stops beside the sanitizer] in src/sched/stw.c.  Not by clang 14, whose runtime follows lists
+        # of its own that are broken, where fibers end while it reports.
+        ldd "$prog" | grep -q libtsan && for i in 1 2 3; do
+            TSAN_OPTIONS=suppress_equal_stacks=0 GORTMAXPROCS=$procs timeout 250 setarch -R "$prog" reports \
+                >"$dir/out" 2>&1
+            [ $? = 66 ] || fail "$cc, $procs Ps, reports: it does not end"
+        done
+        for c in $clean; do
             GORTMAXPROCS=$procs timeout 250 setarch -R "$prog" "$c" >"$dir/out" 2>&1 ||
                 fail "$cc, $procs Ps, $c: exit code $?"
         done

@@ -75,7 +75,7 @@ static void step(uint64_t *rnd)
     }
     if ((r >> 24) % 4 == 0) gort_yield();
     tree_check(n, i + 1, DEPTH);
-    gort_set(&trees[i], n);
+    gort_exchange(&trees[i], n);
 }
 
 static void worker(void *arg)

@@ -1,4 +1,6 @@
 // Random programs and their shadows: see gc_shadow.h. Some seconds of what gc_shadow_long does.
+// Its books are ordered by collections, of which ThreadSanitizer knows nothing.
+// TEST skip=tsan
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_shadow.h"
 

@@ -1,5 +1,5 @@
 // Random programs and their shadows, at length: 20 seeds of 1,000 collections. See gc_shadow.h.
-// TEST modes=none
+// TEST modes=none skip=tsan
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gc_shadow.h"
 

@@ -111,7 +111,7 @@ static void make(void *arg)
             gort_set_finalizer(t, finalizer);
         }
         if (test_random(&seed) % 2 == 0) gort_set(&kept[test_random(&seed) % KEPT], t);
-        gort_set(&table[test_random(&seed) % TABLE], e);
+        gort_exchange(&table[test_random(&seed) % TABLE], e);
         if (k % 8192 == 8191 && me == 0) gort_gc();
     }
     gort_waitgroup_done(&makers);
@@ -205,7 +205,8 @@ static int run(int argc, char **argv)
     gort_read_stats(&s);
     printf("%" PRIu64 " gets, %" PRIu64 " of objects alive, %" PRIu64 " again; %" PRIu64
            " finalized, %" PRIu64 " kept by it; %" PRIu64 " of %d gone; %" PRIu64 " cycles\n",
-           gets, alive, held, finalized, resurrected, gone, TABLE, s.num_gc);
+           gets, alive, held, __atomic_load_n(&finalized, __ATOMIC_RELAXED),
+           __atomic_load_n(&resurrected, __ATOMIC_RELAXED), gone, TABLE, s.num_gc);
     CHECK_GT(s.num_gc, 3);
     return 0;
 }

@@ -15,18 +15,23 @@ struct node {
 };
 GORT_TYPE(node, next);
 
-static volatile bool quit;
+static bool quit; // atomic
 #define MOST 32
 static uint64_t spins[8 * MOST]; // a cache line each
 static gort_waitgroup done;
+
+static bool has_to_quit(void)
+{
+    return __atomic_load_n(&quit, __ATOMIC_RELAXED);
+}
 
 // Computes, and now and then allocates and stores: with and without a P.
 static void hog(void *arg)
 {
     uint64_t *count = arg;
     node *list = NULL;
-    while (!quit) {
-        for (volatile int i = 0; i < 20000000 && !quit; i++)
+    while (!has_to_quit()) {
+        for (volatile int i = 0; i < 20000000 && !has_to_quit(); i++)
             ;
         node *n = gort_new(node);
         n->value = ++*count;
@@ -66,7 +71,7 @@ static int gort_main(int argc, char **argv)
         gort_send(c, i);
     }
     gort_close(c);
-    quit = true;
+    __atomic_store_n(&quit, true, __ATOMIC_RELAXED);
     gort_waitgroup_wait(&done);
     double taken = -1;
     CHECK_EQ(gort_metric_read("/gort/sched/retakes:events", &taken), 0);
