@@ -42,6 +42,14 @@
  *     does, before a section: there is one at least in any cycle.
  * The cycle is the same: what is given back was taken in it.
  *
+ * Note [Places are given back last].  A worker that leaves off tries to end the cycle while its
+ * place is taken.  Until the stop, "nothing is left" is a reason to run another one; with the place
+ * free, the next P that looks for a goroutine would get one too, which finds nothing, and waits
+ * for the first one's stop (cycle_lock), P and queue and all; then the next P.  So where the kernel
+ * runs something else in place of the first one's thread, no P would run the program.  If it was
+ * not the end, the place is free again at once; and if it was, it is of no other cycle.
+ * Fractional workers have no place, and may meet so those of other Ps.
+ *
  * A section is left early when a stop is on (mark_some), and holds no work afterwards.
  *
  * Locking: none.  Memory order: the pool's push and pop carry a worker's record from thread to
@@ -128,12 +136,12 @@ static void worker_run(struct worker *w)
     do
         workers_prepare(p_count()); /* there may be more Ps than when the cycle began */
     while (worker_section(w, &left));
-    crit_enter();
+    if (mark_looks_done()) gc_try_end(); /* whatever it left: it may have been the last */
+    crit_enter();                        /* Note [Places are given back last] */
     if (w->kind == PACER_TIME_DEDICATED && w->cycle == workers.cycle)
         pacer_dedicated_give(&pace_shared);
     crit_exit();
     if (w->kind == PACER_TIME_IDLE) pacer_idle_leave(&pace_shared);
-    if (mark_looks_done()) gc_try_end(); /* whatever it left: it may have been the last */
 }
 
 static bool to_pool(struct g *g, void *arg)

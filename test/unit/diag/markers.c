@@ -321,6 +321,99 @@ TEST(shares_count_from_the_new_number)
 
 // ---- what each kind is for ----------------------------------------------------------------------
 
+// Who ends marking keeps its place until it has: a free one would be taken by each other P in turn,
+// to wait with it.
+static int32_t free_places; // atomic; seen by who was about to end marking
+
+static void look_at_places(void)
+{
+    ADD(&free_places, LOAD(&pace_shared.dedicated));
+}
+
+TEST(who_ends_marking_keeps_its_place)
+{
+    begin_marking_alone(4); // one place
+    STORE(&free_places, 0);
+    gc_debug.late_work = look_at_places;
+    while (heap_marking()) { // again, if there was more left than the stop would mark
+        run_worker(dedicated_worker());
+        WAIT_FOR(LOAD(&pace_shared.dedicated) == 1);
+    }
+    gc_debug.late_work = NULL;
+    CHECK_EQ(LOAD(&free_places), 0);
+    end_marking();
+}
+
+enum { YIELDERS = 16, GIVES = 4 };
+static uint32_t turns[YIELDERS], enough; // atomic
+
+static void yields(void *mine)
+{
+    for (uint32_t *n = mine; LOAD(&enough) == 0; gort_yield())
+        ADD(n, 1);
+    gort_waitgroup_done(&left);
+}
+
+// The worker that is out: there is one place.
+static struct p *its_p;
+static uint64_t its_run;   // of its P, when it gets it
+static uint64_t before_it; // bytes scanned
+static uint32_t looks;     // atomic
+
+// Only to a P with others in its queue.
+static struct g *worker_for_a_crowd(struct p *p)
+{
+    struct g *g = runq_empty(p) ? NULL : scheduler.find_mark_work(p);
+    if (g == NULL) return NULL;
+    its_p = p;
+    its_run = p->gs_run + 1;
+    before_it = pacer_work(&pace_shared).heap;
+    return g;
+}
+
+// The worker has marked all, and has its P: whoever was in the queue runs elsewhere.  Not if it
+// came for no more than one section's work.  Nor if the P was taken from it, for a late timer: then
+// it came to another queue, or back to this one, and may have found nothing left there, as nobody
+// gives a queue away who is about to leave.
+static void wait_for_a_turn_of_each(void)
+{
+    uint32_t seen[YIELDERS];
+    int64_t until = gort_now() + 200 * GORT_S;
+    const struct p *p = m_self()->p;
+    if (p != its_p || p->gs_run != its_run) return;
+    if (pacer_work(&pace_shared).heap - before_it < MB) return;
+    for (int i = 0; i < YIELDERS; i++)
+        seen[i] = LOAD(&turns[i]);
+    for (int i = 0; i < YIELDERS; i++)
+        while (LOAD(&turns[i]) == seen[i]) {
+            CHECK_LT(gort_now(), until);
+            os_thread_yield();
+        }
+    ADD(&looks, 1);
+}
+
+// All Ps have yielders in their queues: those without the worker are never idle, and do not steal.
+TEST(a_dedicated_worker_gives_its_queue_away)
+{
+    STORE(&enough, 0);
+    STORE(&looks, 0);
+    gort_waitgroup_add(&left, YIELDERS);
+    for (int i = 0; i < YIELDERS; i++)
+        gort_go(yields, &turns[i]);
+    while (LOAD(&looks) < GIVES) {
+        begin_marking_alone(4);
+        gc_debug.late_work = wait_for_a_turn_of_each;
+        sched_hooks.find_mark_work = worker_for_a_crowd;
+        while (heap_marking()) // not asleep: a timer may be late
+            gort_yield();
+        gc_debug.late_work = NULL;
+        CHECK_GT(pacer_time_of(&pace_shared, PACER_TIME_DEDICATED), 0);
+        end_marking();
+    }
+    STORE(&enough, 1);
+    gort_waitgroup_wait(&left);
+}
+
 // On one P there is no other kind, where it is never idle and nobody assists.
 TEST(fractional_workers_get_a_cycle_done)
 {
@@ -385,6 +478,8 @@ static int main_goroutine(int argc, char **argv)
     RUN_ON(2, the_monitor_gets_the_p_of_who_scans_its_own);
     RUN_ON(4, workers_keep_their_ps);
     RUN_ON(1, callers_of_gort_gc_mark);
+    RUN_ON(4, who_ends_marking_keeps_its_place);
+    RUN_ON(4, a_dedicated_worker_gives_its_queue_away);
     RUN_ON(1, fractional_workers_get_a_cycle_done);
     RUN_ON(8, dedicated_workers_leave_the_last_p);
     RUN_ON(8, as_many_stay_as_there_are_places);
