@@ -64,9 +64,11 @@ static void info_stats(builder *b)
 static void info_runtime(builder *b)
 {
     gort_stats s;
+    double verified = 0; /* GORTDEBUG=gccheckmark=1 */
     gort_read_stats(&s);
-    build(b, "goroutines:%d\r\ngc_cycles:%llu\r\n", gort_num_goroutines(),
-          (unsigned long long)s.num_gc);
+    (void)gort_metric_read("/gort/gc/debug/gccheckmark:events", &verified);
+    build(b, "goroutines:%d\r\ngc_cycles:%llu\r\ngc_verified:%.0f\r\n", gort_num_goroutines(),
+          (unsigned long long)s.num_gc, verified);
     build(b, "gc_pause_total_us:%llu\r\ngc_pause_max_us:%llu\r\ngc_cpu_fraction:%.4f\r\n",
           (unsigned long long)s.pause_total_ns / 1000, (unsigned long long)s.pause_max_ns / 1000,
           s.gc_cpu_fraction);
