@@ -32,8 +32,9 @@ command -v redis-benchmark >/dev/null || skip "redis-benchmark is not installed"
 
 tmp=$(mktemp -d)
 pids=()
+bench=
 finish() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
+    for pid in "${pids[@]}" $bench; do kill "$pid" 2>/dev/null; done
     wait 2>/dev/null
     rm -rf "$tmp"
 }
@@ -77,7 +78,13 @@ while kill -0 $driver 2>/dev/null; do
     for words in "-t $MANY -r 1000 -P 4" "-t incr -P 4"; do
         # shellcheck disable=SC2086
         timeout 250 redis-benchmark -h 127.0.0.1 -p "$port" -n $PART -c 20 -d 100 -q $words \
-            >"$tmp/bench.out" 2>&1 || fail "redis-benchmark failed or took too long"
+            >"$tmp/bench.out" 2>&1 &
+        bench=$!
+        wait -n -p ended $bench $served # without a server it may try for ever
+        status=$?
+        [ "${ended:-}" = $bench ] || fail "kvserver ended with status $status"
+        [ $status = 0 ] || fail "redis-benchmark failed or took too long"
+        bench=
         tr '\r' '\n' <"$tmp/bench.out" | grep -i -E 'error|warn|reset|refused|could not' >&2 &&
             fail "redis-benchmark complains"
     done
