@@ -140,6 +140,7 @@
 #include "os/os.h"
 #include "sched/sched.h"
 #include "sched/stw.h"
+#include "sync/lock.h"
 
 #define HELP_BYTES (256 * KB) /* scanned between two looks, by who waits for a cycle */
 #define HELP_WAIT_NS ((int64_t)50000)
@@ -731,6 +732,7 @@ static never_inline void assist(void)
 
 void gc_after_refill(void)
 {
+    assert_that(lock_none_held()); /* marking, stopping and waiting take locks of all ranks */
     race_hide();
     if (heap_marking())
         assist();

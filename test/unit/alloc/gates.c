@@ -299,6 +299,15 @@ static void a_new_percentage_holds_at_once(void)
     end_marking();
 }
 
+// Whoever allocates with a lock held would assist with it, or stop the world.
+static void refill_with_a_lock_held(void)
+{
+    static struct lock l = LOCK_INIT(RANK_SCHED);
+    crit_enter();
+    lock_acquire(&l);
+    gc_after_refill();
+}
+
 static const struct gc_test_options unchecked = { .percent = 100 };
 static uint32_t enough; // atomic
 
@@ -332,6 +341,8 @@ int main(void)
 {
     expect_fatal(run_main, (void *)leave_a_cache_behind, "P 1 has spans of the collection before");
     expect_fatal(run_main, (void *)listen_and_ask, "a listener of collections has allocated");
+    if (GORT_ASSERT_LEVEL >= 1)
+        expect_fatal(run_main, (void *)refill_with_a_lock_held, "lock_none_held()");
     gc_test_child("ready", none_begins_before_all_are_ready, 1, &no_background);
     gc_test_child("ready", none_begins_before_all_are_ready, 2, &no_background);
     RUN_ALL(none_begins_where_a_stop_would_wait);
