@@ -10,7 +10,7 @@
  * ahead is its own (g->assist_credit), until the cycle ends.  When it owes and finds nothing to
  * mark, others have what is left; it goes on, and owes: the cycle is nearly over, or the heap comes
  * to lie beyond the goal by so much that it waits for the end (pace_is_beyond).  It waits marking,
- * or asleep in a way that a stop counts as stopped.
+ * or asleep in a way that a stop counts as stopped, and keeps its P: doc/decisions/0029.
  *
  * Who is exempt (gort_set_assist_exempt) neither pays nor waits.  What it allocates is in
  * heap_live, so the ratio rises for the others; without others the background alone marks, and the
