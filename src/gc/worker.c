@@ -48,7 +48,7 @@
  * for the first one's stop (cycle_lock), P and queue and all; then the next P.  So where the kernel
  * runs something else in place of the first one's thread, no P would run the program.  If it was
  * not the end, the place is free again at once; and if it was, it is of no other cycle.
- * Fractional workers have no place, and may meet so those of other Ps.
+ * Fractional workers have no place: two of them may still meet there.
  *
  * A section is left early when a stop is on (mark_some), and holds no work afterwards.
  *

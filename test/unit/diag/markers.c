@@ -43,6 +43,7 @@ enum { FRAME = 8192, FRAMES = 64 }; // eight pieces
 static struct g *deep; // atomic
 static uint32_t pieces, kicks;
 static void (*before)(struct m *m); // the first piece
+static void (*begun)(void);         // meanwhile, the caller; NULL: nothing
 static gort_waitgroup left;
 
 static bool scan_and_look(struct g *g)
@@ -87,6 +88,7 @@ static void scan_its_own(void (*look)(struct m *), void (*after)(void))
     g_start(be_deep, (void *)after, &o, 0);
     WAIT_FOR(LOAD(&deep) != NULL);
     begin_marking();
+    if (begun != NULL) begun();
     gort_waitgroup_wait(&left);
     sched_hooks.g_scan = stackroots_scan_piece;
 }
@@ -132,6 +134,45 @@ static void see_it_gone(void)
 TEST(the_monitor_gets_the_p_of_who_scans_its_own)
 {
     scan_its_own(wait_till_it_is_asked, see_it_gone);
+}
+
+// ---- waiting for the end ------------------------------------------------------------------------
+
+static struct g *allocator;    // atomic
+static bool waits;             // it was seen to
+static uint32_t has_allocated; // atomic; much, without waiting
+
+static void wait_till_the_allocator_waits(struct m *unused)
+{
+    (void)unused;
+    while (!waits && !LOAD(&has_allocated)) {
+        for (const struct m *m = m_all(); m != NULL; m = m->all_next)
+            waits |= LOAD(&m->curg) == LOAD(&allocator) && LOAD(&m->state) == M_BLOCKING;
+        os_thread_yield();
+    }
+}
+
+static void do_nothing(void)
+{
+}
+
+static void allocate_much(void)
+{
+    uint64_t most = heap_live() + 256 * MB;
+    STORE(&allocator, g_self());
+    while (heap_marking() && heap_live() < most)
+        gort_keep_alive(gort_alloc_noscan(4096));
+    STORE(&has_allocated, 1);
+}
+
+// Somebody else has what is left to mark: who allocates finds nothing to pay with, and goes on, but
+// not far beyond the goal.
+TEST(who_allocates_beyond_the_goal_waits)
+{
+    begun = allocate_much;
+    scan_its_own(wait_till_the_allocator_waits, do_nothing);
+    begun = NULL;
+    CHECK(waits);
 }
 
 // ---- workers ------------------------------------------------------------------------------------
@@ -476,6 +517,7 @@ static int main_goroutine(int argc, char **argv)
     RUN_ON(1, a_larger_number_makes_workers);
     RUN_ON(1, the_last_own_stack_wakes_the_monitor);
     RUN_ON(2, the_monitor_gets_the_p_of_who_scans_its_own);
+    RUN_ON(2, who_allocates_beyond_the_goal_waits);
     RUN_ON(4, workers_keep_their_ps);
     RUN_ON(1, callers_of_gort_gc_mark);
     RUN_ON(4, who_ends_marking_keeps_its_place);
