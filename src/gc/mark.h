@@ -15,7 +15,7 @@
 #include "sched/sched_data.h"
 
 #define MARK_FIFO 16
-#define OBLET_BYTES (128 * KB) /* larger objects are scanned in pieces of this size */
+#define OBLET_BYTES (32 * KB) /* larger objects are scanned in pieces of this size */
 
 _Static_assert((MARK_FIFO & (MARK_FIFO - 1)) == 0, "the ring's index is masked");
 
@@ -160,12 +160,18 @@ static force_inline struct page_view page_look(const struct marker *m, uintptr_t
     return v;
 }
 
+/* Of the large object that word may point to what marking reads and writes is made to come. */
+void marker_fetch_large(uintptr_t word);
+
 /* What a word points to that has this page; it is made to come: the slot's mark and, if it will be
  * scanned, its first line and its pointer bits. */
 static force_inline struct candidate slot_look(struct page_view v, uintptr_t word)
 {
     uint64_t marks = v.info & PAGE_MARKS_MASK;
-    if (unlikely(marks == 0)) return (struct candidate){ word, v.info };
+    if (unlikely(marks == 0)) {
+        if (v.info != 0) marker_fetch_large(word);
+        return (struct candidate){ word, v.info };
+    }
     uintptr_t base = page_span_base(v.info, align_down(word, PAGE_BYTES));
     uint64_t index = (word - base) * v.magic >> 32, offset = index * v.size;
     arch_prefetch((const void *)(uintptr_t)(marks + index));

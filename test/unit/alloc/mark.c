@@ -15,8 +15,8 @@ typedef struct node {
 } node;
 GORT_TYPE(node, left, right);
 
-static node **wide; // many small trees
-enum { DEPTH = 6 };
+enum { DEPTH = 6, WIDE = 20000 };
+static node *wide[WIDE]; // many small trees; a root job, whose words are queued all at once
 static uint32_t ntrees;
 static node *list; // or one tree
 
@@ -44,8 +44,8 @@ static uint64_t check_tree(const node *x, int depth, uint64_t value)
 
 static void build_wide(uint32_t n)
 {
+    CHECK_LE(n, WIDE);
     ntrees = n;
-    gort_set(&wide, (node **)gort_alloc(n * sizeof(node *)));
     for (uint32_t i = 0; i < n; i++)
         gort_set(&wide[i], tree(DEPTH, 1));
 }
@@ -123,7 +123,7 @@ static void the_sweeper_finishes_alone(void)
     struct gc_totals t;
     gort_set_gc_percent(-1);
     build_wide(2000);
-    wide = NULL;
+    memset(wide, 0, sizeof wide);
     ntrees = 0;
     scrub_stack();
     gc_collect(GC_CAUSE_FORCED);
