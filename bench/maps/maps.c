@@ -3,8 +3,12 @@
 //     maps LOAD PROCS [quick]     int-1k, int-100k, int-10m, text-1k, text-100k, text-10m, grow
 //
 // SPDX-License-Identifier: BSD-3-Clause
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE // RUSAGE_THREAD
+#endif
 #include "maps.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #define LOOKUPS_MAX 1000000
@@ -23,11 +27,6 @@ static int64_t clock_ns(clockid_t clock)
     struct timespec t;
     clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-int64_t maps_clock(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
 }
 
 void maps_begin(void)
@@ -51,11 +50,53 @@ void maps_end(const char *name, double ops)
     f->ops += ops;
 }
 
-void maps_longest(const char *name, int64_t ns)
+static struct moment {
+    int64_t wall, cpu;
+    long faults;
+} last, longest;
+static int64_t longest_own;
+
+static struct moment moment_now(void)
+{
+    struct rusage r;
+    getrusage(RUSAGE_THREAD, &r);
+    return (struct moment){ clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                            r.ru_minflt + r.ru_majflt };
+}
+
+void maps_each_begin(void)
+{
+    longest = (struct moment){ 0, 0, 0 };
+    longest_own = 0;
+    last = moment_now();
+}
+
+static void raise_to(int64_t *most, int64_t ns)
+{
+    if (ns > *most) *most = ns;
+}
+
+void maps_each(void)
+{
+    struct moment now = moment_now();
+    raise_to(&longest.wall, now.wall - last.wall);
+    raise_to(&longest.cpu, now.cpu - last.cpu);
+    if (now.faults == last.faults) raise_to(&longest_own, now.cpu - last.cpu);
+    last = now;
+}
+
+static void add_longest(const char *name, int64_t ns)
 {
     struct figure *f = figure_of(name);
     f->ns = (double)ns / 1000;
     f->ops = 1;
+}
+
+void maps_each_end(void)
+{
+    add_longest("longest", longest.wall);
+    add_longest("longest-cpu", longest.cpu);
+    add_longest("longest-own", longest_own);
 }
 
 void maps_check(uint64_t value)

@@ -38,9 +38,12 @@ struct maps_job {
 // Begins to measure; ends, and adds CPU time for each of ops to a figure.
 void maps_begin(void);
 void maps_end(const char *figure, double ops);
-// Nanoseconds; and the longest of a sequence of operations, which is a figure in microseconds.
-int64_t maps_clock(void);
-void maps_longest(const char *figure, int64_t ns);
+// Operations each by itself: called before the first and after each; then the longest become
+// figures, in microseconds: by the wall clock; by the thread's CPU time, without what others had of
+// the processor; by the same, of those for which the kernel brought no memory.
+void maps_each_begin(void);
+void maps_each(void);
+void maps_each_end(void);
 void maps_check(uint64_t value);
 
 // The port's.

@@ -47,14 +47,12 @@ void maps_texts(const struct maps_job *job)
 void maps_grow(const struct maps_job *job)
 {
     int_map m = gort_map_make(uint64_t, uint64_t, 0);
-    int64_t longest = 0, before = maps_clock();
+    maps_each_begin();
     for (size_t i = 0; i < job->entries; i++) {
         gort_map_put(m, job->ints[i], i);
-        int64_t now = maps_clock();
-        if (now - before > longest) longest = now - before;
-        before = now;
+        maps_each();
     }
-    maps_longest("longest", longest);
+    maps_each_end();
     maps_check(gort_map_len(m));
 }
 
