@@ -6,14 +6,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../goroutines.h"
+#include "../conform.h"
 
 static char trace[256]; // what happened: each event appends a letter
 
-static void note(void *event)
+static void event(void *letter)
 {
-    CHECK_LT(strlen(trace) + strlen(event), sizeof trace);
-    strcat(trace, event);
+    CHECK_LT(strlen(trace) + strlen(letter), sizeof trace);
+    strcat(trace, letter);
 }
 
 #define CHECK_TRACE(text)                                                                          \
@@ -39,18 +39,18 @@ static void recover(void *arg)
         CHECK_STR_EQ(info.message, arg);
     else
         CHECK_EQ(info.message[0], 'x');
-    note(did ? "R" : "n");
+    event(did ? "R" : "n");
 }
 
 static void recovers(void *arg)
 {
-    gort_defer(note, "1");
+    gort_defer(event, "1");
     gort_defer(recover, arg);
-    gort_defer(note, "2");
+    gort_defer(event, "2");
     if (arg != NULL) panic_with(arg);
 }
 
-TEST(recover_ends_the_panic)
+static void recover_ends_the_panic(void)
 {
     gort_panic_info info = { "untouched" };
     CHECK(!gort_try(recovers, "x", &info));
@@ -62,12 +62,12 @@ TEST(recover_ends_the_panic)
 
 static void recovers_scoped(void *arg)
 {
-    gort_scoped_defer(note, "1");
+    gort_scoped_defer(event, "1");
     gort_scoped_defer(recover, arg);
     panic_with(arg);
 }
 
-TEST(recover_in_a_scoped_call)
+static void recover_in_a_scoped_call(void)
 {
     CHECK(!gort_try(recovers_scoped, "y", NULL));
     CHECK_TRACE("R1");
@@ -81,7 +81,7 @@ static void recovers_twice(void *arg)
     panic_with(arg);
 }
 
-TEST(recover_once)
+static void recover_once(void)
 {
     CHECK(!gort_try(recovers_twice, "once", NULL));
     CHECK_TRACE("Rn");
@@ -101,7 +101,7 @@ static void not_ours(void *arg)
     panic_with(arg);
 }
 
-TEST(recover_elsewhere_does_nothing)
+static void recover_elsewhere_does_nothing(void)
 {
     CHECK_PANICS(not_ours, "still", "still");
     CHECK_TRACE("nn");
@@ -120,7 +120,7 @@ static void recovers_deep(void *arg)
     panic_with(arg);
 }
 
-TEST(recover_below_the_deferred_call)
+static void recover_below_the_deferred_call(void)
 {
     CHECK(!gort_try(recovers_deep, "deep", NULL));
     CHECK_TRACE("R");
@@ -134,12 +134,12 @@ static void recover_and_panic(void *arg)
 
 static void recovers_and_panics(void *arg)
 {
-    gort_defer(note, "1");
+    gort_defer(event, "1");
     gort_defer(recover_and_panic, arg);
     panic_with(arg);
 }
 
-TEST(a_panic_after_recovering)
+static void a_panic_after_recovering(void)
 {
     CHECK_PANICS(recovers_and_panics, "it", "after it");
     CHECK_TRACE("R1");
@@ -153,7 +153,7 @@ static void second_panic(void *arg)
     gort_panic("first");
 }
 
-TEST(recovering_the_second_drops_the_first)
+static void recovering_the_second_drops_the_first(void)
 {
     CHECK(!gort_try(second_panic, NULL, NULL));
     CHECK_TRACE("R");
@@ -171,7 +171,7 @@ static void inner_panic(void *arg)
     panic_with(arg);
 }
 
-TEST(an_inner_recover_leaves_the_outer_panic)
+static void an_inner_recover_leaves_the_outer_panic(void)
 {
     CHECK_PANICS(inner_panic, "outer", "outer");
     CHECK_TRACE("2R1");
@@ -189,7 +189,7 @@ static void recovered_goroutine(void *arg)
 {
     gort_defer(count_end, NULL);
     recovers(arg);
-    note("not reached");
+    event("not reached");
 }
 
 static void exit_inner(void *arg)
@@ -203,9 +203,9 @@ static void exit_inner(void *arg)
 static void recovered_exit(void *arg)
 {
     gort_defer(count_end, NULL);
-    gort_defer(note, "o");
+    gort_defer(event, "o");
     gort_try(exit_inner, arg, NULL);
-    note("not reached");
+    event("not reached");
 }
 
 static void recovered_exit_outside(void *arg)
@@ -222,7 +222,7 @@ static void run_to_end(void (*fn)(void *), const char *arg, const char *expected
     CHECK_TRACE(expected);
 }
 
-TEST(a_recovered_goroutine_ends)
+static void a_recovered_goroutine_ends(void)
 {
     run_to_end(recovered_goroutine, "g", "2R1");
     run_to_end(recovered_exit, NULL, "Ro"); // the exit goes on
@@ -237,7 +237,7 @@ static void is_panicking(void *arg)
     CHECK_EQ(gort_panicking(&info), arg != NULL);
     CHECK_EQ(gort_panicking(NULL), arg != NULL);
     CHECK_STR_EQ(info.message, arg != NULL ? arg : "");
-    note("?");
+    event("?");
 }
 
 static void asks(void *arg)
@@ -247,7 +247,7 @@ static void asks(void *arg)
     if (arg != NULL) panic_with(arg);
 }
 
-TEST(a_deferred_call_knows)
+static void a_deferred_call_knows(void)
 {
     CHECK(!gort_try(asks, NULL, NULL));
     CHECK_PANICS(asks, "why", "why");
@@ -283,7 +283,7 @@ static void panic_value_and_collect(void *arg)
     panic_value(arg);
 }
 
-TEST(values_are_carried_and_kept)
+static void values_are_carried_and_kept(void)
 {
     for (intptr_t i = 1; i < 20; i++) {
         char text[32];
@@ -300,7 +300,7 @@ static void recover_value(void *arg)
 {
     CHECK(gort_recover(NULL));
     CHECK_EQ(((value *)gort_panic_value())->n, (int64_t)(intptr_t)arg);
-    note("v");
+    event("v");
 }
 
 static void recovers_value(void *arg)
@@ -309,7 +309,7 @@ static void recovers_value(void *arg)
     panic_value(arg);
 }
 
-TEST(recovered_values)
+static void recovered_values(void)
 {
     CHECK(!gort_try(recovers_value, (void *)7, NULL));
     CHECK_EQ(((value *)gort_panic_value())->n, 7);
@@ -323,7 +323,7 @@ static void again(void *arg)
     gort_repanic(&info);
 }
 
-TEST(panicking_again)
+static void panicking_again(void)
 {
     CHECK_PANICS(again, (void *)3, "value 3");
     CHECK_EQ(((value *)gort_panic_value())->n, 3);
@@ -339,7 +339,7 @@ static void value_is_mine(void *arg)
     ADD((int *)arg, 1);
 }
 
-TEST(each_goroutine_has_its_value)
+static void each_goroutine_has_its_value(void)
 {
     static int done;
     STORE(&done, 0);
@@ -367,7 +367,7 @@ static void panic_null(void *arg)
     gort_panic("%s", *(char **)arg);
 }
 
-TEST(messages_without_printf)
+static void messages_without_printf(void)
 {
     char *none = NULL, longest[400];
     CHECK_PANICS(panic_plain, NULL, "no conversion");
@@ -382,6 +382,23 @@ TEST(messages_without_printf)
 }
 
 // ---- faults ------------------------------------------------------------------------------------
+
+// A case in which faults are panics. With efence a fault is the finding, and ends the program.
+static void with_faults(void (*fn)(void))
+{
+    if (in_mode("efence")) return;
+    CHECK(!gort_set_panic_on_fault(true));
+    CHECK(gort_set_panic_on_fault(true));
+    fn();
+    CHECK(gort_set_panic_on_fault(false));
+}
+#define FAULT_TEST(name)                                                                           \
+    static void name##_body(void);                                                                 \
+    static void name(void)                                                                         \
+    {                                                                                              \
+        with_faults(name##_body);                                                                  \
+    }                                                                                              \
+    static void name##_body(void)
 
 #define FAULTS                                                                                     \
     __attribute__((noinline, no_sanitize("undefined"), no_sanitize("address"),                     \
@@ -401,7 +418,7 @@ FAULTS static void store(int64_t *p)
 
 static void load_null(void *arg)
 {
-    gort_scoped_defer(note, "d");
+    gort_scoped_defer(event, "d");
     load(arg);
 }
 
@@ -416,7 +433,7 @@ static void call_null(void *arg)
     __asm__ volatile("" : "+r"(fn));
     (void)arg;
     fn();
-    note("not reached");
+    event("not reached");
 }
 
 static char *read_only_page(void)
@@ -427,7 +444,7 @@ static char *read_only_page(void)
     return page;
 }
 
-TEST(bad_addresses_panic)
+FAULT_TEST(bad_addresses_panic)
 {
     char text[100];
     CHECK_PANICS(load_null, NULL, "NULL pointer dereference (SIGSEGV at address 0x8)");
@@ -449,7 +466,7 @@ FAULTS static int divide(int a, int b)
 static void divide_by(void *arg)
 {
     divide(*(int *)arg == 0 ? 1 : INT32_MIN, *(int *)arg);
-    note("not reached");
+    event("not reached");
 }
 
 static void impossible_address(void *arg)
@@ -465,7 +482,7 @@ FAULTS static void fault_backwards(void *arg)
     __asm__ volatile("std\n\tmovl $0, 0\n\tcld" ::: "memory");
 }
 
-TEST(faults_of_this_processor)
+FAULT_TEST(faults_of_this_processor)
 {
     int zero = 0, minus = -1;
     CHECK_PANICS(divide_by, &zero, "integer divide by zero or overflow");
@@ -490,13 +507,13 @@ static void trap(void *arg)
 #endif
 }
 
-TEST(illegal_instructions_panic)
+FAULT_TEST(illegal_instructions_panic)
 {
     CHECK_PANICS(trap, NULL, "illegal instruction");
 }
 
 // Signals are open again afterwards, and the registers of who tries are as they were.
-TEST(many_faults)
+FAULT_TEST(many_faults)
 {
     volatile double x = 1.5;
     int caught = 0;
@@ -532,7 +549,7 @@ static void fault_often(void *arg)
     ADD((int *)arg, 1);
 }
 
-TEST(faults_beside_collections)
+FAULT_TEST(faults_beside_collections)
 {
     static int done;
     STORE(&done, 0);
@@ -547,7 +564,7 @@ static void recover_fault(void *arg)
     gort_panic_info info;
     CHECK(gort_recover(&info));
     CHECK_STR_HAS(info.message, "NULL pointer");
-    note("R");
+    event("R");
 }
 
 static void fault_in_goroutine(void *arg)
@@ -563,7 +580,7 @@ static void fault_in_deferred(void *arg)
     panic_with(arg);
 }
 
-TEST(faults_are_panics_like_others)
+FAULT_TEST(faults_are_panics_like_others)
 {
     run_to_end(fault_in_goroutine, NULL, "R");
     CHECK(gort_try(fault_in_deferred, "first", &test_panic_));
@@ -571,46 +588,21 @@ TEST(faults_are_panics_like_others)
     CHECK_TRACE("d");
 }
 
-static void run_faults(void)
-{
-    if (in_mode("efence")) return; // there a fault is the finding, and ends the program
-    CHECK(!gort_set_panic_on_fault(true));
-    CHECK(gort_set_panic_on_fault(true));
-    RUN(bad_addresses_panic);
+// clang-format off
+static const struct conform_case cases[] = {
+    CASE(recover_ends_the_panic, 2), CASE(recover_in_a_scoped_call, 2), CASE(recover_once, 2),
+    CASE(recover_elsewhere_does_nothing, 2), CASE(recover_below_the_deferred_call, 2),
+    CASE(a_panic_after_recovering, 2), CASE(recovering_the_second_drops_the_first, 2),
+    CASE(an_inner_recover_leaves_the_outer_panic, 2), CASE(a_recovered_goroutine_ends, 0),
+    CASE(a_deferred_call_knows, 2), CASE(values_are_carried_and_kept, 2), CASE(recovered_values, 2),
+    CASE(panicking_again, 2), CASE(each_goroutine_has_its_value, 0),
+    CASE(messages_without_printf, 2), CASE(bad_addresses_panic, 2),
 #if defined(__x86_64__)
-    RUN(faults_of_this_processor);
+    CASE(faults_of_this_processor, 2),
 #endif
-    RUN(illegal_instructions_panic);
-    RUN(many_faults);
-    RUN_ON_ALL(faults_beside_collections);
-    RUN_ON_ALL(faults_are_panics_like_others);
-    CHECK(gort_set_panic_on_fault(false));
-}
+    CASE(illegal_instructions_panic, 2), CASE(many_faults, 2), CASE(faults_beside_collections, 0),
+    CASE(faults_are_panics_like_others, 0),
+};
+// clang-format on
 
-static int run(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    RUN(recover_ends_the_panic);
-    RUN(recover_in_a_scoped_call);
-    RUN(recover_once);
-    RUN(recover_elsewhere_does_nothing);
-    RUN(recover_below_the_deferred_call);
-    RUN(a_panic_after_recovering);
-    RUN(recovering_the_second_drops_the_first);
-    RUN(an_inner_recover_leaves_the_outer_panic);
-    RUN_ON_ALL(a_recovered_goroutine_ends);
-    RUN(a_deferred_call_knows);
-    RUN(values_are_carried_and_kept);
-    RUN(recovered_values);
-    RUN(panicking_again);
-    RUN_ON_ALL(each_goroutine_has_its_value);
-    RUN(messages_without_printf);
-    run_faults();
-    return 0;
-}
-
-int main(int argc, char **argv)
-{
-    return gort_run(run, argc, argv);
-}
+CONFORM_MAIN(cases)
