@@ -14,8 +14,8 @@
 #   5. Classes up to 512 bytes live in one page.  Where the slots may hold pointers, its last 136 bytes
 #      are the pointer bitmap's (Note [Span tail] in src/heap/heap_data.h).  Their sizes come from
 #      rules 1 to 4 all the same, so that sizes are round; only counts fall.
-#   6. Without pointers, those of them from 64 bytes on whose slots divide a page get spans of four pages.
-#      Their refills cost more than their slots.
+#   6. Without pointers, those of them from 64 bytes on get spans of four pages.  Their refills and
+#      sweeps, each some hundreds of instructions and a few cache misses, cost more than their slots.
 #   7. Classes above that, up to 1024 bytes, get spans of four times the pages.  One page would hold 8 to
 #      14 of their slots, and a refill cost more than the slots; larger ones pay more for zeroing anyhow,
 #      and a span that holds a few of them should not keep more memory than need be.
@@ -70,7 +70,7 @@ def make_classes():
 
 
 def is_long_noscan(size):
-    return LONG_MIN <= size <= BITMAP_MAX and PAGE % size == 0
+    return LONG_MIN <= size <= BITMAP_MAX
 
 
 def pages_of(size, pages, noscan):

@@ -35,8 +35,8 @@
 _Static_assert(SPAN_CLASSES == GORT_SPAN_CLASSES, "gort/inline.h agrees");
 _Static_assert(BITMAP_MAX == GORT_SLOT_MAX, "inline allocation writes bitmaps");
 
-/* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page, but for some
- * classes without pointers, which have four.  Without pointers slots fill it as far as they fit.
+/* Note [Span tail].  A span of objects of at most BITMAP_MAX bytes is one page; of those without
+ * pointers, from 64 bytes on, it has four.  Without pointers slots fill it as far as they fit.
  * In scan classes the pointer bitmap lies near its end: one bit for each word of the page, at
  * span_pointer_bitmap(s).  SPAN_BITMAP_TAIL bytes after it are nobody's: the marker reads a slot's
  * bits as eight bytes from the byte that they begin in (pointer_mask), which for the last slots
