@@ -8,7 +8,8 @@
 #include <string.h>
 
 /* The buffer in which an idle client is waited for, so it is what 10,000 of them cost.  One command
- * of a usual size fits.  A client that sends more gets more, and keeps it while it uses it. */
+ * of a usual size fits.  A client that sends more at once, which a buffer filled to its end tells,
+ * gets more, and keeps it while it uses it: each system call costs as much as a dozen commands. */
 #define IDLE_SIZE ((size_t)512)
 #define BUSY_SIZE ((size_t)4 << 10)
 #define KEPT_SIZE ((size_t)64 << 10)
@@ -68,6 +69,10 @@ static size_t next_size(const request *r)
 
 static bool make_room(request *r)
 {
+    if (r->cap == IDLE_SIZE && r->end == r->cap) {
+        resize_buffer(r, BUSY_SIZE);
+        return true;
+    }
     if (r->start == r->end) {
         r->start = r->at = r->end = 0;
         shrink(r);
