@@ -100,7 +100,7 @@
 #define SIGNALLED_IN_RUNTIME 1             /* threads in RUNTIME that a stop signals */
 #define SLOW_STOP_NS ((int64_t)1000000000) /* a thread that takes longer is reported */
 #define RACE_PATIENCE_NS ((int64_t)20000000)
-#define RACE_PAUSE_NS ((int64_t)1000000) /* after a stop was given up */
+#define RACE_PAUSE_NS ((int64_t)1000000)   /* after a stop was given up */
 #define FREEZE_LOOK_NS ((int64_t)10000000) /* between looks of who can not wait for ever */
 /* After so long without progress all are asked again.  Before the kernel's next event: so it
  * sets the clock anew at both ends of the sleep, some 25 us on virtual processors (decision
