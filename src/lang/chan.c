@@ -237,7 +237,8 @@ static force_inline bool wait_in(struct g *g, struct hchan *c, struct waitq *q, 
     if (q == &c->recvq && unlikely(c->closed)) timer_chan_settle(c);
     g->waiting = s;
     g->wake_param = NULL;
-    g_park(commit_unlock, c, reason);
+    /* Without a lock there is nothing to commit; g runs no earlier, for we have the only P. */
+    g_park(chans_have_locks() ? commit_unlock : NULL, c, reason);
     assert_that(g->wake_param == s && s->elem == NULL);
     bool success = s->success;
     if (!success) race_acquire(&c->closed);

@@ -61,14 +61,19 @@ _Static_assert(sizeof(struct hchan) % 16 == 0, "the ring is aligned as the objec
  * lock and unlock, which are in one critical section, even if that ends on another stack.  What the
  * last holder of the P did is visible to the next one by the hand-over of the P. */
 
+static force_inline bool chans_have_locks(void)
+{
+    return p_count() != 1;
+}
+
 static force_inline void chan_lock(struct hchan *c)
 {
-    if (p_count() != 1) lock_acquire(&c->lock);
+    if (chans_have_locks()) lock_acquire(&c->lock);
 }
 
 static force_inline void chan_unlock(struct hchan *c)
 {
-    if (p_count() != 1) lock_release(&c->lock);
+    if (chans_have_locks()) lock_release(&c->lock);
 }
 
 /* ---- elements: Note [Moving pointers] ------------------------------------------------------- */

@@ -127,18 +127,13 @@ static force_inline void g_make_current(struct m *m, struct g *g)
     arch_tls_set_g(g);
 }
 
-static void commit_prev(struct m *m, struct g *prev)
-{
-    m->prev_g = NULL;
-    bool (*commit)(struct g *, void *) = m->commit;
-    m->commit = NULL;
-    if (commit != NULL && !commit(prev, m->commit_arg)) g_ready(prev);
-}
-
 static force_inline void finish(void)
 {
     struct m *m = m_self();
-    if (m->prev_g != NULL) commit_prev(m, m->prev_g);
+    bool (*commit)(struct g *, void *) = m->commit;
+    if (commit == NULL) return;
+    m->commit = NULL;
+    if (!commit(m->prev_g, m->commit_arg)) g_ready(m->prev_g);
 }
 
 /* First thing on the stack switched to: Note [Commit after the switch]. */
@@ -339,11 +334,12 @@ void g_ready(struct g *g)
 {
     struct p *p = m_self()->p;
     g_set_status(g, G_RUNNABLE);
-    if (unlikely(p == NULL || sched_debug.migrate)) {
+    if (likely(p != NULL && !sched_debug.migrate)) {
+        runq_put(p, g, true);
+        if (p_count() == 1) return; /* the only P is running: us */
+    } else {
         if (sched_debug.migrate) atomic_fetch_add_relaxed(&sched_debug_migrations, 1);
         global_put(g);
-    } else {
-        runq_put(p, g, true);
     }
     m_wake_for_work();
 }
@@ -434,23 +430,48 @@ static bool commit_yield(struct g *g, void *arg)
     return true;
 }
 
+/* The turn of the first in the ring of the only P, where it may be switched to directly: g goes to
+ * the end instead.  NULL, with nothing changed: next_local decides. */
+static force_inline struct g *ring_turn(struct p *p, struct g *g)
+{
+    uint32_t head = p->runq_head, tail = p->runq_tail; /* with one P nobody steals */
+    if (unlikely(head == tail || p->run_next != NULL)) return NULL;
+    struct g *next = p->runq[head % RUNQ_SIZE];
+    if (unlikely(is_newborn(next))) return NULL;
+    if (unlikely(next->locked_m != NULL || g_is_grey(next))) return NULL;
+    atomic_store_relaxed(&p->runq_head, head + 1);
+    atomic_store_relaxed(&p->runq[tail % RUNQ_SIZE], g);
+    atomic_store_release(&p->runq_tail, tail + 1); /* A */
+    p->next_streak = 0;
+    return next;
+}
+
 /* With one P nobody can run g before its context is saved: straight to the next one, without a
- * commit. false: there is no next one, or more than one P. */
+ * commit.  false: that must be done in full.  Nothing but g is needed behind the switch, so this
+ * saves few registers. */
 static force_inline bool yield_directly(struct m *m, struct p *p, struct g *g)
 {
-    if (p_count() != 1 || unlikely(sched_debug.migrate)) return false;
-    struct g *next = next_local(m, false);
+    if (p_count() != 1 || unlikely(sched_debug.migrate || sanitize_switches)) return false;
+    if (unlikely(m->locked_g != NULL || world_wants_stop())) return false;
+    if (unlikely(looks_around(p) || mark_is_wanted())) return false;
+    struct g *next = ring_turn(p, g);
     if (next == NULL) return false;
-    g_set_status(g, G_RUNNABLE);
-    ring_put(p, g);
     thread_state_save(g);
+    g_set_status(g, G_RUNNABLE);
     g_make_current(m, next);
-    sanitize_to_g(&g->asan_fake_stack, next);
     arch_switch(&g->ctx, &next->ctx);
-    sanitize_arrived(g);
     finish();
     thread_state_restore(g);
     return true;
+}
+
+static never_inline void yield_in_full(struct m *m, struct g *g)
+{
+    g_set_status(g, G_WAITING); /* commit_yield makes it runnable once its context is saved */
+    m->prev_g = g;
+    m->commit = commit_yield;
+    m->commit_arg = NULL;
+    switch_inline(m, g);
 }
 
 void g_yield(void)
@@ -458,15 +479,7 @@ void g_yield(void)
     struct p *p = p_pin();
     struct m *m = m_self();
     struct g *g = m->curg;
-    if (yield_directly(m, p, g)) {
-        p_unpin();
-        return;
-    }
-    g_set_status(g, G_WAITING); /* commit_yield makes it runnable once its context is saved */
-    m->prev_g = g;
-    m->commit = commit_yield;
-    m->commit_arg = NULL;
-    switch_inline(m, g);
+    if (!yield_directly(m, p, g)) yield_in_full(m, g);
     p_unpin();
 }
 

@@ -210,7 +210,7 @@ struct m {
     void *asan_fake_stack; /* of the system stack, while curg runs */
     void *race_fiber;      /* ThreadSanitizer's, of the system stack; constant once it runs */
 
-    /* What to do for the goroutine that has just been switched away from. */
+    /* What to do for the goroutine that has just been switched away from; commit NULL: nothing. */
     struct g *prev_g;
     bool (*commit)(struct g *g, void *arg);
     void *commit_arg;
