@@ -8,7 +8,7 @@ JOBS   ?= $(shell nproc)
 LABEL  ?= ^quick$$
 
 # Presets whose quick tests `make check` runs besides the release build's long ones.
-CHECK_PRESETS ?= debug asan ubsan clang arm64
+CHECK_PRESETS ?= debug asan ubsan tsan clang arm64
 
 RELEASE   := $(BUILD)/release
 configure  = cmake --preset $(1) -B $(BUILD)/$(1) $(CMAKE_ARGS) >/dev/null

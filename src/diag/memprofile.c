@@ -35,6 +35,7 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "base/print.h"
+#include "base/race.h"
 #include "base/throw.h"
 #include "base/unscanned.h"
 #include "diag/callstack.h"
@@ -335,7 +336,9 @@ static int profile_write(int fd)
     struct snapshot s;
     if (!snapshot_take(&s)) return ENOMEM;
     size_t bytes = s.n * sizeof *s.samples;
+    race_hide(); /* one writes after the other in the same memory */
     int error = write_snapshot(&s, fd);
+    race_show();
     if (s.samples != NULL) persistent_unmap(s.samples, bytes, &heap->profile_bytes);
     return error;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test that has the mode `determ`, by other seeds than the mode's: it passes by each, and by the
-# same seed it takes the same order again.
+# same seed it takes the same order again (at the same addresses, where setarch is).
 #
 # usage: determ_seeds_long.sh BUILD_FOLDER          SEEDS="1 2 3": which
 #
@@ -14,20 +14,25 @@ seeds=${SEEDS:-1 2 3 4 5 6 18446744073709551615}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failures=0 runs=0
+# These wait for what comes from outside: signals, the network, files. And where objects die at random, which
+# of them a stale word keeps, and so which finalizers run, differs though addresses do not.
+outside=" api/mem_profile api/net_wait api/signal_chan stress/mem_profile stress/gc_shadow "
+fixed=
+setarch -R true 2>/dev/null && fixed="setarch -R"
 
 fail() {
     echo "FAILED: $*"
     failures=$((failures + 1))
 }
 
-# Runs the test $1 by the seed $2; prints its orders, one for each program of it that returned.
-orders() {
-    GORTDEBUG=deterministic=$2 TEST_SCALE=5 TEST_SEED=$2 timeout 250 "$build/test/$1" >"$dir/out" 2>&1
-    local status=$?
+# Runs the test $1 by the seed $2; its orders, one for each program of it that returned, go to $3.
+run() {
+    local status
+    GORTDEBUG=deterministic=$2 TEST_SCALE=5 TEST_SEED=$2 timeout 250 $fixed "$build/test/$1" >"$dir/out" 2>&1
+    status=$?
     runs=$((runs + 1))
-    [ $status = 0 ] || [ $status = 77 ] ||
-        { fail "$1, seed $2: exit code $status" >&2; tail -5 "$dir/out" >&2; return 1; }
-    grep -o 'order [0-9a-f]*, [0-9]* turns' "$dir/out"
+    grep -o 'order [0-9a-f]*, [0-9]* turns' "$dir/out" >"$dir/$3"
+    [ $status = 0 ] || [ $status = 77 ] || { fail "$1, seed $2: exit code $status"; tail -5 "$dir/out"; }
 }
 
 tests=$(ctest --test-dir "$build" -N -L modes -R '@determ$' | sed -n 's/.*: \([a-z]*\/[a-z0-9_]*\)@determ$/\1/p')
@@ -36,10 +41,11 @@ tests=$(ctest --test-dir "$build" -N -L modes -R '@determ$' | sed -n 's/.*: \([a
 for test in $tests; do
     [ -x "$build/test/$test" ] || { fail "$test: no such program"; continue; }
     for seed in $seeds; do
-        first=$(orders "$test" "$seed") || { failures=$((failures + 1)); continue; }
-        again=$(orders "$test" "$seed") || { failures=$((failures + 1)); continue; }
-        [ "$first" ] || fail "$test, seed $seed: it tells no order"
-        [ "$first" = "$again" ] || fail "$test, seed $seed: other orders: $first; $again"
+        run "$test" "$seed" first
+        run "$test" "$seed" again
+        [ -s "$dir/first" ] || fail "$test, seed $seed: it tells no order"
+        [ -z "$fixed" ] || [[ $outside = *" $test "* ]] || cmp -s "$dir/first" "$dir/again" ||
+            fail "$test, seed $seed: two orders: $(cat "$dir/first" "$dir/again" | paste -sd' ')"
     done
 done
 echo "$runs runs, $failures failures"

@@ -3,6 +3,8 @@
 #
 # usage: examples.sh BUILD_FOLDER
 #
+# Not under ThreadSanitizer, which counts goroutines as threads, of which it has 8,128 at most.
+# TEST skip=tsan
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 

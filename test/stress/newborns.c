@@ -1,5 +1,7 @@
 // Trees of goroutines whose arguments are the only words that lead to objects, started faster than
 // they run, while collections go on and the number of processors changes.
+// ThreadSanitizer counts goroutines as threads, of which it has 8,128 at most.
+// TEST skip=tsan
 // SPDX-License-Identifier: BSD-3-Clause
 #include <gort.h>
 

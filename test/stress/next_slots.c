@@ -12,7 +12,7 @@
 #include "../test.h"
 
 static gort_chan(int) there, back;
-static volatile int reached;
+static int reached; // atomic
 
 static uint64_t metric(const char *name)
 {
@@ -29,7 +29,8 @@ static void answer(void *arg)
         if (n >= 0)
             gort_send(back, n + 1);
         else
-            reached = -n; // the sender waits for this and calls nothing
+            // The sender waits for this and calls nothing.
+            __atomic_store_n(&reached, -n, __ATOMIC_RELAXED);
     }
 }
 
@@ -49,12 +50,12 @@ static void next_ones_of_a_computing_p_run(void)
     for (int i = 1; i <= rounds; i++) {
         converse(i % 3 == 0 ? 2000 : i % 3);
         gort_send(there, -i);
-        while (reached != i) {
+        while (__atomic_load_n(&reached, __ATOMIC_RELAXED) != i) {
         }
     }
 }
 
-static volatile bool quit;
+static bool quit;   // atomic
 static int spawned; // atomic
 
 static void nothing(void *arg)
@@ -76,7 +77,7 @@ static void spawn_some(int n)
 static void disturb(void *arg)
 {
     gort_waitgroup *done = arg;
-    for (int i = 0; !quit; i++) {
+    for (int i = 0; !__atomic_load_n(&quit, __ATOMIC_RELAXED); i++) {
         gort_max_procs(1 + i % 4);
         spawn_some(8);
         if (i % 4 == 0) gort_gc();
@@ -93,7 +94,7 @@ static void dozers_are_stopped_and_resized(void)
     gort_go(disturb, &done);
     for (int i = 0; i < test_count(100); i++)
         converse(500);
-    quit = true;
+    __atomic_store_n(&quit, true, __ATOMIC_RELAXED);
     gort_waitgroup_wait(&done);
 }
 
