@@ -29,8 +29,8 @@ bool root_list_add(struct root_list *l, uintptr_t lo, uintptr_t hi);
 
 /* Calls fn(arg), which stops the world and starts it again, with the loader's lock held: no library
  * comes or goes meanwhile; once more, with the lock let go of in between, where it returns false:
- * the stop was given up (world_try_stop).  The holder of the cycle's semaphore, in a critical section; waits for
- * the lock stoppably.  Note [The loader's lock] in dataroots.c. */
+ * the stop was given up (world_try_stop).  The holder of the cycle's semaphore, in a critical
+ * section; waits for the lock stoppably.  Note [The loader's lock] in dataroots.c. */
 void roots_hold_loader(bool (*fn)(void *), void *arg);
 /* Writable data of the program, and of its libraries: read inside roots_hold_loader. */
 const struct root_list *roots_program(void);
